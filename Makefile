@@ -1,0 +1,47 @@
+# make run    sets everything up and runs vanish (ARGS="…" for another command line)
+# make test   sets everything up and runs the tests
+# make check  format, lint and types
+# make bench  measures speed, side by side with PyTorch; takes some minutes
+# A second call installs nothing: each environment is renewed when pyproject.toml changes.
+
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+  $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+EXTRAS ?= dev
+ARGS ?= --layers 20 --act sigmoid
+
+.PHONY: run test check format bench clean
+
+run: $(VENV)/.installed
+	@$(BIN)/vanish $(ARGS)
+
+test: $(VENV)/.installed-$(EXTRAS)
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-$(EXTRAS)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-$(EXTRAS)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed-dev,oracles
+	$(BIN)/python tests/benchmarks/run.py
+
+clean:
+	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "vanish needs Python 3.11 or newer" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable . >&2
+	@touch $@
+
+$(VENV)/.installed-%: pyproject.toml | $(BIN)/python
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[$*]' >&2
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,62 @@
+"""vanish: a gradient-vanishing simulator.
+
+>>> import vanish
+>>> profile = vanish.simulate(act="sigmoid", layers=20)
+>>> print(f"{profile.bounds['sigmoid'].log10:.2f}")
+-12.04
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from vanish.activations import Activation, register, verify
+    from vanish.errors import VanishError
+    from vanish.profile import LayerRecord, Profile, Verdict
+    from vanish.scaled import Magnitude
+    from vanish.settings import Network, Rows, Settings
+    from vanish.simulation import Simulation, compare, simulate
+
+__all__ = [
+    "Activation",
+    "LayerRecord",
+    "Magnitude",
+    "Network",
+    "Profile",
+    "Rows",
+    "Settings",
+    "Simulation",
+    "VanishError",
+    "Verdict",
+    "compare",
+    "register",
+    "simulate",
+    "verify",
+]
+
+# Where each public name lives: imported on first use, so that `vanish --help` does not
+# wait for numpy.
+_HOMES = {
+    "activations": ("Activation", "register", "verify"),
+    "errors": ("VanishError",),
+    "profile": ("LayerRecord", "Profile", "Verdict"),
+    "scaled": ("Magnitude",),
+    "settings": ("Network", "Rows", "Settings"),
+    "simulation": ("Simulation", "compare", "simulate"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module  # noqa: PLC0415 - only when asked for
+
+    for module, public in _HOMES.items():
+        if name in public:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -1,0 +1,213 @@
+"""The options that several commands share: their names, types and help, once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vanish import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# Written out, since `--help` does not wait for numpy and the registries; a test compares.
+ACTIVATIONS = (
+    "identity, sigmoid, tanh, relu, leaky_relu, elu, selu, gelu, gelu_tanh, silu, softplus,"
+    " softsign, mish, hard_sigmoid, hard_tanh, relu6, hard_swish, sin, log_sigmoid"
+)
+INITIALIZERS = (
+    "auto, xavier_normal, xavier_uniform, he_normal, he_uniform, lecun_normal,"
+    " lecun_uniform, orthogonal"
+)
+LOSSES = "readout, sum, mse"
+FORMATS = "auto, table, tsv, csv, json, jsonl, markdown"
+VERDICTS = "vanishing, exploding, dead"
+
+
+def _completer(names: str) -> Callable[[str], list[str]]:
+    """Return a function that completes the last item of a comma-separated list."""
+
+    def complete(incomplete: str) -> list[str]:
+        done, comma, last = incomplete.rpartition(",")
+        return [done + comma + name for name in names.split(", ") if name.startswith(last)]
+
+    return complete
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"vanish {__version__}")
+        raise typer.Exit
+
+
+Act = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--act",
+        "-a",
+        metavar="NAME,...",
+        help=f"Activation of every layer; several are compared: {ACTIVATIONS}."
+        " [default: sigmoid,relu]",
+        autocompletion=_completer(ACTIVATIONS),
+    ),
+]
+LayerActs = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME,...",
+        help="One activation a layer, input side first, instead of --act.",
+        autocompletion=_completer(ACTIVATIONS),
+    ),
+]
+Layers = Annotated[
+    int | None,
+    typer.Option("--layers", "-n", metavar="N", help="Number of layers. [default: 20]"),
+]
+Width = Annotated[
+    int | None,
+    typer.Option(
+        "--width", "-w", metavar="N", help="Size of the input and of every layer. [default: 64]"
+    ),
+]
+Widths = Annotated[
+    str | None,
+    typer.Option(
+        metavar="N,N,...",
+        help="All sizes, input first, such as 784,30,30,10, instead of --layers and --width.",
+    ),
+]
+Init = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME,...",
+        help=f"How weights are drawn; several are compared: {INITIALIZERS}. auto is the"
+        " activation's convention: he_normal for the relu family, lecun_normal for selu,"
+        " xavier_normal for the others. [default: auto]",
+        autocompletion=_completer(INITIALIZERS),
+    ),
+]
+WeightStd = Annotated[
+    float | None,
+    typer.Option(metavar="X", help="Instead of --init: Gaussian weights of variance X²/n_in."),
+]
+BiasStd = Annotated[
+    float,
+    typer.Option(metavar="X", help="Standard deviation of the Gaussian biases."),
+]
+Gain = Annotated[float, typer.Option(metavar="X", help="Multiply all weights by X.")]
+Input = Annotated[
+    str | None,
+    typer.Option(
+        "--input",
+        metavar="FILE",
+        help="Input: one vector or a batch of rows, .npy or text; - for standard input.",
+    ),
+]
+Batch = Annotated[
+    int | None,
+    typer.Option(
+        metavar="B",
+        help="Without --input: B random normal rows; the loss is their mean. [default: 1]",
+    ),
+]
+LossName = Annotated[
+    str,
+    typer.Option(
+        "--loss",
+        metavar="NAME",
+        help="Loss: readout (r·f_N with random signs r, ‖r‖ = 1), sum of the outputs, or"
+        " mse (½‖f_N - target‖²).",
+        autocompletion=_completer(LOSSES),
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Target of the mse loss, one row or as many as the input. [default: zeros]",
+    ),
+]
+Weights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.npz",
+        help="A real network instead of a random one: arrays W1, b1, W2, b2, ..., each W"
+        " (n_out, n_in) as PyTorch stores it; a missing b is zero.",
+    ),
+]
+SaveWeights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.npz", help="Write the chain that was simulated, for others to check."
+    ),
+]
+Seed = Annotated[int, typer.Option(metavar="N", help="What all random numbers follow from.")]
+NormBound = Annotated[
+    bool | None,
+    typer.Option(
+        "--norm-bound/--no-norm-bound",
+        help="Compute the norm bound, which takes exact spectral norms. [default: where that"
+        " is cheap beside the run]",
+    ),
+]
+VanishBelow = Annotated[
+    float,
+    typer.Option(
+        metavar="X", help="Call it vanishing if layer 1 gets less than X times layer N's gradient."
+    ),
+]
+ExplodeAbove = Annotated[
+    float,
+    typer.Option(
+        metavar="X", help="Call it exploding if layer 1 gets more than X times layer N's."
+    ),
+]
+FailOn = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="VERDICT,...",
+        help=f"Exit with status 3 if a chain is one of these: {VERDICTS}.",
+        autocompletion=_completer(VERDICTS),
+    ),
+]
+Format = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="NAME",
+        help=f"{FORMATS}; auto is a table on a terminal, else tsv.",
+        autocompletion=_completer(FORMATS),
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write to FILE, whole or not at all, in the format of its suffix.",
+    ),
+]
+NoHeader = Annotated[
+    bool, typer.Option("--no-header", help="Leave out the header line of tsv and csv.")
+]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="The data only: no verdict, nothing on stderr.")
+]
+RowLimit = Annotated[
+    int | None,
+    typer.Option(
+        "--rows",
+        metavar="N",
+        help="Most rows of a table, the middle elided; 0 for all. [default: what fits on a"
+        " terminal, else all]",
+    ),
+]
+Version = Annotated[
+    bool,
+    typer.Option(
+        "--version", help="Show the version and exit.", callback=_show_version, is_eager=True
+    ),
+]

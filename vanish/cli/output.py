@@ -1,0 +1,260 @@
+"""Where results go: the format, the terminal, the pipe, the file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from vanish.atomic import STANDARD_STREAM, reason, replacing
+from vanish.errors import OutputError, UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from vanish.profile import Cell
+    from vanish.render.people import View
+
+AUTO = "auto"
+SUFFIXES = {
+    ".txt": "table",
+    ".tsv": "tsv",
+    ".csv": "csv",
+    ".json": "json",
+    ".jsonl": "jsonl",
+    ".md": "markdown",
+}
+DELIMITERS = {"tsv": "\t", "csv": ","}
+FOR_PEOPLE = ("table", "markdown")
+
+# However low the window: fewer rows would not show how a profile falls.
+FEWEST_ROWS = 9
+
+# Each stands in the same place with the same width, where an encoding lacks the first.
+_ASCII = str.maketrans(
+    {
+        "‖": "|",
+        "∂": "d",
+        "₁": "1",
+        "·": ".",
+        "…": ".",
+        "⋮": ":",
+        "→": ">",
+        "─": "-",
+        "½": " ",
+        "×": "x",
+        "÷": "/",
+    }
+    | {"≤": "<", "≥": ">", "²": "2"}
+    | dict.fromkeys("█▉▊▋▌▍▎▏", "#")
+    | dict(zip("▁▂▃▄▅▆▇", "._-=+*%", strict=True))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a command's result goes, and in what form.
+
+    Attributes
+    ----------
+    format
+        The format's name.
+    output
+        The file to write; None for stdout.
+    header
+        Whether tsv and csv start with a header line.
+    rows
+        Most rows of a table, 0 for all; None where the user did not say.
+    quiet
+        Whether to keep verdicts and notes to oneself.
+    """
+
+    format: str
+    output: str | None
+    header: bool
+    rows: int | None
+    quiet: bool
+
+    @classmethod
+    def choose(
+        cls, format_name: str, output: str | None, header: bool, rows: int | None, quiet: bool
+    ) -> Destination:
+        """Return the destination that a command's options describe.
+
+        Raises
+        ------
+        UsageError
+            If the format or the file's suffix is unknown, or an option means nothing in
+            this format.
+        """
+        if output == STANDARD_STREAM:
+            output = None
+        chosen = choose_format(format_name, output)
+        if not header and chosen not in DELIMITERS:
+            raise UsageError(
+                f"--no-header beside format {chosen}: only tsv and csv have a header line:"
+                " leave it out"
+            )
+        if rows is not None and chosen not in FOR_PEOPLE:
+            raise UsageError(
+                f"--rows beside format {chosen}: only a table is shortened: leave it out"
+            )
+        if rows is not None and rows < 0:
+            raise UsageError(f"--rows {rows}: give at least 1, or 0 for all")
+        return cls(chosen, output, header, rows, quiet)
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether the format is one that people read, not programs."""
+        return self.format in FOR_PEOPLE
+
+    def row_limit(self, lines_around: int) -> int | None:
+        """Return the most rows to show in a table with so many other lines; None for all."""
+        if self.rows is not None:
+            return self.rows or None
+        if self.output is not None or self.format != "table" or (size := window()) is None:
+            return None
+        return max(size[1] - lines_around, FEWEST_ROWS)
+
+    def draw(self, view: View) -> str:
+        """Return a view in this format, fit for the terminal if that is where it goes."""
+        if self.format == "markdown":
+            from vanish.render.markdown import markdown  # noqa: PLC0415 - start-up
+
+            return markdown(view)
+        from vanish.render.table import Canvas, table  # noqa: PLC0415 - start-up
+
+        size = window() if self.output is None else None
+        canvas = Canvas() if size is None else Canvas(size[0], in_colour())
+        return table(view, canvas, story=not self.quiet)
+
+    def list_rows(self, rows: Iterable[Mapping[str, Cell]]) -> str:
+        """Return rows as tsv, csv or jsonl."""
+        if self.format == "jsonl":
+            from vanish.render.json import lines  # noqa: PLC0415 - start-up
+
+            return lines(rows)
+        from vanish.render.delimited import delimited  # noqa: PLC0415 - start-up
+
+        return delimited(rows, DELIMITERS[self.format], self.header)
+
+    def write(self, text: str) -> None:
+        """Write a result to the file, whole or not at all, or to stdout.
+
+        Raises
+        ------
+        OutputError
+            If it cannot be written.
+        BrokenPipeError
+            If stdout's reader went away.
+        """
+        if self.output is not None:
+            with replacing(self.output) as stream:
+                stream.write(text.encode())
+            return
+        _write_stdout(text)
+
+
+def choose_format(given: str, output: str | None) -> str:
+    """Return the format's name: as given, by the file's suffix, or by the terminal.
+
+    Raises
+    ------
+    UsageError
+        If the format or the suffix is unknown.
+    """
+    known = list(SUFFIXES.values())
+    if given != AUTO:
+        if given not in known:
+            raise unknown_name("format", given, [AUTO, *known])
+        return given
+    if output is None:
+        return "table" if is_terminal(sys.stdout) else "tsv"
+    suffix = Path(output).suffix
+    if suffix not in SUFFIXES:
+        raise UsageError(
+            f"output {output}: no format is known by the suffix {suffix!r}: give --format,"
+            f" or one of {' '.join(SUFFIXES)}"
+        )
+    return SUFFIXES[suffix]
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether a person looks at the stream."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def window() -> tuple[int, int] | None:
+    """Return the columns and lines of the terminal on stdout; None where it is none."""
+    if not is_terminal(sys.stdout):
+        return None
+    size = os.get_terminal_size(sys.stdout.fileno())
+    # A terminal that does not know its size says 0.
+    return size.columns or 80, size.lines or 24
+
+
+def in_colour() -> bool:
+    """Tell whether to colour: on a terminal that can, unless NO_COLOR is set."""
+    dumb = os.environ.get("TERM") in (None, "dumb")
+    return is_terminal(sys.stdout) and not dumb and not os.environ.get("NO_COLOR")
+
+
+def _write_stdout(text: str) -> None:
+    if sys.stdout is None:
+        raise OutputError("standard output is closed: give --output FILE")
+    try:
+        sys.stdout.buffer.write(_encode(text, sys.stdout))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is still buffered must not be tried again when Python exits.
+        discard(sys.stdout)
+        raise OutputError(
+            f"standard output: {reason(error)}: make room, or give --output FILE"
+        ) from None
+
+
+def discard(stream: TextIO) -> None:
+    """Let all that a stream still gets go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def say(line: str) -> None:
+    """Print a message for a person on stderr; if nobody can hear it, that is no error."""
+    if sys.stderr is None:
+        return
+    try:
+        sys.stderr.buffer.write(_encode(f"{line}\n", sys.stderr))
+        sys.stderr.flush()
+    except OSError:
+        discard(sys.stderr)
+
+
+def _encode(text: str, stream: TextIO) -> bytes:
+    """Encode for a terminal as it asks; everything else gets UTF-8, whatever the locale."""
+    encoding = (stream.encoding if is_terminal(stream) else None) or "utf-8"
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_ASCII).encode(encoding, errors="replace")
+
+
+def split_list(values: Iterable[str] | None, option: str) -> list[str]:
+    """Return the items of an option that may be repeated, comma-separated, or both.
+
+    Raises
+    ------
+    UsageError
+        If an item is empty.
+    """
+    items = [item.strip() for value in values or () for item in value.split(",")]
+    if not all(items):
+        given = ",".join(values or ())
+        raise UsageError(f"{option} {given!r}: an empty name in it: leave out a comma")
+    return items

@@ -1,0 +1,147 @@
+"""`vanish` itself: simulate one chain, or several side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from vanish.atomic import STANDARD_STREAM
+from vanish.cli import options as opt
+from vanish.cli import output as out
+from vanish.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vanish.profile import Profile
+
+# Beside its rows a table has a title, headings, bounds, a verdict; then comes the prompt.
+_LINES_AROUND = 14
+
+CONDITION_HOLDS = 3
+
+
+def command(
+    ctx: typer.Context,
+    act: opt.Act = None,
+    layer_acts: opt.LayerActs = None,
+    layers: opt.Layers = None,
+    width: opt.Width = None,
+    widths: opt.Widths = None,
+    init: opt.Init = None,
+    weight_std: opt.WeightStd = None,
+    bias_std: opt.BiasStd = 0.0,
+    gain: opt.Gain = 1.0,
+    input_file: opt.Input = None,
+    batch: opt.Batch = None,
+    loss: opt.LossName = "readout",
+    target: opt.Target = None,
+    weights: opt.Weights = None,
+    save_weights: opt.SaveWeights = None,
+    seed: opt.Seed = 0,
+    norm_bound: opt.NormBound = None,
+    vanish_below: opt.VanishBelow = 1e-3,
+    explode_above: opt.ExplodeAbove = 1e3,
+    fail_on: opt.FailOn = None,
+    format_name: opt.Format = "auto",
+    output: opt.Output = None,
+    no_header: opt.NoHeader = False,
+    rows: opt.RowLimit = None,
+    quiet: opt.Quiet = False,
+    version: opt.Version = False,
+) -> None:
+    """See how large the gradient of every layer of a deep network is, and why.
+
+    Builds the chain f_k = S(W_k f_(k-1) + b_k), differentiates it by the chain rule, and
+    shows each layer's gradient beside the bounds that theory sets it.
+    """
+    from vanish import files  # noqa: PLC0415 - `--help` does not wait for numpy
+    from vanish.settings import Settings  # noqa: PLC0415
+    from vanish.simulation import Simulation, compare  # noqa: PLC0415
+
+    destination = out.Destination.choose(format_name, output, not no_header, rows, quiet)
+    conditions = _conditions(fail_on)
+    if STANDARD_STREAM == input_file == target:
+        raise UsageError("--input - and --target -: standard input can be read once")
+    acts = out.split_list(act, "--act")
+    if acts and layer_acts is not None:
+        raise UsageError("--act beside --layer-acts: give one of them")
+    common: dict[str, Any] = {
+        "layer_acts": layer_acts and tuple(out.split_list([layer_acts], "--layer-acts")),
+        "layers": layers,
+        "width": width,
+        "widths": widths and _sizes(widths),
+        "weight_std": weight_std,
+        "bias_std": bias_std,
+        "gain": gain,
+        "input": input_file and files.read_rows(input_file),
+        "batch": batch,
+        "loss": loss,
+        "target": target and files.read_rows(target),
+        "weights": weights and files.read_network(weights),
+        "seed": seed,
+        "norm_bound": norm_bound,
+        "vanish_below": vanish_below,
+        "explode_above": explode_above,
+    }
+    if not acts:
+        acts = ["sigmoid"] if layer_acts is not None else ["sigmoid", "relu"]
+    inits = out.split_list(init, "--init") or ["auto"]
+    runs = [Settings(act=a, init=i, **common) for a in acts for i in inits]
+    if save_weights is not None and len(runs) > 1:
+        raise UsageError(f"--save-weights beside {len(runs)} chains: give one --act and one --init")
+    if save_weights is None:
+        profiles = list(compare(runs))
+    else:
+        simulation = Simulation(runs[0])
+        profiles = [simulation.profile()]
+        files.write_network(save_weights, simulation)
+    destination.write(_render(profiles, destination))
+    if not destination.quiet and not destination.is_for_people:
+        _say_verdicts(profiles)
+    if any(profile.verdict.value in conditions for profile in profiles):
+        raise typer.Exit(CONDITION_HOLDS)
+
+
+def _render(profiles: Sequence[Profile], destination: out.Destination) -> str:
+    """Return the profiles in the format of their destination."""
+    if destination.is_for_people:
+        from vanish.render.people import view  # noqa: PLC0415 - start-up
+
+        return destination.draw(view(profiles, destination.row_limit(_LINES_AROUND)))
+    if destination.format == "json":
+        from vanish.render.json import document  # noqa: PLC0415 - start-up
+
+        return document(profiles)
+    return destination.list_rows(row for profile in profiles for row in profile.rows())
+
+
+def _say_verdicts(profiles: Sequence[Profile]) -> None:
+    from vanish.verdict import explain  # noqa: PLC0415 - start-up
+
+    for profile in profiles:
+        name = profile.settings.act_name
+        out.say(f"{name}: {profile.verdict.value.upper()}. {explain(profile)}")
+
+
+def _conditions(fail_on: list[str] | None) -> set[str]:
+    conditions = out.split_list(fail_on, "--fail-on")
+    known = opt.VERDICTS.split(", ")
+    for condition in conditions:
+        if condition not in known:
+            raise unknown_name("condition", condition, known)
+    return set(conditions)
+
+
+def _sizes(widths: str) -> tuple[int, ...]:
+    sizes = []
+    for item in out.split_list([widths], "--widths"):
+        try:
+            sizes.append(int(item))
+        except ValueError:
+            raise UsageError(
+                f"--widths {widths!r}: {item!r} is not a whole number: give sizes such as"
+                " 784,30,30,10"
+            ) from None
+    return tuple(sizes)

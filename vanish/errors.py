@@ -1,0 +1,51 @@
+"""Errors: what was given, what is wrong with it and what to do, in one line."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class VanishError(Exception):
+    """Anything that a user can mend; its text is one line, ready to be shown."""
+
+
+class UsageError(VanishError):
+    """A setting that is unknown, out of range, or at odds with another one."""
+
+
+class InputError(VanishError):
+    """A file that cannot be read, or that holds something else than it should."""
+
+
+class OutputError(VanishError):
+    """A file or stream that cannot be written."""
+
+
+class ForwardOverflowError(VanishError):
+    """A forward pass that leaves the range of float64."""
+
+
+class MemoryLimitError(VanishError):
+    """A run that needs more memory than the machine has, told before it is taken."""
+
+
+def unknown_name(kind: str, given: str, known: Iterable[str]) -> UsageError:
+    """Return the error for a name that no registry holds, with the nearest ones.
+
+    Parameters
+    ----------
+    kind
+        What the name should have named, such as ``"activation"``.
+    given
+        The name as the user wrote it.
+    known
+        Every name that would have been right.
+    """
+    names = sorted(known)
+    near = get_close_matches(given.lower(), names, n=3)
+    advice = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(names)}"
+    return UsageError(f"unknown {kind} {given!r}: {advice}")

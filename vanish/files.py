@@ -1,0 +1,208 @@
+"""Reading arrays and networks, checked on the way in, and writing networks."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vanish.atomic import STANDARD_STREAM, reason, replacing
+from vanish.errors import InputError, OutputError
+from vanish.settings import Network, Rows
+
+if TYPE_CHECKING:
+    from vanish.scaled import FloatArray
+    from vanish.simulation import Simulation
+
+_NPY_MAGIC = b"\x93NUMPY"
+_ZIP_MAGIC = b"PK"
+
+
+def read_rows(path: str) -> Rows:
+    """Read one vector or a batch of rows.
+
+    Parameters
+    ----------
+    path
+        A .npy file, or text with one row a line, numbers separated by commas or blanks
+        and ``#`` before a comment; ``-`` for either on standard input.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or holds anything but finite numbers in equal rows.
+    """
+    name = "standard input" if path == STANDARD_STREAM else path
+    content = _read_bytes(path)
+    if content.startswith(_NPY_MAGIC):
+        values = _numeric(name, _load_npy(name, content))
+    elif content.startswith(_ZIP_MAGIC):
+        raise InputError(f"{name}: a zip or npz archive: give one array, as .npy or text")
+    else:
+        values = _parse_text(name, content)
+    return Rows(values, name)
+
+
+def read_network(path: str) -> Network:
+    """Read the parameters of a real network.
+
+    Parameters
+    ----------
+    path
+        An .npz file with W1, b1, W2, b2, …: each W_k of shape (n_out, n_in), as PyTorch
+        stores it, each b_k, zero if missing, of shape (n_out,). Beside them it may hold
+        the input x and the readout r, as `write_network` writes them.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or holds anything else.
+    """
+    arrays = _load_npz(path)
+    layers = sorted(int(name[1:]) for name in arrays if re.fullmatch(r"W[1-9]\d*", name))
+    known = {"x", "r"} | {f"{letter}{k}" for letter in "Wb" for k in layers}
+    if not layers:
+        raise InputError(f"{path}: no array W1 in it: name the weights W1, W2, …")
+    if layers != list(range(1, len(layers) + 1)):
+        gap = min(set(range(1, layers[-1])) - set(layers))
+        raise InputError(f"{path}: W{layers[-1]} but no W{gap}: name the weights W1, W2, …")
+    unknown = sorted(set(arrays) - known)
+    if unknown:
+        raise InputError(
+            f"{path}: an array {unknown[0]!r} in it: name the arrays W1, b1, W2, b2, …, x, r"
+        )
+    for name, array in arrays.items():
+        wanted = 1 if name[0] in "br" else 2
+        if (array.ndim != wanted and name != "x") or not array.size:
+            shape = "(n_out, n_in)" if wanted == 2 else "(n_out,)"
+            raise InputError(f"{path}: {name} has shape {array.shape}: give {shape}")
+    return Network(
+        weights=tuple(arrays[f"W{k}"] for k in layers),
+        biases=tuple(arrays.get(f"b{k}") for k in layers),
+        x=Rows(arrays["x"], f"{path}: x").values if "x" in arrays else None,
+        readout=arrays.get("r"),
+        name=path,
+    )
+
+
+def write_network(path: str, simulation: Simulation) -> None:
+    """Write the chain that is simulated, so that others can check it.
+
+    Parameters
+    ----------
+    path
+        Where to: an .npz file with W1, b1, …, the input x and, where the loss is the
+        readout, its vector r. Given back as weights it gives the same profile.
+    simulation
+        What to write.
+
+    Raises
+    ------
+    OutputError
+        If the file cannot be written, or float64 cannot hold a weight.
+    """
+    arrays: dict[str, FloatArray] = {"x": simulation.x}
+    if not simulation.loss.takes_target:
+        arrays["r"] = simulation.reference
+    for k, layer in enumerate(simulation.chain.layers, 1):
+        arrays[f"W{k}"] = layer.weight.multiplied_out()
+        if not np.isfinite(arrays[f"W{k}"]).all():
+            raise OutputError(f"{path}: W{k} exceeds float64: give a smaller --gain")
+        if layer.bias is not None:
+            arrays[f"b{k}"] = layer.bias
+    with replacing(path) as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]  # its stub takes no ** mapping
+
+
+def _read_bytes(path: str) -> bytes:
+    try:
+        if path == STANDARD_STREAM:
+            return sys.stdin.buffer.read()
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        why = reason(error) if isinstance(error, OSError) else str(error)
+        raise InputError(f"{path}: {why}: give a file that can be read") from None
+    except MemoryError:
+        raise InputError(f"{path}: it does not fit into memory: give a smaller file") from None
+
+
+def _load_npy(name: str, content: bytes) -> np.ndarray:
+    try:
+        with io.BytesIO(content) as stream:
+            return np.load(stream, allow_pickle=False)  # type: ignore[no-any-return]
+    except (ValueError, EOFError, OSError, MemoryError, SyntaxError) as error:
+        if "pickle" in str(error) or "Object" in str(error):
+            raise InputError(
+                f"{name}: pickled objects, which can run code: save an array of numbers"
+            ) from None
+        raise InputError(f"{name}: a damaged .npy file: save it again") from None
+
+
+def _load_npz(path: str) -> dict[str, FloatArray]:
+    content = _read_bytes(path)
+    if not content.startswith(_ZIP_MAGIC):
+        raise InputError(f"{path}: not an .npz file: save one with numpy.savez")
+    arrays = {}
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for member in archive.namelist():
+                name = member.removesuffix(".npy")
+                array = _load_npy(f"{path}: {name}", archive.read(member))
+                arrays[name] = _numeric(f"{path}: {name}", array)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: a damaged .npz file: save it again") from None
+    except (MemoryError, NotImplementedError, OverflowError):
+        raise InputError(f"{path}: an .npz file that cannot be unpacked: save it again") from None
+    return arrays
+
+
+def _numeric(name: str, array: np.ndarray) -> FloatArray:
+    if array.dtype.kind not in "fiub":
+        raise InputError(f"{name}: entries of type {array.dtype}: give real numbers")
+    values: FloatArray = array.astype(np.float64)
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        index = ", ".join(str(i + 1) for i in bad[0])
+        raise InputError(
+            f"{name}: entry {index} is {values[tuple(bad[0])]}: give finite numbers only"
+        )
+    return values
+
+
+def _parse_text(name: str, content: bytes) -> FloatArray:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(f"{name}: neither .npy nor text: give one of them") from None
+    rows: list[list[float]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        fields = line.partition("#")[0].replace(",", " ").split()
+        row = []
+        for field in fields:
+            try:
+                row.append(float(field))
+            except ValueError:
+                raise InputError(
+                    f"{name}: line {number}: {field[:40]!r} is not a number: give numbers"
+                    " separated by commas or blanks"
+                ) from None
+        if rows and row and len(row) != len(rows[0]):
+            raise InputError(
+                f"{name}: line {number} has {len(row)} numbers, the first row {len(rows[0])}:"
+                " give rows of equal length"
+            )
+        if row:
+            rows.append(row)
+    if not rows:
+        raise InputError(f"{name}: no numbers in it: give one row a line")
+    values = np.array(rows)
+    # A column of numbers, one a line, is one vector.
+    return _numeric(name, values.T if values.shape[1] == 1 else values)

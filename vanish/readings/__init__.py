@@ -1,0 +1,1 @@
+"""The readings of the chain-rule product: one file a reading."""

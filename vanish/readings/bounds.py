@@ -1,0 +1,109 @@
+"""The bounds: every factor is one number that its norm cannot exceed.
+
+The slope bound is the article's: ∂S/∂a_k is read as sup|S'|, everything else as 1. It
+bounds the product of the slopes, not the gradient: with large weights a sigmoid chain
+can even explode. The norm bound reads W_k as ‖W_k‖₂ and ∂a_k/∂W_k as ‖f_{k-1}‖, and
+‖∂L/∂W_k‖ never exceeds it.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from vanish.chainrule import (
+    ByBias,
+    ByWeight,
+    LossGradient,
+    Reading,
+    Slope,
+    Weight,
+    expression,
+    gradients,
+)
+from vanish.scaled import ONE, Magnitude
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+
+def _of_weights(
+    layers: int,
+    slope: Callable[[int], Magnitude],
+    loss: Magnitude = ONE,
+    weight: Callable[[int], Magnitude] = lambda _: ONE,
+    by_weight: Callable[[int], Magnitude] = lambda _: ONE,
+) -> list[Magnitude]:
+    """Read the product of each ∂L/∂W_k, layer 1 first, every factor as one magnitude."""
+    reading: Reading[Magnitude, Magnitude] = Reading(
+        one=ONE,
+        through={
+            LossGradient: lambda product, _: product * loss,
+            Slope: lambda product, k: product * slope(k),
+            Weight: lambda product, k: product * weight(k),
+        },
+        ends={
+            ByWeight: lambda product, k: product * by_weight(k),
+            ByBias: lambda product, _: product,
+        },
+    )
+    bounds = [
+        value
+        for variable, value in gradients(expression(layers), reading)
+        if variable.letter == "W"
+    ]
+    return bounds[::-1]
+
+
+def slope_products(slopes: Sequence[float]) -> list[Magnitude]:
+    """Return ∏_{j=k..N} slopes_j for every layer k, layer 1 first.
+
+    Parameters
+    ----------
+    slopes
+        One number a layer, layer 1 first: sup|S'| for the article's bound (section 3),
+        or the largest |S'(a_k)| for the product that it bounds.
+    """
+    return _of_weights(len(slopes), lambda k: Magnitude.of(slopes[k - 1]))
+
+
+def norm_bounds(
+    slopes: Sequence[float],
+    loss_gradient: Magnitude,
+    spectral_norms: Sequence[Magnitude],
+    input_norms: Sequence[Magnitude],
+) -> list[Magnitude]:
+    """Return the bound on ‖∂L/∂W_k‖_F that always holds, layer 1 first.
+
+    ‖∂L/∂f_N‖ · ∏_{j>k} sup|S'_j|·‖W_j‖₂ · sup|S'_k| · ‖f_{k-1}‖, by ‖AB‖_F ≤ ‖A‖_F‖B‖₂
+    a factor; for a batch the Frobenius norms run over its rows (Cauchy-Schwarz).
+
+    Parameters
+    ----------
+    slopes
+        sup|S'| of each layer.
+    loss_gradient
+        ‖∂L/∂f_N‖_F.
+    spectral_norms
+        ‖W_k‖₂ of each layer.
+    input_norms
+        ‖f_{k-1}‖_F of each layer.
+    """
+    return _of_weights(
+        len(slopes),
+        lambda k: Magnitude.of(slopes[k - 1]),
+        loss_gradient,
+        lambda k: spectral_norms[k - 1],
+        lambda k: input_norms[k - 1],
+    )
+
+
+# Singular values cost about max·min² operations a matrix. Up to this many in all they
+# take some milliseconds, little beside starting Python; the default run has 5.2 million.
+CHEAP_OPERATIONS = 10_000_000
+
+
+def is_cheap(sizes: Sequence[int]) -> bool:
+    """Tell whether the spectral norms of a chain n_0, …, n_N cost little beside the run."""
+    operations = sum(n_in * n_out * min(n_in, n_out) for n_in, n_out in pairwise(sizes))
+    return operations <= CHEAP_OPERATIONS

@@ -1,0 +1,43 @@
+"""The output contract as TSV and CSV: one header line, full precision, empty for none."""
+
+from __future__ import annotations
+
+import csv
+import io
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from vanish.profile import Cell
+
+
+def delimited(rows: Iterable[Mapping[str, Cell]], delimiter: str, header: bool = True) -> str:
+    """Return rows as delimited text.
+
+    Parameters
+    ----------
+    rows
+        One mapping of column to value a row, all with the same columns.
+    delimiter
+        What stands between two cells.
+    header
+        Whether the first line names the columns.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    for number, row in enumerate(rows):
+        if header and not number:
+            writer.writerow(row)
+        writer.writerow(map(cell, row.values()))
+    return text.getvalue()
+
+
+def cell(value: Cell) -> str:
+    """Return a value as text that reads back as the same number; nothing for None."""
+    if value is None:
+        return ""
+    if isinstance(value, Decimal):
+        return f"{value:.16e}"
+    return repr(value) if isinstance(value, float) else str(value)

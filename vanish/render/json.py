@@ -1,0 +1,52 @@
+"""The output contract as JSON and JSON lines: null for none, never NaN or Infinity."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from vanish import __version__
+from vanish.render.delimited import cell
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from vanish.profile import Cell, Profile
+
+# Raised when a field changes its meaning or goes away; a new field does not raise it.
+SCHEMA = 1
+
+
+def document(profiles: Iterable[Profile]) -> str:
+    """Return all runs with their settings and verdicts as one JSON document."""
+    runs = [
+        {
+            "act": profile.settings.act_name,
+            "settings": profile.settings.as_dict(),
+            "engine": profile.engine,
+            "verdict": profile.verdict.value,
+            "log10_ratio": profile.log10_ratio,
+            "log10_ratio_w": profile.log10_ratio_w,
+            "decades_per_layer": profile.decades_per_layer,
+            "bounds": {name: {"log10": bound.log10} for name, bound in profile.bounds.items()},
+            "layers": [_plain(row) for row in profile.rows()],
+        }
+        for profile in profiles
+    ]
+    return _dump({"schema": SCHEMA, "version": __version__, "runs": runs}, indent=1) + "\n"
+
+
+def lines(rows: Iterable[Mapping[str, Cell]]) -> str:
+    """Return one JSON object a row, one row a line."""
+    return "".join(f"{_dump(_plain(row))}\n" for row in rows)
+
+
+def _plain(row: Mapping[str, Cell]) -> dict[str, Any]:
+    return {
+        name: cell(value) if isinstance(value, Decimal) else value for name, value in row.items()
+    }
+
+
+def _dump(value: Any, indent: int | None = None) -> str:
+    return json.dumps(value, indent=indent, allow_nan=False)

@@ -1,0 +1,39 @@
+"""A view as Markdown, for notes and reports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vanish.render.people import View
+
+
+def markdown(view: View) -> str:
+    """Return the view as a Markdown table with its notes and verdicts; bars are left out."""
+    kept = [
+        i
+        for i in range(len(view.columns))
+        if all(row is None or isinstance(row[i], str) for row in view.rows)
+    ]
+    headings = [view.columns[i].replace("\n", " ") for i in kept]
+    lines = [
+        f"**{_escape(view.title)}**",
+        "",
+        _row(headings),
+        _row([":---" if view.columns[i] in view.left else "---:" for i in kept]),
+    ]
+    lines += [_row([str(row[i]) if row else "⋮" for i in kept]) for row in view.rows]
+    if view.notes:
+        lines += ["", "The slopes multiply to at most", ""]
+        lines += [f"- {_escape(label)}: {_escape(text)}" for label, text in view.notes]
+    for finding in view.findings:
+        lines += ["", f"**{_escape(finding.about)}: {finding.word}.** {_escape(finding.sentence)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _escape(text: str) -> str:
+    return "".join(f"\\{char}" if char in "\\`*_|<>[]#" else char for char in text)

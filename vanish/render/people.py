@@ -1,0 +1,232 @@
+"""What people read: the same views for the terminal's table and for Markdown.
+
+A view is a list of columns and rows of short text with the sentences around it; it
+knows nothing of how it is drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vanish.verdict import explain, short
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vanish.profile import LayerRecord, Profile
+    from vanish.scaled import Magnitude
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A bar for a magnitude on a logarithmic axis: `share` of its full length."""
+
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Spark:
+    """A line of small bars, one share a layer; None for a true zero."""
+
+    shares: tuple[float | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A verdict on a run: its word, what it is about, and the sentence."""
+
+    word: str
+    about: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A table with its surroundings.
+
+    Attributes
+    ----------
+    title
+        What was run, in one line.
+    columns
+        Headings; text columns (left-aligned) are named in `left`.
+    rows
+        Cells, one sequence a row; None for a row that stands for elided ones.
+    notes
+        Lines under the table, label and text.
+    findings
+        One verdict a run.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | Bar | Spark, ...] | None, ...]
+    notes: tuple[tuple[str, str], ...]
+    findings: tuple[Finding, ...]
+    left: frozenset[str] = frozenset()
+
+
+def view(profiles: Sequence[Profile], rows: int | None) -> View:
+    """Return one run layer by layer, or several compared, one a row.
+
+    Parameters
+    ----------
+    profiles
+        The runs.
+    rows
+        How many rows to show at most, the middle elided; None for all.
+    """
+    return _layers(profiles[0], rows) if len(profiles) == 1 else _comparison(profiles)
+
+
+def _layers(profile: Profile, rows: int | None) -> View:
+    low, high = _axis([profile])
+    has_norm_bound = profile.layers[0].norm_bound is not None
+
+    def row(layer: LayerRecord) -> tuple[str | Bar, ...]:
+        cells: list[str | Bar] = [
+            str(layer.layer),
+            short(layer.grad_w),
+            Bar(_share(layer.grad_w, low, high)),
+        ]
+        if layer.norm_bound is not None:
+            cells.append(short(layer.norm_bound))
+        return (*cells, short(layer.slope_product), short(layer.slope_bound))
+
+    depth = len(profile.layers)
+    return View(
+        title=_title(profile),
+        columns=(
+            "layer",
+            "‖∂L/∂W‖",
+            f"1e{low:+03d} … 1e{high:+03d}",
+            *(("norm\nbound",) if has_norm_bound else ()),
+            "slope\nproduct",
+            "slope\nbound",
+        ),
+        rows=tuple(None if k is None else row(profile.layers[k]) for k in elide(depth, rows)),
+        notes=_bounds(profile),
+        findings=(_finding(profile),),
+        left=frozenset({f"1e{low:+03d} … 1e{high:+03d}"}),
+    )
+
+
+def _comparison(profiles: Sequence[Profile]) -> View:
+    low, high = _axis(profiles)
+    spark = f"layer 1 → N\n1e{low:+03d} … 1e{high:+03d}"
+    several_inits = len({profile.settings.init for profile in profiles}) > 1
+    several_acts = len({profile.settings.act_name for profile in profiles}) > 1
+    rows = tuple(
+        (
+            profile.settings.act_name,
+            *((profile.settings.init_name,) if several_inits else ()),
+            short(profile.layers[0].grad_w),
+            Spark(tuple(_share(layer.grad_w, low, high) for layer in profile.layers)),
+            _per_layer(profile),
+            *((short(profile.layers[0].slope_bound),) if several_acts else ()),
+            profile.verdict.value,
+        )
+        for profile in profiles
+    )
+    return View(
+        title=_title(profiles[0], shared=True),
+        columns=(
+            "activation",
+            *(("init",) if several_inits else ()),
+            "‖∂L/∂W₁‖",
+            spark,
+            "‖∂L/∂a‖\na layer",
+            *(("slope\nbound",) if several_acts else ()),
+            "verdict",
+        ),
+        rows=rows,
+        notes=_bounds(*profiles) if several_acts and len(profiles) <= 3 else (),
+        findings=tuple(map(_finding, profiles)) if len(profiles) <= 3 else (),
+        left=frozenset({"activation", "init", spark, "verdict"}),
+    )
+
+
+def _per_layer(profile: Profile) -> str:
+    """Return by what the gradient is multiplied or divided on its way back, a layer."""
+    decades = profile.decades_per_layer
+    if decades is None:
+        return ""
+    return f"{'×' if decades >= 0 else '÷'}{short(10.0 ** abs(decades))}"
+
+
+def _title(profile: Profile, shared: bool = False) -> str:
+    settings = profile.settings
+    sizes = settings.sizes
+    uniform = len(set(sizes)) == 1
+    shape = f"width {sizes[0]}" if uniform else "sizes " + _shorten(sizes)
+    init = f"init {settings.init}" if shared else settings.init_name
+    parts = [
+        "" if shared else settings.act_name,
+        _plural(settings.depth, "layer"),
+        shape,
+        f"weights {settings.weights.name}" if settings.weights else "",
+        f"weight_std {settings.weight_std:g}" if settings.weight_std is not None else "",
+        "" if settings.weights or shared or settings.weight_std is not None else settings.init_name,
+        f"gain {settings.gain:g}" if settings.gain != 1.0 else "",
+        f"bias_std {settings.bias_std:g}" if settings.bias_std else "",
+        f"batch {settings.rows}" if settings.rows > 1 else "",
+        f"loss {settings.loss}",
+        f"seed {settings.seed}",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _shorten(sizes: Sequence[int]) -> str:
+    if len(sizes) <= 6:
+        return ",".join(map(str, sizes))
+    return ",".join(map(str, sizes[:3])) + ",…," + ",".join(map(str, sizes[-2:]))
+
+
+def _plural(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def _bounds(*profiles: Profile) -> tuple[tuple[str, str], ...]:
+    """Return the article's bounds side by side, sup|S'|^N = value for each activation."""
+    depth = len(profiles[0].layers)
+    suprema = {
+        activation.name: activation.sup_slope
+        for profile in profiles
+        for activation in profile.settings.activations
+    }
+    bounds = {name: bound for profile in profiles for name, bound in profile.bounds.items()}
+    base = {"sigmoid": 0.25, "relu": 1.0} | suprema
+    return tuple(
+        (name, f"{base[name]:.4g}^{depth} = {short(bound)}") for name, bound in bounds.items()
+    )
+
+
+def _finding(profile: Profile) -> Finding:
+    return Finding(profile.verdict.value, profile.settings.act_name, explain(profile))
+
+
+def _axis(profiles: Sequence[Profile]) -> tuple[int, int]:
+    """Return the decades that hold every gradient, lowest and highest."""
+    logs = [
+        layer.grad_w.log10
+        for profile in profiles
+        for layer in profile.layers
+        if layer.grad_w.log10 is not None
+    ]
+    low, high = math.floor(min(logs, default=0.0)), math.ceil(max(logs, default=0.0))
+    return low, max(high, low + 1)
+
+
+def _share(magnitude: Magnitude, low: int, high: int) -> float | None:
+    return None if magnitude.log10 is None else (magnitude.log10 - low) / (high - low)
+
+
+def elide(count: int, most: int | None) -> list[int | None]:
+    """Return the indices to show of `count` rows, None standing for the elided ones."""
+    if most is None or count <= most:
+        return list(range(count))
+    shown = max(most - 1, 2)
+    head = (shown + 1) // 2
+    return [*range(head), None, *range(count - (shown - head), count)]

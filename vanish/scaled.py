@@ -1,0 +1,146 @@
+"""Magnitudes without a smallest number: float64 values times one power of two.
+
+0.25^N is zero in float64 from N = 538 on, yet a reader must still see 10^-602 at
+N = 1000. Powers of two move between values and exponent without rounding, so nothing
+is lost by the split, and a true zero stays a zero: it is never something small.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from sys import float_info
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    FloatArray = NDArray[np.float64]
+
+# Within 2^±500 a product of two values, and so a sum of squares, stays in float64.
+SAFE_EXPONENT = 500
+
+_LOG10_2 = math.log10(2.0)
+
+# 17 significant digits tell any two float64 apart; Decimal's own limits hold 2^±(10^17).
+_DIGITS = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
+_WORKING = Context(prec=40, Emax=MAX_EMAX, Emin=MIN_EMIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Magnitude:
+    """A number that is at least 0: ``mantissa * 2**exponent``.
+
+    Attributes
+    ----------
+    mantissa
+        In [1/2, 1), or exactly 0 for a true zero.
+    exponent
+        Any integer; 0 for a true zero.
+    """
+
+    mantissa: float
+    exponent: int
+
+    @classmethod
+    def of(cls, value: float, exponent: int = 0) -> Magnitude:
+        """Return ``value * 2**exponent``, for a finite value that is at least 0."""
+        if not 0.0 <= value < math.inf:
+            raise ValueError(f"a magnitude is finite and at least 0, not {value!r}")
+        mantissa, shift = math.frexp(value)
+        return cls(mantissa, exponent + shift if mantissa else 0)
+
+    def __mul__(self, other: Magnitude) -> Magnitude:
+        return Magnitude.of(self.mantissa * other.mantissa, self.exponent + other.exponent)
+
+    def __truediv__(self, other: Magnitude) -> Magnitude:
+        return Magnitude.of(self.mantissa / other.mantissa, self.exponent - other.exponent)
+
+    def __bool__(self) -> bool:
+        return self.mantissa != 0.0
+
+    def __float__(self) -> float:
+        """Return the nearest float64: 0 or infinity outside its range."""
+        try:
+            return math.ldexp(self.mantissa, self.exponent)
+        except OverflowError:
+            return math.inf
+
+    @property
+    def log10(self) -> float | None:
+        """The decimal logarithm, or None for a true zero."""
+        if not self:
+            return None
+        value = float(self)
+        if float_info.min <= value < math.inf:
+            return math.log10(value)
+        return math.log10(self.mantissa) + self.exponent * _LOG10_2
+
+    def exact(self) -> float | Decimal:
+        """Return a float where float64 holds all the digits, else 17 decimal ones."""
+        value = float(self)
+        if not self or float_info.min <= value < math.inf:
+            return value
+        power = _WORKING.power(Decimal(2), Decimal(self.exponent))
+        return _DIGITS.multiply(Decimal(self.mantissa), power)
+
+
+ONE = Magnitude(0.5, 1)
+ZERO = Magnitude(0.0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Scaled:
+    """An array with one exponent for all of it: ``values * 2**exponent``.
+
+    An element 2^1000 times smaller than the largest one of its array may be rounded
+    to zero; no norm can tell.
+    """
+
+    values: FloatArray
+    exponent: int = 0
+
+    @property
+    def top(self) -> int:
+        """The least t with every |element| < 2^t; 0 where all are zero."""
+        largest = max(self.values.max(), -self.values.min())
+        return math.frexp(largest)[1] + self.exponent if largest else 0
+
+    def with_exponent(self, exponent: int) -> Scaled:
+        """Return the same array with another exponent."""
+        if exponent == self.exponent:
+            return self
+        return Scaled(np.ldexp(self.values, _shift(self.exponent - exponent)), exponent)
+
+    def normalized(self) -> Scaled:
+        """Return the same array with its largest |value| in [1/2, 1)."""
+        return self.with_exponent(self.top)
+
+    def settled(self) -> Scaled:
+        """Return the same array with exponent 0 where float64 holds it, else normalized."""
+        return self.with_exponent(0) if -SAFE_EXPONENT <= self.top < 1024 else self.normalized()
+
+    def plus(self, addend: FloatArray) -> Scaled:
+        """Return the elementwise sum with an ordinary array, settled."""
+        other = Scaled(addend)
+        exponent = max(self.top, other.top)
+        total = self.with_exponent(exponent).values + other.with_exponent(exponent).values
+        return Scaled(total, exponent).settled()
+
+    def times(self, factor: Magnitude) -> Scaled:
+        """Return the product with a magnitude."""
+        return Scaled(self.values * factor.mantissa, self.exponent + factor.exponent)
+
+    def norm(self) -> Magnitude:
+        """Return the Frobenius norm."""
+        safe = self if abs(self.top - self.exponent) < SAFE_EXPONENT else self.normalized()
+        flat = safe.values.ravel()
+        return Magnitude.of(math.sqrt(float(flat @ flat)), safe.exponent)
+
+
+def _shift(power: int) -> int:
+    """Clip to what C's ldexp takes; 2^±5000 is zero or infinite for any float64."""
+    return max(-5000, min(5000, power))

@@ -1,0 +1,341 @@
+"""The settings of one simulation: what a run is, in one record that checks itself."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vanish import activations, initializers, losses
+from vanish.errors import UsageError
+
+if TYPE_CHECKING:
+    from vanish.activations import Activation
+    from vanish.initializers import Initializer
+    from vanish.scaled import FloatArray
+
+LAYERS = 20
+WIDTH = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """A batch of rows with the name of where it came from.
+
+    Attributes
+    ----------
+    values
+        Shape (B, n), finite.
+    name
+        What messages and results call it: a file's path, or ``"array"``.
+    """
+
+    values: FloatArray
+    name: str = "array"
+
+    def __post_init__(self) -> None:
+        values = np.atleast_2d(np.asarray(self.values, dtype=np.float64))
+        if values.ndim != 2 or not values.size:
+            raise UsageError(
+                f"{self.name}: an array of shape {np.shape(self.values)}: give one vector, or"
+                " a batch of rows"
+            )
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            raise UsageError(
+                f"{self.name}: row {row + 1}, column {column + 1} is {values[row, column]}:"
+                " give finite numbers only"
+            )
+        object.__setattr__(self, "values", values)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """The parameters of a real network, and the sample that it was saved with.
+
+    Attributes
+    ----------
+    weights
+        W_1, …, W_N, each of shape (n_out, n_in).
+    biases
+        b_1, …, b_N, each of shape (n_out,), or None for zero.
+    x, readout
+        The input batch and the readout r of the run that saved it, if it holds them.
+    name
+        What messages and results call it: a file's path, or ``"arrays"``.
+    """
+
+    weights: tuple[FloatArray, ...]
+    biases: tuple[FloatArray | None, ...]
+    x: FloatArray | None = None
+    readout: FloatArray | None = None
+    name: str = "arrays"
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """n_0, n_1, …, n_N."""
+        return (self.weights[0].shape[1], *(weight.shape[0] for weight in self.weights))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Settings:
+    """All that one simulation depends on.
+
+    Attributes
+    ----------
+    act
+        The activation of every layer.
+    layer_acts
+        One activation a layer, layer 1 first, instead of `act`.
+    layers, width
+        N and the size of x and of every layer; 20 and 64 where nothing else says.
+    widths
+        The whole list n_0, n_1, …, n_N instead of both.
+    init
+        The initialiser's name; ``auto`` takes each activation's conventional one.
+    weight_std
+        Instead of `init`: Gaussian entries of variance weight_std²/n_in.
+    bias_std
+        Standard deviation of the entries of b_k.
+    gain
+        Multiplies the weights in every case.
+    input
+        The input batch; without it, `batch` rows of independent normal entries.
+    batch
+        B, 1 where nothing else says.
+    loss, target
+        The loss's name, and for a loss that takes one its target (default: zeros), of one
+        row or as many as the input.
+    weights
+        A real network instead of a random one.
+    seed
+        What all random numbers follow from.
+    norm_bound
+        Whether to compute the norm bound; None: where it is cheap beside the run.
+    vanish_below, explode_above
+        The verdict's thresholds on ‖∂L/∂a_1‖/‖∂L/∂a_N‖.
+
+    Raises
+    ------
+    UsageError
+        If a setting is unknown, out of range, or at odds with another one.
+    """
+
+    act: str = "sigmoid"
+    layer_acts: tuple[str, ...] | None = None
+    layers: int | None = None
+    width: int | None = None
+    widths: tuple[int, ...] | None = None
+    init: str = initializers.AUTO
+    weight_std: float | None = None
+    bias_std: float = 0.0
+    gain: float = 1.0
+    input: Rows | None = None
+    batch: int | None = None
+    loss: str = "readout"
+    target: Rows | None = None
+    weights: Network | None = None
+    seed: int = 0
+    norm_bound: bool | None = None
+    vanish_below: float = 1e-3
+    explode_above: float = 1e3
+
+    def __post_init__(self) -> None:
+        self._check_ranges()
+        self._check_shape()
+        self._check_data()
+        # Names are checked by looking them up.
+        _ = self.activations, self.initializers, losses.get(self.loss)
+
+    def _check_ranges(self) -> None:
+        for name in ("layers", "width", "batch"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name} {value}: give at least 1")
+        for value in self.widths or ():
+            if value < 1:
+                raise UsageError(f"widths {_listed(self.widths)}: give sizes of at least 1")
+        if self.seed < 0:
+            raise UsageError(f"seed {self.seed}: give an integer of at least 0")
+        if not 0.0 <= self.bias_std < math.inf:
+            raise UsageError(f"bias_std {self.bias_std:g}: give a finite number, at least 0")
+        if not 0.0 < self.gain < math.inf:
+            raise UsageError(f"gain {self.gain:g}: give a finite number above 0")
+        if not 0.0 < self.vanish_below <= self.explode_above < math.inf:
+            raise UsageError(
+                f"vanish_below {self.vanish_below:g} and explode_above {self.explode_above:g}:"
+                " give 0 < vanish_below ≤ explode_above"
+            )
+
+    def _check_shape(self) -> None:
+        if self.weights is not None:
+            for name in ("layers", "width", "widths", "weight_std"):
+                if getattr(self, name) is not None:
+                    raise UsageError(
+                        f"{name} beside weights: {self.weights.name} has sizes and weights of"
+                        f" its own: leave out {name}"
+                    )
+            if self.init != initializers.AUTO or self.bias_std:
+                name = "bias_std" if self.bias_std else "init"
+                raise UsageError(
+                    f"{name} beside weights: {self.weights.name} holds its parameters:"
+                    f" leave out {name}"
+                )
+        elif self.widths is not None:
+            if len(self.widths) < 2:
+                raise UsageError(
+                    f"widths {_listed(self.widths)}: give at least two sizes, input first"
+                )
+            if self.width is not None:
+                raise UsageError("width beside widths: give one of them")
+            if self.layers is not None and self.layers != len(self.widths) - 1:
+                raise UsageError(
+                    f"layers {self.layers} beside widths of {len(self.widths) - 1} layers:"
+                    " leave out layers"
+                )
+        if self.weight_std is not None and self.init != initializers.AUTO:
+            raise UsageError(
+                f"weight_std beside init {self.init}: both set the weights: give one of them"
+            )
+        if self.layer_acts is not None:
+            given = len(self.layer_acts)
+            if self._sizes_are_given and given != self.depth:
+                raise UsageError(
+                    f"layer_acts names {given} activations for {self.depth} layers:"
+                    " give one a layer"
+                )
+            if not given:
+                raise UsageError("layer_acts is empty: give one activation a layer")
+
+    @property
+    def _sizes_are_given(self) -> bool:
+        return not (self.layers is None and self.widths is None and self.weights is None)
+
+    def _check_data(self) -> None:
+        if self.input is not None:
+            rows, columns = self.input.values.shape
+            if self.batch is not None:
+                raise UsageError(
+                    f"batch beside input: {self.input.name} has {rows} rows: leave out batch"
+                )
+            given = self.weights.sizes if self.weights is not None else self.widths
+            if given is not None and columns != given[0]:
+                raise UsageError(
+                    f"{self.input.name}: rows of {columns} numbers for a chain of"
+                    f" {given[0]} inputs: give rows of {given[0]}"
+                )
+        if self.target is not None:
+            if not losses.get(self.loss).takes_target:
+                raise UsageError(
+                    f"target beside loss {self.loss}: it takes none: leave it out, or give loss mse"
+                )
+            rows, columns = self.target.values.shape
+            if columns != self.n_out:
+                raise UsageError(
+                    f"{self.target.name}: rows of {columns} numbers for a chain of"
+                    f" {self.n_out} outputs: give rows of {self.n_out}"
+                )
+            if rows not in (1, self.rows):
+                raise UsageError(
+                    f"{self.target.name}: {rows} rows for a batch of {self.rows}:"
+                    f" give 1 or {self.rows}"
+                )
+
+    @property
+    def depth(self) -> int:
+        """N, the number of layers."""
+        if self.weights is not None:
+            return len(self.weights.weights)
+        if self.widths is not None:
+            return len(self.widths) - 1
+        if self.layers is not None:
+            return self.layers
+        return LAYERS if self.layer_acts is None else len(self.layer_acts)
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """n_0, n_1, …, n_N."""
+        if self.weights is not None:
+            return self.weights.sizes
+        if self.widths is not None:
+            return self.widths
+        return (self.n_in, *(self.n_out,) * self.depth)
+
+    @property
+    def n_in(self) -> int:
+        """n_0, the size of the input."""
+        if self.weights is not None:
+            return self.weights.sizes[0]
+        if self.widths is not None:
+            return self.widths[0]
+        return self.input.values.shape[1] if self.input is not None else self.width or WIDTH
+
+    @property
+    def n_out(self) -> int:
+        """n_N, the size of the output."""
+        if self.weights is not None:
+            return self.weights.sizes[-1]
+        return self.widths[-1] if self.widths is not None else self.width or WIDTH
+
+    @property
+    def rows(self) -> int:
+        """B, the number of rows in the batch."""
+        if self.input is not None:
+            return len(self.input.values)
+        if self.batch is None and self.weights is not None and self.weights.x is not None:
+            return len(self.weights.x)
+        return self.batch or 1
+
+    @cached_property
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of each layer."""
+        if self.layer_acts is not None:
+            return tuple(activations.get(name) for name in self.layer_acts)
+        return (activations.get(self.act),) * self.depth
+
+    @property
+    def act_name(self) -> str:
+        """The activation's name, ``mixed`` where the layers differ."""
+        kinds = {activation.name for activation in self.activations}
+        return kinds.pop() if len(kinds) == 1 else "mixed"
+
+    @cached_property
+    def initializers(self) -> tuple[Initializer, ...]:
+        """The initialiser of each layer; empty for given weights."""
+        if self.weights is not None:
+            return ()
+        if self.weight_std is not None:
+            return (initializers.from_weight_std(self.weight_std),) * self.depth
+        if self.init == initializers.AUTO:
+            return tuple(initializers.get(each.init) for each in self.activations)
+        return (initializers.get(self.init),) * self.depth
+
+    @property
+    def init_name(self) -> str:
+        """The initialiser's name, ``mixed`` where the layers differ, else ``weights``."""
+        kinds = {initializer.name for initializer in self.initializers}
+        return "weights" if not kinds else kinds.pop() if len(kinds) == 1 else "mixed"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return every setting as it was used, ready for JSON."""
+        uniform = len(set(self.sizes)) == 1
+        used = {field.name: getattr(self, field.name) for field in fields(self)}
+        return used | {
+            "act": self.act_name,
+            "layer_acts": self.layer_acts and [each.name for each in self.activations],
+            "layers": self.depth,
+            "width": self.sizes[0] if uniform else None,
+            "widths": None if uniform else list(self.sizes),
+            "init": None if self.weights or self.weight_std is not None else self.init_name,
+            "input": self.input.name if self.input else None,
+            "batch": self.rows,
+            "target": self.target.name if self.target else None,
+            "weights": self.weights.name if self.weights else None,
+        }
+
+
+def _listed(values: tuple[object, ...] | None) -> str:
+    return ",".join(map(str, values or ()))

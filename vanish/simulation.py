@@ -1,0 +1,239 @@
+"""From settings to a profile: the one place that composes chain, chain rule and readings."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vanish import activations, initializers, losses, memory
+from vanish.chain import Chain, Layer, Matrix, Weight
+from vanish.profile import LayerRecord, Profile
+from vanish.readings import bounds, dense
+from vanish.scaled import Magnitude
+from vanish.settings import Network, Settings
+from vanish.streams import Role, Streams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from vanish.initializers import Law
+    from vanish.scaled import FloatArray
+
+
+class Draws:
+    """The unscaled weights of one seed, drawn once for all that share them.
+
+    Activations and initialisers that differ only in scale get the same numbers, so that
+    like is compared with like and neither the drawing nor the singular values are paid
+    for twice. One matrix a layer is kept: another law or shape takes its place.
+    """
+
+    def __init__(self, streams: Streams) -> None:
+        self._streams = streams
+        self._kept: dict[int, tuple[Law, Matrix]] = {}
+
+    def matrix(self, k: int, law: Law, n_out: int, n_in: int) -> Matrix:
+        """Return the unscaled (n_out, n_in) matrix of layer k."""
+        kept = self._kept.get(k)
+        if kept and kept[0] is law and kept[1].entries.shape == (n_out, n_in):
+            return kept[1]
+        self._kept.pop(k, None)
+        generator = self._streams.generator(Role.WEIGHTS, layer=k)
+        matrix = Matrix(initializers.draw(law, generator, n_out, n_in))
+        self._kept[k] = law, matrix
+        return matrix
+
+
+def random_chain(settings: Settings, streams: Streams, draws: Draws) -> Chain:
+    """Draw the chain that the settings describe."""
+    _require_memory(settings)
+    layers = []
+    for k, (n_in, n_out) in enumerate(pairwise(settings.sizes), 1):
+        initializer = settings.initializers[k - 1]
+        scale = Magnitude.of(initializer.scale(n_in, n_out)) * Magnitude.of(settings.gain)
+        bias = None
+        if settings.bias_std:
+            generator = streams.generator(Role.BIAS, layer=k)
+            bias = settings.bias_std * generator.standard_normal(n_out)
+        weight = Weight(draws.matrix(k, initializer.law, n_out, n_in), scale)
+        layers.append(Layer(weight, bias, settings.activations[k - 1]))
+    return Chain(tuple(layers))
+
+
+def given_chain(network: Network, settings: Settings) -> Chain:
+    """Return the chain with the parameters of a real network."""
+    gain = Magnitude.of(settings.gain)
+    layers = []
+    for entries, bias, activation in zip(
+        network.weights, network.biases, settings.activations, strict=True
+    ):
+        weight = Weight.of(entries)
+        layers.append(Layer(Weight(weight.matrix, weight.scale * gain), bias, activation))
+    return Chain(tuple(layers))
+
+
+def simulate(settings: Settings | None = None, /, **options: Any) -> Profile:
+    """Simulate one chain: forward, backward, and every reading of the product.
+
+    Parameters
+    ----------
+    settings
+        What to simulate; or its fields as keywords, see `Settings`.
+
+    Raises
+    ------
+    VanishError
+        If the settings are at odds, the run does not fit into memory, or the forward
+        pass overflows.
+
+    Examples
+    --------
+    >>> profile = simulate(act="sigmoid", layers=20)
+    >>> profile.verdict.value
+    'vanishing'
+    """
+    settings = settings or Settings(**options)
+    return Simulation(settings).profile()
+
+
+def compare(all_settings: Iterable[Settings]) -> Iterator[Profile]:
+    """Simulate several chains; those of one seed share their unscaled weights.
+
+    Parameters
+    ----------
+    all_settings
+        One record a chain.
+    """
+    draws: dict[int, Draws] = {}
+    for settings in all_settings:
+        if settings.seed not in draws:
+            draws = {settings.seed: Draws(Streams(settings.seed))}
+        yield Simulation(settings, draws[settings.seed]).profile()
+
+
+class Simulation:
+    """One chain with its input and loss, ready to be read.
+
+    Parameters
+    ----------
+    settings
+        What to simulate.
+    draws
+        Where to take unscaled weights from; those of another run of the same seed.
+
+    Attributes
+    ----------
+    chain
+        The chain f_1, …, f_N.
+    x
+        The input batch f_0, shape (B, n_0).
+    loss
+        The loss record.
+    reference
+        The readout r, shape (n_N,), or the target, shape (1, n_N) or (B, n_N).
+    """
+
+    def __init__(self, settings: Settings, draws: Draws | None = None) -> None:
+        self.settings = settings
+        streams = Streams(settings.seed)
+        network = settings.weights
+        if network is not None:
+            self.chain = given_chain(network, settings)
+        else:
+            self.chain = random_chain(settings, streams, draws or Draws(streams))
+        self.x = _input(settings, streams)
+        self.loss = losses.get(settings.loss)
+        self.reference = _reference(settings, streams)
+
+    def profile(self) -> Profile:
+        """Run the chain forward and backward and put all that was read into records."""
+        settings, chain = self.settings, self.chain
+        trace = chain.forward(self.x)
+        loss_gradient = self.loss.gradient(trace.output, self.reference)
+        norms = dict(dense.norms(chain, trace, loss_gradient))
+        by_name = {(variable.letter, variable.layer): norm for variable, norm in norms.items()}
+
+        statistics = [dense.slope_statistics(slopes) for slopes in trace.slopes]
+        suprema = [activation.sup_slope for activation in settings.activations]
+        slope_products = bounds.slope_products([largest for _, largest, _ in statistics])
+        slope_bounds = bounds.slope_products(suprema)
+        norm_bounds: list[Magnitude] | list[None] = [None] * settings.depth
+        if settings.norm_bound or (settings.norm_bound is None and bounds.is_cheap(chain.sizes)):
+            norm_bounds = bounds.norm_bounds(
+                suprema,
+                loss_gradient.norm(),
+                [layer.weight.spectral_norm() for layer in chain.layers],
+                [inputs.norm() for inputs in trace.inputs],
+            )
+        records = tuple(
+            LayerRecord(
+                act=layer.activation.name,
+                layer=k,
+                n_in=layer.weight.shape[1],
+                n_out=layer.weight.shape[0],
+                grad_w=by_name["W", k],
+                grad_b=by_name["b", k],
+                grad_f=by_name["f", k],
+                weight=layer.weight.frobenius_norm(),
+                slope_mean=statistics[k - 1][0],
+                slope_max=statistics[k - 1][1],
+                slope_product=slope_products[k - 1],
+                slope_bound=slope_bounds[k - 1],
+                norm_bound=norm_bounds[k - 1],
+                zero_fraction=statistics[k - 1][2],
+            )
+            for k, layer in enumerate(chain.layers, 1)
+        )
+        return Profile(
+            settings=settings,
+            engine="dense",
+            layers=records,
+            grad_a=(by_name["a", 1], by_name["a", settings.depth]),
+            bounds=article_bounds(settings),
+        )
+
+
+def article_bounds(settings: Settings) -> dict[str, Magnitude]:
+    """Return sup|S'|^N for the sigmoid, ReLU and every activation of a run."""
+    acts = {"sigmoid", "relu", *(activation.name for activation in settings.activations)}
+    ordered = [activation for activation in activations.registered() if activation.name in acts]
+    return {
+        activation.name: bounds.slope_products([activation.sup_slope] * settings.depth)[0]
+        for activation in ordered
+    }
+
+
+def _input(settings: Settings, streams: Streams) -> FloatArray:
+    if settings.input is not None:
+        return settings.input.values
+    if settings.weights is not None and settings.weights.x is not None and not settings.batch:
+        return settings.weights.x
+    return streams.generator(Role.INPUT).standard_normal((settings.rows, settings.n_in))
+
+
+def _reference(settings: Settings, streams: Streams) -> FloatArray:
+    if losses.get(settings.loss).takes_target:
+        shape = settings.rows, settings.n_out
+        return np.zeros(shape) if settings.target is None else settings.target.values
+    if settings.weights is not None and settings.weights.readout is not None:
+        return settings.weights.readout
+    return losses.draw_readout(streams.generator(Role.READOUT), settings.n_out)
+
+
+# Beside its arrays a layer takes about this many bytes of Python objects.
+_BYTES_A_LAYER = 6000
+
+
+def _require_memory(settings: Settings) -> None:
+    """Refuse a chain that does not fit; before a list as long as the chain is made."""
+    remedy = "give fewer --layers or a smaller --width"
+    what = f"a chain of {settings.depth:,} layers"
+    memory.require(_BYTES_A_LAYER * settings.depth, what, remedy)
+    sizes = settings.sizes
+    weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
+    # Of every layer its input and its slopes are kept, one row a sample.
+    kept = 2 * settings.rows * sum(sizes)
+    needed = 8 * (weights + kept) + _BYTES_A_LAYER * settings.depth
+    memory.require(needed, f"{what} of width {max(sizes):,}", remedy)
