@@ -52,8 +52,8 @@ def draw_readout(generator: np.random.Generator, size: int) -> FloatArray:
     The signs make r independent of f_N and symmetric. With all ones a ReLU chain's
     gradient is correlated with its own activations, and mean-field theory is wrong.
     """
-    signs = generator.integers(0, 2, size) * 2.0 - 1.0
-    return np.divide(signs, math.sqrt(size), dtype=np.float64)
+    signs: FloatArray = generator.integers(0, 2, size) * 2.0 - 1.0
+    return signs / math.sqrt(size)
 
 
 def _readout(output: Scaled, readout: FloatArray) -> Scaled:

@@ -97,7 +97,7 @@ def _layers(profile: Profile, rows: int | None) -> View:
 
     depth = len(profile.layers)
     return View(
-        title=_title(profile),
+        title=_title(profile, profile.settings.act_name, profile.settings.init_name),
         columns=(
             "layer",
             "‖∂L/∂W‖",
@@ -131,7 +131,11 @@ def _comparison(profiles: Sequence[Profile]) -> View:
         for profile in profiles
     )
     return View(
-        title=_title(profiles[0], shared=True),
+        title=_title(
+            profiles[0],
+            "" if several_acts else profiles[0].settings.act_name,
+            "" if several_inits else f"init {profiles[0].settings.init}",
+        ),
         columns=(
             "activation",
             *(("init",) if several_inits else ()),
@@ -156,19 +160,18 @@ def _per_layer(profile: Profile) -> str:
     return f"{'×' if decades >= 0 else '÷'}{short(10.0 ** abs(decades))}"
 
 
-def _title(profile: Profile, shared: bool = False) -> str:
+def _title(profile: Profile, act: str, init: str) -> str:
     settings = profile.settings
     sizes = settings.sizes
     uniform = len(set(sizes)) == 1
     shape = f"width {sizes[0]}" if uniform else "sizes " + _shorten(sizes)
-    init = f"init {settings.init}" if shared else settings.init_name
     parts = [
-        "" if shared else settings.act_name,
+        act,
         _plural(settings.depth, "layer"),
         shape,
         f"weights {settings.weights.name}" if settings.weights else "",
         f"weight_std {settings.weight_std:g}" if settings.weight_std is not None else "",
-        "" if settings.weights or shared or settings.weight_std is not None else settings.init_name,
+        "" if settings.weights or settings.weight_std is not None else init,
         f"gain {settings.gain:g}" if settings.gain != 1.0 else "",
         f"bias_std {settings.bias_std:g}" if settings.bias_std else "",
         f"batch {settings.rows}" if settings.rows > 1 else "",
