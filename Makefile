@@ -38,10 +38,16 @@ $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "vanish needs Python 3.11 or newer" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 
+# An editable install leaves compiling to the first start, and where Python may not write
+# bytecode to every start.
+COMPILE = $(BIN)/python -m compileall -q vanish
+
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable . >&2
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[$*]' >&2
+	@$(COMPILE)
 	@touch $@ $(VENV)/.installed

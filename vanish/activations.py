@@ -39,7 +39,7 @@ _GELU_TANH_CUBIC = 0.044715
 _LEAKY_SLOPE = 0.01
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Activation:
     """An activation S with its derivative and what theory needs to know of both.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +30,8 @@ def replacing(path: str) -> Iterator[BinaryIO]:
     OutputError
         If the file cannot be written.
     """
+    from tempfile import mkstemp  # noqa: PLC0415 - start-up
+
     target = Path(path)
     try:
         if target.exists() and not target.is_file() and not target.is_dir():
@@ -42,7 +43,7 @@ def replacing(path: str) -> Iterator[BinaryIO]:
         if target.exists() and not os.access(target, os.W_OK):
             raise OutputError(f"{path}: it is read-only: give another name")
         target = target.resolve()
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        handle, temporary = mkstemp(dir=target.parent, prefix=f".{target.name}.")
         try:
             with os.fdopen(handle, "wb") as stream:
                 yield stream

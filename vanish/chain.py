@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -40,8 +39,7 @@ class Matrix:
         return Magnitude.of(float(np.linalg.svd(self.entries, compute_uv=False)[0]))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Weight:
+class Weight(NamedTuple):
     """W = scale · matrix, never multiplied out: the product with a vector is scaled."""
 
     matrix: Matrix
@@ -81,8 +79,7 @@ class Weight:
             return Scaled(self.matrix.entries).times(self.scale).with_exponent(0).values
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Layer:
+class Layer(NamedTuple):
     """One layer: its weight W_k, its bias b_k (None for zero) and its activation S."""
 
     weight: Weight
@@ -90,8 +87,7 @@ class Layer:
     activation: Activation
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Trace:
+class Trace(NamedTuple):
     """What the backward pass needs to know of a forward pass.
 
     Attributes

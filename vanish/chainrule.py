@@ -11,8 +11,7 @@ as data. What the factors mean - symbols, arrays, bounds - is for a reading to s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
 
 from vanish.errors import UsageError
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Variable:
+class Variable(NamedTuple):
     """Something to differentiate by: W_k, b_k, a_k, f_k or, with layer 0, the input x."""
 
     letter: str
@@ -31,11 +29,13 @@ class Variable:
         return f"{self.letter}{self.layer}" if self.layer else self.letter
 
 
-@dataclass(frozen=True, slots=True)
 class Factor:
     """One factor of the product; `layer` is its k."""
 
-    layer: int
+    __slots__ = ("layer",)
+
+    def __init__(self, layer: int) -> None:
+        self.layer: Final = layer
 
 
 class LossGradient(Factor):
@@ -58,9 +58,10 @@ class ByBias(Factor):
     """∂a_k/∂b_k, the identity."""
 
 
-@dataclass(frozen=True, slots=True)
 class Input:
     """x = f_0."""
+
+    __slots__ = ()
 
     @property
     def variable(self) -> Variable:
@@ -68,12 +69,14 @@ class Input:
         return Variable("x", 0)
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Affine:
     """a_k = W_k f_{k-1} + b_k."""
 
-    layer: int
-    inner: Activated | Input
+    __slots__ = ("inner", "layer")
+
+    def __init__(self, layer: int, inner: Activated | Input) -> None:
+        self.layer: Final = layer
+        self.inner: Final = inner
 
     @property
     def variable(self) -> Variable:
@@ -92,12 +95,14 @@ class Affine:
         }
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Activated:
     """f_k = S(a_k)."""
 
-    layer: int
-    inner: Affine
+    __slots__ = ("inner", "layer")
+
+    def __init__(self, layer: int, inner: Affine) -> None:
+        self.layer: Final = layer
+        self.inner: Final = inner
 
     @property
     def variable(self) -> Variable:
@@ -113,12 +118,14 @@ class Activated:
         return {}
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Loss:
     """L, a function of f_N."""
 
-    layer: int
-    inner: Activated | Input
+    __slots__ = ("inner", "layer")
+
+    def __init__(self, layer: int, inner: Activated | Input) -> None:
+        self.layer: Final = layer
+        self.inner: Final = inner
 
     def inwards(self) -> Factor:
         """Return ∂L/∂f_N."""
@@ -140,8 +147,7 @@ def expression(layers: int) -> Loss:
     return Loss(layers, node)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One application of the chain rule, at one node of the expression.
 
     Attributes
@@ -193,8 +199,7 @@ Prefix = TypeVar("Prefix")
 End = TypeVar("End")
 
 
-@dataclass(frozen=True, slots=True)
-class Reading(Generic[Prefix, End]):
+class Reading(NamedTuple, Generic[Prefix, End]):
     """A meaning for the factors.
 
     Attributes

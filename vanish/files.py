@@ -5,8 +5,6 @@ from __future__ import annotations
 import io
 import re
 import sys
-import zipfile
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,6 +143,9 @@ def _load_npy(name: str, content: bytes) -> np.ndarray:
 
 
 def _load_npz(path: str) -> dict[str, FloatArray]:
+    import zipfile  # noqa: PLC0415 - start-up
+    import zlib  # noqa: PLC0415
+
     content = _read_bytes(path)
     if not content.startswith(_ZIP_MAGIC):
         raise InputError(f"{path}: not an .npz file: save one with numpy.savez")

@@ -7,9 +7,8 @@ that differ only in that factor share a draw, and no matrix is ever multiplied b
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -61,8 +60,7 @@ def _one(_: int, __: int) -> float:
     return 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Initializer:
+class Initializer(NamedTuple):
     """W = `factor` / √fan(n_in, n_out) times a draw of `law`.
 
     Attributes

@@ -7,8 +7,7 @@ the row's own.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
     from vanish.scaled import FloatArray
 
 
-@dataclass(frozen=True, slots=True)
-class Loss:
+class Loss(NamedTuple):
     """A loss and its derivative.
 
     Attributes
@@ -52,8 +50,8 @@ def draw_readout(generator: np.random.Generator, size: int) -> FloatArray:
     The signs make r independent of f_N and symmetric. With all ones a ReLU chain's
     gradient is correlated with its own activations, and mean-field theory is wrong.
     """
-    signs: FloatArray = generator.integers(0, 2, size) * 2.0 - 1.0
-    return signs / math.sqrt(size)
+    signs = generator.choice((-1.0, 1.0), size)
+    return np.asarray(signs / math.sqrt(size))
 
 
 def _readout(output: Scaled, readout: FloatArray) -> Scaled:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
     Cell = str | int | float | Decimal | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LayerRecord:
+class LayerRecord(NamedTuple):
     """What was measured and computed of layer k. Norms are Frobenius norms.
 
     Attributes
@@ -75,8 +73,7 @@ class Verdict(StrEnum):
     DEAD = "dead"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Profile:
+class Profile(NamedTuple):
     """The gradients of one chain, layer by layer.
 
     Attributes

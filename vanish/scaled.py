@@ -8,14 +8,14 @@ is lost by the split, and a true zero stays a zero: it is never something small.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from sys import float_info
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
@@ -25,14 +25,9 @@ SAFE_EXPONENT = 500
 
 _LOG10_2 = math.log10(2.0)
 
-# 17 significant digits tell any two float64 apart; Decimal's own limits hold 2^±(10^17).
-_DIGITS = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
-_WORKING = Context(prec=40, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
-
-@dataclass(frozen=True, slots=True)
 class Magnitude:
-    """A number that is at least 0: ``mantissa * 2**exponent``.
+    """A number that is at least 0: ``mantissa * 2**exponent``. Immutable.
 
     Attributes
     ----------
@@ -42,8 +37,14 @@ class Magnitude:
         Any integer; 0 for a true zero.
     """
 
-    mantissa: float
-    exponent: int
+    __slots__ = ("exponent", "mantissa")
+
+    def __init__(self, mantissa: float, exponent: int) -> None:
+        self.mantissa: Final = mantissa
+        self.exponent: Final = exponent
+
+    def __repr__(self) -> str:
+        return f"Magnitude({self.mantissa!r}, {self.exponent!r})"
 
     @classmethod
     def of(cls, value: float, exponent: int = 0) -> Magnitude:
@@ -84,24 +85,32 @@ class Magnitude:
         value = float(self)
         if not self or float_info.min <= value < math.inf:
             return value
-        power = _WORKING.power(Decimal(2), Decimal(self.exponent))
-        return _DIGITS.multiply(Decimal(self.mantissa), power)
+        from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal  # noqa: PLC0415 - start-up
+
+        # 17 significant digits tell any two float64 apart.
+        digits = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
+        power = Context(prec=40, Emax=MAX_EMAX, Emin=MIN_EMIN).power(
+            Decimal(2), Decimal(self.exponent)
+        )
+        return digits.multiply(Decimal(self.mantissa), power)
 
 
 ONE = Magnitude(0.5, 1)
 ZERO = Magnitude(0.0, 0)
 
 
-@dataclass(frozen=True, slots=True)
 class Scaled:
-    """An array with one exponent for all of it: ``values * 2**exponent``.
+    """An array with one exponent for all of it: ``values * 2**exponent``. Immutable.
 
     An element 2^1000 times smaller than the largest one of its array may be rounded
     to zero; no norm can tell.
     """
 
-    values: FloatArray
-    exponent: int = 0
+    __slots__ = ("exponent", "values")
+
+    def __init__(self, values: FloatArray, exponent: int = 0) -> None:
+        self.values: Final = values
+        self.exponent: Final = exponent
 
     @property
     def top(self) -> int:

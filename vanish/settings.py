@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -21,7 +21,9 @@ LAYERS = 20
 WIDTH = 64
 
 
-@dataclass(frozen=True, eq=False)
+# Records that compare by identity have no use for generated methods, which would cost
+# start-up time.
+@dataclass(frozen=True, eq=False, repr=False)
 class Rows:
     """A batch of rows with the name of where it came from.
 
@@ -52,8 +54,7 @@ class Rows:
         object.__setattr__(self, "values", values)
 
 
-@dataclass(frozen=True, eq=False)
-class Network:
+class Network(NamedTuple):
     """The parameters of a real network, and the sample that it was saved with.
 
     Attributes
@@ -80,7 +81,7 @@ class Network:
         return (self.weights[0].shape[1], *(weight.shape[0] for weight in self.weights))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Settings:
     """All that one simulation depends on.
 

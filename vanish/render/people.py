@@ -7,8 +7,7 @@ knows nothing of how it is drawn.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.verdict import explain, short
 
@@ -19,22 +18,19 @@ if TYPE_CHECKING:
     from vanish.scaled import Magnitude
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(NamedTuple):
     """A bar for a magnitude on a logarithmic axis: `share` of its full length."""
 
     share: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Spark:
+class Spark(NamedTuple):
     """A line of small bars, one share a layer; None for a true zero."""
 
     shares: tuple[float | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A verdict on a run: its word, what it is about, and the sentence."""
 
     word: str
@@ -42,8 +38,7 @@ class Finding:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """A table with its surroundings.
 
     Attributes

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from rich import box
 from rich.console import Console
@@ -28,8 +27,7 @@ _GAP = 2
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Canvas:
+class Canvas(NamedTuple):
     """What a table is drawn on: its width in columns, and whether in colour."""
 
     width: int = 80
