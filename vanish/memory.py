@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
+from pathlib import Path
 
 from vanish.errors import MemoryLimitError
 
 
-def installed() -> int | None:
-    """Return the machine's memory in bytes, or None where the system does not tell."""
+def available() -> int | None:
+    """Return how many bytes a new array may take, or None where the system does not tell.
+
+    On Linux that is what it can free without swapping; elsewhere all that is installed.
+    """
     try:
+        found = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text("ascii"))
+        if found:
+            return int(found[1]) * 1024
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return None
@@ -28,13 +36,13 @@ def require(needed: int, what: str, remedy: str) -> None:
     Raises
     ------
     MemoryLimitError
-        If `needed` exceeds the machine's memory.
+        If `needed` exceeds what is available.
     """
-    have = installed()
+    have = available()
     if have is not None and needed > have:
         raise MemoryLimitError(
             f"{what} needs {_gigabytes(needed)} of memory, this machine has"
-            f" {_gigabytes(have)}: {remedy}"
+            f" {_gigabytes(have)} free: {remedy}"
         )
 
 

@@ -149,7 +149,13 @@ class Settings:
         self._check_shape()
         self._check_data()
         # Names are checked by looking them up.
-        _ = self.activations, self.initializers, losses.get(self.loss)
+        for name in self.layer_acts or (self.act,):
+            activations.get(name)
+        if self.init != initializers.AUTO:
+            initializers.get(self.init)
+        if self.weight_std is not None:
+            initializers.from_weight_std(self.weight_std)
+        losses.get(self.loss)
 
     def _check_ranges(self) -> None:
         for name in ("layers", "width", "batch"):

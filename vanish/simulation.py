@@ -48,7 +48,6 @@ class Draws:
 
 def random_chain(settings: Settings, streams: Streams, draws: Draws) -> Chain:
     """Draw the chain that the settings describe."""
-    _require_memory(settings)
     layers = []
     for k, (n_in, n_out) in enumerate(pairwise(settings.sizes), 1):
         initializer = settings.initializers[k - 1]
@@ -136,6 +135,7 @@ class Simulation:
     """
 
     def __init__(self, settings: Settings, draws: Draws | None = None) -> None:
+        _require_memory(settings)
         self.settings = settings
         streams = Streams(settings.seed)
         network = settings.weights
@@ -228,7 +228,7 @@ _BYTES_A_LAYER = 6000
 
 def _require_memory(settings: Settings) -> None:
     """Refuse a chain that does not fit; before a list as long as the chain is made."""
-    remedy = "give fewer --layers or a smaller --width"
+    remedy = "give fewer --layers, a smaller --width or a smaller --batch"
     what = f"a chain of {settings.depth:,} layers"
     memory.require(_BYTES_A_LAYER * settings.depth, what, remedy)
     sizes = settings.sizes

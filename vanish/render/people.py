@@ -46,13 +46,17 @@ class View(NamedTuple):
     title
         What was run, in one line.
     columns
-        Headings; text columns (left-aligned) are named in `left`.
+        Headings.
     rows
         Cells, one sequence a row; None for a row that stands for elided ones.
     notes
         Lines under the table, label and text.
     findings
         One verdict a run.
+    left
+        The headings of the left-aligned columns.
+    dispensable
+        The headings of those that a narrow window can do without, the first one first.
     """
 
     title: str
@@ -60,7 +64,8 @@ class View(NamedTuple):
     rows: tuple[tuple[str | Bar | Spark, ...] | None, ...]
     notes: tuple[tuple[str, str], ...]
     findings: tuple[Finding, ...]
-    left: frozenset[str] = frozenset()
+    left: frozenset[str]
+    dispensable: tuple[str, ...]
 
 
 def view(profiles: Sequence[Profile], rows: int | None) -> View:
@@ -105,6 +110,7 @@ def _layers(profile: Profile, rows: int | None) -> View:
         notes=_bounds(profile),
         findings=(_finding(profile),),
         left=frozenset({f"1e{low:+03d} … 1e{high:+03d}"}),
+        dispensable=("norm\nbound", "slope\nproduct", "slope\nbound"),
     )
 
 
@@ -144,6 +150,7 @@ def _comparison(profiles: Sequence[Profile]) -> View:
         notes=_bounds(*profiles) if several_acts and len(profiles) <= 3 else (),
         findings=tuple(map(_finding, profiles)) if len(profiles) <= 3 else (),
         left=frozenset({"activation", "init", spark, "verdict"}),
+        dispensable=("‖∂L/∂a‖\na layer", "slope\nbound", "‖∂L/∂W₁‖"),
     )
 
 

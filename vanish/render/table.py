@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich import box
 from rich.console import Console
@@ -24,7 +24,8 @@ _LEVELS = "▁▂▃▄▅▆▇█"
 # Between two columns; the box draws one of them.
 _GAP = 2
 
-T = TypeVar("T")
+# Longer ones are no easier to compare.
+_LONGEST_BAR = 60
 
 
 class Canvas(NamedTuple):
@@ -42,22 +43,22 @@ def table(view: View, canvas: Canvas, story: bool = True) -> str:
     view
         What to show.
     canvas
-        What to show it on. Nothing is cut off: where the columns do not fit, bars go
-        first, and then lines are longer than the canvas.
+        What to show it on. No number is cut off: where the window is narrow, the columns
+        that the view can do without are left out.
     story
         Whether the notes and the verdicts stand under the table.
     """
-    graphic = _graphic_width(view, canvas.width)
+    kept, graphic = _fit(view, canvas.width)
     drawn = Table(
         *(
             Column(
-                heading,
-                justify="left" if heading in view.left else "right",
+                view.columns[i],
+                justify="left" if view.columns[i] in view.left else "right",
                 no_wrap=True,
                 header_style="bold",
                 vertical="bottom",
             )
-            for heading in _kept(view.columns, view, graphic)
+            for i in kept
         ),
         box=box.SIMPLE_HEAD,
         show_edge=False,
@@ -65,24 +66,31 @@ def table(view: View, canvas: Canvas, story: bool = True) -> str:
         pad_edge=False,
     )
     for row in view.rows:
-        cells = row or ("⋮",) * len(view.columns)
-        drawn.add_row(*(_cell(each, graphic) for each in _kept(cells, view, graphic)))
-    parts: list[RenderableType] = [Text(view.title, style="bold"), Text(), drawn]
+        drawn.add_row(*(_cell(row[i], graphic) if row else Text("⋮") for i in kept))
+    width = max(canvas.width, sum(_widths(view, kept)) + graphic)
+    lines = _print([Text(view.title, style="bold")], canvas, canvas.width)
+    lines += _print([Text(), drawn], canvas, width)
     if story:
-        parts += _story(view)
-    natural = max(canvas.width, _width(view, graphic))
+        lines += _print(_story(view), canvas, canvas.width)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _print(parts: list[RenderableType], canvas: Canvas, width: int) -> list[str]:
     output = io.StringIO()
     console = Console(
         file=output,
-        width=natural,
+        width=width,
         color_system="standard" if canvas.colour else None,
         force_terminal=canvas.colour,
         legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
         _environ={},
     )
     for part in parts:
-        console.print(part, highlight=False, markup=False, emoji=False, soft_wrap=False)
-    return "\n".join(line.rstrip() for line in output.getvalue().splitlines()) + "\n"
+        console.print(part)
+    return [line.rstrip() for line in output.getvalue().splitlines()]
 
 
 def _story(view: View) -> list[RenderableType]:
@@ -104,36 +112,37 @@ def _finding(finding: Finding, several: bool) -> Text:
     return text.append(f". {finding.sentence}")
 
 
-def _graphic_index(view: View) -> int:
+def _fit(view: View, width: int) -> tuple[list[int], int]:
+    """Return the columns to show and how wide the bars may be."""
     first = next(row for row in view.rows if row is not None)
-    return next(i for i, each in enumerate(first) if isinstance(each, Bar | Spark))
+    at = next(i for i, each in enumerate(first) if isinstance(each, Bar | Spark))
+    least = max(map(len, view.columns[at].split("\n")))
+    spark = first[at]
+    most = max(least, len(spark.shares)) if isinstance(spark, Spark) else _LONGEST_BAR
+    kept = list(range(len(view.columns)))
+    for heading in view.dispensable:
+        if width - sum(_widths(view, kept)) >= least:
+            break
+        if heading in view.columns:
+            kept.remove(view.columns.index(heading))
+    return kept, min(max(width - sum(_widths(view, kept)), least), most)
 
 
-def _width(view: View, graphic: int) -> int:
-    """Return how many columns the table takes with a graphic of that width."""
-    at = _graphic_index(view)
-    total = 0
-    for i, heading in enumerate(view.columns):
-        if i != at:
-            lines = heading.split("\n")
-            cells = [row[i] for row in view.rows if row is not None]
-            texts = [*lines, *(each for each in cells if isinstance(each, str))]
-            total += max(map(len, texts)) + _GAP
-    return total + (graphic + _GAP if graphic else 0)
+def _widths(view: View, kept: list[int]) -> list[int]:
+    """Return the width of each column, the gap after it included, without the bars."""
+    return [
+        max(
+            0 if isinstance(cell, Bar | Spark) else max(map(len, cell.split("\n")))
+            for cell in _column(view, i)
+        )
+        + (_GAP if i != kept[-1] else 0)
+        for i in kept
+    ]
 
 
-def _graphic_width(view: View, width: int) -> int:
-    """Return the width that is left for bars; 0 where they and their axis do not fit."""
-    least = max(map(len, view.columns[_graphic_index(view)].split("\n")))
-    room = width - _width(view, 0) - _GAP
-    spark = next(row for row in view.rows if row is not None)[_graphic_index(view)]
-    most = max(least, len(spark.shares)) if isinstance(spark, Spark) else 60
-    return min(room, most) if room >= least else 0
-
-
-def _kept(cells: tuple[T, ...], view: View, graphic: int) -> list[T]:
-    at = _graphic_index(view)
-    return [each for i, each in enumerate(cells) if graphic or i != at]
+def _column(view: View, i: int) -> list[str | Bar | Spark]:
+    cells = [row[i] for row in view.rows if row is not None]
+    return cells if isinstance(cells[0], Bar | Spark) else [view.columns[i], *cells]
 
 
 def _cell(cell: str | Bar | Spark, width: int) -> Text:
