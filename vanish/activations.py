@@ -55,6 +55,14 @@ class Activation:
         Where |S'| attains or approaches it: a number, or text for an interval.
     lower, upper
         The infimum and supremum of S.
+    attained
+        Which of them are values of S: ``"lower"``, ``"upper"``, both or none.
+    formula, derivative
+        S(x) and S'(x) as text.
+    latex
+        The same two as LaTeX.
+    note
+        What a reader of the derivative should know besides.
     kinks
         Where S' jumps, in ascending order.
     init
@@ -69,6 +77,11 @@ class Activation:
     sup_at: float | str
     lower: float
     upper: float
+    attained: tuple[str, ...] = ()
+    formula: str = ""
+    derivative: str = ""
+    latex: tuple[str, str] = ("", "")
+    note: str = ""
     aliases: tuple[str, ...] = ()
     kinks: tuple[float, ...] = ()
     init: str = "xavier_normal"
@@ -89,6 +102,14 @@ class Activation:
             )
         if list(self.kinks) != sorted(set(self.kinks)):
             raise UsageError(f"activation {self.name}: give its kinks in ascending order")
+
+    @property
+    def range(self) -> str:
+        """The range of S as an interval, such as ``(0, 1)``."""
+        opening = "[" if "lower" in self.attained else "("
+        closing = "]" if "upper" in self.attained else ")"
+        lower, upper = (f"{end:.5g}".replace("inf", "∞") for end in (self.lower, self.upper))
+        return f"{opening}{lower}, {upper}{closing}"
 
     def value(self, a: FloatArray) -> FloatArray:
         """Return S(a), elementwise."""
@@ -333,6 +354,9 @@ def _register_built_in() -> None:
     for record in (
         Activation(
             name="identity",
+            formula="x",
+            derivative="1",
+            latex=(r"x", r"1"),
             aliases=("linear", "none"),
             pair=_identity,
             sup_slope=1.0,
@@ -343,6 +367,9 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="sigmoid",
+            formula="1/(1+e^-x)",
+            derivative="S(1-S)",
+            latex=(r"\frac{1}{1+e^{-x}}", r"S(x)(1-S(x))"),
             aliases=("logistic",),
             pair=_sigmoid,
             sup_slope=0.25,
@@ -352,6 +379,9 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="tanh",
+            formula="(e^x-e^-x)/(e^x+e^-x)",
+            derivative="1-S²",
+            latex=(r"\frac{e^{x}-e^{-x}}{e^{x}+e^{-x}}", r"1-S(x)^{2}"),
             pair=_tanh,
             sup_slope=1.0,
             sup_at=0.0,
@@ -360,6 +390,11 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="relu",
+            formula="max(x, 0)",
+            derivative="1 if x > 0 else 0",
+            note="S'(0) = 0, as in PyTorch; the article's table has 1 there.",
+            latex=(r"\max(x,0)", r"[x>0]"),
+            attained=("lower",),
             aliases=("ramp",),
             pair=_relu,
             sup_slope=1.0,
@@ -372,6 +407,9 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="leaky_relu",
+            formula="x if x > 0 else 0.01x",
+            derivative="1 if x > 0 else 0.01",
+            latex=(r"\max(x,0)+0.01\min(x,0)", r"[x>0]+0.01\,[x\leq 0]"),
             aliases=("lrelu",),
             pair=_leaky_relu,
             sup_slope=1.0,
@@ -384,6 +422,9 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="elu",
+            formula="x if x > 0 else e^x-1",
+            derivative="1 if x > 0 else e^x",
+            latex=(r"\max(x,0)+e^{\min(x,0)}-1", r"e^{\min(x,0)}"),
             pair=_elu,
             sup_slope=1.0,
             sup_at="x ≥ 0",
@@ -393,6 +434,12 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="selu",
+            formula="λx if x > 0 else λα(e^x-1)",
+            derivative="λ if x > 0 else λαe^x",
+            latex=(
+                r"\lambda\max(x,0)+\lambda\alpha(e^{\min(x,0)}-1)",
+                r"\lambda[x>0]+\lambda\alpha e^{x}[x\leq 0]",
+            ),
             pair=_selu,
             sup_slope=1.7580993408473768,  # λα
             sup_at="x → 0⁻",
@@ -403,6 +450,10 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="gelu",
+            formula="xΦ(x)",
+            derivative="Φ(x)+xφ(x)",
+            latex=(r"x\,\Phi(x)", r"\Phi(x)+x\,\varphi(x)"),
+            attained=("lower",),
             pair=_gelu,
             sup_slope=1.1289041451851547,
             sup_at=1.4142135623730951,
@@ -412,6 +463,13 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="gelu_tanh",
+            formula="xσ(2u), u = √(2/π)(x+0.044715x³)",
+            derivative="σ(2u)+2xu'σ'(2u)",
+            latex=(
+                r"x\,\sigma(2u),\ u=\sqrt{2/\pi}\,(x+0.044715\,x^{3})",
+                r"\sigma(2u)+2x\,u^{\prime}\,\sigma^{\prime}(2u)",
+            ),
+            attained=("lower",),
             aliases=("gelu_new",),
             pair=_gelu_tanh,
             sup_slope=1.1289930686587717,
@@ -422,6 +480,10 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="silu",
+            formula="xσ(x)",
+            derivative="σ(x)+xσ'(x)",
+            latex=(r"x\,\sigma(x)", r"\sigma(x)+x\,\sigma^{\prime}(x)"),
+            attained=("lower",),
             aliases=("swish",),
             pair=_silu,
             sup_slope=1.099839320128867,
@@ -432,6 +494,9 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="softplus",
+            formula="ln(1+e^x)",
+            derivative="σ(x)",
+            latex=(r"\ln(1+e^{x})", r"\sigma(x)"),
             pair=_softplus,
             sup_slope=1.0,
             sup_at="x → ∞",
@@ -440,6 +505,9 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="softsign",
+            formula="x/(1+|x|)",
+            derivative="1/(1+|x|)²",
+            latex=(r"\frac{x}{1+|x|}", r"\frac{1}{(1+|x|)^{2}}"),
             pair=_softsign,
             sup_slope=1.0,
             sup_at=0.0,
@@ -448,6 +516,10 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="mish",
+            formula="x tanh(ln(1+e^x))",
+            derivative="t+xσ(x)(1-t²), t = S/x",
+            latex=(r"x\tanh(\ln(1+e^{x}))", r"t+x\,\sigma(x)(1-t^{2}),\ t=\tanh(\ln(1+e^{x}))"),
+            attained=("lower",),
             pair=_mish,
             sup_slope=1.088498161251728,
             sup_at=1.4905711794854285,
@@ -457,6 +529,13 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="hard_sigmoid",
+            formula="clip(x+3, 0, 6)/6",
+            derivative="1/6 if |x| < 3 else 0",
+            latex=(r"\frac{1}{6}\min(\max(x+3,0),6)", r"\frac{1}{6}[|x|<3]"),
+            attained=(
+                "lower",
+                "upper",
+            ),
             pair=_hard_sigmoid,
             sup_slope=1.0 / 6.0,
             sup_at="|x| < 3",
@@ -466,6 +545,13 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="hard_tanh",
+            formula="clip(x, -1, 1)",
+            derivative="1 if |x| < 1 else 0",
+            latex=(r"\min(\max(x,-1),1)", r"[|x|<1]"),
+            attained=(
+                "lower",
+                "upper",
+            ),
             pair=_hard_tanh,
             sup_slope=1.0,
             sup_at="|x| < 1",
@@ -475,6 +561,13 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="relu6",
+            formula="clip(x, 0, 6)",
+            derivative="1 if 0 < x < 6 else 0",
+            latex=(r"\min(\max(x,0),6)", r"[0<x<6]"),
+            attained=(
+                "lower",
+                "upper",
+            ),
             pair=_relu6,
             sup_slope=1.0,
             sup_at="0 < x < 6",
@@ -485,6 +578,10 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="hard_swish",
+            formula="x clip(x+3, 0, 6)/6",
+            derivative="0 if x ≤ -3, 1 if x ≥ 3, else (2x+3)/6",
+            latex=(r"\frac{x}{6}\min(\max(x+3,0),6)", r"\frac{2x+3}{6}[|x|<3]+[x\geq 3]"),
+            attained=("lower",),
             pair=_hard_swish,
             sup_slope=1.5,
             sup_at="x → 3⁻",
@@ -495,6 +592,13 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="sin",
+            formula="sin x",
+            derivative="cos x",
+            latex=(r"\sin x", r"\cos x"),
+            attained=(
+                "lower",
+                "upper",
+            ),
             aliases=("sine",),
             pair=_sin,
             sup_slope=1.0,
@@ -504,6 +608,9 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="log_sigmoid",
+            formula="-ln(1+e^-x)",
+            derivative="σ(-x)",
+            latex=(r"-\ln(1+e^{-x})", r"\sigma(-x)"),
             pair=_log_sigmoid,
             sup_slope=1.0,
             sup_at="x → -∞",

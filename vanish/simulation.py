@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from vanish import activations, initializers, losses, memory
 from vanish.chain import Chain, Layer, Matrix, Weight
+from vanish.chainrule import Variable
 from vanish.profile import LayerRecord, Profile
 from vanish.readings import bounds, dense
 from vanish.scaled import Magnitude
@@ -18,8 +20,9 @@ from vanish.streams import Role, Streams
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from vanish.chain import Trace
     from vanish.initializers import Law
-    from vanish.scaled import FloatArray
+    from vanish.scaled import FloatArray, Scaled
 
 
 class Draws:
@@ -147,14 +150,24 @@ class Simulation:
         self.loss = losses.get(settings.loss)
         self.reference = _reference(settings, streams)
 
-    def profile(self) -> Profile:
-        """Run the chain forward and backward and put all that was read into records."""
-        settings, chain = self.settings, self.chain
-        trace = chain.forward(self.x)
-        loss_gradient = self.loss.gradient(trace.output, self.reference)
-        norms = dict(dense.norms(chain, trace, loss_gradient))
-        by_name = {(variable.letter, variable.layer): norm for variable, norm in norms.items()}
+    @cached_property
+    def trace(self) -> Trace:
+        """The forward pass."""
+        return self.chain.forward(self.x)
 
+    @cached_property
+    def loss_gradient(self) -> Scaled:
+        """∂L/∂f_N, shape (B, n_N)."""
+        return self.loss.gradient(self.trace.output, self.reference)
+
+    @cached_property
+    def norms(self) -> dict[Variable, Magnitude]:
+        """The norm of the gradient by each f_k, a_k, W_k, b_k and x."""
+        return dict(dense.norms(self.chain, self.trace, self.loss_gradient))
+
+    def profile(self) -> Profile:
+        """Put all that the readings say into records."""
+        settings, chain, trace, norms = self.settings, self.chain, self.trace, self.norms
         statistics = [dense.slope_statistics(slopes) for slopes in trace.slopes]
         suprema = [activation.sup_slope for activation in settings.activations]
         slope_products = bounds.slope_products([largest for _, largest, _ in statistics])
@@ -163,7 +176,7 @@ class Simulation:
         if settings.norm_bound or (settings.norm_bound is None and bounds.is_cheap(chain.sizes)):
             norm_bounds = bounds.norm_bounds(
                 suprema,
-                loss_gradient.norm(),
+                self.loss_gradient.norm(),
                 [layer.weight.spectral_norm() for layer in chain.layers],
                 [inputs.norm() for inputs in trace.inputs],
             )
@@ -173,9 +186,9 @@ class Simulation:
                 layer=k,
                 n_in=layer.weight.shape[1],
                 n_out=layer.weight.shape[0],
-                grad_w=by_name["W", k],
-                grad_b=by_name["b", k],
-                grad_f=by_name["f", k],
+                grad_w=norms[Variable("W", k)],
+                grad_b=norms[Variable("b", k)],
+                grad_f=norms[Variable("f", k)],
                 weight=layer.weight.frobenius_norm(),
                 slope_mean=statistics[k - 1][0],
                 slope_max=statistics[k - 1][1],
@@ -190,7 +203,7 @@ class Simulation:
             settings=settings,
             engine="dense",
             layers=records,
-            grad_a=(by_name["a", 1], by_name["a", settings.depth]),
+            grad_a=(norms[Variable("a", 1)], norms[Variable("a", settings.depth)]),
             bounds=article_bounds(settings),
         )
 

@@ -52,6 +52,16 @@ Act = Annotated[
         autocompletion=_completer(ACTIVATIONS),
     ),
 ]
+OneAct = Annotated[
+    str,
+    typer.Option(
+        "--act",
+        "-a",
+        metavar="NAME",
+        help="Activation of every layer.",
+        autocompletion=_completer(ACTIVATIONS),
+    ),
+]
 LayerActs = Annotated[
     str | None,
     typer.Option(
@@ -84,6 +94,15 @@ Init = Annotated[
         help=f"How weights are drawn; several are compared: {INITIALIZERS}. auto is the"
         " activation's convention: he_normal for the relu family, lecun_normal for selu,"
         " xavier_normal for the others. [default: auto]",
+        autocompletion=_completer(INITIALIZERS),
+    ),
+]
+OneInit = Annotated[
+    str,
+    typer.Option(
+        "--init",
+        metavar="NAME",
+        help="How weights are drawn.",
         autocompletion=_completer(INITIALIZERS),
     ),
 ]

@@ -17,14 +17,41 @@ if TYPE_CHECKING:
     from vanish.render.people import View
 
 AUTO = "auto"
-SUFFIXES = {
-    ".txt": "table",
-    ".tsv": "tsv",
-    ".csv": "csv",
-    ".json": "json",
-    ".jsonl": "jsonl",
-    ".md": "markdown",
-}
+
+
+class Formats(NamedTuple):
+    """The formats of a command.
+
+    Attributes
+    ----------
+    by_suffix
+        Their names, by the suffix of a file in each.
+    terminal, piped
+        Which of them ``auto`` is on a terminal, and which elsewhere.
+    """
+
+    by_suffix: Mapping[str, str]
+    terminal: str
+    piped: str
+
+
+TABLES = Formats(
+    {
+        ".txt": "table",
+        ".tsv": "tsv",
+        ".csv": "csv",
+        ".json": "json",
+        ".jsonl": "jsonl",
+        ".md": "markdown",
+    },
+    terminal="table",
+    piped="tsv",
+)
+TEXTS = Formats(
+    {".txt": "text", ".tex": "latex", ".md": "markdown", ".json": "json"},
+    terminal="text",
+    piped="text",
+)
 DELIMITERS = {"tsv": "\t", "csv": ","}
 FOR_PEOPLE = ("table", "markdown")
 
@@ -77,7 +104,14 @@ class Destination(NamedTuple):
 
     @classmethod
     def choose(
-        cls, format_name: str, output: str | None, header: bool, rows: int | None, quiet: bool
+        cls,
+        format_name: str,
+        output: str | None,
+        *,
+        formats: Formats = TABLES,
+        header: bool = True,
+        rows: int | None = None,
+        quiet: bool = False,
     ) -> Destination:
         """Return the destination that a command's options describe.
 
@@ -89,7 +123,7 @@ class Destination(NamedTuple):
         """
         if output == STANDARD_STREAM:
             output = None
-        chosen = choose_format(format_name, output)
+        chosen = choose_format(format_name, output, formats)
         if not header and chosen not in DELIMITERS:
             raise UsageError(
                 f"--no-header beside format {chosen}: only tsv and csv have a header line:"
@@ -138,8 +172,12 @@ class Destination(NamedTuple):
 
         return delimited(rows, DELIMITERS[self.format], self.header)
 
-    def write(self, text: str) -> None:
-        """Write a result to the file, whole or not at all, or to stdout.
+    def write(self, *parts: str) -> None:
+        """Write a result to the file, whole or not at all, or to stdout."""
+        self.stream(parts)
+
+    def stream(self, parts: Iterable[str]) -> None:
+        """Write a result part by part, as `write` does.
 
         Raises
         ------
@@ -150,12 +188,12 @@ class Destination(NamedTuple):
         """
         if self.output is not None:
             with replacing(self.output) as stream:
-                stream.write(text.encode())
+                stream.writelines(part.encode() for part in parts)
             return
-        _write_stdout(text)
+        _write_stdout(parts)
 
 
-def choose_format(given: str, output: str | None) -> str:
+def choose_format(given: str, output: str | None, formats: Formats) -> str:
     """Return the format's name: as given, by the file's suffix, or by the terminal.
 
     Raises
@@ -163,20 +201,20 @@ def choose_format(given: str, output: str | None) -> str:
     UsageError
         If the format or the suffix is unknown.
     """
-    known = list(SUFFIXES.values())
+    known = list(formats.by_suffix.values())
     if given != AUTO:
         if given not in known:
             raise unknown_name("format", given, [AUTO, *known])
         return given
     if output is None:
-        return "table" if is_terminal(sys.stdout) else "tsv"
+        return formats.terminal if is_terminal(sys.stdout) else formats.piped
     suffix = Path(output).suffix
-    if suffix not in SUFFIXES:
+    if suffix not in formats.by_suffix:
         raise UsageError(
             f"output {output}: no format is known by the suffix {suffix!r}: give --format,"
-            f" or one of {' '.join(SUFFIXES)}"
+            f" or one of {' '.join(formats.by_suffix)}"
         )
-    return SUFFIXES[suffix]
+    return formats.by_suffix[suffix]
 
 
 def is_terminal(stream: TextIO | None) -> bool:
@@ -202,11 +240,11 @@ def in_colour() -> bool:
     return is_terminal(sys.stdout) and not dumb and not os.environ.get("NO_COLOR")
 
 
-def _write_stdout(text: str) -> None:
+def _write_stdout(parts: Iterable[str]) -> None:
     if sys.stdout is None:
         raise OutputError("standard output is closed: give --output FILE")
     try:
-        sys.stdout.buffer.write(_encode(text, sys.stdout))
+        sys.stdout.buffer.writelines(_encode(part, sys.stdout) for part in parts)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
         raise

@@ -56,11 +56,16 @@ def command(
     Builds the chain f_k = S(W_k f_(k-1) + b_k), differentiates it by the chain rule, and
     shows each layer's gradient beside the bounds that theory sets it.
     """
+    if ctx.invoked_subcommand is not None:
+        _refuse_options(ctx)
+        return
     from vanish import files  # noqa: PLC0415 - `--help` does not wait for numpy
     from vanish.settings import Settings  # noqa: PLC0415
     from vanish.simulation import Simulation, compare  # noqa: PLC0415
 
-    destination = out.Destination.choose(format_name, output, not no_header, rows, quiet)
+    destination = out.Destination.choose(
+        format_name, output, header=not no_header, rows=rows, quiet=quiet
+    )
     conditions = _conditions(fail_on)
     if STANDARD_STREAM == input_file == target:
         raise UsageError("--input - and --target -: standard input can be read once")
@@ -102,6 +107,17 @@ def command(
         _say_verdicts(profiles)
     if any(profile.verdict.value in conditions for profile in profiles):
         raise typer.Exit(CONDITION_HOLDS)
+
+
+def _refuse_options(ctx: typer.Context) -> None:
+    """Refuse options in front of a subcommand, where they would mean nothing."""
+    for parameter in ctx.command.params:
+        source = ctx.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            raise UsageError(
+                f"{parameter.opts[0]} before {ctx.invoked_subcommand}: put it behind"
+                f" {ctx.invoked_subcommand}, if it has such an option"
+            )
 
 
 def _render(profiles: Sequence[Profile], destination: out.Destination) -> str:

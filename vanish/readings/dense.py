@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -137,5 +136,5 @@ def sum_norm(rows: Scaled) -> Magnitude:
 def slope_statistics(slopes: FloatArray) -> tuple[float, float, float]:
     """Return the mean and the largest |S'(a_k)|, and the share that is exactly 0."""
     sizes = np.abs(slopes)
-    zeros = sizes.size - np.count_nonzero(sizes)
-    return float(sizes.mean()), float(sizes.max()), zeros / math.prod(sizes.shape)
+    zeros = sizes.size - int(np.count_nonzero(sizes))
+    return float(sizes.mean()), float(sizes.max()), zeros / sizes.size

@@ -37,6 +37,13 @@ def document(profiles: Iterable[Profile]) -> str:
     return _dump({"schema": SCHEMA, "version": __version__, "runs": runs}, indent=1) + "\n"
 
 
+def table(rows: Iterable[Mapping[str, Cell]], settings: Mapping[str, Any]) -> str:
+    """Return the rows of a command whose output is one table, with its settings."""
+    found = [_plain(row) for row in rows]
+    whole = {"schema": SCHEMA, "version": __version__, "settings": dict(settings), "rows": found}
+    return _dump(whole, indent=1) + "\n"
+
+
 def lines(rows: Iterable[Mapping[str, Cell]]) -> str:
     """Return one JSON object a row, one row a line."""
     return "".join(f"{_dump(_plain(row))}\n" for row in rows)

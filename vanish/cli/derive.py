@@ -1,0 +1,72 @@
+"""`vanish derive`: the chain rule, one application a line."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vanish.cli import options as opt
+from vanish.cli import output as out
+
+By = Annotated[
+    str,
+    typer.Option("--wrt", metavar="NAME", help="Differentiate by this: W1, b1, ..., or x."),
+]
+Values = Annotated[
+    bool,
+    typer.Option(
+        "--values",
+        help="Put under each factor by how much it changes the gradient's norm, and by how"
+        " much at most, with the products so far.",
+    ),
+]
+Full = Annotated[
+    bool, typer.Option("--full", help="Write out every step and factor of a deep chain.")
+]
+TextFormat = Annotated[
+    str,
+    typer.Option(
+        "--format", "-f", metavar="NAME", help="text, latex, markdown or json; auto is text."
+    ),
+]
+
+
+def command(
+    layers: opt.Layers = None,
+    by: By = "W1",
+    values: Values = False,
+    full: Full = False,
+    act: opt.OneAct = "sigmoid",
+    width: opt.Width = None,
+    init: opt.OneInit = "auto",
+    seed: opt.Seed = 0,
+    format_name: TextFormat = "auto",
+    output: opt.Output = None,
+) -> None:
+    """Derive a gradient step by step, as a person would write it.
+
+    Starts from the nested expression L(S(W_N S(... S(W_1 x + b_1) ...) + b_N)) and applies
+    the chain rule once a line, to the same factors that the simulation evaluates.
+    --act, --width, --init and --seed say what chain --values measures.
+    """
+    from vanish.chainrule import expression  # noqa: PLC0415 - `--help` does not wait for numpy
+    from vanish.derivation import Derivation, measure, parse_variable  # noqa: PLC0415
+    from vanish.render import derivation as render  # noqa: PLC0415
+    from vanish.settings import Settings  # noqa: PLC0415
+    from vanish.simulation import Simulation  # noqa: PLC0415
+
+    destination = out.Destination.choose(format_name, output, formats=out.TEXTS)
+    settings = Settings(
+        layers=3 if layers is None else layers, width=width, act=act, init=init, seed=seed
+    )
+    variable = parse_variable(by, settings.depth)
+    factors = measure(Simulation(settings), variable) if values else None
+    shown = Derivation(expression(settings.depth), variable, full, factors)
+    if destination.format == "json":
+        from vanish.render.json import table  # noqa: PLC0415 - start-up
+
+        destination.write(table(render.rows(shown), settings.as_dict() | {"wrt": by}))
+    else:
+        written = {"text": render.text, "latex": render.latex, "markdown": render.markdown}
+        destination.stream(written[destination.format](shown))

@@ -1,0 +1,135 @@
+"""A derivation as text, LaTeX, Markdown and JSON rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vanish.chainrule import product
+from vanish.readings.notation import LATEX, LONGEST, TEXT, derivation, elide, nested_loss
+from vanish.verdict import short
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vanish.derivation import Derivation, MeasuredFactor
+    from vanish.readings.notation import Notation
+
+# Numbers under symbols are set in lines of at most so many columns.
+_WIDTH = 80
+
+_LABELS = ("measured", "at most", "product", "its bound")
+
+
+def text(shown: Derivation) -> Iterator[str]:
+    """Yield the derivation as text, line by line."""
+    yield f"L = {nested_loss(shown.expression, TEXT, shown.full)}\n\n"
+    name = TEXT.partial("L", TEXT.named(shown.by))
+    for number, line in enumerate(_right_sides(shown, TEXT)):
+        yield f"{'' if number else name:<{len(name)}} = {line}\n"
+    if shown.factors is not None:
+        yield from _under_symbols(_columns(shown, TEXT))
+
+
+def latex(shown: Derivation) -> Iterator[str]:
+    """Yield the derivation as a LaTeX document."""
+    yield "\\documentclass{article}\n\\usepackage{amsmath}\n\\begin{document}\n"
+    yield "\\allowdisplaybreaks\n"
+    yield f"\\[ L = {nested_loss(shown.expression, LATEX, shown.full)} \\]\n"
+    yield "\\begin{align*}\n"
+    yield f"  {LATEX.partial('L', LATEX.named(shown.by))}"
+    yield from (f"\n  &= {line} \\\\" for line in _right_sides(shown, LATEX))
+    yield "\n\\end{align*}\n"
+    if shown.factors is not None:
+        yield "\\begin{tabular}{lrrrr}\n  factor & " + " & ".join(_LABELS) + " \\\\\n  \\hline\n"
+        for symbol, *numbers in _columns(shown, LATEX):
+            yield f"  ${symbol}$ & " + " & ".join(f"${_power(each)}$" for each in numbers)
+            yield " \\\\\n"
+        yield "\\end{tabular}\n"
+    yield "\\end{document}\n"
+
+
+def markdown(shown: Derivation) -> Iterator[str]:
+    """Yield the derivation as Markdown with its formulas in LaTeX."""
+    yield f"$$L = {nested_loss(shown.expression, LATEX, shown.full)}$$\n\n"
+    yield "$$\n\\begin{aligned}\n"
+    yield LATEX.partial("L", LATEX.named(shown.by))
+    yield from (f"\n&= {line} \\\\" for line in _right_sides(shown, LATEX))
+    yield "\n\\end{aligned}\n$$\n"
+    if shown.factors is not None:
+        yield f"\n| factor | {' | '.join(_LABELS)} |\n| :--- |{' ---: |' * len(_LABELS)}\n"
+        for symbol, *numbers in _columns(shown, LATEX):
+            yield f"| ${symbol}$ | {' | '.join(numbers)} |\n"
+
+
+def rows(shown: Derivation) -> list[dict[str, Any]]:
+    """Return one mapping a factor, from the loss inwards; numbers None without values."""
+    found: list[dict[str, Any]] = [
+        {
+            "factor": TEXT.symbol(factor),
+            "latex": LATEX.symbol(factor),
+            "kind": type(factor).__name__,
+            "layer": factor.layer,
+            "log10_measured": None,
+            "log10_largest": None,
+            "log10_product": None,
+            "log10_bound": None,
+        }
+        for factor in product(shown.expression, shown.by)
+    ]
+    for row, record in zip(found, shown.factors or (), strict=False):
+        row["log10_measured"] = record.measured.log10 if record.measured else None
+        row["log10_largest"] = record.largest.log10
+        row["log10_product"] = record.product.log10
+        row["log10_bound"] = record.bound.log10
+    return found
+
+
+def _right_sides(shown: Derivation, notation: Notation) -> Iterator[str]:
+    return derivation(shown.expression, shown.by, notation, shown.full)
+
+
+def _columns(shown: Derivation, notation: Notation) -> list[tuple[str, ...]]:
+    """Return symbol, measured, at most, product and bound of the factors to show."""
+    columns = [_column(record, notation) for record in shown.factors or ()]
+    if shown.full or len(columns) <= LONGEST:
+        return columns
+    return elide(columns, (notation.elided,) + ("",) * len(_LABELS))
+
+
+def _column(record: MeasuredFactor, notation: Notation) -> tuple[str, ...]:
+    return (
+        notation.symbol(record.factor),
+        short(record.measured) if record.measured is not None else "",
+        short(record.largest),
+        short(record.product),
+        short(record.bound),
+    )
+
+
+def _under_symbols(columns: list[tuple[str, ...]]) -> Iterator[str]:
+    """Yield the numbers under their symbols, in as many blocks as the width asks for."""
+    label = max(map(len, _LABELS))
+    blocks: list[list[tuple[str, ...]]] = []
+    room = 0
+    for column in columns:
+        width = max(map(len, column)) + len(TEXT.times)
+        if width > room:
+            blocks.append([])
+            room = _WIDTH - label
+        blocks[-1].append(column)
+        room -= width
+    for block in blocks:
+        yield "\n"
+        widths = [max(map(len, column)) for column in block]
+        for number, name in enumerate(("", *_LABELS)):
+            between = "   " if number else TEXT.times
+            cells = (
+                f"{column[number]:>{width}}" for column, width in zip(block, widths, strict=True)
+            )
+            yield f"{name:<{label}}   {between.join(cells)}".rstrip() + "\n"
+
+
+def _power(number: str) -> str:
+    """Return a number such as 9.09e-13 as LaTeX writes it."""
+    mantissa, e, exponent = number.partition("e")
+    return rf"{mantissa} \cdot 10^{{{int(exponent)}}}" if e else number
