@@ -59,6 +59,8 @@ class Activation:
         Which of them are values of S: ``"lower"``, ``"upper"``, both or none.
     formula, derivative
         S(x) and S'(x) as text.
+    domain
+        Where S is defined.
     latex
         The same two as LaTeX.
     note
@@ -69,6 +71,8 @@ class Activation:
         The initialiser that convention pairs it with.
     homogeneous
         Whether S(ca) = c S(a) for every c > 0.
+    flat
+        Whether S' is 0 on an interval, so that units can be inactive.
     """
 
     name: str
@@ -80,12 +84,14 @@ class Activation:
     attained: tuple[str, ...] = ()
     formula: str = ""
     derivative: str = ""
+    domain: str = "(-∞, ∞)"
     latex: tuple[str, str] = ("", "")
     note: str = ""
     aliases: tuple[str, ...] = ()
     kinks: tuple[float, ...] = ()
     init: str = "xavier_normal"
     homogeneous: bool = False
+    flat: bool = False
 
     def __post_init__(self) -> None:
         if not self.name.isidentifier():
@@ -110,6 +116,11 @@ class Activation:
         closing = "]" if "upper" in self.attained else ")"
         lower, upper = (f"{end:.5g}".replace("inf", "∞") for end in (self.lower, self.upper))
         return f"{opening}{lower}, {upper}{closing}"
+
+    @property
+    def sup_place(self) -> str:
+        """Where |S'| attains or approaches its supremum, as text."""
+        return self.sup_at if isinstance(self.sup_at, str) else f"x = {self.sup_at:.5g}"
 
     def value(self, a: FloatArray) -> FloatArray:
         """Return S(a), elementwise."""
@@ -360,7 +371,7 @@ def _register_built_in() -> None:
             aliases=("linear", "none"),
             pair=_identity,
             sup_slope=1.0,
-            sup_at="everywhere",
+            sup_at="every x",
             lower=-inf,
             upper=inf,
             homogeneous=True,
@@ -390,6 +401,7 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="relu",
+            flat=True,
             formula="max(x, 0)",
             derivative="1 if x > 0 else 0",
             note="S'(0) = 0, as in PyTorch; the article's table has 1 there.",
@@ -463,8 +475,8 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="gelu_tanh",
-            formula="xσ(2u), u = √(2/π)(x+0.044715x³)",
-            derivative="σ(2u)+2xu'σ'(2u)",
+            formula="xσ(2√(2/π)(x+0.044715x³))",
+            derivative="σ(2u)+2xu'σ'(2u), S = xσ(2u)",
             latex=(
                 r"x\,\sigma(2u),\ u=\sqrt{2/\pi}\,(x+0.044715\,x^{3})",
                 r"\sigma(2u)+2x\,u^{\prime}\,\sigma^{\prime}(2u)",
@@ -529,6 +541,7 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="hard_sigmoid",
+            flat=True,
             formula="clip(x+3, 0, 6)/6",
             derivative="1/6 if |x| < 3 else 0",
             latex=(r"\frac{1}{6}\min(\max(x+3,0),6)", r"\frac{1}{6}[|x|<3]"),
@@ -545,6 +558,7 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="hard_tanh",
+            flat=True,
             formula="clip(x, -1, 1)",
             derivative="1 if |x| < 1 else 0",
             latex=(r"\min(\max(x,-1),1)", r"[|x|<1]"),
@@ -561,6 +575,7 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="relu6",
+            flat=True,
             formula="clip(x, 0, 6)",
             derivative="1 if 0 < x < 6 else 0",
             latex=(r"\min(\max(x,0),6)", r"[0<x<6]"),
@@ -578,6 +593,7 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="hard_swish",
+            flat=True,
             formula="x clip(x+3, 0, 6)/6",
             derivative="0 if x ≤ -3, 1 if x ≥ 3, else (2x+3)/6",
             latex=(r"\frac{x}{6}\min(\max(x+3,0),6)", r"\frac{2x+3}{6}[|x|<3]+[x\geq 3]"),

@@ -163,15 +163,24 @@ class Chain:
         """
         inputs, slopes = [], []
         f = Scaled(x)
-        for k, layer in enumerate(self.layers, 1):
+        for k in range(1, len(self.layers) + 1):
             if abs(f.top - f.exponent) > SAFE_EXPONENT:
                 f = f.normalized()
             inputs.append(f)
-            a = layer.weight.forward(f)
-            a = a.settled() if layer.bias is None else a.plus(layer.bias)
-            f, slope = activate(layer.activation, a, k)
+            f, slope = self._layer(k, f)
             slopes.append(slope)
         return Trace(tuple(inputs), tuple(slopes), f)
+
+    def apply(self, k: int, inputs: Scaled) -> Scaled:
+        """Return S(W_k f + b_k) for each row f of any inputs to layer k."""
+        return self._layer(k, inputs.normalized())[0]
+
+    def _layer(self, k: int, inputs: Scaled) -> tuple[Scaled, FloatArray]:
+        """Return f_k and S'(a_k)."""
+        layer = self.layers[k - 1]
+        a = layer.weight.forward(inputs)
+        a = a.settled() if layer.bias is None else a + Scaled(layer.bias)
+        return activate(layer.activation, a, k)
 
 
 def activate(activation: Activation, a: Scaled, layer: int) -> tuple[Scaled, FloatArray]:

@@ -66,7 +66,7 @@ def _sum(output: Scaled, _: FloatArray) -> Scaled:
 
 def _mse(output: Scaled, target: FloatArray) -> Scaled:
     # L = ½‖f_N - t‖²
-    return output.plus(-target)
+    return output - Scaled(target)
 
 
 _REGISTRY = {

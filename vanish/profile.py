@@ -41,6 +41,14 @@ class LayerRecord(NamedTuple):
         The bound on grad_w that always holds; None where it was not computed.
     zero_fraction
         Share of units with S'(a_k) exactly 0.
+    active_units
+        How many units are active, S'(a_k) ≠ 0, on the mean over the batch.
+    dead_fraction
+        Share of units that are active on no row of the batch.
+    log10_active_paths
+        log10 of the number of all-active paths from layer k to layer N, on the mean over
+        the batch; -inf where there is none. These three are None for an S' that is never
+        0 on an interval.
     """
 
     act: str
@@ -57,6 +65,9 @@ class LayerRecord(NamedTuple):
     slope_bound: Magnitude
     norm_bound: Magnitude | None
     zero_fraction: float
+    active_units: float | None
+    dead_fraction: float | None
+    log10_active_paths: float | None
 
     @property
     def status(self) -> str:
@@ -146,6 +157,10 @@ def _log10(magnitude: Magnitude | None) -> float | None:
     return magnitude.log10 if magnitude is not None else None
 
 
+def _finite(log10: float | None) -> float | None:
+    return None if log10 == -math.inf else log10
+
+
 # The contract's order; a new column goes to the end.
 COLUMNS: Mapping[str, Callable[[Profile, LayerRecord], Cell]] = {
     "act": lambda _, layer: layer.act,
@@ -170,4 +185,7 @@ COLUMNS: Mapping[str, Callable[[Profile, LayerRecord], Cell]] = {
     ),
     "engine": lambda profile, _: profile.engine,
     "init": lambda profile, _: profile.settings.init_name,
+    "active_units": lambda _, layer: layer.active_units,
+    "dead_fraction": lambda _, layer: layer.dead_fraction,
+    "log10_active_paths": lambda _, layer: _finite(layer.log10_active_paths),
 }

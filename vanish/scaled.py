@@ -132,9 +132,13 @@ class Scaled:
         """Return the same array with exponent 0 where float64 holds it, else normalized."""
         return self.with_exponent(0) if -SAFE_EXPONENT <= self.top < 1024 else self.normalized()
 
-    def plus(self, addend: FloatArray) -> Scaled:
-        """Return the elementwise sum with an ordinary array, settled."""
-        other = Scaled(addend)
+    def __neg__(self) -> Scaled:
+        return Scaled(-self.values, self.exponent)
+
+    def __sub__(self, other: Scaled) -> Scaled:
+        return self + -other
+
+    def __add__(self, other: Scaled) -> Scaled:
         exponent = max(self.top, other.top)
         total = self.with_exponent(exponent).values + other.with_exponent(exponent).values
         return Scaled(total, exponent).settled()

@@ -12,7 +12,7 @@ from vanish import activations, initializers, losses, memory
 from vanish.chain import Chain, Layer, Matrix, Weight
 from vanish.chainrule import Variable
 from vanish.profile import LayerRecord, Profile
-from vanish.readings import bounds, dense
+from vanish.readings import bounds, dense, paths
 from vanish.scaled import Magnitude
 from vanish.settings import Network, Settings
 from vanish.streams import Role, Streams
@@ -180,6 +180,7 @@ class Simulation:
                 [layer.weight.spectral_norm() for layer in chain.layers],
                 [inputs.norm() for inputs in trace.inputs],
             )
+        activity = self._activity()
         records = tuple(
             LayerRecord(
                 act=layer.activation.name,
@@ -196,6 +197,7 @@ class Simulation:
                 slope_bound=slope_bounds[k - 1],
                 norm_bound=norm_bounds[k - 1],
                 zero_fraction=statistics[k - 1][2],
+                **activity[k - 1],
             )
             for k, layer in enumerate(chain.layers, 1)
         )
@@ -206,6 +208,21 @@ class Simulation:
             grad_a=(norms[Variable("a", 1)], norms[Variable("a", settings.depth)]),
             bounds=article_bounds(settings),
         )
+
+    def _activity(self) -> list[dict[str, float | None]]:
+        """Return the fields of each layer's record that only a flat activation has."""
+        names = "active_units", "dead_fraction", "log10_active_paths"
+        flat = [activation.flat for activation in self.settings.activations]
+        if not any(flat):
+            return [dict.fromkeys(names)] * len(flat)
+        slopes = self.trace.slopes
+        counts = zip(flat, slopes, paths.log10_active_paths(slopes), strict=True)
+        return [
+            dict(zip(names, (*paths.active_units(slope), log10), strict=True))
+            if is_flat
+            else dict.fromkeys(names)
+            for is_flat, slope, log10 in counts
+        ]
 
 
 def article_bounds(settings: Settings) -> dict[str, Magnitude]:

@@ -17,7 +17,7 @@ def short(value: Magnitude | float) -> str:
     log10 = (math.log10(value) if value else None) if isinstance(value, float) else value.log10
     if log10 is None:
         return "0"
-    if -3.0 <= log10 < 4.0:
+    if -3.0 <= log10 < 3.0:
         return f"{10.0**log10:.3g}"
     exponent = math.floor(log10)
     digits = f"{10.0 ** (log10 - exponent):.2f}"
@@ -30,7 +30,26 @@ def explain(profile: Profile) -> str:
     """Return what happened to the gradient, why it matters and what to do, in one or two
     sentences without the verdict's own word.
     """
-    return _WORDS[profile.verdict](profile)
+    return _WORDS[profile.verdict](profile) + _paths(profile)
+
+
+def _paths(profile: Profile) -> str:
+    """Return whether a path of active units survives, for a chain where some do not."""
+    found = profile.layers[0].log10_active_paths
+    if found is None:
+        return ""
+    depth = len(profile.layers)
+    if found == -math.inf:
+        return f" No path of active units leads from layer 1 to layer {depth}."
+    every = sum(math.log10(layer.n_out) for layer in profile.layers)
+    return (
+        f" {_count(found)} of its {_count(every)} paths through {depth} layers have a slope"
+        " other than 0 at every unit; one is enough for a gradient to arrive."
+    )
+
+
+def _count(log10: float) -> str:
+    return f"{10.0**log10:.0f}" if log10 < 4.0 else f"10^{log10:.1f}"
 
 
 def _dead(profile: Profile) -> str:

@@ -7,7 +7,7 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from vanish.cli import derive, simulate
+from vanish.cli import acts, collapse, derive, simulate
 from vanish.cli.output import discard, say
 from vanish.errors import VanishError
 
@@ -22,6 +22,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.callback(invoke_without_command=True)(simulate.command)
+app.command("acts")(acts.command)
+app.command("collapse")(collapse.command)
 app.command("derive")(derive.command)
 
 

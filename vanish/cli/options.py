@@ -41,6 +41,8 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+complete_activation = _completer(ACTIVATIONS)
+
 Act = Annotated[
     list[str] | None,
     typer.Option(
@@ -49,7 +51,7 @@ Act = Annotated[
         metavar="NAME,...",
         help=f"Activation of every layer; several are compared: {ACTIVATIONS}."
         " [default: sigmoid,relu]",
-        autocompletion=_completer(ACTIVATIONS),
+        autocompletion=complete_activation,
     ),
 ]
 OneAct = Annotated[
@@ -59,7 +61,17 @@ OneAct = Annotated[
         "-a",
         metavar="NAME",
         help="Activation of every layer.",
-        autocompletion=_completer(ACTIVATIONS),
+        autocompletion=complete_activation,
+    ),
+]
+CollapseActs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--act",
+        "-a",
+        metavar="NAME,...",
+        help="Activation of every layer; several are compared. [default: identity]",
+        autocompletion=complete_activation,
     ),
 ]
 LayerActs = Annotated[
@@ -67,7 +79,7 @@ LayerActs = Annotated[
     typer.Option(
         metavar="NAME,...",
         help="One activation a layer, input side first, instead of --act.",
-        autocompletion=_completer(ACTIVATIONS),
+        autocompletion=complete_activation,
     ),
 ]
 Layers = Annotated[
@@ -129,6 +141,10 @@ Batch = Annotated[
         metavar="B",
         help="Without --input: B random normal rows; the loss is their mean. [default: 1]",
     ),
+]
+Inputs = Annotated[
+    int,
+    typer.Option("--batch", metavar="B", help="How many random inputs to compare on."),
 ]
 LossName = Annotated[
     str,
@@ -222,6 +238,13 @@ RowLimit = Annotated[
         metavar="N",
         help="Most rows of a table, the middle elided; 0 for all. [default: what fits on a"
         " terminal, else all]",
+    ),
+]
+Plot = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE",
+        help="Draw a figure, too: .png, .svg or .pdf. Needs the extra 'plot'.",
     ),
 ]
 Version = Annotated[

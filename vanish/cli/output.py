@@ -5,16 +5,20 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, TypeVar
 
 from vanish.atomic import STANDARD_STREAM, reason, replacing
 from vanish.errors import OutputError, UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
+
+    from matplotlib.figure import Figure
 
     from vanish.profile import Cell
     from vanish.render.people import View
+
+Converted = TypeVar("Converted")
 
 AUTO = "auto"
 
@@ -74,7 +78,10 @@ _ASCII = str.maketrans(
         "÷": "/",
     }
     | {"≤": "<", "≥": ">", "²": "2"}
+    | {"│": "|", "└": "+", "∞": "i", "σ": "s", "Φ": "P", "φ": "p", "λ": "l", "α": "a"}
+    | {"√": "V", "π": "p", "³": "3", "⁻": "-"}
     | dict.fromkeys("█▉▊▋▌▍▎▏", "#")
+    | {chr(pattern): "*" if pattern > 0x2800 else " " for pattern in range(0x2800, 0x2900)}
     | dict(zip("▁▂▃▄▅▆▇", "._-=+*%", strict=True))
 )
 
@@ -150,6 +157,12 @@ class Destination(NamedTuple):
             return None
         return max(size[1] - lines_around, FEWEST_ROWS)
 
+    @property
+    def columns(self) -> int:
+        """How wide a table may be."""
+        size = window() if self.output is None else None
+        return 80 if size is None else size[0]
+
     def draw(self, view: View) -> str:
         """Return a view in this format, fit for the terminal if that is where it goes."""
         if self.format == "markdown":
@@ -158,8 +171,7 @@ class Destination(NamedTuple):
             return markdown(view)
         from vanish.render.table import Canvas, table  # noqa: PLC0415 - start-up
 
-        size = window() if self.output is None else None
-        canvas = Canvas() if size is None else Canvas(size[0], in_colour())
+        canvas = Canvas(self.columns, self.output is None and in_colour())
         return table(view, canvas, story=not self.quiet)
 
     def list_rows(self, rows: Iterable[Mapping[str, Cell]]) -> str:
@@ -171,6 +183,33 @@ class Destination(NamedTuple):
         from vanish.render.delimited import delimited  # noqa: PLC0415 - start-up
 
         return delimited(rows, DELIMITERS[self.format], self.header)
+
+    def write_table(
+        self, view: View, rows: Iterable[Mapping[str, Cell]], settings: Mapping[str, Any]
+    ) -> None:
+        """Write the result of a command whose output is one table.
+
+        Parameters
+        ----------
+        view
+            What people see; its verdicts go to stderr where programs read the rows.
+        rows
+            What programs read.
+        settings
+            What the JSON document says of the run.
+        """
+        if self.is_for_people:
+            self.write(self.draw(view))
+            return
+        if self.format == "json":
+            from vanish.render.json import table  # noqa: PLC0415 - start-up
+
+            self.write(table(rows, settings))
+        else:
+            self.write(self.list_rows(rows))
+        if not self.quiet:
+            for finding in view.findings:
+                say(f"{finding.about}: {finding.word.upper()}. {finding.sentence}")
 
     def write(self, *parts: str) -> None:
         """Write a result to the file, whole or not at all, or to stdout."""
@@ -191,6 +230,35 @@ class Destination(NamedTuple):
                 stream.writelines(part.encode() for part in parts)
             return
         _write_stdout(parts)
+
+
+FIGURES = (".png", ".svg", ".pdf")
+
+
+def check_figure(path: str | None) -> None:
+    """Refuse the name of a figure before the work for it is done.
+
+    Raises
+    ------
+    UsageError
+        If its suffix is that of no figure.
+    """
+    if path is not None and Path(path).suffix not in FIGURES:
+        raise UsageError(f"--plot {path}: give a name that ends in {', '.join(FIGURES)}")
+
+
+def write_figure(figure: Figure, path: str) -> None:
+    """Write a figure, whole or not at all, in the format of the file's suffix.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    from vanish.render.figure import save  # noqa: PLC0415 - an extra
+
+    with replacing(path) as stream:
+        save(figure, stream, Path(path).suffix.removeprefix("."))
 
 
 def choose_format(given: str, output: str | None, formats: Formats) -> str:
@@ -281,6 +349,11 @@ def _encode(text: str, stream: TextIO) -> bytes:
         return text.translate(_ASCII).encode(encoding, errors="replace")
 
 
+def converted(given: str | None, convert: Callable[[str], Converted]) -> Converted | None:
+    """Return what an option's text means, None where it was not given."""
+    return None if given is None else convert(given)
+
+
 def split_list(values: Iterable[str] | None, option: str) -> list[str]:
     """Return the items of an option that may be repeated, comma-separated, or both.
 
@@ -294,3 +367,23 @@ def split_list(values: Iterable[str] | None, option: str) -> list[str]:
         given = ",".join(values or ())
         raise UsageError(f"{option} {given!r}: an empty name in it: leave out a comma")
     return items
+
+
+def split_sizes(widths: str) -> tuple[int, ...]:
+    """Return the sizes that --widths lists.
+
+    Raises
+    ------
+    UsageError
+        If an item is no whole number.
+    """
+    sizes = []
+    for item in split_list([widths], "--widths"):
+        try:
+            sizes.append(int(item))
+        except ValueError:
+            raise UsageError(
+                f"--widths {widths!r}: {item!r} is not a whole number: give sizes such as"
+                " 784,30,30,10"
+            ) from None
+    return tuple(sizes)

@@ -49,6 +49,7 @@ def command(
     no_header: opt.NoHeader = False,
     rows: opt.RowLimit = None,
     quiet: opt.Quiet = False,
+    plot: opt.Plot = None,
     version: opt.Version = False,
 ) -> None:
     """See how large the gradient of every layer of a deep network is, and why.
@@ -66,6 +67,7 @@ def command(
     destination = out.Destination.choose(
         format_name, output, header=not no_header, rows=rows, quiet=quiet
     )
+    out.check_figure(plot)
     conditions = _conditions(fail_on)
     if STANDARD_STREAM == input_file == target:
         raise UsageError("--input - and --target -: standard input can be read once")
@@ -73,18 +75,18 @@ def command(
     if acts and layer_acts is not None:
         raise UsageError("--act beside --layer-acts: give one of them")
     common: dict[str, Any] = {
-        "layer_acts": layer_acts and tuple(out.split_list([layer_acts], "--layer-acts")),
+        "layer_acts": out.converted(layer_acts, _layer_acts),
         "layers": layers,
         "width": width,
-        "widths": widths and _sizes(widths),
+        "widths": out.converted(widths, out.split_sizes),
         "weight_std": weight_std,
         "bias_std": bias_std,
         "gain": gain,
-        "input": input_file and files.read_rows(input_file),
+        "input": out.converted(input_file, files.read_rows),
         "batch": batch,
         "loss": loss,
-        "target": target and files.read_rows(target),
-        "weights": weights and files.read_network(weights),
+        "target": out.converted(target, files.read_rows),
+        "weights": out.converted(weights, files.read_network),
         "seed": seed,
         "norm_bound": norm_bound,
         "vanish_below": vanish_below,
@@ -102,6 +104,10 @@ def command(
         simulation = Simulation(runs[0])
         profiles = [simulation.profile()]
         files.write_network(save_weights, simulation)
+    if plot is not None:
+        from vanish.render.figure import gradient_figure  # noqa: PLC0415 - an extra
+
+        out.write_figure(gradient_figure(profiles), plot)
     destination.write(_render(profiles, destination))
     if not destination.quiet and not destination.is_for_people:
         _say_verdicts(profiles)
@@ -141,6 +147,10 @@ def _say_verdicts(profiles: Sequence[Profile]) -> None:
         out.say(f"{name}: {profile.verdict.value.upper()}. {explain(profile)}")
 
 
+def _layer_acts(names: str) -> tuple[str, ...]:
+    return tuple(out.split_list([names], "--layer-acts"))
+
+
 def _conditions(fail_on: list[str] | None) -> set[str]:
     conditions = out.split_list(fail_on, "--fail-on")
     known = opt.VERDICTS.split(", ")
@@ -148,16 +158,3 @@ def _conditions(fail_on: list[str] | None) -> set[str]:
         if condition not in known:
             raise unknown_name("condition", condition, known)
     return set(conditions)
-
-
-def _sizes(widths: str) -> tuple[int, ...]:
-    sizes = []
-    for item in out.split_list([widths], "--widths"):
-        try:
-            sizes.append(int(item))
-        except ValueError:
-            raise UsageError(
-                f"--widths {widths!r}: {item!r} is not a whole number: give sizes such as"
-                " 784,30,30,10"
-            ) from None
-    return tuple(sizes)

@@ -83,6 +83,7 @@ def view(profiles: Sequence[Profile], rows: int | None) -> View:
 
 def _layers(profile: Profile, rows: int | None) -> View:
     low, high = _axis([profile])
+    has_active_units = any(layer.active_units is not None for layer in profile.layers)
     has_norm_bound = profile.layers[0].norm_bound is not None
 
     def row(layer: LayerRecord) -> tuple[str | Bar, ...]:
@@ -91,6 +92,8 @@ def _layers(profile: Profile, rows: int | None) -> View:
             short(layer.grad_w),
             Bar(_share(layer.grad_w, low, high)),
         ]
+        if has_active_units:
+            cells.append("" if layer.active_units is None else f"{layer.active_units:.4g}")
         if layer.norm_bound is not None:
             cells.append(short(layer.norm_bound))
         return (*cells, short(layer.slope_product), short(layer.slope_bound))
@@ -102,6 +105,7 @@ def _layers(profile: Profile, rows: int | None) -> View:
             "layer",
             "‖∂L/∂W‖",
             f"1e{low:+03d} … 1e{high:+03d}",
+            *(("active\nunits",) if has_active_units else ()),
             *(("norm\nbound",) if has_norm_bound else ()),
             "slope\nproduct",
             "slope\nbound",
@@ -110,7 +114,7 @@ def _layers(profile: Profile, rows: int | None) -> View:
         notes=_bounds(profile),
         findings=(_finding(profile),),
         left=frozenset({f"1e{low:+03d} … 1e{high:+03d}"}),
-        dispensable=("norm\nbound", "slope\nproduct", "slope\nbound"),
+        dispensable=("active\nunits", "norm\nbound", "slope\nproduct", "slope\nbound"),
     )
 
 

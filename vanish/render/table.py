@@ -108,17 +108,18 @@ def _finding(finding: Finding, several: bool) -> Text:
     text = Text()
     if several:
         text.append(f"{finding.about} ")
-    text.append(finding.word.upper(), style=f"bold {_COLOURS[finding.word]}")
+    text.append(finding.word.upper(), style=f"bold {_COLOURS.get(finding.word, '')}")
     return text.append(f". {finding.sentence}")
 
 
 def _fit(view: View, width: int) -> tuple[list[int], int]:
     """Return the columns to show and how wide the bars may be."""
     first = next(row for row in view.rows if row is not None)
-    at = next(i for i, each in enumerate(first) if isinstance(each, Bar | Spark))
-    least = max(map(len, view.columns[at].split("\n")))
-    spark = first[at]
-    most = max(least, len(spark.shares)) if isinstance(spark, Spark) else _LONGEST_BAR
+    least, most = 0, 0
+    for heading, cell in zip(view.columns, first, strict=True):
+        if isinstance(cell, Bar | Spark):
+            least = max(map(len, heading.split("\n")))
+            most = max(least, len(cell.shares)) if isinstance(cell, Spark) else _LONGEST_BAR
     kept = list(range(len(view.columns)))
     for heading in view.dispensable:
         if width - sum(_widths(view, kept)) >= least:

@@ -1,0 +1,70 @@
+"""`vanish collapse`: without an activation, N layers are one affine map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vanish.cli import options as opt
+from vanish.cli import output as out
+from vanish.errors import UsageError
+
+if TYPE_CHECKING:
+    from vanish.settings import Settings
+
+# Enough pairs of inputs for a mean, few enough to cost nothing.
+_INPUTS = 16
+
+
+def command(
+    layers: opt.Layers = None,
+    act: opt.CollapseActs = None,
+    width: opt.Width = None,
+    widths: opt.Widths = None,
+    init: opt.OneInit = "auto",
+    weight_std: opt.WeightStd = None,
+    bias_std: opt.BiasStd = 0.0,
+    batch: opt.Inputs = _INPUTS,
+    seed: opt.Seed = 0,
+    format_name: opt.Format = "auto",
+    output: opt.Output = None,
+    no_header: opt.NoHeader = False,
+    quiet: opt.Quiet = False,
+) -> None:
+    """Show why a network needs an activation: without one, N layers are one affine map.
+
+    Builds that map, compares the chain with it on random inputs, and measures how far each
+    layer is from affine.
+    """
+    from vanish.collapse import collapse  # noqa: PLC0415 - `--help` does not wait for numpy
+    from vanish.render.collapse import view  # noqa: PLC0415
+    from vanish.settings import Settings  # noqa: PLC0415
+    from vanish.simulation import Simulation  # noqa: PLC0415
+
+    if batch < 2:
+        raise UsageError(f"--batch {batch}: give at least 2 inputs, to add up")
+    destination = out.Destination.choose(format_name, output, header=not no_header, quiet=quiet)
+    simulations = [
+        Simulation(
+            Settings(
+                act=name,
+                layers=layers,
+                width=width,
+                widths=out.converted(widths, out.split_sizes),
+                init=init,
+                weight_std=weight_std,
+                bias_std=bias_std,
+                batch=batch,
+                seed=seed,
+            )
+        )
+        for name in out.split_list(act, "--act") or ["identity"]
+    ]
+    found = [collapse(simulation) for simulation in simulations]
+    shown = view(simulations, found)
+    rows = [layer.row() for each in found for layer in each]
+    settings = [simulation.settings for simulation in simulations]
+    destination.write_table(shown, rows, _common(settings))
+
+
+def _common(settings: list[Settings]) -> dict[str, object]:
+    return settings[0].as_dict() | {"act": [each.act_name for each in settings]}

@@ -1,0 +1,96 @@
+"""The activations as rows, as a table for people, and one of them in full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vanish.readings.bounds import slope_products
+from vanish.render.drawing import curve
+from vanish.render.people import View
+from vanish.verdict import short
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vanish.activations import Activation
+    from vanish.profile import Cell
+
+# The article's figures show about this part of the axis.
+_FROM, _TO = -6.0, 6.0
+
+
+def rows(shown: Sequence[Activation], layers: int) -> list[dict[str, Cell]]:
+    """Return one mapping an activation, with its bound on the product of `layers` slopes."""
+    return [
+        {
+            "act": each.name,
+            "aliases": " ".join(each.aliases),
+            "formula": each.formula,
+            "derivative": each.derivative,
+            "domain": each.domain,
+            "range": each.range,
+            "sup_slope": each.sup_slope,
+            "sup_at": each.sup_place,
+            "layers": layers,
+            "bound": (bound := slope_products([each.sup_slope] * layers)[0]).exact(),
+            "log10_bound": bound.log10,
+            "init": each.init,
+            "note": each.note,
+        }
+        for each in shown
+    ]
+
+
+def view(shown: Sequence[Activation], layers: int) -> View:
+    """Return the activations as a table for people."""
+    bound = f"{layers} layers"
+    columns = ("activation", "S(x)", "S'(x)", "range", "sup|S'|", "at", bound)
+    return View(
+        title=f"activations, and what the product of {layers} slopes is at most",
+        columns=columns,
+        rows=tuple(
+            (
+                each.name,
+                each.formula,
+                each.derivative,
+                each.range,
+                f"{each.sup_slope:.5g}",
+                each.sup_place,
+                short(slope_products([each.sup_slope] * layers)[0]),
+            )
+            for each in shown
+        ),
+        notes=(),
+        findings=(),
+        left=frozenset({"activation", "S(x)", "S'(x)", "range", "at"}),
+        dispensable=("S'(x)", "at", "range", "S(x)"),
+    )
+
+
+def portrait(activation: Activation, layers: int, columns: int) -> str:
+    """Return one activation in full, with a drawing of S and S'."""
+    bound = slope_products([activation.sup_slope] * layers)[0]
+    facts = {
+        "S(x)": activation.formula,
+        "S'(x)": activation.derivative,
+        "domain": activation.domain,
+        "range": activation.range,
+        "sup|S'|": f"{activation.sup_slope!r} at {activation.sup_place}",
+        "bound": f"{activation.sup_slope:.5g}^{layers} = {short(bound)} on the product of"
+        f" {layers} slopes",
+        "init": f"{activation.init} by convention",
+        "note": activation.note,
+    }
+    wide = max(map(len, facts))
+    names = ", ".join(activation.aliases)
+    lines = [activation.name + (f" ({names})" if names else ""), ""]
+    lines += [f"  {name:<{wide}}  {fact}" for name, fact in facts.items() if fact]
+    x = np.linspace(_FROM, _TO, 4001)
+    value, slope = activation.pair(x)
+    side = min((columns - 4) // 2, 48)
+    left = curve(x, value, "S", side, 12)
+    right = curve(x, slope, "S'", side, 12)
+    lines += ["", *(f"{a:<{side}}    {b}".rstrip() for a, b in zip(left, right, strict=True))]
+    return "".join(f"{line}\n" for line in lines)

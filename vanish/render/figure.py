@@ -1,0 +1,165 @@
+"""Figures for papers and lectures, drawn with matplotlib (the extra ``plot``).
+
+Colours are those of Okabe and Ito, told apart by colour-blind readers; every line also
+has a dash pattern and a marker of its own, so that a grey print can be read.
+"""
+
+from __future__ import annotations
+
+from itertools import cycle
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+
+from vanish.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from matplotlib.figure import Figure
+
+    from vanish.activations import Activation
+    from vanish.profile import Profile
+
+# Okabe and Ito 2008, "Color universal design", without yellow, which white paper hides.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
+_DASHES = ("-", "--", "-.", ":")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+
+# Up to so many layers each has a marker.
+_MARKED = 60
+
+
+def _matplotlib() -> Any:
+    """Return matplotlib's Figure class, which needs no display.
+
+    Raises
+    ------
+    UsageError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+    except ImportError:
+        raise UsageError(
+            "plot: matplotlib is not installed: pip install 'vanish-grad[plot]'"
+        ) from None
+    return Figure
+
+
+def _styles() -> Iterator[dict[str, str]]:
+    # 7, 4 and 7 combine to 28 different lines.
+    for colour, dash, marker in zip(cycle(_COLOURS), cycle(_DASHES), cycle(_MARKERS), strict=False):
+        yield {"color": colour, "linestyle": dash, "marker": marker}
+
+
+def gradient_figure(profiles: Sequence[Profile]) -> Figure:
+    """Return log10 of the gradient by layer, one line a run, its slope bound dashed.
+
+    Layers whose gradient is exactly 0 are crosses on the lower edge.
+    """
+    figure = _matplotlib()(figsize=(7.0, 4.5), layout="constrained")
+    axes = figure.add_subplot()
+    dead: list[tuple[int, str]] = []
+    depth = max(len(profile.layers) for profile in profiles)
+    bounded = set()
+    for profile, style in zip(profiles, _styles(), strict=False):
+        layers = np.array([layer.layer for layer in profile.layers])
+        logs = np.array([_or_nan(layer.grad_w.log10) for layer in profile.layers])
+        dead += [(k, style["color"]) for k in layers[np.isnan(logs)]]
+        marker = style if depth <= _MARKED else style | {"marker": ""}
+        axes.plot(layers, logs, **marker, markersize=4, label=_label(profile, profiles))
+        act = profile.settings.act_name
+        if act not in bounded:
+            bounded.add(act)
+            bound = [_or_nan(layer.slope_bound.log10) for layer in profile.layers]
+            axes.plot(
+                layers,
+                bound,
+                color=style["color"],
+                linestyle=(0, (1, 2)),
+                linewidth=1.0,
+                label=f"{act}: bound {profile.bounds[act].log10:.4g}"
+                if act in profile.bounds
+                else f"{act}: slope bound",
+            )
+    if dead:
+        at, colours = zip(*dead, strict=True)
+        axes.scatter(
+            at,
+            [0.02] * len(at),
+            marker="x",
+            c=colours,
+            transform=axes.get_xaxis_transform(),
+            label="exactly 0",
+            clip_on=False,
+        )
+    axes.set_xlabel("layer $k$ (input side first)")
+    axes.set_ylabel(
+        r"$\log_{10}\,\|\partial L/\partial W_k\|$"
+        "\n"
+        r"dotted: $\log_{10}\,\sup|S^{\prime}|^{N-k+1}$"
+    )
+    axes.set_xlim(0.5, depth + 0.5)
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.grid(visible=True, color="0.9")
+    axes.set_axisbelow(True)
+    axes.legend(fontsize="small", ncols=2 if len(profiles) > 3 else 1)
+    return figure  # type: ignore[no-any-return]  # matplotlib is not always installed
+
+
+def activation_figure(shown: Sequence[Activation]) -> Figure:
+    """Return S and S' of each activation, as the article's figures 1 to 3 show them."""
+    across = min(len(shown), 4)
+    down = -(-len(shown) // across)
+    figure = _matplotlib()(figsize=(3.2 * across, 2.6 * down), layout="constrained")
+    x = np.linspace(-6.0, 6.0, 1201)
+    for number, activation in enumerate(shown):
+        axes = figure.add_subplot(down, across, number + 1)
+        value, slope = activation.pair(x)
+        # A jump is no part of a curve.
+        jumps = np.searchsorted(x, [kink for kink in activation.kinks if abs(kink) < 6.0])
+        axes.plot(x, value, color=_COLOURS[0], label="$S(x)$")
+        axes.plot(
+            np.insert(x, jumps, np.nan),
+            np.insert(slope, jumps, np.nan),
+            color=_COLOURS[1],
+            linestyle="--",
+            label=r"$S^{\prime}(x)$",
+        )
+        axes.set_title(
+            f"{activation.name}: sup|S'| = {activation.sup_slope:.4g}", fontsize="medium"
+        )
+        axes.set_ylim(*_height(np.concatenate([value, slope])))
+        axes.axhline(0.0, color="0.6", linewidth=0.6)
+        axes.axvline(0.0, color="0.6", linewidth=0.6)
+        axes.set_xlabel("$x$")
+        axes.legend(fontsize="small", loc="upper left")
+    return figure  # type: ignore[no-any-return]  # matplotlib is not always installed
+
+
+def _height(values: np.ndarray) -> tuple[float, float]:
+    """Return the part of the axis to show: all of a bounded S, the middle of another."""
+    low, high = max(float(values.min()), -2.5), min(float(values.max()), 3.5)
+    margin = 0.08 * (high - low)
+    return low - margin, high + margin
+
+
+def _label(profile: Profile, profiles: Sequence[Profile]) -> str:
+    settings = profile.settings
+    several = len({each.settings.init for each in profiles}) > 1
+    return f"{settings.act_name}, {settings.init_name}" if several else settings.act_name
+
+
+def _or_nan(log10: float | None) -> float:
+    return float("nan") if log10 is None else log10
+
+
+def save(figure: Figure, stream: BinaryIO, format_name: str) -> None:
+    """Write a figure; the same figure gives the same bytes."""
+    import matplotlib as mpl  # noqa: PLC0415 - an extra
+
+    # Without these, SVG has random identifiers and SVG and PDF the time.
+    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format_name)
+    with mpl.rc_context({"svg.hashsalt": "vanish"}):
+        figure.savefig(stream, format=format_name, dpi=160, metadata=metadata)
