@@ -1,7 +1,7 @@
 """Figures for papers and lectures, drawn with matplotlib (the extra ``plot``).
 
 Colours are those of Okabe and Ito, told apart by colour-blind readers; every line also
-has a dash pattern and a marker of its own, so that a grey print can be read.
+has a marker of its own, so that a grey print can be read.
 """
 
 from __future__ import annotations
@@ -23,11 +23,10 @@ if TYPE_CHECKING:
 
 # Okabe and Ito 2008, "Color universal design", without yellow, which white paper hides.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
-_DASHES = ("-", "--", "-.", ":")
-_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
-# Up to so many layers each has a marker.
-_MARKED = 60
+# More markers than this on one line would run into each other.
+_MARKED = 20
 
 
 def _matplotlib() -> Any:
@@ -47,10 +46,9 @@ def _matplotlib() -> Any:
     return Figure
 
 
-def _styles() -> Iterator[dict[str, str]]:
-    # 7, 4 and 7 combine to 28 different lines.
-    for colour, dash, marker in zip(cycle(_COLOURS), cycle(_DASHES), cycle(_MARKERS), strict=False):
-        yield {"color": colour, "linestyle": dash, "marker": marker}
+def _styles() -> Iterator[tuple[str, str]]:
+    """Yield colours with markers: 7 and 8 combine to 56 different lines."""
+    return zip(cycle(_COLOURS), cycle(_MARKERS), strict=False)
 
 
 def gradient_figure(profiles: Sequence[Profile]) -> Figure:
@@ -63,26 +61,24 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
     dead: list[tuple[int, str]] = []
     depth = max(len(profile.layers) for profile in profiles)
     bounded = set()
-    for profile, style in zip(profiles, _styles(), strict=False):
+    for profile, (colour, marker) in zip(profiles, _styles(), strict=False):
         layers = np.array([layer.layer for layer in profile.layers])
         logs = np.array([_or_nan(layer.grad_w.log10) for layer in profile.layers])
-        dead += [(k, style["color"]) for k in layers[np.isnan(logs)]]
-        marker = style if depth <= _MARKED else style | {"marker": ""}
-        axes.plot(layers, logs, **marker, markersize=4, label=_label(profile, profiles))
+        dead += [(k, colour) for k in layers[np.isnan(logs)]]
+        axes.plot(
+            layers,
+            logs,
+            color=colour,
+            marker=marker,
+            markersize=5,
+            markevery=max(1, depth // _MARKED),
+            label=_label(profile, profiles),
+        )
         act = profile.settings.act_name
         if act not in bounded:
             bounded.add(act)
             bound = [_or_nan(layer.slope_bound.log10) for layer in profile.layers]
-            axes.plot(
-                layers,
-                bound,
-                color=style["color"],
-                linestyle=(0, (1, 2)),
-                linewidth=1.0,
-                label=f"{act}: bound {profile.bounds[act].log10:.4g}"
-                if act in profile.bounds
-                else f"{act}: slope bound",
-            )
+            axes.plot(layers, bound, color=colour, linestyle="--", linewidth=1.0)
     if dead:
         at, colours = zip(*dead, strict=True)
         axes.scatter(
@@ -95,16 +91,17 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
             clip_on=False,
         )
     axes.set_xlabel("layer $k$ (input side first)")
-    axes.set_ylabel(
-        r"$\log_{10}\,\|\partial L/\partial W_k\|$"
-        "\n"
-        r"dotted: $\log_{10}\,\sup|S^{\prime}|^{N-k+1}$"
-    )
+    axes.set_ylabel(r"$\log_{10}\,\|\partial L/\partial W_k\|$")
     axes.set_xlim(0.5, depth + 0.5)
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.grid(visible=True, color="0.9")
     axes.set_axisbelow(True)
-    axes.legend(fontsize="small", ncols=2 if len(profiles) > 3 else 1)
+    axes.legend(
+        fontsize="small",
+        ncols=2 if len(profiles) > 3 else 1,
+        title=r"dashed: the bound $\sup|S^{\prime}|^{N-k+1}$ on the slopes",
+        title_fontsize="small",
+    )
     return figure  # type: ignore[no-any-return]  # matplotlib is not always installed
 
 
@@ -117,20 +114,14 @@ def activation_figure(shown: Sequence[Activation]) -> Figure:
     for number, activation in enumerate(shown):
         axes = figure.add_subplot(down, across, number + 1)
         value, slope = activation.pair(x)
-        # A jump is no part of a curve.
-        jumps = np.searchsorted(x, [kink for kink in activation.kinks if abs(kink) < 6.0])
+        for kink in activation.kinks:
+            slope[np.isclose(x, kink)] = np.nan  # a jump is no part of the curve
         axes.plot(x, value, color=_COLOURS[0], label="$S(x)$")
-        axes.plot(
-            np.insert(x, jumps, np.nan),
-            np.insert(slope, jumps, np.nan),
-            color=_COLOURS[1],
-            linestyle="--",
-            label=r"$S^{\prime}(x)$",
-        )
+        axes.plot(x, slope, color=_COLOURS[1], linestyle="--", label=r"$S^{\prime}(x)$")
         axes.set_title(
             f"{activation.name}: sup|S'| = {activation.sup_slope:.4g}", fontsize="medium"
         )
-        axes.set_ylim(*_height(np.concatenate([value, slope])))
+        axes.set_ylim(*_height(np.concatenate([value, slope[~np.isnan(slope)]])))
         axes.axhline(0.0, color="0.6", linewidth=0.6)
         axes.axvline(0.0, color="0.6", linewidth=0.6)
         axes.set_xlabel("$x$")
