@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vanish.profile import Profile
 
 # Beside its rows a table has a title, headings, bounds, a verdict; then comes the prompt.
-_LINES_AROUND = 14
+_LINES_AROUND = 17
 
 CONDITION_HOLDS = 3
 

@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from vanish import __version__
+from vanish import __version__, precision
 from vanish.render.delimited import cell
 
 if TYPE_CHECKING:
@@ -30,6 +30,14 @@ def document(profiles: Iterable[Profile]) -> str:
             "log10_ratio_w": profile.log10_ratio_w,
             "decades_per_layer": profile.decades_per_layer,
             "bounds": {name: {"log10": bound.log10} for name, bound in profile.bounds.items()},
+            "precision": {
+                loss.format: {
+                    "blurred": loss.blurred,
+                    "lost": loss.lost,
+                    "log2_loss_scale": loss.loss_scale,
+                }
+                for loss in precision.losses(profile)
+            },
             "layers": [_plain(row) for row in profile.rows()],
         }
         for profile in profiles

@@ -23,9 +23,9 @@ def markdown(view: View) -> str:
         _row([":---" if view.columns[i] in view.left else "---:" for i in kept]),
     ]
     lines += [_row([str(row[i]) if row else "⋮" for i in kept]) for row in view.rows]
-    if view.notes:
-        lines += ["", "The slopes multiply to at most", ""]
-        lines += [f"- {_escape(label)}: {_escape(text)}" for label, text in view.notes]
+    for notes in view.notes:
+        lines += ["", _escape(notes.heading), ""]
+        lines += [f"- {_escape(label)}: {_escape(text)}" for label, text in notes.lines]
     for finding in view.findings:
         lines += ["", f"**{_escape(finding.about)}: {finding.word}.** {_escape(finding.sentence)}"]
     return "\n".join(lines) + "\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from vanish import precision
 from vanish.verdict import explain, short
 
 if TYPE_CHECKING:
@@ -28,6 +29,13 @@ class Spark(NamedTuple):
     """A line of small bars, one share a layer; None for a true zero."""
 
     shares: tuple[float | None, ...]
+
+
+class Notes(NamedTuple):
+    """Lines under a table: a heading, then labels with their text."""
+
+    heading: str
+    lines: tuple[tuple[str, str], ...]
 
 
 class Finding(NamedTuple):
@@ -50,7 +58,7 @@ class View(NamedTuple):
     rows
         Cells, one sequence a row; None for a row that stands for elided ones.
     notes
-        Lines under the table, label and text.
+        What stands under the table.
     findings
         One verdict a run.
     left
@@ -62,7 +70,7 @@ class View(NamedTuple):
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str | Bar | Spark, ...] | None, ...]
-    notes: tuple[tuple[str, str], ...]
+    notes: tuple[Notes, ...]
     findings: tuple[Finding, ...]
     left: frozenset[str]
     dispensable: tuple[str, ...]
@@ -111,7 +119,7 @@ def _layers(profile: Profile, rows: int | None) -> View:
             "slope\nbound",
         ),
         rows=tuple(None if k is None else row(profile.layers[k]) for k in elide(depth, rows)),
-        notes=_bounds(profile),
+        notes=(_bounds(profile), *_precision(profile)),
         findings=(_finding(profile),),
         left=frozenset({f"1e{low:+03d} … 1e{high:+03d}"}),
         dispensable=("active\nunits", "norm\nbound", "slope\nproduct", "slope\nbound"),
@@ -151,7 +159,7 @@ def _comparison(profiles: Sequence[Profile]) -> View:
             "verdict",
         ),
         rows=rows,
-        notes=_bounds(*profiles) if several_acts and len(profiles) <= 3 else (),
+        notes=(_bounds(*profiles),) if several_acts and len(profiles) <= 3 else (),
         findings=tuple(map(_finding, profiles)) if len(profiles) <= 3 else (),
         left=frozenset({"activation", "init", spark, "verdict"}),
         dispensable=("‖∂L/∂a‖\na layer", "slope\nbound", "‖∂L/∂W₁‖"),
@@ -197,7 +205,15 @@ def _plural(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
-def _bounds(*profiles: Profile) -> tuple[tuple[str, str], ...]:
+def _precision(profile: Profile) -> tuple[Notes, ...]:
+    """Return which number formats cannot hold the gradients, if there are any."""
+    lines = precision.sentences(profile)
+    return (Notes("In fewer bits a typical entry of ∂L/∂W is too small:", tuple(lines)),) * bool(
+        lines
+    )
+
+
+def _bounds(*profiles: Profile) -> Notes:
     """Return the article's bounds side by side, sup|S'|^N = value for each activation."""
     depth = len(profiles[0].layers)
     suprema = {
@@ -207,9 +223,8 @@ def _bounds(*profiles: Profile) -> tuple[tuple[str, str], ...]:
     }
     bounds = {name: bound for profile in profiles for name, bound in profile.bounds.items()}
     base = {"sigmoid": 0.25, "relu": 1.0} | suprema
-    return tuple(
-        (name, f"{base[name]:.4g}^{depth} = {short(bound)}") for name, bound in bounds.items()
-    )
+    lines = ((name, f"{base[name]:.4g}^{depth} = {short(bound)}") for name, bound in bounds.items())
+    return Notes("The slopes multiply to at most", tuple(lines))
 
 
 def _finding(profile: Profile) -> Finding:

@@ -95,10 +95,10 @@ def _print(parts: list[RenderableType], canvas: Canvas, width: int) -> list[str]
 
 def _story(view: View) -> list[RenderableType]:
     parts: list[RenderableType] = []
-    if view.notes:
-        wide = max(len(label) for label, _ in view.notes)
-        parts += [Text(), Text("The slopes multiply to at most")]
-        parts += [Text(f"  {label:<{wide}}  {text}") for label, text in view.notes]
+    for notes in view.notes:
+        wide = max(len(label) for label, _ in notes.lines)
+        parts += [Text(), Text(notes.heading)]
+        parts += [Text(f"  {label:<{wide}}  {text}") for label, text in notes.lines]
     for finding in view.findings:
         parts += [Text(), _finding(finding, several=len(view.findings) > 1)]
     return parts

@@ -1,0 +1,116 @@
+"""Lost precision: which layers' gradients a number format of fewer bits cannot hold."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from vanish.scaled import Magnitude
+
+if TYPE_CHECKING:
+    from vanish.profile import LayerRecord, Profile
+
+
+class NumberFormat(NamedTuple):
+    """The range of a binary floating-point format.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    normal, subnormal
+        The smallest normal and the smallest subnormal number are two to these powers.
+    overflow
+        Every finite number is below two to this power.
+    """
+
+    name: str
+    normal: int
+    subnormal: int
+    overflow: int
+
+
+# IEEE 754-2019, table 3.5 (binary16, 32, 64); bfloat16 has float32's exponents and seven
+# bits of significand.
+FORMATS = (
+    NumberFormat("float16", -14, -24, 16),
+    NumberFormat("bfloat16", -126, -133, 128),
+    NumberFormat("float32", -126, -149, 128),
+    NumberFormat("float64", -1022, -1074, 1024),
+)
+
+
+class Loss(NamedTuple):
+    """What one format loses of a profile.
+
+    Attributes
+    ----------
+    format
+        The format's name.
+    blurred
+        Layers, as ranges of first and last, whose typical gradient entry is below the
+        smallest normal number: digits are lost.
+    lost
+        Those of them where it is below the smallest subnormal one: it is stored as 0.
+    loss_scale
+        The least power of two, as an exponent, by which to multiply the loss so that no
+        layer is blurred and none overflows; 0 where none is needed, None where none does.
+    """
+
+    format: str
+    blurred: list[tuple[int, int]]
+    lost: list[tuple[int, int]]
+    loss_scale: int | None
+
+
+def typical_entry(layer: LayerRecord) -> Magnitude:
+    """Return the root mean square of the entries of ∂L/∂W_k."""
+    return layer.grad_w / Magnitude.of(math.sqrt(layer.n_in * layer.n_out))
+
+
+def losses(profile: Profile) -> list[Loss]:
+    """Return what each format loses; a gradient that is exactly 0 is not lost by any."""
+    entries = {layer.layer: typical_entry(layer) for layer in profile.layers if layer.grad_w}
+    return [_loss(number_format, entries) for number_format in FORMATS]
+
+
+def _loss(number_format: NumberFormat, entries: dict[int, Magnitude]) -> Loss:
+    # A magnitude of exponent e lies in [2^(e-1), 2^e).
+    floors = {layer: entry.exponent - 1 for layer, entry in entries.items()}
+    needed = max(0, number_format.normal - min(floors.values(), default=0))
+    fits = max(floors.values(), default=0) + 1 + needed <= number_format.overflow
+    return Loss(
+        number_format.name,
+        _ranges([layer for layer, floor in floors.items() if floor < number_format.normal]),
+        _ranges([layer for layer, floor in floors.items() if floor < number_format.subnormal]),
+        needed if fits else None,
+    )
+
+
+def _ranges(layers: list[int]) -> list[tuple[int, int]]:
+    """Return ascending numbers as ranges of first and last."""
+    ranges: list[tuple[int, int]] = []
+    for layer in layers:
+        if ranges and ranges[-1][1] == layer - 1:
+            ranges[-1] = ranges[-1][0], layer
+        else:
+            ranges.append((layer, layer))
+    return ranges
+
+
+def sentences(profile: Profile) -> list[tuple[str, str]]:
+    """Return a format's name and what becomes of the gradients in it, where any suffer."""
+    return [(loss.format, _sentence(loss)) for loss in losses(profile) if loss.blurred]
+
+
+def _sentence(loss: Loss) -> str:
+    what = f"loses {_listed(loss.lost)}" if loss.lost else f"blurs {_listed(loss.blurred)}"
+    if loss.loss_scale is None:
+        return f"{what}; no loss scale saves all of them"
+    return f"{what}; a loss scale of 2^{loss.loss_scale} saves them"
+
+
+def _listed(ranges: list[tuple[int, int]]) -> str:
+    one = len(ranges) == 1 and ranges[0][0] == ranges[0][1]
+    spans = (str(first) if first == last else f"{first}-{last}" for first, last in ranges)
+    return ("layer " if one else "layers ") + ", ".join(spans)
