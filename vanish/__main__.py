@@ -1,8 +1,18 @@
-"""`python -m vanish`, the same as the command `vanish`."""
+"""`python -m vanish`, and what the command `vanish` runs."""
 
 import sys
 
-from vanish.cli.app import main
+
+def main() -> int:
+    """Run the command line and return its exit status."""
+    try:
+        # Even importing takes long enough to be interrupted.
+        from vanish.cli import app  # noqa: PLC0415
+
+        return app.main()
+    except KeyboardInterrupt:
+        return 130
+
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -43,7 +43,7 @@ def replacing(path: str) -> Iterator[BinaryIO]:
         if target.exists() and not os.access(target, os.W_OK):
             raise OutputError(f"{path}: it is read-only: give another name")
         target = target.resolve()
-        handle, temporary = mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        handle, temporary = mkstemp(dir=target.parent, prefix=".vanish-")
         try:
             with os.fdopen(handle, "wb") as stream:
                 yield stream
@@ -54,8 +54,9 @@ def replacing(path: str) -> Iterator[BinaryIO]:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-    except OSError as error:
-        raise OutputError(f"{path}: {reason(error)}: give a file that can be written") from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself, before 3.13
+        why = reason(error) if isinstance(error, OSError) else "a link to itself"
+        raise OutputError(f"{path}: {why}: give a file that can be written") from None
 
 
 def _mode(target: Path) -> int:

@@ -46,6 +46,8 @@ def unknown_name(kind: str, given: str, known: Iterable[str]) -> UsageError:
         Every name that would have been right.
     """
     names = sorted(known)
-    near = get_close_matches(given.lower(), names, n=3)
+    folded = given.strip().lower()
+    near = [name for name in names if folded and name.startswith(folded)][:3]
+    near = near or get_close_matches(folded, names, n=3)
     advice = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(names)}"
     return UsageError(f"unknown {kind} {given!r}: {advice}")

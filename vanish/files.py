@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vanish import memory
 from vanish.atomic import STANDARD_STREAM, reason, replacing
-from vanish.errors import InputError, OutputError
+from vanish.errors import InputError, OutputError, VanishError
 from vanish.settings import Network, Rows
 
 if TYPE_CHECKING:
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 _NPY_MAGIC = b"\x93NUMPY"
 _ZIP_MAGIC = b"PK"
+
+# The bytes of a file, its array, and that array as float64.
+_COPIES = 3
 
 
 def read_rows(path: str) -> Rows:
@@ -80,6 +84,7 @@ def read_network(path: str) -> Network:
         if (array.ndim != wanted and name != "x") or not array.size:
             shape = "(n_out, n_in)" if wanted == 2 else "(n_out,)"
             raise InputError(f"{path}: {name} has shape {array.shape}: give {shape}")
+    _check_sample(path, arrays, len(layers))
     return Network(
         weights=tuple(arrays[f"W{k}"] for k in layers),
         biases=tuple(arrays.get(f"b{k}") for k in layers),
@@ -87,6 +92,21 @@ def read_network(path: str) -> Network:
         readout=arrays.get("r"),
         name=path,
     )
+
+
+def _check_sample(path: str, arrays: dict[str, FloatArray], depth: int) -> None:
+    """Refuse an input x or a readout r that does not fit the network beside it."""
+    n_in, n_out = arrays["W1"].shape[1], arrays[f"W{depth}"].shape[0]
+    if "x" in arrays and (arrays["x"].ndim > 2 or np.atleast_2d(arrays["x"]).shape[1] != n_in):
+        raise InputError(
+            f"{path}: x has shape {arrays['x'].shape}, W1 takes {n_in} inputs: give x rows of"
+            f" {n_in}"
+        )
+    if "r" in arrays and arrays["r"].shape != (n_out,):
+        raise InputError(
+            f"{path}: r has shape {arrays['r'].shape}, W{depth} has {n_out} outputs: give r"
+            f" {n_out} entries"
+        )
 
 
 def write_network(path: str, simulation: Simulation) -> None:
@@ -119,22 +139,33 @@ def write_network(path: str, simulation: Simulation) -> None:
 
 
 def _read_bytes(path: str) -> bytes:
+    """Read a file that may be endless, up to what memory has room for."""
+    if not path:
+        raise InputError("an empty file name: give a file that can be read")
+    limit = (memory.available() or sys.maxsize) // _COPIES
     try:
         if path == STANDARD_STREAM:
-            return sys.stdin.buffer.read()
-        return Path(path).read_bytes()
+            if sys.stdin is None:
+                raise InputError("standard input is closed: give a file")
+            content = sys.stdin.buffer.read(limit + 1)
+        else:
+            with Path(path).open("rb") as stream:
+                content = stream.read(limit + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise InputError(f"{path}: {why}: give a file that can be read") from None
-    except MemoryError:
+    except (MemoryError, OverflowError):
         raise InputError(f"{path}: it does not fit into memory: give a smaller file") from None
+    if len(content) > limit:
+        raise InputError(f"{path}: it does not fit into memory: give a smaller file")
+    return content
 
 
 def _load_npy(name: str, content: bytes) -> np.ndarray:
     try:
         with io.BytesIO(content) as stream:
             return np.load(stream, allow_pickle=False)  # type: ignore[no-any-return]
-    except (ValueError, EOFError, OSError, MemoryError, SyntaxError) as error:
+    except Exception as error:  # noqa: BLE001 - numpy's header parser raises half a dozen kinds
         if "pickle" in str(error) or "Object" in str(error):
             raise InputError(
                 f"{name}: pickled objects, which can run code: save an array of numbers"
@@ -144,7 +175,6 @@ def _load_npy(name: str, content: bytes) -> np.ndarray:
 
 def _load_npz(path: str) -> dict[str, FloatArray]:
     import zipfile  # noqa: PLC0415 - start-up
-    import zlib  # noqa: PLC0415
 
     content = _read_bytes(path)
     if not content.startswith(_ZIP_MAGIC):
@@ -152,16 +182,16 @@ def _load_npz(path: str) -> dict[str, FloatArray]:
     arrays = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+            memory.require(_COPIES * unpacked, path, "give a smaller network")
             for member in archive.namelist():
                 name = member.removesuffix(".npy")
                 array = _load_npy(f"{path}: {name}", archive.read(member))
                 arrays[name] = _numeric(f"{path}: {name}", array)
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, RuntimeError) as error:
-        if isinstance(error, InputError):
-            raise
+    except VanishError:
+        raise
+    except Exception:  # noqa: BLE001 - zipfile and zlib raise a dozen kinds for damaged bytes
         raise InputError(f"{path}: a damaged .npz file: save it again") from None
-    except (MemoryError, NotImplementedError, OverflowError):
-        raise InputError(f"{path}: an .npz file that cannot be unpacked: save it again") from None
     return arrays
 
 

@@ -84,6 +84,12 @@ class Initializer(NamedTuple):
         """Return the factor between the unscaled draw and W."""
         return self.factor / math.sqrt(self.fan(n_in, n_out))
 
+    def weight_std(self, n_in: int, n_out: int) -> float:
+        """Return σ_w: an entry of W has variance σ_w²/n_in, as theory parametrises it."""
+        # A corner of an orthogonal matrix of that size has entries of variance 1/max.
+        entry = 1.0 if self.law is not Law.ORTHOGONAL else 1.0 / math.sqrt(max(n_in, n_out))
+        return self.scale(n_in, n_out) * entry * math.sqrt(n_in)
+
 
 def from_weight_std(weight_std: float) -> Initializer:
     """Return Gaussian entries of variance weight_std²/n_in, as theory parametrises them.
@@ -91,10 +97,11 @@ def from_weight_std(weight_std: float) -> Initializer:
     Raises
     ------
     UsageError
-        If `weight_std` is not a finite number above 0.
+        If `weight_std` is out of range.
     """
-    if not 0.0 < weight_std < math.inf:
-        raise UsageError(f"weight_std {weight_std:g}: give a finite number above 0")
+    # Beyond these, even divided by √n_in, float64 would run out.
+    if not 1e-290 <= weight_std <= 1e300:
+        raise UsageError(f"weight_std {weight_std:g}: give a number from 1e-290 to 1e300")
     return Initializer("weight_std", Law.NORMAL, weight_std, _fan_in)
 
 

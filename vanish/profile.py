@@ -39,6 +39,9 @@ class LayerRecord(NamedTuple):
         ∏_{j=k..N} sup|S'_j|, the article's bound.
     norm_bound
         The bound on grad_w that always holds; None where it was not computed.
+    predicted, predicted_b
+        Root mean squares of grad_w and grad_b that mean-field theory expects; None where
+        it does not apply.
     zero_fraction
         Share of units with S'(a_k) exactly 0.
     active_units
@@ -64,6 +67,8 @@ class LayerRecord(NamedTuple):
     slope_product: Magnitude
     slope_bound: Magnitude
     norm_bound: Magnitude | None
+    predicted: Magnitude | None
+    predicted_b: Magnitude | None
     zero_fraction: float
     active_units: float | None
     dead_fraction: float | None
@@ -133,6 +138,15 @@ class Profile(NamedTuple):
         return None if self.log10_ratio is None else self.log10_ratio / (len(self.layers) - 1)
 
     @property
+    def predicted_decades_per_layer(self) -> float | None:
+        """What mean-field theory expects of `decades_per_layer`, if it applies."""
+        first, last = self.layers[0].predicted_b, self.layers[-1].predicted_b
+        if len(self.layers) == 1 or not first or not last:
+            return None
+        log10 = (first / last).log10
+        return None if log10 is None else log10 / (len(self.layers) - 1)
+
+    @property
     def verdict(self) -> Verdict:
         """The verdict, by the thresholds of the settings."""
         if not all(self.grad_a):
@@ -176,8 +190,8 @@ COLUMNS: Mapping[str, Callable[[Profile, LayerRecord], Cell]] = {
     "log10_slope_product": lambda _, layer: layer.slope_product.log10,
     "log10_slope_bound": lambda _, layer: layer.slope_bound.log10,
     "log10_norm_bound": lambda _, layer: _log10(layer.norm_bound),
-    "log10_predicted": lambda _, __: None,
-    "log10_predicted_b": lambda _, __: None,
+    "log10_predicted": lambda _, layer: _log10(layer.predicted),
+    "log10_predicted_b": lambda _, layer: _log10(layer.predicted_b),
     "zero_fraction": lambda _, layer: layer.zero_fraction,
     "status": lambda _, layer: layer.status,
     "log10_rel_grad_w": lambda _, layer: (

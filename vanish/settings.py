@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, fields
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vanish import activations, initializers, losses
 from vanish.errors import UsageError
+from vanish.scaled import Magnitude
 
 if TYPE_CHECKING:
     from vanish.activations import Activation
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 LAYERS = 20
 WIDTH = 64
+
+# Normal numbers times this stay in float64.
+_LARGEST_STD = 1e300
 
 
 # Records that compare by identity have no use for generated methods, which would cost
@@ -167,8 +172,10 @@ class Settings:
                 raise UsageError(f"widths {_listed(self.widths)}: give sizes of at least 1")
         if self.seed < 0:
             raise UsageError(f"seed {self.seed}: give an integer of at least 0")
-        if not 0.0 <= self.bias_std < math.inf:
-            raise UsageError(f"bias_std {self.bias_std:g}: give a finite number, at least 0")
+        if not 0.0 <= self.bias_std <= _LARGEST_STD:
+            raise UsageError(
+                f"bias_std {self.bias_std:g}: give a number from 0 to {_LARGEST_STD:g}"
+            )
         if not 0.0 < self.gain < math.inf:
             raise UsageError(f"gain {self.gain:g}: give a finite number above 0")
         if not 0.0 < self.vanish_below <= self.explode_above < math.inf:
@@ -319,6 +326,16 @@ class Settings:
         if self.init == initializers.AUTO:
             return tuple(initializers.get(each.init) for each in self.activations)
         return (initializers.get(self.init),) * self.depth
+
+    @cached_property
+    def weight_variances(self) -> tuple[Magnitude, ...]:
+        """σ_w² of each layer, the gain included: n_in times the variance of W's entries."""
+        gain = Magnitude.of(self.gain)
+        stds = [
+            Magnitude.of(each.weight_std(n_in, n_out)) * gain
+            for each, (n_in, n_out) in zip(self.initializers, pairwise(self.sizes), strict=True)
+        ]
+        return tuple(std * std for std in stds)
 
     @property
     def init_name(self) -> str:

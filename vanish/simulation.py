@@ -12,8 +12,8 @@ from vanish import activations, initializers, losses, memory
 from vanish.chain import Chain, Layer, Matrix, Weight
 from vanish.chainrule import Variable
 from vanish.profile import LayerRecord, Profile
-from vanish.readings import bounds, dense, paths
-from vanish.scaled import Magnitude
+from vanish.readings import bounds, dense, meanfield, paths
+from vanish.scaled import Magnitude, Scaled
 from vanish.settings import Network, Settings
 from vanish.streams import Role, Streams
 
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
     from vanish.chain import Trace
     from vanish.initializers import Law
-    from vanish.scaled import FloatArray, Scaled
+    from vanish.scaled import FloatArray
+
+
+# Drawing so many numbers takes about 15 ms, starting threads for it less than one.
+_WORTH_THREADS = 2**20
 
 
 class Draws:
@@ -51,8 +55,10 @@ class Draws:
 
 def random_chain(settings: Settings, streams: Streams, draws: Draws) -> Chain:
     """Draw the chain that the settings describe."""
-    layers = []
-    for k, (n_in, n_out) in enumerate(pairwise(settings.sizes), 1):
+    numbered = list(enumerate(pairwise(settings.sizes), 1))
+
+    def layer(numbered: tuple[int, tuple[int, int]]) -> Layer:
+        k, (n_in, n_out) = numbered
         initializer = settings.initializers[k - 1]
         scale = Magnitude.of(initializer.scale(n_in, n_out)) * Magnitude.of(settings.gain)
         bias = None
@@ -60,8 +66,15 @@ def random_chain(settings: Settings, streams: Streams, draws: Draws) -> Chain:
             generator = streams.generator(Role.BIAS, layer=k)
             bias = settings.bias_std * generator.standard_normal(n_out)
         weight = Weight(draws.matrix(k, initializer.law, n_out, n_in), scale)
-        layers.append(Layer(weight, bias, settings.activations[k - 1]))
-    return Chain(tuple(layers))
+        return Layer(weight, bias, settings.activations[k - 1])
+
+    if sum(n_in * n_out for _, (n_in, n_out) in numbered) < _WORTH_THREADS:
+        return Chain(tuple(map(layer, numbered)))
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
+
+    # Every layer has a stream of its own, and numpy draws without the interpreter's lock.
+    with ThreadPoolExecutor() as pool:
+        return Chain(tuple(pool.map(layer, numbered)))
 
 
 def given_chain(network: Network, settings: Settings) -> Chain:
@@ -181,6 +194,7 @@ class Simulation:
                 [inputs.norm() for inputs in trace.inputs],
             )
         activity = self._activity()
+        expected = self._expected()
         records = tuple(
             LayerRecord(
                 act=layer.activation.name,
@@ -196,6 +210,8 @@ class Simulation:
                 slope_product=slope_products[k - 1],
                 slope_bound=slope_bounds[k - 1],
                 norm_bound=norm_bounds[k - 1],
+                predicted=expected[k - 1].grad_w if expected else None,
+                predicted_b=expected[k - 1].grad_b if expected else None,
                 zero_fraction=statistics[k - 1][2],
                 **activity[k - 1],
             )
@@ -207,6 +223,22 @@ class Simulation:
             layers=records,
             grad_a=(norms[Variable("a", 1)], norms[Variable("a", settings.depth)]),
             bounds=article_bounds(settings),
+        )
+
+    def _expected(self) -> list[meanfield.Expected]:
+        """Return what mean-field theory expects of each layer; nothing where it is silent.
+
+        It speaks of random weights, one sample, and a readout that knows nothing of f_N.
+        """
+        settings = self.settings
+        if settings.weights is not None or settings.loss != "readout" or settings.rows > 1:
+            return []
+        return meanfield.expected(
+            settings.activations,
+            settings.sizes,
+            settings.weight_variances,
+            settings.bias_std,
+            Scaled(self.x).norm(),
         )
 
     def _activity(self) -> list[dict[str, float | None]]:

@@ -5,25 +5,41 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from vanish import theory
 from vanish.profile import Verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vanish.profile import Profile
     from vanish.scaled import Magnitude
 
 
 def short(value: Magnitude | float) -> str:
     """Return a number that is at least 0 with three significant digits, at any size."""
-    log10 = (math.log10(value) if value else None) if isinstance(value, float) else value.log10
-    if log10 is None:
+    if not value:
         return "0"
-    if -3.0 <= log10 < 3.0:
-        return f"{10.0**log10:.3g}"
+    log10 = math.log10(value) if isinstance(value, float) else value.log10
+    assert log10 is not None
+    return short_power(log10)
+
+
+def short_power(log10: float) -> str:
+    """Return 10^log10 with three significant digits, at any size."""
+    if -3.0 <= log10 < 3.0 and "e" not in (plain := f"{10.0**log10:.3g}"):
+        return plain
     exponent = math.floor(log10)
     digits = f"{10.0 ** (log10 - exponent):.2f}"
     if digits == "10.00":
         digits, exponent = "1.00", exponent + 1
     return f"{digits}e{exponent:+03d}"
+
+
+def subject(profile: Profile, among: Sequence[Profile]) -> str:
+    """Return what tells a run from those it is compared with: its activation, or more."""
+    settings = profile.settings
+    several = len({each.settings.init for each in among}) > 1
+    return f"{settings.act_name}, {settings.init_name}" if several else settings.act_name
 
 
 def explain(profile: Profile) -> str:
@@ -76,40 +92,61 @@ def _stable(profile: Profile) -> str:
     depth = len(profile.layers)
     return (
         f"At layer 1 the gradient ‖∂L/∂a‖ is {short(profile.ratio)} times what it is at layer"
-        f" {depth}: the first layers learn, too."
+        f" {depth}{_decades(profile)}: {_pace(profile)}."
     )
+
+
+def _pace(profile: Profile) -> str:
+    log10 = profile.log10_ratio
+    assert log10 is not None
+    if abs(log10) <= 1.0:
+        return "the first layers learn about as fast as the last"
+    return "the first layers still learn, " + ("more slowly" if log10 < 0.0 else "faster")
 
 
 def _changing(profile: Profile) -> str:
     assert profile.ratio is not None
     assert profile.decades_per_layer is not None
     depth = len(profile.layers)
-    factor = 10.0 ** abs(profile.decades_per_layer)
-    vanishing = profile.verdict is Verdict.VANISHING
     verb, outcome = (
-        ("shrinks", "hardly learn") if vanishing else ("grows", "overshoot at every step")
+        ("shrinks", "hardly learn")
+        if profile.verdict is Verdict.VANISHING
+        else ("grows", "overshoot at every step")
     )
+    factor = short_power(abs(profile.decades_per_layer))
     return (
-        f"On its way back the gradient {verb} about {short(factor)}-fold a layer: at layer 1"
-        f" ‖∂L/∂a‖ is {short(profile.ratio)} times what it is at layer {depth}, so the first"
-        f" layers {outcome}."
-        f" {_remedy(profile, vanishing)}"
+        f"On its way back the gradient {verb} about {factor}-fold a layer{_decades(profile)}: at"
+        f" layer 1 ‖∂L/∂a‖ is {short(profile.ratio)} times what it is at layer {depth}, so the"
+        f" first layers {outcome}. {_remedy(profile)}"
     )
 
 
-def _remedy(profile: Profile, vanishing: bool) -> str:
+def _decades(profile: Profile) -> str:
+    """Return the decades a layer, measured and as theory expects them."""
+    expected = profile.predicted_decades_per_layer
+    if expected is None:
+        return ""
+    return f" ({profile.decades_per_layer:.3f} decades, in theory {expected:.3f})"
+
+
+def _remedy(profile: Profile) -> str:
     settings = profile.settings
     assert profile.decades_per_layer is not None
-    gain = settings.gain * 10.0**-profile.decades_per_layer
-    if not vanishing or all(activation.homogeneous for activation in settings.activations):
-        return f"Try --gain {gain:.3g}, which multiplies every weight."
-    own = profile.layers[0].slope_bound
-    return (
-        f"Try --act relu, whose slopes are 1 where it is active: {len(profile.layers)} of them"
-        f" multiply to at most 1, not {short(own)}."
-        if own.log10 is not None and own.log10 < -1.0
-        else f"Try --gain {gain:.3g}, which multiplies every weight."
-    )
+    kinds = set(settings.activations)
+    if settings.weights is None and len(kinds) == 1 and not (only := kinds.pop()).homogeneous:
+        critical = theory.critical(only, settings.bias_std)
+        if critical.weight_std is not None and critical.stable:
+            other = ", or --act relu" if only.sup_slope < 1.0 else ""
+            return (
+                f"Try --weight-std {critical.weight_std:.4g}, where in theory {only.name} neither"
+                f" vanishes nor explodes{other}."
+            )
+        return (
+            f"Try --act relu: theory knows no weight_std at which deep {only.name} chains"
+            " stay as they are."
+        )
+    gain = short_power(math.log10(settings.gain) - profile.decades_per_layer)
+    return f"Try --gain {gain}, which multiplies every weight."
 
 
 _WORDS = {

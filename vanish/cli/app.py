@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import typer
 from typer.exceptions import TyperException
 
-from vanish.cli import acts, collapse, derive, simulate
-from vanish.cli.output import discard, say
+from vanish.atomic import reason
+from vanish.cli import acts, collapse, derive, simulate, theory
+from vanish.cli.output import ReaderGoneError, discard, say
 from vanish.errors import VanishError
+
+# One thread for linear algebra, set before numpy is imported: a matrix times a vector waits
+# for memory and not for cores, the last digit must not depend on how many cores there are,
+# and what is worth several threads, drawing the layers, has its own.
+_ONE_THREAD = (
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 
 # Of the exit statuses, 0 and 3 are the commands' own; see README.
 BAD_USAGE = 2
@@ -25,27 +37,34 @@ app.callback(invoke_without_command=True)(simulate.command)
 app.command("acts")(acts.command)
 app.command("collapse")(collapse.command)
 app.command("derive")(derive.command)
+app.command("theory")(theory.command)
 
 
 def main() -> int:
     """Run the command line and return its exit status."""
+    for name in _ONE_THREAD:
+        os.environ.setdefault(name, "1")
     try:
         status = app(prog_name="vanish", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except KeyboardInterrupt:
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader went away (`| head`). Python flushes stdout once more at exit: let
-        # that go nowhere.
+    except (ReaderGoneError, SystemExit):
+        # `| head` has seen enough. Typer turns a closed pipe, while it prints help, into a
+        # SystemExit; it has no other one in this mode.
         discard(sys.stdout)
         return 0
-    except (VanishError, TyperException) as error:
-        message = error.format_message() if isinstance(error, TyperException) else str(error)
-        _complain(message)
-        return BAD_USAGE
+    except VanishError as error:
+        _complain(str(error))
+    except TyperException as error:
+        _complain(f"{error.format_message().rstrip('.')}: see 'vanish --help'")
     except MemoryError:
         _complain("the run does not fit into memory: give fewer --layers or a smaller --width")
-        return BAD_USAGE
+    except OSError as error:
+        # Everything else that is written or read has its own message: this was help.
+        discard(sys.stdout)
+        _complain(f"standard output: {reason(error)}: make room for it")
+    return BAD_USAGE
 
 
 def _complain(message: str) -> None:

@@ -42,6 +42,7 @@ def _show_version(wanted: bool) -> None:
 
 
 complete_activation = _completer(ACTIVATIONS)
+complete_initializer = _completer(INITIALIZERS)
 
 Act = Annotated[
     list[str] | None,
@@ -106,7 +107,7 @@ Init = Annotated[
         help=f"How weights are drawn; several are compared: {INITIALIZERS}. auto is the"
         " activation's convention: he_normal for the relu family, lecun_normal for selu,"
         " xavier_normal for the others. [default: auto]",
-        autocompletion=_completer(INITIALIZERS),
+        autocompletion=complete_initializer,
     ),
 ]
 OneInit = Annotated[
@@ -115,7 +116,7 @@ OneInit = Annotated[
         "--init",
         metavar="NAME",
         help="How weights are drawn.",
-        autocompletion=_completer(INITIALIZERS),
+        autocompletion=complete_initializer,
     ),
 ]
 WeightStd = Annotated[

@@ -22,6 +22,9 @@ Converted = TypeVar("Converted")
 
 AUTO = "auto"
 
+# A longer one is a slip of the finger.
+_LONGEST_RANGE = 1_000_000
+
 
 class Formats(NamedTuple):
     """The formats of a command.
@@ -59,8 +62,8 @@ TEXTS = Formats(
 DELIMITERS = {"tsv": "\t", "csv": ","}
 FOR_PEOPLE = ("table", "markdown")
 
-# However low the window: fewer rows would not show how a profile falls.
-FEWEST_ROWS = 9
+# However low the window: the first row, the last one, and a sign for those between.
+FEWEST_ROWS = 3
 
 # Each stands in the same place with the same width, where an encoding lacks the first.
 _ASCII = str.maketrans(
@@ -140,8 +143,11 @@ class Destination(NamedTuple):
             raise UsageError(
                 f"--rows beside format {chosen}: only a table is shortened: leave it out"
             )
-        if rows is not None and rows < 0:
-            raise UsageError(f"--rows {rows}: give at least 1, or 0 for all")
+        if rows is not None and rows != 0 and rows < 3:
+            raise UsageError(
+                f"--rows {rows}: give at least 3, the first, the last and a sign for those"
+                " between, or 0 for all"
+            )
         return cls(chosen, output, header, rows, quiet)
 
     @property
@@ -149,13 +155,23 @@ class Destination(NamedTuple):
         """Whether the format is one that people read, not programs."""
         return self.format in FOR_PEOPLE
 
-    def row_limit(self, lines_around: int) -> int | None:
-        """Return the most rows to show in a table with so many other lines; None for all."""
+    def draw_fitting(self, view: Callable[[int | None], View]) -> str:
+        """Return a view with as many rows as asked for, or as a terminal has room for.
+
+        Parameters
+        ----------
+        view
+            Makes the view with at most so many rows, None for all.
+        """
         if self.rows is not None:
-            return self.rows or None
-        if self.output is not None or self.format != "table" or (size := window()) is None:
-            return None
-        return max(size[1] - lines_around, FEWEST_ROWS)
+            return self.draw(view(self.rows or None))
+        size = window()
+        if self.output is not None or self.format != "table" or size is None:
+            return self.draw(view(None))
+        shortest = self.draw(view(FEWEST_ROWS))
+        # One line for the prompt.
+        spare = size[1] - 1 - shortest.count("\n")
+        return self.draw(view(FEWEST_ROWS + spare)) if spare > 0 else shortest
 
     @property
     def columns(self) -> int:
@@ -222,12 +238,12 @@ class Destination(NamedTuple):
         ------
         OutputError
             If it cannot be written.
-        BrokenPipeError
+        ReaderGoneError
             If stdout's reader went away.
         """
         if self.output is not None:
             with replacing(self.output) as stream:
-                stream.writelines(part.encode() for part in parts)
+                stream.writelines(part.encode(errors="replace") for part in parts)
             return
         _write_stdout(parts)
 
@@ -308,20 +324,35 @@ def in_colour() -> bool:
     return is_terminal(sys.stdout) and not dumb and not os.environ.get("NO_COLOR")
 
 
+class ReaderGoneError(Exception):
+    """Whoever read standard output has gone away, which is no error.
+
+    No OSError, since Typer has an opinion of its own on a closed pipe.
+    """
+
+
 def _write_stdout(parts: Iterable[str]) -> None:
     if sys.stdout is None:
         raise OutputError("standard output is closed: give --output FILE")
     try:
-        sys.stdout.buffer.writelines(_encode(part, sys.stdout) for part in parts)
+        for part in parts:
+            _write_all(sys.stdout, _encode(part, sys.stdout))
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        raise
+        raise ReaderGoneError from None
     except OSError as error:
         # What is still buffered must not be tried again when Python exits.
         discard(sys.stdout)
         raise OutputError(
             f"standard output: {reason(error)}: make room, or give --output FILE"
         ) from None
+
+
+def _write_all(stream: TextIO, data: bytes) -> None:
+    """Write all bytes: with PYTHONUNBUFFERED one call may write a part of them."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[stream.buffer.write(rest) :]
 
 
 def discard(stream: TextIO) -> None:
@@ -334,7 +365,7 @@ def say(line: str) -> None:
     if sys.stderr is None:
         return
     try:
-        sys.stderr.buffer.write(_encode(f"{line}\n", sys.stderr))
+        _write_all(sys.stderr, _encode(f"{line}\n", sys.stderr))
         sys.stderr.flush()
     except OSError:
         discard(sys.stderr)
@@ -346,7 +377,9 @@ def _encode(text: str, stream: TextIO) -> bytes:
     try:
         return text.encode(encoding)
     except UnicodeEncodeError:
-        return text.translate(_ASCII).encode(encoding, errors="replace")
+        # ASCII, or a file name that is not UTF-8.
+        plain = text if encoding.lower() == "utf-8" else text.translate(_ASCII)
+        return plain.encode(encoding, errors="replace")
 
 
 def converted(given: str | None, convert: Callable[[str], Converted]) -> Converted | None:
@@ -387,3 +420,33 @@ def split_sizes(widths: str) -> tuple[int, ...]:
                 " 784,30,30,10"
             ) from None
     return tuple(sizes)
+
+
+def numbers(listed: str) -> list[float]:
+    """Return the numbers that a list of numbers and ranges names, in its order.
+
+    A range ``first:last:count`` is that many equally spaced numbers, both ends included.
+
+    Raises
+    ------
+    UsageError
+        If an item is neither, or a range has no or too many numbers.
+    """
+    found: list[float] = []
+    for item in listed.split(","):
+        parts = item.split(":")
+        try:
+            if len(parts) == 1:
+                found.append(float(item))
+                continue
+            first, last, count = float(parts[0]), float(parts[1]), int(parts[2])
+            if len(parts) != 3 or not 1 <= count <= _LONGEST_RANGE:
+                raise ValueError
+        except (ValueError, IndexError):
+            raise UsageError(
+                f"{listed!r}: {item!r} is neither a number nor a range: give ranges such as"
+                f" 0.5:3:26, 26 numbers from 0.5 to 3, of at most {_LONGEST_RANGE:,} numbers"
+            ) from None
+        step = (last - first) / max(count - 1, 1)
+        found += [last if i and i == count - 1 else first + i * step for i in range(count)]
+    return found

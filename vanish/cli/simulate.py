@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 
     from vanish.profile import Profile
 
-# Beside its rows a table has a title, headings, bounds, a verdict; then comes the prompt.
-_LINES_AROUND = 17
-
 CONDITION_HOLDS = 3
 
 
@@ -69,8 +66,10 @@ def command(
     )
     out.check_figure(plot)
     conditions = _conditions(fail_on)
-    if STANDARD_STREAM == input_file == target:
-        raise UsageError("--input - and --target -: standard input can be read once")
+    if [input_file, target, weights].count(STANDARD_STREAM) > 1:
+        raise UsageError("several inputs are -: standard input can be read once: give files")
+    if save_weights == STANDARD_STREAM:
+        raise UsageError("--save-weights -: it is no text: give the name of a file")
     acts = out.split_list(act, "--act")
     if acts and layer_acts is not None:
         raise UsageError("--act beside --layer-acts: give one of them")
@@ -131,7 +130,7 @@ def _render(profiles: Sequence[Profile], destination: out.Destination) -> str:
     if destination.is_for_people:
         from vanish.render.people import view  # noqa: PLC0415 - start-up
 
-        return destination.draw(view(profiles, destination.row_limit(_LINES_AROUND)))
+        return destination.draw_fitting(lambda rows: view(profiles, rows))
     if destination.format == "json":
         from vanish.render.json import document  # noqa: PLC0415 - start-up
 
@@ -140,10 +139,10 @@ def _render(profiles: Sequence[Profile], destination: out.Destination) -> str:
 
 
 def _say_verdicts(profiles: Sequence[Profile]) -> None:
-    from vanish.verdict import explain  # noqa: PLC0415 - start-up
+    from vanish.verdict import explain, subject  # noqa: PLC0415 - start-up
 
     for profile in profiles:
-        name = profile.settings.act_name
+        name = subject(profile, profiles)
         out.say(f"{name}: {profile.verdict.value.upper()}. {explain(profile)}")
 
 

@@ -40,4 +40,6 @@ def cell(value: Cell) -> str:
         return ""
     if isinstance(value, Decimal):
         return f"{value:.16e}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     return repr(value) if isinstance(value, float) else str(value)

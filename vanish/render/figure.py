@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from vanish.errors import UsageError
+from vanish.verdict import subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from vanish.activations import Activation
     from vanish.profile import Profile
+    from vanish.theory import TheoryPoint
 
 # Okabe and Ito 2008, "Color universal design", without yellow, which white paper hides.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -72,7 +74,7 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
             marker=marker,
             markersize=5,
             markevery=max(1, depth // _MARKED),
-            label=_label(profile, profiles),
+            label=subject(profile, profiles),
         )
         act = profile.settings.act_name
         if act not in bounded:
@@ -129,17 +131,56 @@ def activation_figure(shown: Sequence[Activation]) -> Figure:
     return figure  # type: ignore[no-any-return]  # matplotlib is not always installed
 
 
+def phase_figure(points: Sequence[TheoryPoint]) -> Figure:
+    """Return the phase diagram of each activation, χ₁ over weight_std and bias_std.
+
+    Raises
+    ------
+    UsageError
+        If the points are no grid of at least two numbers each way.
+    """
+    names = list(dict.fromkeys(point.act for point in points))
+    across = min(len(names), 3)
+    down = -(-len(names) // across)
+    figure = _matplotlib()(figsize=(4.2 * across, 3.6 * down), layout="constrained")
+    for number, name in enumerate(names):
+        of_act = [point for point in points if point.act == name]
+        weights = sorted({point.weight_std for point in of_act if point.weight_std is not None})
+        biases = sorted({point.bias_std for point in of_act})
+        if min(len(weights), len(biases)) < 2:
+            raise UsageError(
+                "--plot: a phase diagram has two axes: give ranges, such as --weight-std"
+                " 0.5:3:26 --bias-std 0:1:21"
+            )
+        known = {(point.weight_std, point.bias_std): point.chi_1 for point in of_act}
+        chi = np.array([[known[w, b] or np.nan for w in weights] for b in biases])
+        axes = figure.add_subplot(down, across, number + 1)
+        mesh = axes.pcolormesh(
+            weights, biases, np.log10(chi), cmap="PuOr_r", vmin=-1.0, vmax=1.0, shading="nearest"
+        )
+        line = {point.bias_std: point.critical_weight_std for point in of_act}
+        critical = [_or_nan(line[bias]) for bias in biases]
+        if any(weights[0] <= each <= weights[-1] for each in critical):
+            axes.plot(critical, biases, color="black", linewidth=2.0, label=r"critical: $\chi_1=1$")
+            axes.legend(fontsize="small", loc="upper left")
+        axes.set_xlim(weights[0], weights[-1])
+        axes.set_title(name, fontsize="medium")
+        axes.set_xlabel(r"weight_std $\sigma_w$")
+        axes.set_ylabel(r"bias_std $\sigma_b$")
+        figure.colorbar(
+            mesh,
+            ax=axes,
+            extend="both",
+            label=r"$\log_{10}\chi_1$: below 0 vanishing, above exploding",
+        )
+    return figure  # type: ignore[no-any-return]  # matplotlib is not always installed
+
+
 def _height(values: np.ndarray) -> tuple[float, float]:
     """Return the part of the axis to show: all of a bounded S, the middle of another."""
     low, high = max(float(values.min()), -2.5), min(float(values.max()), 3.5)
     margin = 0.08 * (high - low)
     return low - margin, high + margin
-
-
-def _label(profile: Profile, profiles: Sequence[Profile]) -> str:
-    settings = profile.settings
-    several = len({each.settings.init for each in profiles}) > 1
-    return f"{settings.act_name}, {settings.init_name}" if several else settings.act_name
 
 
 def _or_nan(log10: float | None) -> float:

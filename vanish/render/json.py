@@ -29,6 +29,7 @@ def document(profiles: Iterable[Profile]) -> str:
             "log10_ratio": profile.log10_ratio,
             "log10_ratio_w": profile.log10_ratio_w,
             "decades_per_layer": profile.decades_per_layer,
+            "predicted_decades_per_layer": profile.predicted_decades_per_layer,
             "bounds": {name: {"log10": bound.log10} for name, bound in profile.bounds.items()},
             "precision": {
                 loss.format: {

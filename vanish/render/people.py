@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from vanish import precision
-from vanish.verdict import explain, short
+from vanish.verdict import explain, short, short_power, subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -92,14 +92,20 @@ def view(profiles: Sequence[Profile], rows: int | None) -> View:
 def _layers(profile: Profile, rows: int | None) -> View:
     low, high = _axis([profile])
     has_active_units = any(layer.active_units is not None for layer in profile.layers)
+    has_prediction = profile.layers[0].predicted is not None
     has_norm_bound = profile.layers[0].norm_bound is not None
+
+    mixed = profile.settings.act_name == "mixed"
 
     def row(layer: LayerRecord) -> tuple[str | Bar, ...]:
         cells: list[str | Bar] = [
             str(layer.layer),
+            *([layer.act] if mixed else []),
             short(layer.grad_w),
             Bar(_share(layer.grad_w, low, high)),
         ]
+        if layer.predicted is not None:
+            cells.insert(-1, short(layer.predicted))
         if has_active_units:
             cells.append("" if layer.active_units is None else f"{layer.active_units:.4g}")
         if layer.norm_bound is not None:
@@ -108,10 +114,12 @@ def _layers(profile: Profile, rows: int | None) -> View:
 
     depth = len(profile.layers)
     return View(
-        title=_title(profile, profile.settings.act_name, profile.settings.init_name),
+        title=_title(profile, profile.settings.act_name, _init(profile)),
         columns=(
             "layer",
+            *(("activation",) if mixed else ()),
             "‖∂L/∂W‖",
+            *(("theory\nexpects",) if has_prediction else ()),
             f"1e{low:+03d} … 1e{high:+03d}",
             *(("active\nunits",) if has_active_units else ()),
             *(("norm\nbound",) if has_norm_bound else ()),
@@ -120,9 +128,15 @@ def _layers(profile: Profile, rows: int | None) -> View:
         ),
         rows=tuple(None if k is None else row(profile.layers[k]) for k in elide(depth, rows)),
         notes=(_bounds(profile), *_precision(profile)),
-        findings=(_finding(profile),),
-        left=frozenset({f"1e{low:+03d} … 1e{high:+03d}"}),
-        dispensable=("active\nunits", "norm\nbound", "slope\nproduct", "slope\nbound"),
+        findings=(_finding(profile, [profile]),),
+        left=frozenset({"activation", f"1e{low:+03d} … 1e{high:+03d}"}),
+        dispensable=(
+            "active\nunits",
+            "slope\nproduct",
+            "theory\nexpects",
+            "norm\nbound",
+            "slope\nbound",
+        ),
     )
 
 
@@ -160,10 +174,18 @@ def _comparison(profiles: Sequence[Profile]) -> View:
         ),
         rows=rows,
         notes=(_bounds(*profiles),) if several_acts and len(profiles) <= 3 else (),
-        findings=tuple(map(_finding, profiles)) if len(profiles) <= 3 else (),
+        findings=tuple(_finding(profile, profiles) for profile in profiles)
+        if len(profiles) <= 3
+        else (),
         left=frozenset({"activation", "init", spark, "verdict"}),
         dispensable=("‖∂L/∂a‖\na layer", "slope\nbound", "‖∂L/∂W₁‖"),
     )
+
+
+def _init(profile: Profile) -> str:
+    """Return the initialiser's name, or what was asked for where the layers differ."""
+    name = profile.settings.init_name
+    return f"init {profile.settings.init}" if name == "mixed" else name
 
 
 def _per_layer(profile: Profile) -> str:
@@ -171,7 +193,7 @@ def _per_layer(profile: Profile) -> str:
     decades = profile.decades_per_layer
     if decades is None:
         return ""
-    return f"{'×' if decades >= 0 else '÷'}{short(10.0 ** abs(decades))}"
+    return f"{'×' if decades >= 0 else '÷'}{short_power(abs(decades))}"
 
 
 def _title(profile: Profile, act: str, init: str) -> str:
@@ -227,8 +249,8 @@ def _bounds(*profiles: Profile) -> Notes:
     return Notes("The slopes multiply to at most", tuple(lines))
 
 
-def _finding(profile: Profile) -> Finding:
-    return Finding(profile.verdict.value, profile.settings.act_name, explain(profile))
+def _finding(profile: Profile, among: Sequence[Profile]) -> Finding:
+    return Finding(profile.verdict.value, subject(profile, among), explain(profile))
 
 
 def _axis(profiles: Sequence[Profile]) -> tuple[int, int]:
@@ -251,6 +273,8 @@ def elide(count: int, most: int | None) -> list[int | None]:
     """Return the indices to show of `count` rows, None standing for the elided ones."""
     if most is None or count <= most:
         return list(range(count))
-    shown = max(most - 1, 2)
+    if most < 3:
+        return list(range(most))
+    shown = most - 1
     head = (shown + 1) // 2
     return [*range(head), None, *range(count - (shown - head), count)]

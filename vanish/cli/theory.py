@@ -1,0 +1,126 @@
+"""`vanish theory`: what mean-field theory says of an activation, without a simulation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vanish.cli import options as opt
+from vanish.cli import output as out
+from vanish.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vanish.activations import Activation
+
+WeightStds = Annotated[
+    str | None,
+    typer.Option(
+        "--weight-std",
+        metavar="X,...",
+        help="Weights of variance X²/n_in: numbers, or ranges such as 0.5:3:26 (26 numbers"
+        " from 0.5 to 3). [default: the critical point]",
+    ),
+]
+BiasStds = Annotated[
+    str,
+    typer.Option(
+        "--bias-std", metavar="X,...", help="Standard deviations of the biases: numbers or ranges."
+    ),
+]
+InitOfWidth = Annotated[
+    str | None,
+    typer.Option(
+        "--init",
+        metavar="NAME",
+        help="The weight_std of an initialiser between layers of equal width, instead of"
+        " --weight-std.",
+        autocompletion=opt.complete_initializer,
+    ),
+]
+Depth = Annotated[
+    int | None,
+    typer.Option(
+        "--layers",
+        "-n",
+        metavar="N",
+        help="With --width: how the gradient at layer 1 of such a chain spreads about theory.",
+    ),
+]
+TheoryActs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--act",
+        "-a",
+        metavar="NAME,...",
+        help="Which activations. [default: all]",
+        autocompletion=opt.complete_activation,
+    ),
+]
+
+
+def command(
+    act: TheoryActs = None,
+    weight_std: WeightStds = None,
+    bias_std: BiasStds = "0",
+    init: InitOfWidth = None,
+    layers: Depth = None,
+    width: opt.Width = None,
+    format_name: opt.Format = "auto",
+    output: opt.Output = None,
+    no_header: opt.NoHeader = False,
+    quiet: opt.Quiet = False,
+    plot: opt.Plot = None,
+) -> None:
+    """Show what mean-field theory says: fixed points, phases, depth scales, critical points.
+
+    One row an activation and point. Without --weight-std the row is at the critical point,
+    where gradients neither vanish nor explode.
+    """
+    from vanish import activations, theory  # noqa: PLC0415 - start-up
+    from vanish.render import theory as render  # noqa: PLC0415
+
+    destination = out.Destination.choose(format_name, output, header=not no_header, quiet=quiet)
+    out.check_figure(plot)
+    if init is not None and weight_std is not None:
+        raise UsageError("--init beside --weight-std: give one of them")
+    if (layers is None) != (width is None):
+        raise UsageError("--layers without --width, or the reverse: give both")
+    names = out.split_list(act, "--act") or activations.names()
+    shown = [activations.get(name) for name in names]
+    weight_stds: Sequence[float | None] = out.converted(weight_std, out.numbers) or [None]
+    bias_stds = out.numbers(bias_std)
+    points = [
+        theory.point(each, std, bias)
+        for each in shown
+        for bias in bias_stds
+        for std in ([_weight_std(each, init)] if init else weight_stds)
+    ]
+    spreads = None
+    if layers is not None and width is not None:
+        from vanish.spread import spread  # noqa: PLC0415 - start-up
+
+        spreads = [spread(point, layers, width) for point in points]
+    settings = {
+        "act": [each.name for each in shown],
+        "weight_std": weight_std,
+        "bias_std": bias_std,
+        "init": init,
+        "layers": layers,
+        "width": width,
+    }
+    if plot is not None:
+        from vanish.render.figure import phase_figure  # noqa: PLC0415 - an extra
+
+        out.write_figure(phase_figure(points), plot)
+    destination.write_table(render.view(points, spreads), render.rows(points, spreads), settings)
+
+
+def _weight_std(activation: Activation, init: str) -> float:
+    """Return the weight_std of an initialiser between layers of one width."""
+    from vanish import initializers  # noqa: PLC0415 - start-up
+
+    name = activation.init if init == initializers.AUTO else init
+    return initializers.get(name).weight_std(1, 1)

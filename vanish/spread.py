@@ -1,0 +1,103 @@
+"""How far the gradient at layer 1 of chains of finite width lies from mean-field theory."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vanish.readings import finitewidth, meanfield
+from vanish.scaled import Magnitude
+from vanish.settings import Settings
+from vanish.simulation import compare
+
+if TYPE_CHECKING:
+    from vanish.theory import TheoryPoint
+
+# So many chains give a standard deviation to about 1/√(2·32), an eighth of itself.
+MEASURED_CHAINS = 32
+
+_EXACT = {"relu": finitewidth.relu, "identity": finitewidth.linear}
+
+
+class Spread(NamedTuple):
+    """The law of log10‖∂L/∂b_1‖ over random chains of N layers of one width.
+
+    Attributes
+    ----------
+    layers, width
+        N, and the size of the input and of every layer.
+    log10_expected
+        log10 of the root mean square that mean-field theory expects.
+    log10_typical, log10_std
+        Mean and standard deviation of log10‖∂L/∂b_1‖ where it is not zero; None where it
+        always is.
+    dead
+        The probability that the chain is dead.
+    source
+        ``exact``, or ``measured`` on `MEASURED_CHAINS` seeds.
+    """
+
+    layers: int
+    width: int
+    log10_expected: float | None
+    log10_typical: float | None
+    log10_std: float | None
+    dead: float
+    source: str
+
+
+def spread(point: TheoryPoint, layers: int, width: int) -> Spread | None:
+    """Return the spread at a point of theory; None where it has no weight_std.
+
+    ReLU and linear chains without biases have an exact law, see `finitewidth`; others are
+    simulated.
+
+    Raises
+    ------
+    VanishError
+        If such a chain cannot be simulated.
+    """
+    if point.weight_std is None:
+        return None
+    settings = [
+        Settings(
+            act=point.act,
+            layers=layers,
+            width=width,
+            weight_std=point.weight_std,
+            bias_std=point.bias_std,
+            seed=seed,
+        )
+        for seed in range(MEASURED_CHAINS)
+    ]
+    expected = _expected(settings[0])
+    if point.act in _EXACT and point.bias_std == 0.0:
+        law = _EXACT[point.act](settings[0].sizes, settings[0].weight_variances)
+        typical, std = float(law.mean[0]) / math.log(10.0), float(law.std[0]) / math.log(10.0)
+        return Spread(layers, width, expected, typical, std, law.dead, "exact")
+    profiles = compare(settings)
+    logs = [profile.layers[0].grad_b.log10 for profile in profiles]
+    alive = [log for log in logs if log is not None]
+    return Spread(
+        layers,
+        width,
+        expected,
+        float(np.mean(alive)) if alive else None,
+        float(np.std(alive, ddof=1)) if len(alive) > 1 else None,
+        1.0 - len(alive) / len(logs),
+        "measured",
+    )
+
+
+def _expected(settings: Settings) -> float | None:
+    """Return log10 of what theory expects of ‖∂L/∂b_1‖, for an input of mean square 1."""
+    typical_input = Magnitude.of(math.sqrt(settings.n_in))
+    return meanfield.expected(
+        settings.activations,
+        settings.sizes,
+        settings.weight_variances,
+        settings.bias_std,
+        typical_input,
+    )[0].grad_b.log10
