@@ -234,6 +234,7 @@ CASES = [line for line in COMMAND_LINES.splitlines() if line]
 NOT_HERE = (
     # raised by the library for its own callers; files are checked before
     *("activation name", "activation {activation.name}:", "activation {self.name}:"),
+    *("settings beside", "no weights: give", "biases for", "give a whole number", "give one name"),
     *("a chain of 0 layers", "layer_acts is empty", "the chain has no", "column {column + 1} is"),
     # of streams and permissions: test_output.py
     *(

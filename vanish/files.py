@@ -43,7 +43,7 @@ def read_rows(path: str) -> Rows:
     name = "standard input" if path == STANDARD_STREAM else path
     content = _read_bytes(path)
     if content.startswith(_NPY_MAGIC):
-        values = _numeric(name, _load_npy(name, content))
+        values = _load_npy(name, content)
     elif content.startswith(_ZIP_MAGIC):
         raise InputError(f"{name}: a zip or npz archive: give one array, as .npy or text")
     else:
@@ -79,34 +79,13 @@ def read_network(path: str) -> Network:
         raise InputError(
             f"{path}: an array {unknown[0]!r} in it: name the arrays W1, b1, W2, b2, …, x, r"
         )
-    for name, array in arrays.items():
-        wanted = 1 if name[0] in "br" else 2
-        if (array.ndim != wanted and name != "x") or not array.size:
-            shape = "(n_out, n_in)" if wanted == 2 else "(n_out,)"
-            raise InputError(f"{path}: {name} has shape {array.shape}: give {shape}")
-    _check_sample(path, arrays, len(layers))
     return Network(
         weights=tuple(arrays[f"W{k}"] for k in layers),
         biases=tuple(arrays.get(f"b{k}") for k in layers),
-        x=Rows(arrays["x"], f"{path}: x").values if "x" in arrays else None,
+        x=arrays.get("x"),
         readout=arrays.get("r"),
         name=path,
     )
-
-
-def _check_sample(path: str, arrays: dict[str, FloatArray], depth: int) -> None:
-    """Refuse an input x or a readout r that does not fit the network beside it."""
-    n_in, n_out = arrays["W1"].shape[1], arrays[f"W{depth}"].shape[0]
-    if "x" in arrays and (arrays["x"].ndim > 2 or np.atleast_2d(arrays["x"]).shape[1] != n_in):
-        raise InputError(
-            f"{path}: x has shape {arrays['x'].shape}, W1 takes {n_in} inputs: give x rows of"
-            f" {n_in}"
-        )
-    if "r" in arrays and arrays["r"].shape != (n_out,):
-        raise InputError(
-            f"{path}: r has shape {arrays['r'].shape}, W{depth} has {n_out} outputs: give r"
-            f" {n_out} entries"
-        )
 
 
 def write_network(path: str, simulation: Simulation) -> None:
@@ -173,7 +152,7 @@ def _load_npy(name: str, content: bytes) -> np.ndarray:
         raise InputError(f"{name}: a damaged .npy file: save it again") from None
 
 
-def _load_npz(path: str) -> dict[str, FloatArray]:
+def _load_npz(path: str) -> dict[str, np.ndarray]:
     import zipfile  # noqa: PLC0415 - start-up
 
     content = _read_bytes(path)
@@ -186,26 +165,12 @@ def _load_npz(path: str) -> dict[str, FloatArray]:
             memory.require(_COPIES * unpacked, path, "give a smaller network")
             for member in archive.namelist():
                 name = member.removesuffix(".npy")
-                array = _load_npy(f"{path}: {name}", archive.read(member))
-                arrays[name] = _numeric(f"{path}: {name}", array)
+                arrays[name] = _load_npy(f"{path}: {name}", archive.read(member))
     except VanishError:
         raise
     except Exception:  # noqa: BLE001 - zipfile and zlib raise a dozen kinds for damaged bytes
         raise InputError(f"{path}: a damaged .npz file: save it again") from None
     return arrays
-
-
-def _numeric(name: str, array: np.ndarray) -> FloatArray:
-    if array.dtype.kind not in "fiub":
-        raise InputError(f"{name}: entries of type {array.dtype}: give real numbers")
-    values: FloatArray = array.astype(np.float64)
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        index = ", ".join(str(i + 1) for i in bad[0])
-        raise InputError(
-            f"{name}: entry {index} is {values[tuple(bad[0])]}: give finite numbers only"
-        )
-    return values
 
 
 def _parse_text(name: str, content: bytes) -> FloatArray:
@@ -236,4 +201,4 @@ def _parse_text(name: str, content: bytes) -> FloatArray:
         raise InputError(f"{name}: no numbers in it: give one row a line")
     values = np.array(rows)
     # A column of numbers, one a line, is one vector.
-    return _numeric(name, values.T if values.shape[1] == 1 else values)
+    return values.T if values.shape[1] == 1 else values

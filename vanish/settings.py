@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from vanish.errors import UsageError
 from vanish.scaled import Magnitude
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
     from vanish.activations import Activation
     from vanish.initializers import Initializer
     from vanish.scaled import FloatArray
@@ -44,22 +46,17 @@ class Rows:
     name: str = "array"
 
     def __post_init__(self) -> None:
-        values = np.atleast_2d(np.asarray(self.values, dtype=np.float64))
+        values = np.atleast_2d(_real(self.name, self.values))
         if values.ndim != 2 or not values.size:
             raise UsageError(
                 f"{self.name}: an array of shape {np.shape(self.values)}: give one vector, or"
                 " a batch of rows"
             )
-        if not np.isfinite(values).all():
-            row, column = np.argwhere(~np.isfinite(values))[0]
-            raise UsageError(
-                f"{self.name}: row {row + 1}, column {column + 1} is {values[row, column]}:"
-                " give finite numbers only"
-            )
         object.__setattr__(self, "values", values)
 
 
-class Network(NamedTuple):
+@dataclass(frozen=True, eq=False, repr=False)
+class Network:
     """The parameters of a real network, and the sample that it was saved with.
 
     Attributes
@@ -67,23 +64,90 @@ class Network(NamedTuple):
     weights
         W_1, …, W_N, each of shape (n_out, n_in).
     biases
-        b_1, …, b_N, each of shape (n_out,), or None for zero.
+        b_1, …, b_N, each of shape (n_out,), or None for zero; all zero without.
     x, readout
         The input batch and the readout r of the run that saved it, if it holds them.
     name
         What messages and results call it: a file's path, or ``"arrays"``.
+
+    Raises
+    ------
+    UsageError
+        If an array has another shape, or an entry that is not a finite number.
     """
 
     weights: tuple[FloatArray, ...]
-    biases: tuple[FloatArray | None, ...]
+    biases: tuple[FloatArray | None, ...] = ()
     x: FloatArray | None = None
     readout: FloatArray | None = None
     name: str = "arrays"
+
+    def __post_init__(self) -> None:
+        if not self.weights:
+            raise UsageError(f"{self.name}: no weights: give W1, W2, …")
+        biases = self.biases or (None,) * len(self.weights)
+        if len(biases) != len(self.weights):
+            raise UsageError(
+                f"{self.name}: {len(biases)} biases for {len(self.weights)} weights: give one"
+                " each, None for zero"
+            )
+        checked = {
+            "weights": tuple(
+                self._checked(f"W{k}", weight, ("n_out", "n_in"))
+                for k, weight in enumerate(self.weights, 1)
+            ),
+            "biases": tuple(
+                None if bias is None else self._checked(f"b{k}", bias, ("n_out",))
+                for k, bias in enumerate(biases, 1)
+            ),
+            "x": None if self.x is None else Rows(self.x, f"{self.name}: x").values,
+            "readout": None if self.readout is None else self._checked("r", self.readout, ("n_N",)),
+        }
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        if self.x is not None and self.x.shape[1] != self.sizes[0]:
+            raise UsageError(
+                f"{self.name}: x has rows of {self.x.shape[1]} numbers, W1 takes"
+                f" {self.sizes[0]} inputs: give rows of {self.sizes[0]}"
+            )
+        if self.readout is not None and len(self.readout) != self.sizes[-1]:
+            raise UsageError(
+                f"{self.name}: r has {len(self.readout)} entries, W{len(self.weights)} has"
+                f" {self.sizes[-1]} outputs: give r {self.sizes[-1]} entries"
+            )
+
+    def _checked(self, name: str, given: ArrayLike, axes: tuple[str, ...]) -> FloatArray:
+        array = _real(f"{self.name}: {name}", given)
+        if array.ndim != len(axes) or not array.size:
+            wanted = ", ".join(axes) + ("," if len(axes) == 1 else "")
+            raise UsageError(f"{self.name}: {name} has shape {array.shape}: give ({wanted})")
+        return array
 
     @property
     def sizes(self) -> tuple[int, ...]:
         """n_0, n_1, …, n_N."""
         return (self.weights[0].shape[1], *(weight.shape[0] for weight in self.weights))
+
+
+def _real(name: str, given: ArrayLike) -> FloatArray:
+    """Return an array of finite float64.
+
+    Raises
+    ------
+    UsageError
+        If an entry is no real number, or not finite.
+    """
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiub":
+        raise UsageError(f"{name}: entries of type {array.dtype}: give real numbers")
+    values = array.astype(np.float64)
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        index = ", ".join(str(i + 1) for i in bad[0])
+        raise UsageError(
+            f"{name}: entry {index} is {values[tuple(bad[0])]}: give finite numbers only"
+        )
+    return values
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -109,7 +173,7 @@ class Settings:
     gain
         Multiplies the weights in every case.
     input
-        The input batch; without it, `batch` rows of independent normal entries.
+        The input batch, `Rows` or an array; without it, `batch` rows of independent normal entries.
     batch
         B, 1 where nothing else says.
     loss, target
@@ -150,6 +214,7 @@ class Settings:
     explode_above: float = 1e3
 
     def __post_init__(self) -> None:
+        self._check_types()
         self._check_ranges()
         self._check_shape()
         self._check_data()
@@ -161,6 +226,21 @@ class Settings:
         if self.weight_std is not None:
             initializers.from_weight_std(self.weight_std)
         losses.get(self.loss)
+
+    def _check_types(self) -> None:
+        """Accept plain arrays as rows; refuse what no option of the command line can be."""
+        for name in ("input", "target"):
+            given = getattr(self, name)
+            if given is not None and not isinstance(given, Rows):
+                object.__setattr__(self, name, Rows(given))
+        for name in ("layers", "width", "batch", "seed"):
+            given = getattr(self, name)
+            if given is not None and not isinstance(given, int):
+                raise UsageError(f"{name} {given!r}: give a whole number")
+        for name in ("act", "init", "loss"):
+            given = getattr(self, name)
+            if not isinstance(given, str):
+                raise UsageError(f"{name} {given!r}: give one name")
 
     def _check_ranges(self) -> None:
         for name in ("layers", "width", "batch"):

@@ -11,6 +11,7 @@ import numpy as np
 from vanish import activations, initializers, losses, memory
 from vanish.chain import Chain, Layer, Matrix, Weight
 from vanish.chainrule import Variable
+from vanish.errors import UsageError
 from vanish.profile import LayerRecord, Profile
 from vanish.readings import bounds, dense, meanfield, paths
 from vanish.scaled import Magnitude, Scaled
@@ -109,6 +110,8 @@ def simulate(settings: Settings | None = None, /, **options: Any) -> Profile:
     >>> profile.verdict.value
     'vanishing'
     """
+    if settings is not None and options:
+        raise UsageError(f"settings beside {', '.join(options)}: give one of them")
     settings = settings or Settings(**options)
     return Simulation(settings).profile()
 

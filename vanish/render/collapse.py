@@ -71,4 +71,7 @@ def _finding(simulation: Simulation, found: Sequence[LayerCollapse]) -> Finding:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else short(value)
+    """Return a relative difference; of rounding, which is noise, an upper bound."""
+    if value is None:
+        return ""
+    return "<1e-12" if value < 1e-12 else short(value)

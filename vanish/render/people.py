@@ -95,7 +95,7 @@ def _layers(profile: Profile, rows: int | None) -> View:
     has_prediction = profile.layers[0].predicted is not None
     has_norm_bound = profile.layers[0].norm_bound is not None
 
-    mixed = profile.settings.act_name == "mixed"
+    mixed = _mixed(profile)
 
     def row(layer: LayerRecord) -> tuple[str | Bar, ...]:
         cells: list[str | Bar] = [
@@ -246,7 +246,12 @@ def _bounds(*profiles: Profile) -> Notes:
     bounds = {name: bound for profile in profiles for name, bound in profile.bounds.items()}
     base = {"sigmoid": 0.25, "relu": 1.0} | suprema
     lines = ((name, f"{base[name]:.4g}^{depth} = {short(bound)}") for name, bound in bounds.items())
-    return Notes("The slopes multiply to at most", tuple(lines))
+    own = [("this chain", short(each.layers[0].slope_bound)) for each in profiles if _mixed(each)]
+    return Notes("The slopes multiply to at most", (*lines, *own[:1]))
+
+
+def _mixed(profile: Profile) -> bool:
+    return profile.settings.act_name == "mixed"
 
 
 def _finding(profile: Profile, among: Sequence[Profile]) -> Finding:
