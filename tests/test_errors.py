@@ -223,6 +223,7 @@ theory --weight-std 1:2
 theory --weight-std 1:2:3 --plot phase.png
 theory --act tanhh
 derive --wrt a1
+derive --width 3
 derive --format tsv
 derive --layers 0
 acts sigmod

@@ -3,8 +3,8 @@
 Every formula is stable in float64 for every finite input: with z = e^-|x| in (0, 1]
 nothing overflows, and where S' is positive it keeps its relative accuracy down to the
 smallest normal number (the textbook s·(1-s) is exactly 0 at x = 40, where the sigmoid's
-slope is 4.2e-18). Where S' crosses zero (gelu, gelu_tanh, silu, mish) it is accurate
-absolutely. At a kink S' is what PyTorch takes; for relu that is S'(0) = 0, while the
+slope is 4.2e-18). Where S' crosses zero (gelu, gelu_tanh, silu, mish, hard_swish, sin) it is
+accurate absolutely. At a kink S' is what PyTorch takes; for relu that is S'(0) = 0, while the
 article's table has 1 there.
 """
 
@@ -150,8 +150,8 @@ def _sigmoid(x: FloatArray) -> Pair:
 
 
 def _tanh(x: FloatArray) -> Pair:
-    # S' = 1-S² = 4/(e^x+e^-x)² = 4y/(1+y)² with y = e^(-2|x|)
-    y = np.exp(-2.0 * np.abs(x))
+    # S' = 1-S² = 4/(e^x+e^-x)² = 4y/(1+y)² with y = e^(-2|x|), where 2|x| might overflow
+    y = np.exp(-np.abs(x)) ** 2
     return np.tanh(x), 4.0 * y / (1.0 + y) ** 2
 
 
@@ -277,12 +277,12 @@ def register(activation: Activation) -> Activation:
     UsageError
         If its name or one of its aliases is taken.
     """
-    for name in (activation.name, *activation.aliases):
-        if _spelling(name) in _SPELLINGS:
+    spellings = [_spelling(name) for name in (activation.name, *activation.aliases)]
+    for name, spelling in zip((activation.name, *activation.aliases), spellings, strict=True):
+        if spelling in _SPELLINGS or spellings.count(spelling) > 1:
             raise UsageError(f"activation name {name!r} is taken: choose another one")
     _REGISTRY[activation.name] = activation
-    for name in (activation.name, *activation.aliases):
-        _SPELLINGS[_spelling(name)] = activation.name
+    _SPELLINGS.update(dict.fromkeys(spellings, activation.name))
     return activation
 
 
@@ -446,6 +446,7 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="selu",
+            note="λ = 1.0507009873554805, α = 1.6732632423543772.",
             formula="λx if x > 0 else λα(e^x-1)",
             derivative="λ if x > 0 else λαe^x",
             latex=(
@@ -462,6 +463,7 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="gelu",
+            note="Φ and φ are the standard normal distribution function and density.",
             formula="xΦ(x)",
             derivative="Φ(x)+xφ(x)",
             latex=(r"x\,\Phi(x)", r"\Phi(x)+x\,\varphi(x)"),
@@ -475,8 +477,9 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="gelu_tanh",
+            note="σ is the sigmoid, u = √(2/π)(x+0.044715x³).",
             formula="xσ(2√(2/π)(x+0.044715x³))",
-            derivative="σ(2u)+2xu'σ'(2u), S = xσ(2u)",
+            derivative="σ(2u)+2xu'σ'(2u)",
             latex=(
                 r"x\,\sigma(2u),\ u=\sqrt{2/\pi}\,(x+0.044715\,x^{3})",
                 r"\sigma(2u)+2x\,u^{\prime}\,\sigma^{\prime}(2u)",
@@ -485,13 +488,14 @@ def _register_built_in() -> None:
             aliases=("gelu_new",),
             pair=_gelu_tanh,
             sup_slope=1.1289930686587717,
-            sup_at=1.4185040087908284,
+            sup_at=1.4185040087908283,
             lower=-0.17004075057125406,
             upper=inf,
             init="he_normal",
         ),
         Activation(
             name="silu",
+            note="σ is the sigmoid.",
             formula="xσ(x)",
             derivative="σ(x)+xσ'(x)",
             latex=(r"x\,\sigma(x)", r"\sigma(x)+x\,\sigma^{\prime}(x)"),
@@ -506,6 +510,7 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="softplus",
+            note="σ is the sigmoid.",
             formula="ln(1+e^x)",
             derivative="σ(x)",
             latex=(r"\ln(1+e^{x})", r"\sigma(x)"),
@@ -528,19 +533,21 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="mish",
+            note="σ is the sigmoid, t = tanh(ln(1+e^x)).",
             formula="x tanh(ln(1+e^x))",
-            derivative="t+xσ(x)(1-t²), t = S/x",
+            derivative="t+xσ(x)(1-t²)",
             latex=(r"x\tanh(\ln(1+e^{x}))", r"t+x\,\sigma(x)(1-t^{2}),\ t=\tanh(\ln(1+e^{x}))"),
             attained=("lower",),
             pair=_mish,
             sup_slope=1.088498161251728,
-            sup_at=1.4905711794854285,
+            sup_at=1.4905711794854284,
             lower=-0.30884341301725043,
             upper=inf,
             init="he_normal",
         ),
         Activation(
             name="hard_sigmoid",
+            note="clip(x, a, b) is min(max(x, a), b).",
             flat=True,
             formula="clip(x+3, 0, 6)/6",
             derivative="1/6 if |x| < 3 else 0",
@@ -558,6 +565,7 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="hard_tanh",
+            note="clip(x, a, b) is min(max(x, a), b).",
             flat=True,
             formula="clip(x, -1, 1)",
             derivative="1 if |x| < 1 else 0",
@@ -575,6 +583,7 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="relu6",
+            note="clip(x, a, b) is min(max(x, a), b).",
             flat=True,
             formula="clip(x, 0, 6)",
             derivative="1 if 0 < x < 6 else 0",
@@ -593,6 +602,7 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="hard_swish",
+            note="clip(x, a, b) is min(max(x, a), b).",
             flat=True,
             formula="x clip(x+3, 0, 6)/6",
             derivative="0 if x ≤ -3, 1 if x ≥ 3, else (2x+3)/6",
@@ -624,6 +634,7 @@ def _register_built_in() -> None:
         ),
         Activation(
             name="log_sigmoid",
+            note="σ is the sigmoid.",
             formula="-ln(1+e^-x)",
             derivative="σ(-x)",
             latex=(r"-\ln(1+e^{-x})", r"\sigma(-x)"),

@@ -187,7 +187,8 @@ def activate(activation: Activation, a: Scaled, layer: int) -> tuple[Scaled, Flo
     """Return f = S(a) and S'(a), for an a that float64 may not be able to hold.
 
     A homogeneous S commutes with the power of two in front of a. Any other S is its own
-    tangent at 0 where |a| < 2^-500, if S(0) = 0: S(a) = S'(0±)·a to the last digit.
+    tangent at 0 where |a| < 2^-500, if S(0) = 0 and S' is not: S(a) = S'(0±)·a to the last
+    digit.
 
     Raises
     ------
@@ -199,7 +200,7 @@ def activate(activation: Activation, a: Scaled, layer: int) -> tuple[Scaled, Flo
         return Scaled(value, a.exponent), slope
     if a.exponent < 0:
         at_zero, (left, zero, right) = activation.around_zero()
-        if at_zero == 0.0:
+        if at_zero == 0.0 and (left or right):
             slope = np.select([a.values > 0.0, a.values < 0.0], [right, left], zero)
             return Scaled(slope * a.values, a.exponent), slope
     with np.errstate(over="ignore", invalid="ignore"):

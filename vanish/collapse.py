@@ -61,8 +61,8 @@ class LayerCollapse(NamedTuple):
     n_in: int
     n_out: int
     map_norm: Magnitude
-    difference: float | None
-    nonadditivity: float | None
+    difference: Magnitude | None
+    nonadditivity: Magnitude | None
 
     def row(self) -> dict[str, Cell]:
         """Return the output's columns."""
@@ -72,8 +72,8 @@ class LayerCollapse(NamedTuple):
             "n_in": self.n_in,
             "n_out": self.n_out,
             "log10_map_norm": self.map_norm.log10,
-            "difference": self.difference,
-            "nonadditivity": self.nonadditivity,
+            "difference": self.difference.exact() if self.difference is not None else None,
+            "nonadditivity": self.nonadditivity.exact() if self.nonadditivity is not None else None,
         }
 
 
@@ -118,7 +118,7 @@ def collapse(simulation: Simulation) -> list[LayerCollapse]:
     ]
 
 
-def nonadditivity(chain: Chain, k: int, inputs: Scaled) -> float | None:
+def nonadditivity(chain: Chain, k: int, inputs: Scaled) -> Magnitude | None:
     """Return how far layer k alone is from affine on the inputs that it gets.
 
     An affine g has g(u+v) + g(0) = g(u) + g(v); this is the norm of the difference of the
@@ -136,7 +136,7 @@ def nonadditivity(chain: Chain, k: int, inputs: Scaled) -> float | None:
 
     Returns
     -------
-    float or None
+    Magnitude or None
         0 for an affine layer, up to rounding; None if the layer is constant.
     """
     u = inputs
@@ -147,6 +147,6 @@ def nonadditivity(chain: Chain, k: int, inputs: Scaled) -> float | None:
     return _relative(change - (at_u - at_zero) - (at_v - at_zero), change)
 
 
-def _relative(difference: Scaled, whole: Scaled) -> float | None:
+def _relative(difference: Scaled, whole: Scaled) -> Magnitude | None:
     norm = whole.norm()
-    return float(difference.norm() / norm) if norm else None
+    return difference.norm() / norm if norm else None

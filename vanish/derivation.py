@@ -21,6 +21,7 @@ from vanish.scaled import ONE, Magnitude
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from vanish.activations import Activation
     from vanish.chainrule import Loss
     from vanish.simulation import Simulation
 
@@ -109,12 +110,15 @@ class Derivation(NamedTuple):
         Whether to write out everything.
     factors
         The numbers; None for a derivation in symbols only.
+    activation
+        What S is; None for any.
     """
 
     expression: Loss
     by: Variable
     full: bool = False
     factors: list[MeasuredFactor] | None = None
+    activation: Activation | None = None
 
 
 def parse_variable(name: str, layers: int) -> Variable:
@@ -125,7 +129,7 @@ def parse_variable(name: str, layers: int) -> Variable:
     UsageError
         If a chain of that many layers has no such variable.
     """
-    found = re.fullmatch(r"([Wb])([1-9]\d{0,17})|x", name.strip())
+    found = re.fullmatch(r"([Wb])([1-9][0-9]{0,17})|x", name.strip())
     if found is None or (found[2] and int(found[2]) > layers):
         raise UsageError(
             f"cannot differentiate by {name!r}: a chain of {layers} layers has x, W1 to"

@@ -63,6 +63,15 @@ class Magnitude:
     def __truediv__(self, other: Magnitude) -> Magnitude:
         return Magnitude.of(self.mantissa / other.mantissa, self.exponent - other.exponent)
 
+    def __pow__(self, power: int) -> Magnitude:
+        """Return the product of `power` times this number, by repeated squaring."""
+        result, square = ONE, self
+        while power:
+            if power & 1:
+                result = result * square
+            square, power = square * square, power >> 1
+        return result
+
     def __bool__(self) -> bool:
         return self.mantissa != 0.0
 
@@ -142,7 +151,8 @@ class Scaled:
         return self + -other
 
     def __add__(self, other: Scaled) -> Scaled:
-        exponent = max(self.top, other.top)
+        # A zero has no size to go by.
+        exponent = max((each.top for each in (self, other) if each.values.any()), default=0)
         total = self.with_exponent(exponent).values + other.with_exponent(exponent).values
         return Scaled(total, exponent).settled()
 

@@ -436,6 +436,7 @@ class Settings:
             "init": None if self.weights or self.weight_std is not None else self.init_name,
             "input": self.input.name if self.input else None,
             "batch": self.rows,
+            "loss": losses.get(self.loss).name,
             "target": self.target.name if self.target else None,
             "weights": self.weights.name if self.weights else None,
         }

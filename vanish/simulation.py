@@ -265,7 +265,7 @@ def article_bounds(settings: Settings) -> dict[str, Magnitude]:
     acts = {"sigmoid", "relu", *(activation.name for activation in settings.activations)}
     ordered = [activation for activation in activations.registered() if activation.name in acts]
     return {
-        activation.name: bounds.slope_products([activation.sup_slope] * settings.depth)[0]
+        activation.name: Magnitude.of(activation.sup_slope) ** settings.depth
         for activation in ordered
     }
 

@@ -285,7 +285,8 @@ def critical(activation: Activation, bias_std: float) -> Critical:
         return _critical(activation, bias_std, 0.0, ends.c_near, stable=_attracts(activation))
 
     def beyond(q: float, at_q: Moments) -> bool:
-        return q - at_q.v / at_q.c > bias
+        # Not divided by C, which for an S that is flat around 0 may be 0 to rounding.
+        return (q - bias) * at_q.c > at_q.v
 
     last = 0.0
     for q, at_q in _grid(activation):

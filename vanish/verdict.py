@@ -51,9 +51,15 @@ def explain(profile: Profile) -> str:
 
 def _paths(profile: Profile) -> str:
     """Return whether a path of active units survives, for a chain where some do not."""
-    found = profile.layers[0].log10_active_paths
+    counts = [layer.log10_active_paths for layer in profile.layers]
+    # Towards the input there are ever fewer: the first count is that of the whole way, but
+    # for the layers before it, in which every unit is active.
+    found = next((count for count in counts if count is not None), None)
     if found is None:
         return ""
+    if found > -math.inf:
+        before = profile.layers[: next(k for k, count in enumerate(counts) if count is not None)]
+        found += sum(math.log10(layer.n_out) for layer in before)
     depth = len(profile.layers)
     if found == -math.inf:
         return f" No path of active units leads from layer 1 to layer {depth}."
@@ -65,17 +71,23 @@ def _paths(profile: Profile) -> str:
 
 
 def _count(log10: float) -> str:
-    return f"{10.0**log10:.0f}" if log10 < 4.0 else f"10^{log10:.1f}"
+    return f"{10.0**log10:.3g}" if log10 < 3.0 else f"10^{log10:.1f}"
 
 
 def _dead(profile: Profile) -> str:
     last_dead = max(
         (layer.layer for layer in profile.layers if layer.slope_max == 0.0), default=None
     )
-    if last_dead is None:
+    if not profile.layers[-1].grad_f:
         return (
             "The gradient is exactly 0 from the loss on: nothing learns. Give another --loss,"
             " --target or --input."
+        )
+    if last_dead is None:
+        return (
+            "No path leads from layer 1 to the loss along which neither a slope nor a weight is"
+            " 0, so its gradient is exactly 0 and it never learns. Give --act leaky_relu, whose"
+            " slope is never 0, or a larger --width."
         )
     reached = f"layer {last_dead}" + (
         f" and the {last_dead - 1} before it" if last_dead > 1 else ""

@@ -38,12 +38,12 @@ def command(
     asked = out.split_list(names, "acts")
     shown = [activations.get(name) for name in asked] or list(activations.registered())
     depth = Settings(layers=LAYERS if layers is None else layers).depth
+    if plot is not None:
+        from vanish.render.figure import activation_figure  # noqa: PLC0415 - an extra
+
+        out.write_figure(activation_figure(shown), plot)
     if destination.format == "table" and len(shown) == 1:
         destination.write(render.portrait(shown[0], depth, destination.columns))
     else:
         rows = render.rows(shown, depth)
         destination.write_table(render.view(shown, depth), rows, {"layers": depth})
-    if plot is not None:
-        from vanish.render.figure import activation_figure  # noqa: PLC0415 - an extra
-
-        out.write_figure(activation_figure(shown), plot)

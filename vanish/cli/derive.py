@@ -8,6 +8,7 @@ import typer
 
 from vanish.cli import options as opt
 from vanish.cli import output as out
+from vanish.errors import UsageError
 
 By = Annotated[
     str,
@@ -32,12 +33,30 @@ TextFormat = Annotated[
 ]
 
 
+Depth = Annotated[int, typer.Option("--layers", "-n", metavar="N", help="Number of layers.")]
+
+MeasuredAct = Annotated[
+    str | None,
+    typer.Option(
+        "--act",
+        "-a",
+        metavar="NAME",
+        help="What S is. [default: any; sigmoid with --values]",
+        autocompletion=opt.complete_activation,
+    ),
+]
+
+# An expression's nodes, its factors and its nested text, in bytes a layer.
+_BYTES_A_LAYER = 3000
+
+
 def command(
-    layers: opt.Layers = None,
+    ctx: typer.Context,
+    layers: Depth = 3,
     by: By = "W1",
     values: Values = False,
     full: Full = False,
-    act: opt.OneAct = "sigmoid",
+    act: MeasuredAct = None,
     width: opt.Width = None,
     init: opt.OneInit = "auto",
     seed: opt.Seed = 0,
@@ -48,21 +67,30 @@ def command(
 
     Starts from the nested expression L(S(W_N S(... S(W_1 x + b_1) ...) + b_N)) and applies
     the chain rule once a line, to the same factors that the simulation evaluates.
-    --act, --width, --init and --seed say what chain --values measures.
+    --width, --init and --seed say what chain --values measures.
     """
+    from vanish import memory  # noqa: PLC0415 - start-up
     from vanish.chainrule import expression  # noqa: PLC0415 - `--help` does not wait for numpy
     from vanish.derivation import Derivation, measure, parse_variable  # noqa: PLC0415
     from vanish.render import derivation as render  # noqa: PLC0415
     from vanish.settings import Settings  # noqa: PLC0415
     from vanish.simulation import Simulation  # noqa: PLC0415
 
+    if not values:
+        for name in ("width", "init", "seed"):
+            if out.was_given(ctx, name):
+                raise UsageError(
+                    f"--{name} without --values: it says what chain is measured: give --values"
+                )
     destination = out.Destination.choose(format_name, output, formats=out.TEXTS)
-    settings = Settings(
-        layers=3 if layers is None else layers, width=width, act=act, init=init, seed=seed
+    settings = Settings(layers=layers, width=width, act=act or "sigmoid", init=init, seed=seed)
+    memory.require(
+        _BYTES_A_LAYER * layers, f"a derivation of {layers:,} layers", "give fewer --layers"
     )
     variable = parse_variable(by, settings.depth)
     factors = measure(Simulation(settings), variable) if values else None
-    shown = Derivation(expression(settings.depth), variable, full, factors)
+    activation = settings.activations[0] if act is not None or values else None
+    shown = Derivation(expression(settings.depth), variable, full, factors, activation)
     if destination.format == "json":
         from vanish.render.json import table  # noqa: PLC0415 - start-up
 

@@ -55,16 +55,6 @@ Act = Annotated[
         autocompletion=complete_activation,
     ),
 ]
-OneAct = Annotated[
-    str,
-    typer.Option(
-        "--act",
-        "-a",
-        metavar="NAME",
-        help="Activation of every layer.",
-        autocompletion=complete_activation,
-    ),
-]
 CollapseActs = Annotated[
     list[str] | None,
     typer.Option(

@@ -13,6 +13,7 @@ from vanish.errors import OutputError, UsageError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    import typer
     from matplotlib.figure import Figure
 
     from vanish.profile import Cell
@@ -80,6 +81,7 @@ _ASCII = str.maketrans(
         "×": "x",
         "÷": "/",
     }
+    | dict(zip("₀₂₃₄₅₆₇₈₉", "023456789", strict=True))
     | {"≤": "<", "≥": ">", "²": "2"}
     | {"│": "|", "└": "+", "∞": "i", "σ": "s", "Φ": "P", "φ": "p", "λ": "l", "α": "a"}
     | {"√": "V", "π": "p", "³": "3", "⁻": "-"}
@@ -385,6 +387,12 @@ def _encode(text: str, stream: TextIO) -> bytes:
 def converted(given: str | None, convert: Callable[[str], Converted]) -> Converted | None:
     """Return what an option's text means, None where it was not given."""
     return None if given is None else convert(given)
+
+
+def was_given(ctx: typer.Context, name: str) -> bool:
+    """Tell whether a parameter stands on the command line."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def split_list(values: Iterable[str] | None, option: str) -> list[str]:

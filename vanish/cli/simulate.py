@@ -117,8 +117,7 @@ def command(
 def _refuse_options(ctx: typer.Context) -> None:
     """Refuse options in front of a subcommand, where they would mean nothing."""
     for parameter in ctx.command.params:
-        source = ctx.get_parameter_source(parameter.name or "")
-        if source is not None and source.name == "COMMANDLINE":
+        if out.was_given(ctx, parameter.name or ""):
             raise UsageError(
                 f"{parameter.opts[0]} before {ctx.invoked_subcommand}: put it behind"
                 f" {ctx.invoked_subcommand}, if it has such an option"

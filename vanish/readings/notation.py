@@ -102,7 +102,7 @@ LATEX = Notation(
     variable=lambda letter, index: letter + index,
     partial=lambda upper, lower: rf"\frac{{\partial {upper}}}{{\partial {lower}}}",
     times=r" \cdot ",
-    elided=r"\cdots",
+    elided=r"\cdots ",
 )
 
 # Up to four layers a derivation is written out. A longer one keeps this many steps, and a
@@ -177,12 +177,16 @@ def _running_lengths(parts: Sequence[str]) -> list[int]:
 def nested_loss(expression: Loss, notation: Notation, full: bool = False) -> str:
     """Return the nested expression itself, L(S(W_N … x … + b_N))."""
     nest = Nest(expression, notation)
-    # Two nodes a layer, and the loss.
-    return nest.full(0) if full or 2 * expression.layer + 1 <= LONGEST else nest.elided(0)
+    return nest.full(0) if full or _is_short(expression) else nest.elided(0)
+
+
+def _is_short(expression: Loss) -> bool:
+    """Tell whether all nodes of an expression can be written out: two a layer, and L."""
+    return 2 * expression.layer + 1 <= LONGEST
 
 
 def derivation(
-    expression: Expression, by: Variable, notation: Notation, full: bool = False
+    expression: Loss, by: Variable, notation: Notation, full: bool = False
 ) -> Iterator[str]:
     """Yield the right-hand sides of a derivation, one application of the chain rule each.
 
@@ -204,16 +208,17 @@ def derivation(
         If the expression has no such variable; before anything is yielded.
     """
     symbols = [notation.symbol(factor) for factor in product(expression, by)]
-    full = full or len(symbols) <= LONGEST
     return _lines(expression, symbols, notation.named(by), notation, full)
 
 
 def _lines(
-    expression: Expression, symbols: Sequence[str], by: str, notation: Notation, full: bool
+    expression: Loss, symbols: Sequence[str], by: str, notation: Notation, full: bool
 ) -> Iterator[str]:
     nest = Nest(expression, notation)
     last = len(symbols)
-    skipped = range(0) if full else range(_OUTER, last - _INNER)
+    every_factor = full or last <= LONGEST
+    every_layer = full or _is_short(expression)
+    skipped = range(0) if every_factor else range(_OUTER, last - _INNER)
     prefix = ""
     for found, step in enumerate(differentiate(expression), 1):
         prefix += (notation.times if prefix else "") + symbols[found - 1]
@@ -221,11 +226,11 @@ def _lines(
             if found - 1 == skipped.start:
                 yield notation.elided
             continue
-        head = prefix if full else notation.joined(elide(symbols[:found], notation.elided))
+        head = prefix if every_factor else notation.joined(elide(symbols[:found], notation.elided))
         if found == last:
             yield head
             return
-        inside = nest.full(found) if full else nest.elided(found)
+        inside = nest.full(found) if every_layer else nest.elided(found)
         whole = f"({inside})" if isinstance(step.outer.inner, Affine) else inside
         yield head + notation.times + notation.partial(whole, by)
 

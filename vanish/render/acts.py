@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.readings.bounds import slope_products
 from vanish.render.drawing import curve
 from vanish.render.people import View
+from vanish.scaled import Magnitude
 from vanish.verdict import short
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # The article's figures show about this part of the axis.
 _FROM, _TO = -6.0, 6.0
+
+# Columns of a drawing: labels and a little curve; and no more than the eye takes in.
+_NARROWEST, _WIDEST = 20, 48
 
 
 def rows(shown: Sequence[Activation], layers: int) -> list[dict[str, Cell]]:
@@ -34,7 +37,7 @@ def rows(shown: Sequence[Activation], layers: int) -> list[dict[str, Cell]]:
             "sup_slope": each.sup_slope,
             "sup_at": each.sup_place,
             "layers": layers,
-            "bound": (bound := slope_products([each.sup_slope] * layers)[0]).exact(),
+            "bound": (bound := Magnitude.of(each.sup_slope) ** layers).exact(),
             "log10_bound": bound.log10,
             "init": each.init,
             "note": each.note,
@@ -46,7 +49,7 @@ def rows(shown: Sequence[Activation], layers: int) -> list[dict[str, Cell]]:
 def view(shown: Sequence[Activation], layers: int) -> View:
     """Return the activations as a table for people."""
     bound = f"{layers} layers"
-    columns = ("activation", "S(x)", "S'(x)", "range", "sup|S'|", "at", bound)
+    columns = ("activation", "S(x)", "S'(x)", "domain", "range", "sup|S'|", "at", bound)
     return View(
         title=f"activations, and what the product of {layers} slopes is at most",
         columns=columns,
@@ -55,23 +58,24 @@ def view(shown: Sequence[Activation], layers: int) -> View:
                 each.name,
                 each.formula,
                 each.derivative,
+                each.domain,
                 each.range,
                 f"{each.sup_slope:.5g}",
                 each.sup_place,
-                short(slope_products([each.sup_slope] * layers)[0]),
+                short(Magnitude.of(each.sup_slope) ** layers),
             )
             for each in shown
         ),
         notes=(),
         findings=(),
-        left=frozenset({"activation", "S(x)", "S'(x)", "range", "at"}),
-        dispensable=("S'(x)", "at", "range", "S(x)"),
+        left=frozenset({"activation", "S(x)", "S'(x)", "domain", "range", "at"}),
+        dispensable=("domain", "S'(x)", "at", "range", "S(x)"),
     )
 
 
 def portrait(activation: Activation, layers: int, columns: int) -> str:
     """Return one activation in full, with a drawing of S and S'."""
-    bound = slope_products([activation.sup_slope] * layers)[0]
+    bound = Magnitude.of(activation.sup_slope) ** layers
     facts = {
         "S(x)": activation.formula,
         "S'(x)": activation.derivative,
@@ -89,8 +93,11 @@ def portrait(activation: Activation, layers: int, columns: int) -> str:
     lines += [f"  {name:<{wide}}  {fact}" for name, fact in facts.items() if fact]
     x = np.linspace(_FROM, _TO, 4001)
     value, slope = activation.pair(x)
-    side = min((columns - 4) // 2, 48)
-    left = curve(x, value, "S", side, 12)
-    right = curve(x, slope, "S'", side, 12)
-    lines += ["", *(f"{a:<{side}}    {b}".rstrip() for a, b in zip(left, right, strict=True))]
+    side = min((columns - 4) // 2, _WIDEST)
+    if side >= _NARROWEST:
+        left, right = (curve(x, y, title, side, 12) for y, title in ((value, "S"), (slope, "S'")))
+        lines += ["", *(f"{a:<{side}}    {b}".rstrip() for a, b in zip(left, right, strict=True))]
+    elif columns >= _NARROWEST:
+        for y, title in ((value, "S"), (slope, "S'")):
+            lines += ["", *curve(x, y, title, columns, 12)]
     return "".join(f"{line}\n" for line in lines)

@@ -22,7 +22,10 @@ _LABELS = ("measured", "at most", "product", "its bound")
 
 def text(shown: Derivation) -> Iterator[str]:
     """Yield the derivation as text, line by line."""
-    yield f"L = {nested_loss(shown.expression, TEXT, shown.full)}\n\n"
+    yield f"L = {nested_loss(shown.expression, TEXT, shown.full)}\n"
+    if shown.activation and shown.activation.formula:
+        yield f"S(x) = {shown.activation.formula}\n"
+    yield "\n"
     name = TEXT.partial("L", TEXT.named(shown.by))
     for number, line in enumerate(_right_sides(shown, TEXT)):
         yield f"{'' if number else name:<{len(name)}} = {line}\n"
@@ -35,6 +38,8 @@ def latex(shown: Derivation) -> Iterator[str]:
     yield "\\documentclass{article}\n\\usepackage{amsmath}\n\\begin{document}\n"
     yield "\\allowdisplaybreaks\n"
     yield f"\\[ L = {nested_loss(shown.expression, LATEX, shown.full)} \\]\n"
+    if shown.activation and shown.activation.latex[0]:
+        yield f"\\[ S(x) = {shown.activation.latex[0]} \\]\n"
     yield "\\begin{align*}\n"
     yield f"  {LATEX.partial('L', LATEX.named(shown.by))}"
     yield from (f"\n  &= {line} \\\\" for line in _right_sides(shown, LATEX))
@@ -42,7 +47,7 @@ def latex(shown: Derivation) -> Iterator[str]:
     if shown.factors is not None:
         yield "\\begin{tabular}{lrrrr}\n  factor & " + " & ".join(_LABELS) + " \\\\\n  \\hline\n"
         for symbol, *numbers in _columns(shown, LATEX):
-            yield f"  ${symbol}$ & " + " & ".join(f"${_power(each)}$" for each in numbers)
+            yield f"  ${symbol}$ & " + " & ".join(map(_math, numbers))
             yield " \\\\\n"
         yield "\\end{tabular}\n"
     yield "\\end{document}\n"
@@ -51,6 +56,8 @@ def latex(shown: Derivation) -> Iterator[str]:
 def markdown(shown: Derivation) -> Iterator[str]:
     """Yield the derivation as Markdown with its formulas in LaTeX."""
     yield f"$$L = {nested_loss(shown.expression, LATEX, shown.full)}$$\n\n"
+    if shown.activation and shown.activation.latex[0]:
+        yield f"$$S(x) = {shown.activation.latex[0]}$$\n\n"
     yield "$$\n\\begin{aligned}\n"
     yield LATEX.partial("L", LATEX.named(shown.by))
     yield from (f"\n&= {line} \\\\" for line in _right_sides(shown, LATEX))
@@ -76,7 +83,9 @@ def rows(shown: Derivation) -> list[dict[str, Any]]:
         }
         for factor in product(shown.expression, shown.by)
     ]
-    for row, record in zip(found, shown.factors or (), strict=False):
+    if shown.factors is None:
+        return found
+    for row, record in zip(found, shown.factors, strict=True):
         row["log10_measured"] = record.measured.log10 if record.measured else None
         row["log10_largest"] = record.largest.log10
         row["log10_product"] = record.product.log10
@@ -127,6 +136,10 @@ def _under_symbols(columns: list[tuple[str, ...]]) -> Iterator[str]:
                 f"{column[number]:>{width}}" for column, width in zip(block, widths, strict=True)
             )
             yield f"{name:<{label}}   {between.join(cells)}".rstrip() + "\n"
+
+
+def _math(number: str) -> str:
+    return f"${_power(number)}$" if number else ""
 
 
 def _power(number: str) -> str:

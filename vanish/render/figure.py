@@ -95,7 +95,7 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
     axes.set_xlabel("layer $k$ (input side first)")
     axes.set_ylabel(r"$\log_{10}\,\|\partial L/\partial W_k\|$")
     axes.set_xlim(0.5, depth + 0.5)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
     axes.grid(visible=True, color="0.9")
     axes.set_axisbelow(True)
     axes.legend(
@@ -120,14 +120,17 @@ def activation_figure(shown: Sequence[Activation]) -> Figure:
             slope[np.isclose(x, kink)] = np.nan  # a jump is no part of the curve
         axes.plot(x, value, color=_COLOURS[0], label="$S(x)$")
         axes.plot(x, slope, color=_COLOURS[1], linestyle="--", label=r"$S^{\prime}(x)$")
+        formula = f"\n$S(x)={activation.latex[0]}$" if activation.latex[0] else ""
         axes.set_title(
-            f"{activation.name}: sup|S'| = {activation.sup_slope:.4g}", fontsize="medium"
+            f"{activation.name}: sup|S'| = {activation.sup_slope:.4g}{formula}", fontsize="small"
         )
-        axes.set_ylim(*_height(np.concatenate([value, slope[~np.isnan(slope)]])))
+        axes.set_ylim(*_height(activation))
         axes.axhline(0.0, color="0.6", linewidth=0.6)
         axes.axvline(0.0, color="0.6", linewidth=0.6)
         axes.set_xlabel("$x$")
-        axes.legend(fontsize="small", loc="upper left")
+    # One for all, above them: within the axes it would hide a curve somewhere.
+    curves, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(curves, labels, loc="outside upper center", ncols=2)
     return figure  # type: ignore[no-any-return]  # matplotlib is not always installed
 
 
@@ -176,9 +179,12 @@ def phase_figure(points: Sequence[TheoryPoint]) -> Figure:
     return figure  # type: ignore[no-any-return]  # matplotlib is not always installed
 
 
-def _height(values: np.ndarray) -> tuple[float, float]:
-    """Return the part of the axis to show: all of a bounded S, the middle of another."""
-    low, high = max(float(values.min()), -2.5), min(float(values.max()), 3.5)
+def _height(activation: Activation) -> tuple[float, float]:
+    """Return the part of the axis to show: all of a bounded S and of S', else the middle."""
+    low = -2.5 if activation.lower == -np.inf else activation.lower
+    high = 3.5 if activation.upper == np.inf else activation.upper
+    low = min(low, float(activation.slope(np.linspace(-6.0, 6.0, 1201)).min()))
+    high = max(high, activation.sup_slope)
     margin = 0.08 * (high - low)
     return low - margin, high + margin
 

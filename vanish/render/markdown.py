@@ -15,14 +15,14 @@ def markdown(view: View) -> str:
         for i in range(len(view.columns))
         if all(row is None or isinstance(row[i], str) for row in view.rows)
     ]
-    headings = [view.columns[i].replace("\n", " ") for i in kept]
+    headings = [_cell(view.columns[i].replace("\n", " ")) for i in kept]
     lines = [
         f"**{_escape(view.title)}**",
         "",
         _row(headings),
         _row([":---" if view.columns[i] in view.left else "---:" for i in kept]),
     ]
-    lines += [_row([str(row[i]) if row else "⋮" for i in kept]) for row in view.rows]
+    lines += [_row([_cell(str(row[i])) if row else "⋮" for i in kept]) for row in view.rows]
     for notes in view.notes:
         lines += ["", _escape(notes.heading), ""]
         lines += [f"- {_escape(label)}: {_escape(text)}" for label, text in notes.lines]
@@ -33,6 +33,11 @@ def markdown(view: View) -> str:
 
 def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
+
+
+def _cell(text: str) -> str:
+    """Return text that does not end its cell."""
+    return text.replace("|", "\\|")
 
 
 def _escape(text: str) -> str:

@@ -1,0 +1,34 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import hypothesis
+import pytest
+
+from vanish.readings import dense
+from vanish.scaled import Scaled
+from vanish.simulation import Simulation
+
+hypothesis.settings.register_profile(
+    "vanish",
+    derandomize=True,  # the same examples on every run
+    deadline=None,  # how long an example takes says nothing about whether it is right
+    max_examples=50,
+)
+hypothesis.settings.load_profile("vanish")
+
+Differentiate = Callable[[Simulation], dict[str, Scaled]]
+
+
+@pytest.fixture(scope="session")
+def differentiate() -> Differentiate:
+    """Return a function that gives all gradients of a simulation: W1, b1, a1, f1, …, x."""
+
+    def gradients(simulation: Simulation) -> dict[str, Scaled]:
+        chain, trace = simulation.chain, simulation.trace
+        arrays = dense.arrays(chain, trace, simulation.loss_gradient)
+        return {str(variable): array for variable, array in arrays}
+
+    return gradients

@@ -1,0 +1,221 @@
+"""Every script in examples/ runs, and what it prints is what the library says."""
+
+from __future__ import annotations
+
+import math
+import re
+import runpy
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from command import environment
+
+import vanish
+from vanish import activations
+from vanish.files import read_network
+from vanish.verdict import short
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+TORCH_TO_VANISH = EXAMPLES / "torch_to_vanish.py"
+PYTHON_API = EXAMPLES / "python_api.py"
+COMPARE_ACTIVATIONS = EXAMPLES / "compare_activations.sh"
+JOIN_TABLES = EXAMPLES / "join_tables.sh"
+ARTICLE = EXAMPLES / "article.sh"
+
+
+def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
+        cwd=cwd,
+        env=environment({"PYTHONWARNINGS": "error"}),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+
+
+def output(*command: str | Path, cwd: Path) -> list[str]:
+    """Return the lines of a command that must succeed and have nothing to complain of."""
+    done = run(*command, cwd=cwd)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not list(cwd.iterdir()), "it leaves files behind"
+    return done.stdout.splitlines()
+
+
+def test_every_example_is_tested_here() -> None:
+    scripts = {path for path in EXAMPLES.iterdir() if path.is_file()}
+    assert scripts == {TORCH_TO_VANISH, PYTHON_API, COMPARE_ACTIVATIONS, JOIN_TABLES, ARTICLE}
+
+
+@pytest.fixture
+def example() -> SimpleNamespace:
+    """Return all that torch_to_vanish.py defines and imports."""
+    pytest.importorskip("torch")
+    pytest.importorskip("sklearn")
+    return SimpleNamespace(**runpy.run_path(str(TORCH_TO_VANISH)))
+
+
+def test_the_exported_network_has_the_gradients_that_pytorch_computes(
+    example: SimpleNamespace, tmp_path: Path
+) -> None:
+    model = example.build().double()
+    path = tmp_path / "network.npz"
+    acts = example.export(model, path)
+    x = np.random.default_rng(1).random((7, 64))
+    profile = vanish.simulate(
+        weights=read_network(str(path)), layer_acts=tuple(acts), input=vanish.Rows(x), loss="sum"
+    )
+    model(example.torch.from_numpy(x)).sum(dim=1).mean().backward()
+    linear = [module for module in model if isinstance(module, example.nn.Linear)]
+    assert len(profile.layers) == len(linear) == 10
+    for layer, module in zip(profile.layers, linear, strict=True):
+        weight, bias = module.weight.grad.norm().item(), module.bias.grad.norm().item()
+        assert float(layer.grad_w) == pytest.approx(weight, rel=1e-10, abs=0.0)
+        assert float(layer.grad_b) == pytest.approx(bias, rel=1e-10, abs=0.0)
+
+
+def test_the_exporter_names_every_activation_that_pytorch_has_too(
+    example: SimpleNamespace,
+) -> None:
+    nn = example.nn
+    modules = [
+        *(nn.Identity(), nn.Sigmoid(), nn.Tanh(), nn.ReLU(), nn.LeakyReLU(), nn.ELU(), nn.SELU()),
+        *(nn.GELU(), nn.GELU(approximate="tanh"), nn.SiLU(), nn.Softplus(), nn.Softsign()),
+        *(nn.Mish(), nn.Hardsigmoid(), nn.Hardtanh(), nn.ReLU6(), nn.Hardswish()),
+        nn.LogSigmoid(),
+    ]
+    named = [example.activation_name(module) for module in modules]
+    assert named == [name for name in activations.names() if name != "sin"]
+
+
+def test_the_exporter_refuses_what_vanish_would_compute_differently(
+    example: SimpleNamespace, tmp_path: Path
+) -> None:
+    nn = example.nn
+    linear, path = nn.Linear(2, 2), tmp_path / "network.npz"
+    with pytest.raises(ValueError, match="parameters"):
+        example.export(nn.Sequential(linear, nn.LeakyReLU(0.2)), path)
+    with pytest.raises(ValueError, match="one activation each"):
+        example.export(nn.Sequential(linear, nn.ReLU(), nn.Sigmoid()), path)
+    with pytest.raises(vanish.VanishError, match="unknown activation 'Dropout'"):
+        example.export(nn.Sequential(linear, nn.Dropout()), path)
+    assert not path.exists()
+
+
+def test_torch_to_vanish_prints_the_gradients_of_the_network_on_the_digits(
+    example: SimpleNamespace, tmp_path: Path
+) -> None:
+    path = tmp_path / "network.npz"
+    acts = example.export(example.build(), path)
+    digits = vanish.Rows(example.load_digits().data[: example.ROWS] / 16.0)
+    profile = vanish.simulate(weights=read_network(str(path)), layer_acts=tuple(acts), input=digits)
+    path.unlink()
+
+    lines = output(sys.executable, TORCH_TO_VANISH, cwd=tmp_path)
+    headings = next(line.split() for line in lines if line.startswith("layer "))
+    rows = [line.split() for line in lines if re.match(r" +\d+ ", line)]
+    assert [[cells[0], cells[headings.index("‖∂L/∂W‖")]] for cells in rows] == [
+        [str(layer.layer), short(layer.grad_w)] for layer in profile.layers
+    ]
+    assert profile.verdict is vanish.Verdict.VANISHING
+    assert any(line.startswith("VANISHING. ") for line in lines)
+
+
+def test_torch_to_vanish_says_in_one_line_that_torch_is_missing(tmp_path: Path) -> None:
+    without_torch = (
+        "import runpy, sys; sys.modules['torch'] = None;"
+        f" runpy.run_path({str(TORCH_TO_VANISH)!r}, run_name='__main__')"
+    )
+    done = run(sys.executable, "-c", without_torch, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == ("No torch here: this example needs `pip install torch scikit-learn`\n")
+
+
+def test_python_api_prints_what_the_library_says(tmp_path: Path) -> None:
+    lines = iter(output(sys.executable, PYTHON_API, cwd=tmp_path))
+
+    sigmoid = vanish.simulate(act="sigmoid", layers=20)
+    norms = [float(sigmoid.layers[k].grad_w) for k in (0, -1)]
+    assert next(lines) == f"sigmoid: vanishing, {sigmoid.decades_per_layer:.2f} decades a layer"
+    assert next(lines) == f"  ‖∂L/∂W‖ is {norms[0]:.3g} in layer 1, {norms[1]:.3g} in layer 20"
+    assert next(lines) == f"  0.25^1000 is 0.0 as a float, and 10^{1000 * math.log10(0.25):.2f}"
+    for act in ("tanh", "relu", "selu"):
+        profile = vanish.simulate(act=act, layers=50)
+        assert next(lines) == f"{act}: {profile.verdict}, log10 ratio {profile.log10_ratio:.2f}"
+    assert next(lines) == "halving: ‖∂L/∂f‖ is 0.125 0.25 0.5 1.0"
+    assert next(lines) == f"arctan: stable, log10 ratio {arctan_log10_ratio():.2f}"
+    assert next(lines, None) is None
+
+
+def arctan_log10_ratio() -> float:
+    """Return the ratio of the example's own activation, by another formula for its slope."""
+    record = vanish.Activation(
+        name="arctan",
+        pair=lambda a: (np.arctan(a), np.cos(np.arctan(a)) ** 2),
+        sup_slope=1.0,
+        sup_at=0.0,
+        lower=-math.pi / 2,
+        upper=math.pi / 2,
+    )
+    vanish.register(record)
+    try:
+        ratio = vanish.simulate(act="arctan").log10_ratio
+    finally:
+        activations.unregister("arctan")
+    assert ratio is not None
+    return ratio
+
+
+@pytest.mark.parametrize("arguments", [(), ("40",)])
+def test_compare_activations_tabulates_the_first_layers(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    heading, *rows = output("sh", COMPARE_ACTIVATIONS, *arguments, cwd=tmp_path)
+    assert heading.split() == ["activation", "log10_grad_w", "vanishing"]
+    verdicts = set()
+    for row in rows:
+        act, log10_grad_w, vanishing = row.split()
+        profile = vanish.simulate(act=act, layers=int(*arguments or ("20",)))
+        assert log10_grad_w == f"{profile.layers[0].grad_w.log10:.2f}"
+        assert vanishing == ("yes" if profile.verdict is vanish.Verdict.VANISHING else "no")
+        verdicts.add(vanishing)
+    assert verdicts == {"yes", "no"}
+
+
+def test_compare_activations_stops_at_an_error_and_shows_it(tmp_path: Path) -> None:
+    done = run("sh", COMPARE_ACTIVATIONS, "0", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "Error: layers 0: give at least 1\n"
+
+
+@pytest.mark.parametrize("arguments", [(), ("3",)])
+def test_join_tables_has_a_line_a_layer_and_a_column_an_activation(
+    arguments: tuple[str, ...], tmp_path: Path
+) -> None:
+    lines = output("sh", JOIN_TABLES, *arguments, cwd=tmp_path)
+    profiles = [
+        vanish.simulate(act=act, layers=int(*arguments or ("20",)))
+        for act in ("sigmoid", "tanh", "relu")
+    ]
+    assert lines[0] == "layer\tsigmoid\ttanh\trelu"
+    assert lines[1:] == [
+        "\t".join([str(k), *(str(profile.layers[k - 1].grad_w.log10) for profile in profiles)])
+        for k in range(1, len(profiles[0].layers) + 1)
+    ]
+
+
+def test_article_derives_its_gradient_and_prints_its_numbers(tmp_path: Path) -> None:
+    lines = output("sh", ARTICLE, cwd=tmp_path)
+    between = lines.index("", lines.index("") + 1)  # the first stands below the expression
+    derivation, numbers = lines[:between], lines[between + 1 :]
+    assert derivation[0] == "L = L(S(W₃S(W₂S(W₁x+b₁)+b₂)+b₃))"
+    assert derivation[-1].split(" = ")[1] == "∂L/∂f₃ · ∂S/∂a₃ · W₃ · ∂S/∂a₂ · W₂ · ∂S/∂a₁ · ∂a₁/∂W₁"
+    assert [line.split() for line in numbers] == [
+        [act, str(layers), "slopes:", "at", "most", bound]
+        for layers, sigmoid in ((1, "0.25"), (3, "0.015625"), (20, str(0.25**20)))
+        for act, bound in (("sigmoid", sigmoid), ("relu", "1.0"))
+    ]

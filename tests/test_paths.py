@@ -1,0 +1,237 @@
+"""Active paths: how many lead from a layer to the output, and whether one survives."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from command import run_in_process
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vanish import Settings, Simulation, Verdict, activations, simulate
+from vanish.profile import COLUMNS
+from vanish.readings.paths import active_units, log10_active_paths
+from vanish.verdict import explain
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vanish.scaled import FloatArray
+
+    BoolArray = NDArray[np.bool_]
+
+NEW_COLUMNS = ["active_units", "dead_fraction", "log10_active_paths"]
+
+FLAT = ["relu", "hard_sigmoid", "hard_tanh", "relu6", "hard_swish"]
+
+
+def inactive(act: str, a: FloatArray) -> BoolArray:
+    """Tell by the textbook where S'(a) is 0 for an activation that has flat parts."""
+    low, high = {
+        "relu": (0.0, math.inf),
+        "relu6": (0.0, 6.0),
+        "hard_tanh": (-1.0, 1.0),
+        "hard_sigmoid": (-3.0, 3.0),
+        "hard_swish": (-3.0, math.inf),
+    }.get(act, (-math.inf, math.inf))
+    return np.asarray((a <= low) | (a >= high), dtype=np.bool_)
+
+
+def activity(simulation: Simulation) -> list[BoolArray]:
+    """Return which units of each layer are active on which row, by a plain forward pass."""
+    f, active = simulation.x, []
+    for layer in simulation.chain.layers:
+        bias = 0.0 if layer.bias is None else layer.bias
+        a = f @ layer.weight.multiplied_out().T + bias
+        active.append(~inactive(layer.activation.name, a))
+        f = layer.activation.value(a)
+    return active
+
+
+def count_paths(active: list[BoolArray]) -> list[float]:
+    """Walk every path from layer k to the output, and return the mean count over the rows."""
+    counts = []
+    for k in range(len(active)):
+        paths = itertools.product(*(range(layer.shape[1]) for layer in active[k:]))
+        all_active = sum(
+            np.all([layer[:, unit] for layer, unit in zip(active[k:], path, strict=True)], axis=0)
+            for path in paths
+        )
+        counts.append(float(np.mean(all_active)))
+    return counts
+
+
+@given(
+    acts=st.lists(st.sampled_from([*FLAT, "tanh", "leaky_relu"]), min_size=1, max_size=4),
+    width=st.integers(1, 4),
+    batch=st.integers(1, 5),
+    weight_std=st.sampled_from([1.5, 6.0]),
+    seed=st.integers(0, 10**6),
+)
+def test_the_paths_are_those_that_can_be_walked_one_by_one(
+    acts: list[str], width: int, batch: int, weight_std: float, seed: int
+) -> None:
+    simulation = Simulation(
+        Settings(
+            layer_acts=tuple(acts),
+            width=width,
+            batch=batch,
+            weight_std=weight_std,
+            bias_std=0.5,
+            seed=seed,
+        )
+    )
+    active = activity(simulation)
+    expected = zip(active, count_paths(active), strict=True)
+    for layer, (units, paths) in zip(simulation.profile().layers, expected, strict=True):
+        found = layer.active_units, layer.dead_fraction, layer.log10_active_paths
+        if layer.act not in FLAT:
+            assert found == (None, None, None)
+            continue
+        mean_units = float(units.sum(axis=1).mean())
+        dead = float((~units.any(axis=0)).mean())
+        log10 = math.log10(paths) if paths else -math.inf
+        assert found == pytest.approx((mean_units, dead, log10), rel=1e-12, abs=1e-12)
+
+
+def test_the_mean_over_a_batch_is_that_of_the_numbers_not_of_their_logarithms() -> None:
+    slopes = [np.array([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]]), np.array([[1.0, 1.0], [0.5, 0.0]])]
+    # Row 1 has 3 · 2 paths through both layers and 2 through the last, row 2 has 1 and 1.
+    expected = [math.log10(3.5), math.log10(1.5)]
+    assert log10_active_paths(slopes) == pytest.approx(expected, rel=1e-15)
+    assert active_units(slopes[0]) == (2.0, 0.0)
+    assert active_units(slopes[1]) == (1.5, 0.0)
+
+
+def test_a_path_that_dies_on_some_rows_only_is_not_lost() -> None:
+    dead_on_one = np.array([[0.0, 0.0], [0.0, 1.0]])
+    alive = np.ones((2, 2))
+    log10 = log10_active_paths([alive, dead_on_one, alive])
+    assert log10 == pytest.approx([math.log10(n) for n in (2.0, 1.0, 2.0)], rel=1e-15, abs=1e-15)
+    assert active_units(dead_on_one) == (0.5, 0.5)
+
+
+def test_more_paths_than_float64_can_count_are_counted() -> None:
+    profile = simulate(act="relu", layers=400, width=64)
+    total = 0.0
+    for layer in reversed(profile.layers):
+        assert layer.active_units is not None
+        assert layer.log10_active_paths is not None
+        total += math.log10(layer.active_units)
+        assert layer.log10_active_paths == pytest.approx(total, rel=1e-12)
+    assert total > 400.0
+
+
+@given(seed=st.integers(0, 10**6), width=st.integers(1, 3), layers=st.integers(1, 6))
+def test_a_gradient_arrives_where_a_path_does_and_nowhere_else(
+    seed: int, width: int, layers: int
+) -> None:
+    # The article's section 4: one path whose slopes are all 1 is enough.
+    simulation = Simulation(Settings(act="relu", layers=layers, width=width, seed=seed))
+    profile = simulation.profile()
+    for layer in profile.layers:
+        assert bool(layer.grad_b) == (layer.log10_active_paths != -math.inf)
+
+
+def test_a_dead_chain_has_no_path_up_to_the_dead_layer() -> None:
+    profile = simulate(act="relu", layers=8, width=2)
+    last_dead = max(layer.layer for layer in profile.layers if layer.slope_max == 0.0)
+    assert profile.verdict is Verdict.DEAD
+    for layer, row in zip(profile.layers, profile.rows(), strict=True):
+        lost = layer.layer <= last_dead
+        assert (layer.log10_active_paths == -math.inf) == lost
+        assert (row["log10_active_paths"] is None) == lost
+    assert profile.layers[last_dead - 1].active_units == 0.0
+    assert profile.layers[last_dead - 1].dead_fraction == 1.0
+
+
+def test_flat_is_said_of_the_activations_whose_slope_is_zero_on_an_interval() -> None:
+    x = np.linspace(-9.0, 9.0, 1801)
+    for record in activations.registered():
+        zero = record.slope(x) == 0.0
+        assert record.flat == bool((zero[1:] & zero[:-1]).any())
+    assert [record.name for record in activations.registered() if record.flat] == [
+        name for name in activations.names() if name in FLAT
+    ]
+
+
+# What is printed.
+
+
+def rows(options: str) -> list[dict[str, Any]]:
+    result = run_in_process(*options.split(), "--format", "jsonl", "--quiet")
+    assert (result.status, result.stderr) == (0, b"")
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_the_columns_are_in_every_row_and_empty_where_no_slope_is_zero() -> None:
+    assert [name for name in COLUMNS if name in NEW_COLUMNS] == NEW_COLUMNS
+    for row in rows(f"--act {','.join(activations.names())} --layers 2 --width 8"):
+        values = [row[name] for name in NEW_COLUMNS]
+        assert (None in values) == (row["act"] not in FLAT)
+        assert row["act"] in FLAT or values == [None] * 3
+
+
+def test_a_table_without_numbers_leaves_its_cells_empty() -> None:
+    options = ("--layer-acts", "tanh,relu", "--width", "4", "--format", "tsv", "--quiet")
+    header, first, second = (
+        line.split("\t") for line in run_in_process(*options).stdout.decode().splitlines()
+    )
+    at = [header.index(name) for name in NEW_COLUMNS]
+    assert [first[i] for i in at] == [""] * 3
+    assert "" not in [second[i] for i in at]
+
+
+def test_the_table_shows_the_active_units() -> None:
+    options = ("--act", "relu", "--layers", "3", "--width", "10", "--format", "markdown")
+    text = run_in_process(*options).stdout.decode()
+    table = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    at = table[0].index("active units")
+    profile = simulate(act="relu", layers=3, width=10)
+    assert [float(row[at]) for row in table[2:]] == [each.active_units for each in profile.layers]
+
+
+def test_the_verdict_counts_the_surviving_paths() -> None:
+    profile = simulate(act="relu", layers=3, width=4, seed=5)
+    found = profile.layers[0].log10_active_paths
+    assert found is not None
+    assert f"{round(10.0**found)} of its 64 paths through 3 layers" in explain(profile)
+    assert "one is enough" in explain(profile)
+
+
+def test_the_verdict_writes_a_large_number_as_a_power_of_ten() -> None:
+    profile = simulate(act="relu", layers=20)
+    found = profile.layers[0].log10_active_paths
+    assert found is not None
+    every = 20 * math.log10(64)
+    assert f"10^{found:.1f} of its 10^{every:.1f} paths through 20 layers" in explain(profile)
+
+
+def test_the_verdict_says_that_no_path_is_left() -> None:
+    assert "No path of active units leads from layer 1 to layer 8." in explain(
+        simulate(act="relu", layers=8, width=2)
+    )
+
+
+def test_the_verdict_says_nothing_of_paths_where_no_slope_is_zero() -> None:
+    assert "path" not in explain(simulate(act="tanh", layers=8))
+
+
+def test_the_verdict_counts_paths_through_the_layers_that_have_any_to_lose() -> None:
+    dead = simulate(layer_acts=("tanh", "relu", "relu"), width=3)
+    assert dead.verdict is Verdict.DEAD
+    assert "No path of active units leads" in explain(dead)
+
+
+def test_a_number_of_paths_below_one_is_not_called_none() -> None:
+    profile = simulate(act="relu", layers=2, width=2, batch=8, seed=1)
+    found = profile.layers[0].log10_active_paths
+    assert found is not None
+    assert -math.inf < found < 0.0
+    assert not re.search(r"\b0 of its", explain(profile))

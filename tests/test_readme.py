@@ -1,0 +1,306 @@
+"""README shows what its commands print, and its Python runs.
+
+A ```console block is a session: a line that starts with `$ ` is a command, the lines
+below it are what a terminal of 80 × 50 shows, stdout and stderr as they come. README is
+read from top to bottom: a block finds the files that those above it left behind.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from decimal import Decimal
+from itertools import zip_longest
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from command import environment, run_in_process, run_in_terminal
+
+from vanish.cli.app import app
+from vanish.profile import COLUMNS
+
+ROOT = Path(__file__).parent.parent
+
+# What is not run, why, and so must show no output.
+NOT_RUN = {
+    "git clone": "needs the network",
+    "cd": "the session stays where the examples are",
+    "pip install": "would change the environment that runs the tests",
+    "make test": "would run itself",
+    "make bench": "takes minutes",
+}
+
+# Languages of blocks that hold nothing to run.
+FOR_READING = {"text", "toml"}
+
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
+
+
+class Block(NamedTuple):
+    """A fenced block; `line` is the number of the line that opens it."""
+
+    language: str
+    line: int
+    text: str
+
+
+class Command(NamedTuple):
+    """A command of a console block, and the lines that it shows below it."""
+
+    text: str
+    shown: list[str]
+
+
+def blocks(markdown: str) -> list[Block]:
+    return [
+        Block(match[1], markdown.count("\n", 0, match.start()) + 1, match[2])
+        for match in FENCED.finditer(markdown)
+    ]
+
+
+def commands(block: Block) -> list[Command]:
+    before, *sessions = re.split(r"^\$ ", block.text, flags=re.MULTILINE)
+    assert not before, f"line {block.line}: a console block starts with `$ `"
+    lines = [session.splitlines() for session in sessions]
+    return [Command(command, shown) for command, *shown in lines]
+
+
+def reason_not_to_run(command: Command) -> str | None:
+    reasons = (NOT_RUN[start] for start in NOT_RUN if f"{command.text} ".startswith(f"{start} "))
+    return next(reasons, None)
+
+
+def run_session(block: Block) -> None:
+    """Run the commands of a console block and compare what they print.
+
+    A command succeeds, unless the next one is `echo $?`, which shows how it failed.
+    """
+    status = 0
+    for command in commands(block):
+        where = f"line {block.line}: $ {command.text}"
+        if reason := reason_not_to_run(command):
+            assert not command.shown, f"{where}: shows output, but is not run, as it {reason}"
+            continue
+        assert status == 0 or command.text == "echo $?", f"{where}: after exit status {status}"
+        if "torch" in command.text:
+            pytest.importorskip("torch")
+        line = last_of_recipe(command.text) if command.text.startswith("make ") else command.text
+        status, printed = run_in_terminal(f"(exit {status})\n{line}", env={"NO_COLOR": "1"})
+        for shown, real in zip_longest(command.shown, printed.splitlines()):
+            assert agree(shown, real), f"{where}:\nshown:   {shown}\nprinted: {real}"
+    assert status == 0, f"line {block.line}: the last command ends with exit status {status}"
+
+
+def last_of_recipe(command: str) -> str:
+    """Return what `make` runs when all is set up: the last line of its dry run."""
+    options = ["--dry-run", "--no-print-directory", f"VENV={sys.prefix}"]
+    recipe = subprocess.run(
+        [*shlex.split(command), *options],
+        cwd=ROOT,
+        env=environment({"MAKEFLAGS": ""}),  # this make is none of the make that runs the tests
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    return recipe.stdout.splitlines()[-1]
+
+
+def agree(shown: str | None, printed: str | None) -> bool:
+    """Tell whether two lines differ at most in the last digits of long fractions.
+
+    The last digits depend on the machine, which may sum in another order: numbers with a
+    point and 10 significant digits or more agree to 1e-9. Shorter ones have been rounded
+    and are the same everywhere, as is the text between the numbers.
+    """
+    if shown is None or printed is None or NUMBER.split(shown) != NUMBER.split(printed):
+        return False
+    pairs = zip(NUMBER.findall(shown), NUMBER.findall(printed), strict=True)
+    return all(
+        one == other
+        or (
+            (is_long(one) and is_long(other))
+            # Decimal: float would take everything below 5e-324 for the same 0.
+            and abs(Decimal(one) - Decimal(other)) <= Decimal("1e-9") * Decimal(one)
+        )
+        for one, other in pairs
+    )
+
+
+def is_long(number: str) -> bool:
+    digits = number.partition("e")[0]
+    return "." in digits and len(digits.replace(".", "").lstrip("0")) >= 10
+
+
+def run_python(block: Block, directory: Path) -> None:
+    """Run a Python block as a script, or compare it as a session if it has prompts."""
+    path = directory / "block.txt"
+    path.write_text(block.text, encoding="utf-8")
+    module = ["-m", "doctest"] if ">>> " in block.text else []
+    done = subprocess.run(
+        [sys.executable, "-W", "error", *module, path],
+        cwd=directory,
+        env=environment(),
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert done.returncode == 0, f"line {block.line}:\n{done.stdout}{done.stderr}"
+
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = blocks(README)
+
+
+def line_of(block: Block) -> str:
+    return f"line {block.line}"
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("readme")
+    (directory / "examples").symlink_to(ROOT / "examples")
+    return directory
+
+
+@pytest.mark.parametrize(
+    "block", [block for block in BLOCKS if block.language == "console"], ids=line_of
+)
+def test_a_console_block_shows_what_a_terminal_shows(
+    block: Block, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(workplace)
+    run_session(block)
+
+
+@pytest.mark.parametrize(
+    "block", [block for block in BLOCKS if block.language == "python"], ids=line_of
+)
+def test_a_python_block_runs(block: Block, workplace: Path) -> None:
+    run_python(block, workplace)
+
+
+def test_readme_shows_first_what_make_run_prints_and_names_make_test() -> None:
+    first = commands(next(block for block in BLOCKS if block.language == "console"))[0]
+    assert first.text == "make run"
+    assert first.shown
+    assert "`make test`" in README
+
+
+def test_every_block_of_readme_is_run_or_has_nothing_to_run() -> None:
+    assert {block.language for block in BLOCKS} <= {"console", "python"} | FOR_READING
+    found = sum(len(commands(block)) for block in BLOCKS if block.language == "console")
+    assert len(re.findall(r"^\s*\$ ", README, re.MULTILINE)) == found
+    assert README.count("```") == 2 * len(BLOCKS)
+
+
+def test_readme_lists_the_columns_in_their_order() -> None:
+    table = README.partition("### The columns")[2].partition("\n#")[0]
+    first_cells = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
+    assert re.findall(r"`(\w+)`", " ".join(first_cells)) == list(COLUMNS)
+
+
+def test_every_option_in_readme_is_one_of_vanish() -> None:
+    option = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+    subcommands = [(command.name or "",) for command in app.registered_commands]
+    pages = [run_in_process(*path, "--help").stdout.decode() for path in [(), *subcommands]]
+    assert all("--help" in page for page in pages)
+    assert set(option.findall(README)) <= set(option.findall("".join(pages)))
+
+
+def test_every_relative_link_of_readme_leads_to_a_file() -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", README)
+    assert targets
+    assert [target for target in targets if not (ROOT / target).exists()] == []
+
+
+SESSION = """\
+Two commands, and a third that fails:
+
+```console
+$ printf 'layer\\t0.1234567890123\\n\\nend\\n'
+layer	0.1234567890123
+
+end
+$ true
+$ exit 3
+$ echo $?
+3
+```
+"""
+
+
+def test_a_session_that_shows_what_is_printed_passes() -> None:
+    (block,) = blocks(SESSION)
+    assert (block.language, block.line) == ("console", 3)
+    assert [command.text for command in commands(block)][1:] == ["true", "exit 3", "echo $?"]
+    run_session(block)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        ("layer\t0.1234567890123", "layer\t0.1234567990123"),  # a digit
+        ("layer\t0.1", "layer \t0.1"),  # a blank
+        ("\n\nend\n$", "\n\n$"),  # a line too few
+        ("\nend\n$", "\nend\nend\n$"),  # a line too many
+        ("$ true\n", "$ true\nfalse\n"),  # output where there is none
+        ("$ true\n", "$ false\n"),  # a failure in the middle
+        ("$ echo $?\n3\n", ""),  # a failure at the end
+        ("?\n3\n", "?\n4\n"),  # another exit status
+        ("$ true\n", "$ make bench\nfast\n"),  # output of what is not run
+        ("$ printf", "printf"),  # output of nothing
+    ],
+)
+def test_a_session_that_shows_anything_else_fails(right: str, wrong: str) -> None:
+    assert SESSION.count(right) == 1
+    (block,) = blocks(SESSION.replace(right, wrong))
+    with pytest.raises(AssertionError, match=r"^line 3: "):
+        run_session(block)
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "same"),
+    [
+        ("2.4838492738291e-12", "2.4838492738302e-12", True),
+        ("2.4838492738291e-12", "2.4838493738291e-12", False),
+        ("2.4838492738291e-602", "2.4838492738302e-602", True),
+        ("2.4838492738291e-602", "2.4838492738291e-601", False),
+        ("2.48e-12", "2.49e-12", False),
+        ("0.001234567890", "0.001234567891", True),
+        ("0.00123456789", "0.001234567891", False),  # nine digits are few
+        ("-0.12345678901", "0.12345678901", False),
+        ("12345678901", "12345678902", False),
+        ("W1", "W2", False),
+        ("0.0", "0.00", False),
+    ],
+)
+def test_lines_agree_up_to_the_last_digits_of_long_fractions(
+    shown: str, printed: str, same: bool
+) -> None:
+    assert agree(shown, printed) is same
+
+
+def test_make_run_is_read_out_of_the_makefile() -> None:
+    assert (
+        last_of_recipe("make run ARGS='--layers 5 -q'") == f"{sys.prefix}/bin/vanish --layers 5 -q"
+    )
+    default = re.search(r"^ARGS \?= (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert default is not None
+    assert last_of_recipe("make run") == f"{sys.prefix}/bin/vanish {default[1]}"
+
+
+@pytest.mark.parametrize(
+    "source", ["print(1 / 0)", ">>> 1 + 1\n3\n", "import warnings; warnings.warn('x')"]
+)
+def test_a_python_block_that_does_not_do_what_it_says_fails(source: str, tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=r"^line 1:"):
+        run_python(Block("python", 1, source), tmp_path)
+
+
+@pytest.mark.parametrize("source", ["print(1 / 1)", ">>> 1 + 1\n2\n"])
+def test_a_python_block_that_does_what_it_says_passes(source: str, tmp_path: Path) -> None:
+    run_python(Block("python", 1, source), tmp_path)
