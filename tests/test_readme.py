@@ -19,7 +19,7 @@ from typing import NamedTuple
 import pytest
 from command import environment, run_in_process, run_in_terminal
 
-from vanish.cli.app import app
+from vanish.cli.app import build
 from vanish.profile import COLUMNS
 
 ROOT = Path(__file__).parent.parent
@@ -205,7 +205,7 @@ def test_readme_lists_the_columns_in_their_order() -> None:
 
 def test_every_option_in_readme_is_one_of_vanish() -> None:
     option = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-    subcommands = [(command.name or "",) for command in app.registered_commands]
+    subcommands = [(command.name or "",) for command in build(["--help"]).registered_commands]
     pages = [run_in_process(*path, "--help").stdout.decode() for path in [(), *subcommands]]
     assert all("--help" in page for page in pages)
     assert set(option.findall(README)) <= set(option.findall("".join(pages)))

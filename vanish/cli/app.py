@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 import typer
 from typer.exceptions import TyperException
 
 from vanish.atomic import reason
-from vanish.cli import acts, collapse, derive, simulate, theory
+from vanish.cli import simulate
 from vanish.cli.output import ReaderGoneError, discard, say
 from vanish.errors import VanishError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # One thread for linear algebra, set before numpy is imported: a matrix times a vector waits
 # for memory and not for cores, the last digit must not depend on how many cores there are,
@@ -27,17 +32,27 @@ _ONE_THREAD = (
 BAD_USAGE = 2
 INTERRUPTED = 130
 
-app = typer.Typer(
-    name="vanish",
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.callback(invoke_without_command=True)(simulate.command)
-app.command("acts")(acts.command)
-app.command("collapse")(collapse.command)
-app.command("derive")(derive.command)
-app.command("theory")(theory.command)
+_SUBCOMMANDS = ("acts", "collapse", "derive", "theory")
+
+
+def build(arguments: Sequence[str]) -> typer.Typer:
+    """Return the command line, with the subcommands that these arguments may be about.
+
+    Building one costs some milliseconds, which `vanish` itself does not pay at every start.
+    """
+    app = typer.Typer(
+        name="vanish",
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(simulate.command)
+    named = any(argument in (*_SUBCOMMANDS, "-h", "--help") for argument in arguments)
+    a_word_first = bool(arguments) and not arguments[0].startswith("-")
+    if named or a_word_first or "_VANISH_COMPLETE" in os.environ:
+        for name in _SUBCOMMANDS:
+            app.command(name)(import_module(f"vanish.cli.{name}").command)
+    return app
 
 
 def main() -> int:
@@ -45,7 +60,7 @@ def main() -> int:
     for name in _ONE_THREAD:
         os.environ.setdefault(name, "1")
     try:
-        status = app(prog_name="vanish", standalone_mode=False)
+        status = build(sys.argv[1:])(prog_name="vanish", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except KeyboardInterrupt:
         return INTERRUPTED

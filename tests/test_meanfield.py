@@ -1,0 +1,189 @@
+"""The mean-field reading: against a plain recursion, exact cases, and measured gradients."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from vanish import activations, moments
+from vanish.chainrule import Variable
+from vanish.readings import meanfield
+from vanish.scaled import ZERO, Magnitude, Scaled
+from vanish.settings import Settings
+from vanish.simulation import Draws, Simulation
+from vanish.streams import Streams
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def uniform(
+    act: str, layers: int, weight_std: float, input_norm: Magnitude, width: int = 64
+) -> list[meanfield.Expected]:
+    """The expectation of a chain of one activation and width without biases."""
+    return meanfield.expected(
+        [activations.get(act)] * layers,
+        [width] * (layers + 1),
+        [Magnitude.of(weight_std * weight_std)] * layers,
+        0.0,
+        input_norm,
+    )
+
+
+def log10(magnitude: Magnitude) -> float:
+    assert magnitude.log10 is not None
+    return magnitude.log10
+
+
+def test_expectation_of_a_mixed_rectangular_chain_is_the_plain_recursion() -> None:
+    acts = [activations.get(name) for name in ("tanh", "softplus", "gelu", "selu")]
+    sizes, variances = [7, 50, 20, 30, 5], [1.7, 0.4, 2.1, 0.9]
+    bias_std, norm = 0.3, 4.2
+    found = meanfield.expected(
+        acts, sizes, list(map(Magnitude.of, variances)), bias_std, Magnitude.of(norm)
+    )
+    lengths, slopes = [norm**2], []
+    for act, n_in, n_out, variance in zip(acts, sizes, sizes[1:], variances, strict=False):
+        v, c, _ = moments.at(act, variance * lengths[-1] / n_in + bias_std**2)
+        lengths.append(n_out * v)
+        slopes.append(c)
+    d = 1.0
+    for k in (4, 3, 2, 1):
+        d *= slopes[k - 1] if k == 4 else slopes[k - 1] * variances[k]
+        assert float(found[k - 1].grad_b) == pytest.approx(math.sqrt(d), rel=1e-13)
+        assert float(found[k - 1].grad_w) == pytest.approx(math.sqrt(d * lengths[k - 1]), rel=1e-13)
+
+
+def test_relu_chain_with_he_weights_keeps_the_gradient_and_half_the_length() -> None:
+    # q_1 = 2‖x‖²/n, every V is q/2, so ‖f_k‖ stays ‖x‖ and ‖d_k‖ stays √(1/2).
+    for layer in uniform("relu", 30, math.sqrt(2.0), Magnitude.of(8.0)):
+        assert float(layer.grad_b) == pytest.approx(math.sqrt(0.5), rel=1e-14)
+        assert float(layer.grad_w) == pytest.approx(8.0 * math.sqrt(0.5), rel=1e-14)
+
+
+def test_exploding_relu_chain_leaves_float64_in_both_passes_without_loss() -> None:
+    layers = 10_000
+    found = uniform("relu", layers, 3.0, Magnitude.of(8.0))
+    right = 0.5 * ((layers - 1) * math.log10(4.5) + math.log10(0.5))
+    assert log10(found[0].grad_b) == pytest.approx(right, rel=1e-12)
+    assert log10(found[0].grad_w) == pytest.approx(right + math.log10(8.0), rel=1e-12)
+    # What the gradient gains on its way back, ‖f‖ has gained on its way to the last layer.
+    assert log10(found[-1].grad_w) == pytest.approx(right + math.log10(8.0), rel=1e-12)
+
+
+def test_vanished_values_are_followed_by_the_tangent() -> None:
+    # q falls to 1e-1200, where silu is x/2: every layer halves the gradient, and ‖f‖.
+    found = uniform("silu", 2000, 1.0, Magnitude.of(8.0))
+    for k in (100, 600, 1998):
+        step = log10(found[k - 1].grad_b) - log10(found[k].grad_b)
+        assert step == pytest.approx(-math.log10(2.0), rel=1e-9)
+        assert log10(found[k].grad_w) == pytest.approx(log10(found[0].grad_w), rel=1e-2)
+
+
+@pytest.mark.parametrize("act", ["softplus", "elu", "mish"])
+def test_exploding_values_are_followed_by_the_asymptote(act: str) -> None:
+    # q grows to 1e1200, where S is max(x, 0): V is q/2, and C is 1/2.
+    found = uniform(act, 2000, 2.0 * math.sqrt(2.0), Magnitude.of(8.0))
+    for k in (1000, 1998):
+        step = log10(found[k - 1].grad_b) - log10(found[k].grad_b)
+        assert step == pytest.approx(math.log10(2.0), rel=1e-9)
+
+
+def test_zero_input_is_a_true_zero_for_relu_and_not_for_tanh() -> None:
+    relu, tanh = (uniform(act, 3, 1.0, ZERO) for act in ("relu", "tanh"))
+    assert not any(layer.grad_w or layer.grad_b for layer in relu)
+    assert not any(layer.grad_w for layer in tanh)
+    assert [float(layer.grad_b) for layer in tanh] == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("larger", "smaller"),
+    [((0.75, 300), (0.5, -300)), ((0.75, 30), (0.5, 27)), ((0.5, 0), (0.5, 0))],
+)
+def test_bias_is_added_to_the_variance_at_any_scale(
+    larger: tuple[float, int], smaller: tuple[float, int]
+) -> None:
+    # For the identity q is σ_w²‖x‖²/n_0 + σ_b², and V(q) = q.
+    for x, b in ((larger, smaller), (smaller, larger)):
+        bias_std = float(Magnitude(*b))
+        layer = next(
+            meanfield.forward(
+                [activations.get("identity")], [Magnitude.of(1.0)], bias_std, Magnitude(*x)
+            )
+        )
+        right = math.ldexp(*x) + bias_std**2
+        assert float(layer.v) == pytest.approx(right, rel=1e-15)
+
+
+SEEDS = 16
+
+CASES: dict[str, dict[str, Any]] = {
+    "sigmoid": {"act": "sigmoid", "init": "xavier_uniform", "widths": (300, *(150, 250) * 4)},
+    "tanh": {"act": "tanh", "weight_std": 1.6, "bias_std": 0.3, "layers": 8, "width": 256},
+    "relu": {"act": "relu", "layers": 8, "width": 256},
+    "softplus": {"act": "softplus", "widths": (100, *(300, 150) * 4), "bias_std": 0.2},
+    "orthogonal": {
+        "act": "sin",
+        "init": "orthogonal",
+        "gain": 1.2,
+        "widths": (90, *(50, 80) * 4),
+    },
+    "mixed": {"layer_acts": ("gelu", "tanh", "relu6", "elu") * 2, "init": "he_normal"},
+}
+
+
+def log_ratios(case: dict[str, Any], variance: slice = slice(None)) -> np.ndarray[Any, Any]:
+    """ln of measured over expected ‖∂L/∂W_k‖ and ‖∂L/∂b_k‖: shape (seeds, layers, 2)."""
+    rows = []
+    for seed in range(SEEDS):
+        settings = Settings(**case, seed=seed)
+        simulation = Simulation(settings, Draws(Streams(seed)))
+        found = meanfield.expected(
+            settings.activations,
+            settings.sizes,
+            settings.weight_variances[variance],
+            settings.bias_std,
+            Scaled(simulation.x).norm(),
+        )
+        size = simulation.loss_gradient.norm()
+        rows.append(
+            [
+                [
+                    _log(simulation.norms[Variable(letter, k)] / (expected * size))
+                    for letter, expected in zip("Wb", layer, strict=True)
+                ]
+                for k, layer in enumerate(found, 1)
+            ]
+        )
+    return np.array(rows)
+
+
+def _log(magnitude: Magnitude) -> float:
+    return math.log(float(magnitude))
+
+
+def disagree(ratios: np.ndarray[Any, Any]) -> Sequence[int]:
+    """The layers whose median is more than 3 standard errors and 2 % off the expectation."""
+    median = np.median(ratios, axis=0)
+    # That of a normal law's median is √(π/2) times that of its mean.
+    error = math.sqrt(math.pi / 2.0 / SEEDS) * ratios.std(axis=0, ddof=1)
+    off = np.abs(np.expm1(median)) > 3.0 * error * np.exp(median) + 0.02
+    return [int(k) for k in np.flatnonzero(off.any(axis=1)) + 1]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_measured_gradients_agree_with_the_expectation_at_every_layer(name: str) -> None:
+    assert disagree(log_ratios(CASES[name])) == []
+
+
+def test_readout_of_ones_disagrees_for_relu() -> None:
+    # It knows of f_N, whose entries are all positive.
+    ones = CASES["relu"] | {"loss": "sum"}
+    assert len(disagree(log_ratios(ones))) > 5
+
+
+def test_reading_the_weights_of_the_wrong_layer_disagrees() -> None:
+    assert len(disagree(log_ratios(CASES["sigmoid"], slice(None, None, -1)))) > 3
