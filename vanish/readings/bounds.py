@@ -11,48 +11,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from vanish.chainrule import (
-    ByBias,
-    ByWeight,
-    LossGradient,
-    Reading,
-    Slope,
-    Weight,
-    expression,
-    gradients,
-)
-from vanish.scaled import ONE, Magnitude
+from vanish.readings.magnitudes import products
+from vanish.scaled import Magnitude
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-
-def _of_weights(
-    layers: int,
-    slope: Callable[[int], Magnitude],
-    loss: Magnitude = ONE,
-    weight: Callable[[int], Magnitude] = lambda _: ONE,
-    by_weight: Callable[[int], Magnitude] = lambda _: ONE,
-) -> list[Magnitude]:
-    """Read the product of each ∂L/∂W_k, layer 1 first, every factor as one magnitude."""
-    reading: Reading[Magnitude, Magnitude] = Reading(
-        one=ONE,
-        through={
-            LossGradient: lambda product, _: product * loss,
-            Slope: lambda product, k: product * slope(k),
-            Weight: lambda product, k: product * weight(k),
-        },
-        ends={
-            ByWeight: lambda product, k: product * by_weight(k),
-            ByBias: lambda product, _: product,
-        },
-    )
-    bounds = [
-        value
-        for variable, value in gradients(expression(layers), reading)
-        if variable.letter == "W"
-    ]
-    return bounds[::-1]
+    from collections.abc import Sequence
 
 
 def slope_products(slopes: Sequence[float]) -> list[Magnitude]:
@@ -64,7 +27,8 @@ def slope_products(slopes: Sequence[float]) -> list[Magnitude]:
         One number a layer, layer 1 first: sup|S'| for the article's bound (section 3),
         or the largest |S'(a_k)| for the product that it bounds.
     """
-    return _of_weights(len(slopes), lambda k: Magnitude.of(slopes[k - 1]))
+    read = products(len(slopes), lambda k: Magnitude.of(slopes[k - 1]))
+    return [by_weight for by_weight, _ in read]
 
 
 def norm_bounds(
@@ -89,13 +53,14 @@ def norm_bounds(
     input_norms
         ‖f_{k-1}‖_F of each layer.
     """
-    return _of_weights(
+    read = products(
         len(slopes),
         lambda k: Magnitude.of(slopes[k - 1]),
         loss_gradient,
         lambda k: spectral_norms[k - 1],
         lambda k: input_norms[k - 1],
     )
+    return [by_weight for by_weight, _ in read]
 
 
 # Singular values cost about max·min² operations a matrix. Up to this many in all they

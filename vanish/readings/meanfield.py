@@ -22,17 +22,8 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from vanish import moments
-from vanish.chainrule import (
-    ByBias,
-    ByWeight,
-    LossGradient,
-    Reading,
-    Slope,
-    Weight,
-    expression,
-    gradients,
-)
-from vanish.scaled import ONE, Magnitude
+from vanish.readings.magnitudes import products
+from vanish.scaled import Magnitude
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -124,25 +115,13 @@ def expected(
         *(layer.v * Magnitude.of(size) for size, layer in zip(sizes[1:], passed, strict=True)),
     ]
     # Every factor is read as its mean square.
-    reading: Reading[Magnitude, Magnitude] = Reading(
-        one=ONE,
-        through={
-            LossGradient: lambda product, _: product,
-            Slope: lambda product, k: product * passed[k - 1].c,
-            Weight: lambda product, k: product * weight_variances[k - 1],
-        },
-        ends={
-            ByWeight: lambda product, k: product * lengths[k - 1],
-            ByBias: lambda product, _: product,
-        },
+    squares = products(
+        len(activations),
+        slope=lambda k: passed[k - 1].c,
+        weight=lambda k: weight_variances[k - 1],
+        by_weight=lambda k: lengths[k - 1],
     )
-    parameters = [
-        moments.root(square)
-        for variable, square in gradients(expression(len(activations)), reading)
-        if variable.letter in "Wb"
-    ]
-    pairs = zip(parameters[::2], parameters[1::2], strict=True)
-    return [Expected(*pair) for pair in pairs][::-1]
+    return [Expected(moments.root(w), moments.root(b)) for w, b in squares]
 
 
 def _sum(one: Magnitude, other: Magnitude) -> Magnitude:
