@@ -22,21 +22,30 @@ class NumberFormat(NamedTuple):
         The smallest normal and the smallest subnormal number are two to these powers.
     overflow
         Every finite number is below two to this power.
+    digits
+        The number of binary digits of a normal number.
     """
 
     name: str
     normal: int
     subnormal: int
     overflow: int
+    digits: int
+
+    def headroom(self, value: Magnitude) -> int:
+        """Return the largest power of two times which a value is not rounded to infinity."""
+        # Halfway between the largest number and the next power of two rounds up.
+        room = self.overflow - value.exponent
+        return room if value.mantissa < 1.0 - 2.0 ** -(self.digits + 1) else room - 1
 
 
 # IEEE 754-2019, table 3.5 (binary16, 32, 64); bfloat16 has float32's exponents and seven
 # bits of significand.
 FORMATS = (
-    NumberFormat("float16", -14, -24, 16),
-    NumberFormat("bfloat16", -126, -133, 128),
-    NumberFormat("float32", -126, -149, 128),
-    NumberFormat("float64", -1022, -1074, 1024),
+    NumberFormat("float16", -14, -24, 16, 11),
+    NumberFormat("bfloat16", -126, -133, 128, 8),
+    NumberFormat("float32", -126, -149, 128, 24),
+    NumberFormat("float64", -1022, -1074, 1024, 53),
 )
 
 
@@ -51,15 +60,18 @@ class Loss(NamedTuple):
         Layers, as ranges of first and last, whose typical gradient entry is below the
         smallest normal number: digits are lost.
     lost
-        Those of them where it is below the smallest subnormal one: it is stored as 0.
+        Those of them where it is below the smallest subnormal one.
+    infinite
+        Layers whose typical entry overflows.
     loss_scale
-        The least power of two, as an exponent, by which to multiply the loss so that no
-        layer is blurred and none overflows; 0 where none is needed, None where none does.
+        The power of two nearest to 1, as an exponent, by which to multiply the loss so that
+        no layer is blurred and none overflows; None where there is none.
     """
 
     format: str
     blurred: list[tuple[int, int]]
     lost: list[tuple[int, int]]
+    infinite: list[tuple[int, int]]
     loss_scale: int | None
 
 
@@ -77,13 +89,15 @@ def losses(profile: Profile) -> list[Loss]:
 def _loss(number_format: NumberFormat, entries: dict[int, Magnitude]) -> Loss:
     # A magnitude of exponent e lies in [2^(e-1), 2^e).
     floors = {layer: entry.exponent - 1 for layer, entry in entries.items()}
-    needed = max(0, number_format.normal - min(floors.values(), default=0))
-    fits = max(floors.values(), default=0) + 1 + needed <= number_format.overflow
+    least = max((number_format.normal - floor for floor in floors.values()), default=0)
+    most = min(map(number_format.headroom, entries.values()), default=0)
+    scale = min(max(0, least), most) if least <= most else None
     return Loss(
         number_format.name,
         _ranges([layer for layer, floor in floors.items() if floor < number_format.normal]),
         _ranges([layer for layer, floor in floors.items() if floor < number_format.subnormal]),
-        needed if fits else None,
+        _ranges([layer for layer, entry in entries.items() if number_format.headroom(entry) < 0]),
+        scale,
     )
 
 
@@ -100,11 +114,20 @@ def _ranges(layers: list[int]) -> list[tuple[int, int]]:
 
 def sentences(profile: Profile) -> list[tuple[str, str]]:
     """Return a format's name and what becomes of the gradients in it, where any suffer."""
-    return [(loss.format, _sentence(loss)) for loss in losses(profile) if loss.blurred]
+    return [
+        (loss.format, _sentence(loss)) for loss in losses(profile) if loss.blurred or loss.infinite
+    ]
 
 
 def _sentence(loss: Loss) -> str:
-    what = f"loses {_listed(loss.lost)}" if loss.lost else f"blurs {_listed(loss.blurred)}"
+    faults = []
+    if loss.infinite:
+        faults.append(f"overflows in {_listed(loss.infinite)}")
+    if loss.lost:
+        faults.append(f"loses {_listed(loss.lost)}")
+    elif loss.blurred:
+        faults.append(f"blurs {_listed(loss.blurred)}")
+    what = ", ".join(faults)
     if loss.loss_scale is None:
         return f"{what}; no loss scale saves all of them"
     return f"{what}; a loss scale of 2^{loss.loss_scale} saves them"

@@ -150,13 +150,13 @@ def phase_figure(points: Sequence[TheoryPoint]) -> Figure:
         of_act = [point for point in points if point.act == name]
         weights = sorted({point.weight_std for point in of_act if point.weight_std is not None})
         biases = sorted({point.bias_std for point in of_act})
-        if min(len(weights), len(biases)) < 2:
+        if min(len(weights), len(biases)) < 2 or len(of_act) != len(weights) * len(biases):
             raise UsageError(
                 "--plot: a phase diagram has two axes: give ranges, such as --weight-std"
                 " 0.5:3:26 --bias-std 0:1:21"
             )
         known = {(point.weight_std, point.bias_std): point.chi_1 for point in of_act}
-        chi = np.array([[known[w, b] or np.nan for w in weights] for b in biases])
+        chi = np.array([[known.get((w, b)) or np.nan for w in weights] for b in biases])
         axes = figure.add_subplot(down, across, number + 1)
         mesh = axes.pcolormesh(
             weights, biases, np.log10(chi), cmap="PuOr_r", vmin=-1.0, vmax=1.0, shading="nearest"

@@ -35,6 +35,7 @@ def document(profiles: Iterable[Profile]) -> str:
                 loss.format: {
                     "blurred": loss.blurred,
                     "lost": loss.lost,
+                    "infinite": loss.infinite,
                     "log2_loss_scale": loss.loss_scale,
                 }
                 for loss in precision.losses(profile)

@@ -230,7 +230,7 @@ def _plural(count: int, noun: str) -> str:
 def _precision(profile: Profile) -> tuple[Notes, ...]:
     """Return which number formats cannot hold the gradients, if there are any."""
     lines = precision.sentences(profile)
-    return (Notes("In fewer bits a typical entry of ∂L/∂W is too small:", tuple(lines)),) * bool(
+    return (Notes("In fewer bits typical entries of ∂L/∂W do not fit:", tuple(lines)),) * bool(
         lines
     )
 

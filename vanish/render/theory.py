@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def rows(
     points: Sequence[TheoryPoint], spreads: Sequence[Spread | None] | None
 ) -> list[dict[str, Cell]]:
-    """Return one mapping a point, infinite values as text; with the spreads, if any."""
+    """Return one mapping a point, with the spreads, if any; what is infinite is None."""
     found = []
     for number, point in enumerate(points):
         row: dict[str, Cell] = {name: _cell(value) for name, value in point._asdict().items()}
