@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 # Drawing so many numbers takes about 15 ms, starting threads for it less than one.
 _WORTH_THREADS = 2**20
+
+# So many that the workers end together, and soon after an interrupt.
+_PARTS_A_WORKER = 32
 
 
 class Draws:
@@ -73,9 +77,21 @@ def random_chain(settings: Settings, streams: Streams, draws: Draws) -> Chain:
         return Chain(tuple(map(layer, numbered)))
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
 
+    def part(numbered: list[tuple[int, tuple[int, int]]]) -> list[Layer]:
+        layers = []
+        for each in numbered:
+            layers.append(layer(each))
+            # It will be asked for; now the entries are still in the processor's cache.
+            _ = layers[-1].weight.matrix.frobenius_norm
+        return layers
+
     # Every layer has a stream of its own, and numpy draws without the interpreter's lock.
-    with ThreadPoolExecutor() as pool:
-        return Chain(tuple(pool.map(layer, numbered)))
+    # Parts of several layers are handed out faster than single ones.
+    workers = os.cpu_count() or 1
+    size = -(-len(numbered) // (_PARTS_A_WORKER * workers))
+    parts = [numbered[first : first + size] for first in range(0, len(numbered), size)]
+    with ThreadPoolExecutor(workers) as pool:
+        return Chain(tuple(chain.from_iterable(pool.map(part, parts))))
 
 
 def given_chain(network: Network, settings: Settings) -> Chain:

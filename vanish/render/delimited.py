@@ -36,10 +36,12 @@ def delimited(rows: Iterable[Mapping[str, Cell]], delimiter: str, header: bool =
 
 def cell(value: Cell) -> str:
     """Return a value as text that reads back as the same number; nothing for None."""
+    if isinstance(value, float):
+        return repr(value)
     if value is None:
         return ""
     if isinstance(value, Decimal):
         return f"{value:.16e}"
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(value) if isinstance(value, float) else str(value)
+    return str(value)
