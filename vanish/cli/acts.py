@@ -8,6 +8,7 @@ import typer
 
 from vanish.cli import options as opt
 from vanish.cli import output as out
+from vanish.cli import parse
 
 Names = Annotated[
     list[str] | None,
@@ -29,17 +30,17 @@ def command(
     plot: opt.Plot = None,
 ) -> None:
     """Show the activations: formula, derivative, range, and the bound on their slopes."""
-    from vanish import activations  # noqa: PLC0415 - `--help` does not wait for numpy
-    from vanish.render import acts as render  # noqa: PLC0415
-    from vanish.settings import LAYERS, Settings  # noqa: PLC0415
+    from vanish import activations
+    from vanish.render import acts as render
+    from vanish.settings import LAYERS, Settings
 
     destination = out.Destination.choose(format_name, output, header=not no_header)
     out.check_figure(plot)
-    asked = out.split_list(names, "acts")
+    asked = parse.split_list(names, "acts")
     shown = [activations.get(name) for name in asked] or list(activations.registered())
     depth = Settings(layers=LAYERS if layers is None else layers).depth
     if plot is not None:
-        from vanish.render.figure import activation_figure  # noqa: PLC0415 - an extra
+        from vanish.render.figure import activation_figure
 
         out.write_figure(activation_figure(shown), plot)
     if destination.format == "table" and len(shown) == 1:

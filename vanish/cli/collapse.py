@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vanish.cli import options as opt
 from vanish.cli import output as out
+from vanish.cli import parse
 from vanish.errors import UsageError
 
 if TYPE_CHECKING:
@@ -35,10 +36,10 @@ def command(
     Builds that map, compares the chain with it on random inputs, and measures how far each
     layer is from affine.
     """
-    from vanish.collapse import collapse  # noqa: PLC0415 - `--help` does not wait for numpy
-    from vanish.render.collapse import view  # noqa: PLC0415
-    from vanish.settings import Settings  # noqa: PLC0415
-    from vanish.simulation import Simulation  # noqa: PLC0415
+    from vanish.collapse import collapse
+    from vanish.render.collapse import view
+    from vanish.settings import Settings
+    from vanish.simulation import Simulation
 
     if batch < 2:
         raise UsageError(f"--batch {batch}: give at least 2 inputs, to add up")
@@ -49,7 +50,7 @@ def command(
                 act=name,
                 layers=layers,
                 width=width,
-                widths=out.converted(widths, out.split_sizes),
+                widths=parse.converted(widths, parse.split_sizes),
                 init=init,
                 weight_std=weight_std,
                 bias_std=bias_std,
@@ -57,7 +58,7 @@ def command(
                 seed=seed,
             )
         )
-        for name in out.split_list(act, "--act") or ["identity"]
+        for name in parse.split_list(act, "--act") or ["identity"]
     ]
     found = [collapse(simulation) for simulation in simulations]
     shown = view(simulations, found)

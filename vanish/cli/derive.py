@@ -8,6 +8,7 @@ import typer
 
 from vanish.cli import options as opt
 from vanish.cli import output as out
+from vanish.cli import parse
 from vanish.errors import UsageError
 
 By = Annotated[
@@ -69,16 +70,16 @@ def command(
     the chain rule once a line, to the same factors that the simulation evaluates.
     --width, --init and --seed say what chain --values measures.
     """
-    from vanish import memory  # noqa: PLC0415 - start-up
-    from vanish.chainrule import expression  # noqa: PLC0415 - `--help` does not wait for numpy
-    from vanish.derivation import Derivation, measure, parse_variable  # noqa: PLC0415
-    from vanish.render import derivation as render  # noqa: PLC0415
-    from vanish.settings import Settings  # noqa: PLC0415
-    from vanish.simulation import Simulation  # noqa: PLC0415
+    from vanish import memory
+    from vanish.chainrule import expression
+    from vanish.derivation import Derivation, measure, parse_variable
+    from vanish.render import derivation as render
+    from vanish.settings import Settings
+    from vanish.simulation import Simulation
 
     if not values:
         for name in ("width", "init", "seed"):
-            if out.was_given(ctx, name):
+            if parse.was_given(ctx, name):
                 raise UsageError(
                     f"--{name} without --values: it says what chain is measured: give --values"
                 )
@@ -92,7 +93,7 @@ def command(
     activation = settings.activations[0] if act is not None or values else None
     shown = Derivation(expression(settings.depth), variable, full, factors, activation)
     if destination.format == "json":
-        from vanish.render.json import table  # noqa: PLC0415 - start-up
+        from vanish.render.json import table
 
         destination.write(table(render.rows(shown), settings.as_dict() | {"wrt": by}))
     else:

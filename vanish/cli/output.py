@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from vanish.atomic import STANDARD_STREAM, reason, replacing
 from vanish.errors import OutputError, UsageError, unknown_name
@@ -13,18 +13,12 @@ from vanish.errors import OutputError, UsageError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    import typer
     from matplotlib.figure import Figure
 
     from vanish.profile import Cell
     from vanish.render.people import View
 
-Converted = TypeVar("Converted")
-
 AUTO = "auto"
-
-# A longer one is a slip of the finger.
-_LONGEST_RANGE = 1_000_000
 
 
 class Formats(NamedTuple):
@@ -184,10 +178,10 @@ class Destination(NamedTuple):
     def draw(self, view: View) -> str:
         """Return a view in this format, fit for the terminal if that is where it goes."""
         if self.format == "markdown":
-            from vanish.render.markdown import markdown  # noqa: PLC0415 - start-up
+            from vanish.render.markdown import markdown
 
             return markdown(view)
-        from vanish.render.table import Canvas, table  # noqa: PLC0415 - start-up
+        from vanish.render.table import Canvas, table
 
         canvas = Canvas(self.columns, self.output is None and in_colour())
         return table(view, canvas, story=not self.quiet)
@@ -195,10 +189,10 @@ class Destination(NamedTuple):
     def list_rows(self, rows: Iterable[Mapping[str, Cell]]) -> str:
         """Return rows as tsv, csv or jsonl."""
         if self.format == "jsonl":
-            from vanish.render.json import lines  # noqa: PLC0415 - start-up
+            from vanish.render.json import lines
 
             return lines(rows)
-        from vanish.render.delimited import delimited  # noqa: PLC0415 - start-up
+        from vanish.render.delimited import delimited
 
         return delimited(rows, DELIMITERS[self.format], self.header)
 
@@ -220,7 +214,7 @@ class Destination(NamedTuple):
             self.write(self.draw(view))
             return
         if self.format == "json":
-            from vanish.render.json import table  # noqa: PLC0415 - start-up
+            from vanish.render.json import table
 
             self.write(table(rows, settings))
         else:
@@ -273,7 +267,7 @@ def write_figure(figure: Figure, path: str) -> None:
     OutputError
         If it cannot be written.
     """
-    from vanish.render.figure import save  # noqa: PLC0415 - an extra
+    from vanish.render.figure import save
 
     with replacing(path) as stream:
         save(figure, stream, Path(path).suffix.removeprefix("."))
@@ -382,79 +376,3 @@ def _encode(text: str, stream: TextIO) -> bytes:
         # ASCII, or a file name that is not UTF-8.
         plain = text if encoding.lower() == "utf-8" else text.translate(_ASCII)
         return plain.encode(encoding, errors="replace")
-
-
-def converted(given: str | None, convert: Callable[[str], Converted]) -> Converted | None:
-    """Return what an option's text means, None where it was not given."""
-    return None if given is None else convert(given)
-
-
-def was_given(ctx: typer.Context, name: str) -> bool:
-    """Tell whether a parameter stands on the command line."""
-    source = ctx.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
-
-
-def split_list(values: Iterable[str] | None, option: str) -> list[str]:
-    """Return the items of an option that may be repeated, comma-separated, or both.
-
-    Raises
-    ------
-    UsageError
-        If an item is empty.
-    """
-    items = [item.strip() for value in values or () for item in value.split(",")]
-    if not all(items):
-        given = ",".join(values or ())
-        raise UsageError(f"{option} {given!r}: an empty name in it: leave out a comma")
-    return items
-
-
-def split_sizes(widths: str) -> tuple[int, ...]:
-    """Return the sizes that --widths lists.
-
-    Raises
-    ------
-    UsageError
-        If an item is no whole number.
-    """
-    sizes = []
-    for item in split_list([widths], "--widths"):
-        try:
-            sizes.append(int(item))
-        except ValueError:
-            raise UsageError(
-                f"--widths {widths!r}: {item!r} is not a whole number: give sizes such as"
-                " 784,30,30,10"
-            ) from None
-    return tuple(sizes)
-
-
-def numbers(listed: str) -> list[float]:
-    """Return the numbers that a list of numbers and ranges names, in its order.
-
-    A range ``first:last:count`` is that many equally spaced numbers, both ends included.
-
-    Raises
-    ------
-    UsageError
-        If an item is neither, or a range has no or too many numbers.
-    """
-    found: list[float] = []
-    for item in listed.split(","):
-        parts = item.split(":")
-        try:
-            if len(parts) == 1:
-                found.append(float(item))
-                continue
-            first, last, count = float(parts[0]), float(parts[1]), int(parts[2])
-            if len(parts) != 3 or not 1 <= count <= _LONGEST_RANGE:
-                raise ValueError
-        except (ValueError, IndexError):
-            raise UsageError(
-                f"{listed!r}: {item!r} is neither a number nor a range: give ranges such as"
-                f" 0.5:3:26, 26 numbers from 0.5 to 3, of at most {_LONGEST_RANGE:,} numbers"
-            ) from None
-        step = (last - first) / max(count - 1, 1)
-        found += [last if i and i == count - 1 else first + i * step for i in range(count)]
-    return found

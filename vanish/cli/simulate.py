@@ -9,6 +9,7 @@ import typer
 from vanish.atomic import STANDARD_STREAM
 from vanish.cli import options as opt
 from vanish.cli import output as out
+from vanish.cli import parse
 from vanish.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
@@ -57,9 +58,9 @@ def command(
     if ctx.invoked_subcommand is not None:
         _refuse_options(ctx)
         return
-    from vanish import files  # noqa: PLC0415 - `--help` does not wait for numpy
-    from vanish.settings import Settings  # noqa: PLC0415
-    from vanish.simulation import Simulation, compare  # noqa: PLC0415
+    from vanish import files
+    from vanish.settings import Settings
+    from vanish.simulation import Simulation, compare
 
     destination = out.Destination.choose(
         format_name, output, header=not no_header, rows=rows, quiet=quiet
@@ -70,22 +71,22 @@ def command(
         raise UsageError("several inputs are -: standard input can be read once: give files")
     if save_weights == STANDARD_STREAM:
         raise UsageError("--save-weights -: it is no text: give the name of a file")
-    acts = out.split_list(act, "--act")
+    acts = parse.split_list(act, "--act")
     if acts and layer_acts is not None:
         raise UsageError("--act beside --layer-acts: give one of them")
     common: dict[str, Any] = {
-        "layer_acts": out.converted(layer_acts, _layer_acts),
+        "layer_acts": parse.converted(layer_acts, _layer_acts),
         "layers": layers,
         "width": width,
-        "widths": out.converted(widths, out.split_sizes),
+        "widths": parse.converted(widths, parse.split_sizes),
         "weight_std": weight_std,
         "bias_std": bias_std,
         "gain": gain,
-        "input": out.converted(input_file, files.read_rows),
+        "input": parse.converted(input_file, files.read_rows),
         "batch": batch,
         "loss": loss,
-        "target": out.converted(target, files.read_rows),
-        "weights": out.converted(weights, files.read_network),
+        "target": parse.converted(target, files.read_rows),
+        "weights": parse.converted(weights, files.read_network),
         "seed": seed,
         "norm_bound": norm_bound,
         "vanish_below": vanish_below,
@@ -93,7 +94,7 @@ def command(
     }
     if not acts:
         acts = ["sigmoid"] if layer_acts is not None else ["sigmoid", "relu"]
-    inits = out.split_list(init, "--init") or ["auto"]
+    inits = parse.split_list(init, "--init") or ["auto"]
     runs = [Settings(act=a, init=i, **common) for a in acts for i in inits]
     if save_weights is not None and len(runs) > 1:
         raise UsageError(f"--save-weights beside {len(runs)} chains: give one --act and one --init")
@@ -104,7 +105,7 @@ def command(
         profiles = [simulation.profile()]
         files.write_network(save_weights, simulation)
     if plot is not None:
-        from vanish.render.figure import gradient_figure  # noqa: PLC0415 - an extra
+        from vanish.render.figure import gradient_figure
 
         out.write_figure(gradient_figure(profiles), plot)
     destination.write(_render(profiles, destination))
@@ -117,7 +118,7 @@ def command(
 def _refuse_options(ctx: typer.Context) -> None:
     """Refuse options in front of a subcommand, where they would mean nothing."""
     for parameter in ctx.command.params:
-        if out.was_given(ctx, parameter.name or ""):
+        if parse.was_given(ctx, parameter.name or ""):
             raise UsageError(
                 f"{parameter.opts[0]} before {ctx.invoked_subcommand}: put it behind"
                 f" {ctx.invoked_subcommand}, if it has such an option"
@@ -127,18 +128,18 @@ def _refuse_options(ctx: typer.Context) -> None:
 def _render(profiles: Sequence[Profile], destination: out.Destination) -> str:
     """Return the profiles in the format of their destination."""
     if destination.is_for_people:
-        from vanish.render.people import view  # noqa: PLC0415 - start-up
+        from vanish.render.people import view
 
         return destination.draw_fitting(lambda rows: view(profiles, rows))
     if destination.format == "json":
-        from vanish.render.json import document  # noqa: PLC0415 - start-up
+        from vanish.render.json import document
 
         return document(profiles)
     return destination.list_rows(row for profile in profiles for row in profile.rows())
 
 
 def _say_verdicts(profiles: Sequence[Profile]) -> None:
-    from vanish.verdict import explain, subject  # noqa: PLC0415 - start-up
+    from vanish.verdict import explain, subject
 
     for profile in profiles:
         name = subject(profile, profiles)
@@ -146,11 +147,11 @@ def _say_verdicts(profiles: Sequence[Profile]) -> None:
 
 
 def _layer_acts(names: str) -> tuple[str, ...]:
-    return tuple(out.split_list([names], "--layer-acts"))
+    return tuple(parse.split_list([names], "--layer-acts"))
 
 
 def _conditions(fail_on: list[str] | None) -> set[str]:
-    conditions = out.split_list(fail_on, "--fail-on")
+    conditions = parse.split_list(fail_on, "--fail-on")
     known = opt.VERDICTS.split(", ")
     for condition in conditions:
         if condition not in known:

@@ -8,6 +8,7 @@ import typer
 
 from vanish.cli import options as opt
 from vanish.cli import output as out
+from vanish.cli import parse
 from vanish.errors import UsageError
 
 if TYPE_CHECKING:
@@ -79,8 +80,8 @@ def command(
     One row an activation and point. Without --weight-std the row is at the critical point,
     where gradients neither vanish nor explode.
     """
-    from vanish import activations, theory  # noqa: PLC0415 - start-up
-    from vanish.render import theory as render  # noqa: PLC0415
+    from vanish import activations, theory
+    from vanish.render import theory as render
 
     destination = out.Destination.choose(format_name, output, header=not no_header, quiet=quiet)
     out.check_figure(plot)
@@ -88,10 +89,10 @@ def command(
         raise UsageError("--init beside --weight-std: give one of them")
     if (layers is None) != (width is None):
         raise UsageError("--layers without --width, or the reverse: give both")
-    names = out.split_list(act, "--act") or activations.names()
+    names = parse.split_list(act, "--act") or activations.names()
     shown = [activations.get(name) for name in names]
-    weight_stds: Sequence[float | None] = out.converted(weight_std, out.numbers) or [None]
-    bias_stds = out.numbers(bias_std)
+    weight_stds: Sequence[float | None] = parse.converted(weight_std, parse.numbers) or [None]
+    bias_stds = parse.numbers(bias_std)
     points = [
         theory.point(each, std, bias)
         for each in shown
@@ -100,7 +101,7 @@ def command(
     ]
     spreads = None
     if layers is not None and width is not None:
-        from vanish.spread import spread  # noqa: PLC0415 - start-up
+        from vanish.spread import spread
 
         spreads = [spread(point, layers, width) for point in points]
     settings = {
@@ -112,7 +113,7 @@ def command(
         "width": width,
     }
     if plot is not None:
-        from vanish.render.figure import phase_figure  # noqa: PLC0415 - an extra
+        from vanish.render.figure import phase_figure
 
         out.write_figure(phase_figure(points), plot)
     destination.write_table(render.view(points, spreads), render.rows(points, spreads), settings)
@@ -120,7 +121,7 @@ def command(
 
 def _weight_std(activation: Activation, init: str) -> float:
     """Return the weight_std of an initialiser between layers of one width."""
-    from vanish import initializers  # noqa: PLC0415 - start-up
+    from vanish import initializers
 
     name = activation.init if init == initializers.AUTO else init
     return initializers.get(name).weight_std(1, 1)

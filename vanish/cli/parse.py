@@ -1,0 +1,93 @@
+"""What the text of options means: lists, sizes, numbers and ranges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from vanish.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    import typer
+
+Converted = TypeVar("Converted")
+
+# A longer one is a slip of the finger.
+_LONGEST_RANGE = 1_000_000
+
+
+def converted(given: str | None, convert: Callable[[str], Converted]) -> Converted | None:
+    """Return what an option's text means, None where it was not given."""
+    return None if given is None else convert(given)
+
+
+def was_given(ctx: typer.Context, name: str) -> bool:
+    """Tell whether a parameter stands on the command line."""
+    source = ctx.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def split_list(values: Iterable[str] | None, option: str) -> list[str]:
+    """Return the items of an option that may be repeated, comma-separated, or both.
+
+    Raises
+    ------
+    UsageError
+        If an item is empty.
+    """
+    items = [item.strip() for value in values or () for item in value.split(",")]
+    if not all(items):
+        given = ",".join(values or ())
+        raise UsageError(f"{option} {given!r}: an empty name in it: leave out a comma")
+    return items
+
+
+def split_sizes(widths: str) -> tuple[int, ...]:
+    """Return the sizes that --widths lists.
+
+    Raises
+    ------
+    UsageError
+        If an item is no whole number.
+    """
+    sizes = []
+    for item in split_list([widths], "--widths"):
+        try:
+            sizes.append(int(item))
+        except ValueError:
+            raise UsageError(
+                f"--widths {widths!r}: {item!r} is not a whole number: give sizes such as"
+                " 784,30,30,10"
+            ) from None
+    return tuple(sizes)
+
+
+def numbers(listed: str) -> list[float]:
+    """Return the numbers that a list of numbers and ranges names, in its order.
+
+    A range ``first:last:count`` is that many equally spaced numbers, both ends included.
+
+    Raises
+    ------
+    UsageError
+        If an item is neither, or a range has no or too many numbers.
+    """
+    found: list[float] = []
+    for item in listed.split(","):
+        parts = item.split(":")
+        try:
+            if len(parts) == 1:
+                found.append(float(item))
+                continue
+            first, last, count = float(parts[0]), float(parts[1]), int(parts[2])
+            if len(parts) != 3 or not 1 <= count <= _LONGEST_RANGE:
+                raise ValueError
+        except (ValueError, IndexError):
+            raise UsageError(
+                f"{listed!r}: {item!r} is neither a number nor a range: give ranges such as"
+                f" 0.5:3:26, 26 numbers from 0.5 to 3, of at most {_LONGEST_RANGE:,} numbers"
+            ) from None
+        step = (last - first) / max(count - 1, 1)
+        found += [last if i and i == count - 1 else first + i * step for i in range(count)]
+    return found
