@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,8 @@ def replacing(path: str) -> Iterator[BinaryIO]:
             raise OutputError(f"{path}: a directory: give the name of a file")
         if target.exists() and not os.access(target, os.W_OK):
             raise OutputError(f"{path}: it is read-only: give another name")
+        with suppress(FileNotFoundError):
+            target.stat()  # a link to itself is an error here, and not in every resolve()
         target = target.resolve()
         handle, temporary = mkstemp(dir=target.parent, prefix=".vanish-")
         try:
@@ -54,9 +56,8 @@ def replacing(path: str) -> Iterator[BinaryIO]:
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
-    except (OSError, RuntimeError) as error:  # RuntimeError: a link to itself, before 3.13
-        why = reason(error) if isinstance(error, OSError) else "a link to itself"
-        raise OutputError(f"{path}: {why}: give a file that can be written") from None
+    except OSError as error:
+        raise OutputError(f"{path}: {reason(error)}: give a file that can be written") from None
 
 
 def _mode(target: Path) -> int:
