@@ -6,6 +6,7 @@ import fcntl
 import io
 import os
 import pty
+import shlex
 import struct
 import subprocess
 import sys
@@ -66,6 +67,16 @@ def run_in_process(
     ):
         status = main()
         return Result(status, stdout.getvalue(), stderr.getvalue())
+
+
+def check_error(line: str, says: str) -> None:
+    """Check that a command line ends with one line that says what is wrong, and no data."""
+    result = run_in_process(*shlex.split(line))
+    message = result.stderr.decode()
+    assert (result.status, result.stdout) == (2, b"")
+    assert message.startswith("Error: ")
+    assert message.index("\n") == len(message) - 1
+    assert says in message
 
 
 def run_in_terminal(

@@ -40,7 +40,7 @@ class s(sympy.Function):  # type: ignore[misc]  # noqa: N801 - a symbol, not a c
         return slope_of_s(*self.args)
 
 
-class loss(sympy.Function):  # type: ignore[misc]  # noqa: N801
+class loss(sympy.Function):  # type: ignore[misc]  # noqa: N801 - a symbol, too
     """L, likewise."""
 
     def fdiff(self, _: int = 1) -> Any:

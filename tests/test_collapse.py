@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import pytest
-from command import run_in_process
+from command import check_error, run_in_process
 from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp
@@ -290,10 +290,5 @@ def test_an_error_is_one_line_that_names_what_was_given(
     line: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = run_in_process(*shlex.split(line))
-    message = result.stderr.decode()
-    assert (result.status, result.stdout) == (2, b"")
-    assert message.startswith("Error: ")
-    assert message.index("\n") == len(message) - 1
-    assert says in message
+    check_error(line, says)
     assert not list(tmp_path.iterdir())

@@ -11,7 +11,7 @@ import subprocess
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-from command import VANISH, environment, run, run_in_process, run_in_terminal
+from command import VANISH, check_error, environment, run, run_in_process, run_in_terminal
 from matplotlib.mathtext import MathTextParser
 from snapshot import check
 
@@ -275,10 +275,5 @@ def test_an_error_is_one_line_that_names_what_was_given(
     line: str, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    result = run_in_process(*shlex.split(line))
-    message = result.stderr.decode()
-    assert (result.status, result.stdout) == (2, b"")
-    assert message.startswith("Error: ")
-    assert message.index("\n") == len(message) - 1
-    assert says in message
+    check_error(line, says)
     assert not list(tmp_path.iterdir())

@@ -7,7 +7,7 @@ def main() -> int:
     """Run the command line and return its exit status."""
     try:
         # Even importing takes long enough to be interrupted.
-        from vanish.cli import app  # noqa: PLC0415
+        from vanish.cli import app  # noqa: PLC0415 - see above
 
         return app.main()
     except KeyboardInterrupt:

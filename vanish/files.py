@@ -143,7 +143,7 @@ def _read_bytes(path: str) -> bytes:
 def _load_npy(name: str, content: bytes) -> np.ndarray:
     try:
         with io.BytesIO(content) as stream:
-            return np.load(stream, allow_pickle=False)  # type: ignore[no-any-return]
+            return np.load(stream, allow_pickle=False)  # type: ignore[no-any-return]  # its stub says Any
     except Exception as error:  # noqa: BLE001 - numpy's header parser raises half a dozen kinds
         if "pickle" in str(error) or "Object" in str(error):
             raise InputError(

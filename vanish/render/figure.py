@@ -58,7 +58,7 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
 
     Layers whose gradient is exactly 0 are crosses on the lower edge.
     """
-    figure = _matplotlib()(figsize=(7.0, 4.5), layout="constrained")
+    figure: Figure = _matplotlib()(figsize=(7.0, 4.5), layout="constrained")
     axes = figure.add_subplot()
     dead: list[tuple[int, str]] = []
     depth = max(len(profile.layers) for profile in profiles)
@@ -95,7 +95,11 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
     axes.set_xlabel("layer $k$ (input side first)")
     axes.set_ylabel(r"$\log_{10}\,\|\partial L/\partial W_k\|$")
     axes.set_xlim(0.5, depth + 0.5)
-    axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
+    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - an extra
+
+    axes.xaxis.set_major_locator(
+        MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
+    )
     axes.grid(visible=True, color="0.9")
     axes.set_axisbelow(True)
     axes.legend(
@@ -104,14 +108,14 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
         title=r"dashed: the bound $\sup|S^{\prime}|^{N-k+1}$ on the slopes",
         title_fontsize="small",
     )
-    return figure  # type: ignore[no-any-return]  # matplotlib is not always installed
+    return figure
 
 
 def activation_figure(shown: Sequence[Activation]) -> Figure:
     """Return S and S' of each activation, as the article's figures 1 to 3 show them."""
     across = min(len(shown), 4)
     down = -(-len(shown) // across)
-    figure = _matplotlib()(figsize=(3.2 * across, 2.6 * down), layout="constrained")
+    figure: Figure = _matplotlib()(figsize=(3.2 * across, 2.6 * down), layout="constrained")
     x = np.linspace(-6.0, 6.0, 1201)
     for number, activation in enumerate(shown):
         axes = figure.add_subplot(down, across, number + 1)
@@ -131,7 +135,7 @@ def activation_figure(shown: Sequence[Activation]) -> Figure:
     # One for all, above them: within the axes it would hide a curve somewhere.
     curves, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(curves, labels, loc="outside upper center", ncols=2)
-    return figure  # type: ignore[no-any-return]  # matplotlib is not always installed
+    return figure
 
 
 def phase_figure(points: Sequence[TheoryPoint]) -> Figure:
@@ -145,7 +149,7 @@ def phase_figure(points: Sequence[TheoryPoint]) -> Figure:
     names = list(dict.fromkeys(point.act for point in points))
     across = min(len(names), 3)
     down = -(-len(names) // across)
-    figure = _matplotlib()(figsize=(4.2 * across, 3.6 * down), layout="constrained")
+    figure: Figure = _matplotlib()(figsize=(4.2 * across, 3.6 * down), layout="constrained")
     for number, name in enumerate(names):
         of_act = [point for point in points if point.act == name]
         weights = sorted({point.weight_std for point in of_act if point.weight_std is not None})
@@ -176,7 +180,7 @@ def phase_figure(points: Sequence[TheoryPoint]) -> Figure:
             extend="both",
             label=r"$\log_{10}\chi_1$: below 0 vanishing, above exploding",
         )
-    return figure  # type: ignore[no-any-return]  # matplotlib is not always installed
+    return figure
 
 
 def _height(activation: Activation) -> tuple[float, float]:
