@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 
 import vanish
 from vanish import activations, losses
-from vanish.readings.bounds import is_cheap, norm_bounds, slope_products
+from vanish.readings.bounds import is_cheap, norm_bounds
+from vanish.readings.magnitudes import products
+from vanish.readings.slopes import slope_products
 from vanish.scaled import ZERO, Magnitude
 from vanish.settings import Network, Rows, Settings
 
@@ -39,19 +41,31 @@ def test_the_articles_bounds(act: str, layers: int, bound: float) -> None:
 
 
 def test_a_bound_below_float64_is_no_zero() -> None:
-    bounds = slope_products([0.25] * 1000)
+    bounds = slope_products(np.full(1000, 0.25)).listed()
     assert bounds[0].log10 == pytest.approx(-602.05999132796239, rel=1e-15)
     assert bounds[-1].log10 == pytest.approx(-0.60205999132796239, rel=1e-15)
 
 
 def test_slope_products_run_from_their_layer_to_the_last() -> None:
-    found = [float(each) for each in slope_products([0.5, 3.0, 0.25])]
+    found = [float(each) for each in slope_products(np.array([0.5, 3.0, 0.25])).listed()]
     assert found == [0.375, 0.75, 0.25]
 
 
 def test_a_slope_of_0_makes_the_products_before_it_true_zeros() -> None:
-    found = slope_products([0.5, 0.0, 0.25])
+    found = slope_products(np.array([0.5, 0.0, 0.25])).listed()
     assert [bool(each) for each in found] == [False, False, True]
+
+
+def test_the_slope_product_is_the_chain_rules_with_all_other_factors_1() -> None:
+    # More layers than one run of mantissas, and slopes that leave float64 either way.
+    slopes = np.exp(np.random.default_rng(0).normal(-1.0, 2.0, (1300, 3)))
+    slopes[7, 1] = 0.0
+    found = slope_products(slopes)
+    for trial in range(3):
+        column = slopes[:, trial]
+        expected = products(len(column), lambda k, c=column: Magnitude.of(c[k - 1]))  # type: ignore[misc]
+        for one, (by_weight, _) in zip(found.at((..., trial)).listed(), expected, strict=True):
+            assert (one.mantissa, one.exponent) == (by_weight.mantissa, by_weight.exponent)
 
 
 def test_the_norm_bound_multiplies_the_norms_along_the_chain() -> None:

@@ -139,7 +139,7 @@ def test_the_articles_product() -> None:
 def test_one_application_of_the_chain_rule_a_node() -> None:
     steps = list(differentiate(expression(2)))
     assert [type(step.outer) for step in steps] == [Loss, Activated, Affine, Activated, Affine]
-    assert [list(map(str, step.parameters)) for step in steps] == [
+    assert [[str(variable) for variable, _ in step.parameters] for step in steps] == [
         [],
         [],
         ["W2", "b2"],

@@ -209,7 +209,19 @@ foo
 --act tanh --gain 1e308
 --layers 1000000000
 --layers 100000000000000000000
---width 1000000
+--engine dense --width 1000000
+--trials 0
+--trials 1000000000000
+--jobs 0
+--memory lots
+--memory 0MB
+--engine sampld
+--engine sampled --weights good.npz
+--engine sampled --norm-bound
+--engine sampled --init he_uniform
+--engine sampled --layers 100000 --memory 1kB
+--save-weights x.npz --act relu --engine sampled
+--save-weights x.npz --act relu --trials 2
 --batch 1000000000000
 --weights good.npz --batch 1000000000000
 

@@ -25,6 +25,7 @@ CONTRACT = [
     *("log10_predicted", "log10_predicted_b", "zero_fraction", "status"),
     *("log10_rel_grad_w", "engine", "init"),
     *("active_units", "dead_fraction", "log10_active_paths"),
+    *("log10_grad_w_p05", "log10_grad_w_p95", "dead_share"),
 ]
 TEXT = {"act", "status", "engine", "init"}
 WHOLE = {"layer", "n_in", "n_out"}
@@ -161,6 +162,7 @@ def test_the_json_document_has_its_fields_and_every_setting() -> None:
         assert run.keys() >= {
             *("act", "settings", "engine", "verdict", "log10_ratio", "log10_ratio_w"),
             *("decades_per_layer", "bounds", "layers"),
+            *("log10_ratio_p05", "log10_ratio_p95", "verdict_shares"),
         }
         assert (run["act"], run["engine"]) == (act, "dense")
         assert [list(row) for row in run["layers"]] == [CONTRACT] * 4
@@ -188,6 +190,8 @@ def test_the_json_document_has_its_fields_and_every_setting() -> None:
                 "target": None,
                 "weights": None,
                 "seed": 5,
+                "trials": 1,
+                "engine": "auto",
                 "norm_bound": None,
                 "vanish_below": 1e-3,
                 "explode_above": 1e3,

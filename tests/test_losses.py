@@ -48,12 +48,12 @@ def test_only_mse_takes_a_target() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 30])
 def test_a_readout_is_signs_of_norm_1(size: int) -> None:
-    readout = draw_readout(np.random.default_rng(0), size)
+    readout = draw_readout(np.random.default_rng(0), (size,))
     assert np.abs(readout) == pytest.approx(np.full(size, 1 / math.sqrt(size)), rel=1e-15)
 
 
 def test_the_signs_of_a_readout_are_fair() -> None:
-    signs = np.sign(draw_readout(np.random.default_rng(0), 10_000))
+    signs = np.sign(draw_readout(np.random.default_rng(0), (10_000,)))
     assert abs(signs.mean()) <= 4 / math.sqrt(10_000)
 
 

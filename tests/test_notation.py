@@ -128,10 +128,10 @@ def test_the_product_has_the_value_of_sympys_derivative(layers: int) -> None:
         (
             chainrule.Affine,
             "parameters",
-            lambda node: {
-                Variable("W", node.layer): ByBias(node.layer),
-                Variable("b", node.layer): ByWeight(node.layer),
-            },
+            lambda node: (
+                (Variable("W", node.layer), ByBias(node.layer)),
+                (Variable("b", node.layer), ByWeight(node.layer)),
+            ),
         ),
     ],
     ids=["another weight", "no weight", "another slope", "one slope", "swapped parameters"],

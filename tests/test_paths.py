@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from vanish import Settings, Simulation, Verdict, activations, simulate
 from vanish.profile import COLUMNS
-from vanish.readings.paths import active_units, log10_active_paths
+from vanish.readings.slopes import SlopeStatistics, log10_active_paths, statistics
 from vanish.verdict import explain
 
 if TYPE_CHECKING:
@@ -100,21 +100,46 @@ def test_the_paths_are_those_that_can_be_walked_one_by_one(
         assert found == pytest.approx((mean_units, dead, log10), rel=1e-12, abs=1e-12)
 
 
+def of_one_trial(*slopes: FloatArray) -> tuple[SlopeStatistics, list[float]]:
+    """Return the statistics of some layers, and log10 of the paths from each on."""
+    found = statistics([each[None] for each in slopes])
+    return found, log10_active_paths(found.active)[:, 0].tolist()
+
+
 def test_the_mean_over_a_batch_is_that_of_the_numbers_not_of_their_logarithms() -> None:
-    slopes = [np.array([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]]), np.array([[1.0, 1.0], [0.5, 0.0]])]
     # Row 1 has 3 · 2 paths through both layers and 2 through the last, row 2 has 1 and 1.
-    expected = [math.log10(3.5), math.log10(1.5)]
-    assert log10_active_paths(slopes) == pytest.approx(expected, rel=1e-15)
-    assert active_units(slopes[0]) == (2.0, 0.0)
-    assert active_units(slopes[1]) == (1.5, 0.0)
+    found, paths = of_one_trial(
+        np.array([[1.0, 1.0, 1.0], [1.0, 0.0, 0.0]]), np.array([[1.0, 1.0], [0.5, 0.0]])
+    )
+    assert paths == pytest.approx([math.log10(3.5), math.log10(1.5)], rel=1e-15)
+    assert found.active_units.tolist() == [[2.0], [1.5]]
+    assert found.dead_fraction.tolist() == [[0.0], [0.0]]
 
 
 def test_a_path_that_dies_on_some_rows_only_is_not_lost() -> None:
     dead_on_one = np.array([[0.0, 0.0], [0.0, 1.0]])
     alive = np.ones((2, 2))
-    log10 = log10_active_paths([alive, dead_on_one, alive])
-    assert log10 == pytest.approx([math.log10(n) for n in (2.0, 1.0, 2.0)], rel=1e-15, abs=1e-15)
-    assert active_units(dead_on_one) == (0.5, 0.5)
+    found, paths = of_one_trial(alive, dead_on_one, alive)
+    assert paths == pytest.approx([math.log10(n) for n in (2.0, 1.0, 2.0)], rel=1e-15, abs=1e-15)
+    assert found.active_units[1] == 0.5
+    assert found.dead_fraction[1] == 0.5
+
+
+def test_slope_statistics_are_of_absolute_values_over_units_and_batch() -> None:
+    found = statistics([np.array([[[-0.5, 0.0], [0.25, 0.0], [0.0, 0.75]]])])
+    assert (found.mean, found.largest, found.zero_fraction) == (0.25, 0.75, 0.5)
+
+
+def test_layers_are_read_together_or_alone_with_the_same_result() -> None:
+    # Of one shape and of several, short and long, with zeros in some of them only.
+    generator = np.random.default_rng(0)
+    shapes = [(5, 2, 3)] * 4 + [(5, 2, 1000)] * 2 + [(5, 2, 4)]
+    slopes = [np.maximum(generator.standard_normal(shape), 0.0) for shape in shapes]
+    slopes[1] += 1.0
+    together = statistics(slopes)
+    for k, layer in enumerate(slopes):
+        for one, all_of_them in zip(statistics([layer]), together, strict=True):
+            assert np.array_equal(one[0], all_of_them[k])
 
 
 def test_more_paths_than_float64_can_count_are_counted() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from fractions import Fraction
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import pytest
@@ -14,8 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vanish
-from vanish import Magnitude, Profile
+from vanish import Magnitude
 from vanish.precision import FORMATS, Loss, losses, sentences, typical_entry
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vanish.profile import LayerRecord
 
 NUMPY: dict[str, Any] = {"float16": np.float16, "float32": np.float32, "float64": np.float64}
 NAMES = ["float16", "bfloat16", "float32", "float64"]
@@ -23,20 +28,19 @@ NAMES = ["float16", "bfloat16", "float32", "float64"]
 ONE_LAYER = vanish.simulate(act="relu", layers=1, width=1, init="orthogonal")
 
 
-def profile_of(*entries: Magnitude) -> Profile:
-    """Return a profile whose layers have these typical entries."""
+def layers_of(*entries: Magnitude) -> list[LayerRecord]:
+    """Return layers with these typical entries."""
     (layer,) = ONE_LAYER.layers
     assert layer.n_in == layer.n_out == 1
-    layers = (layer._replace(layer=k, grad_w=entry) for k, entry in enumerate(entries, start=1))
-    return ONE_LAYER._replace(layers=tuple(layers))
+    return [layer._replace(layer=k, grad_w=entry) for k, entry in enumerate(entries, start=1)]
 
 
-def of_powers(*powers: int) -> Profile:
-    return profile_of(*(Magnitude.of(1.0, power) for power in powers))
+def of_powers(*powers: int) -> list[LayerRecord]:
+    return layers_of(*(Magnitude.of(1.0, power) for power in powers))
 
 
-def loss_of(profile: Profile, name: str) -> Loss:
-    (found,) = (each for each in losses(profile) if each.format == name)
+def loss_of(layers: Sequence[LayerRecord], name: str) -> Loss:
+    (found,) = (each for each in losses(layers) if each.format == name)
     return found
 
 
@@ -68,7 +72,7 @@ def test_formats_have_the_limits_of_numpy(number_format: Any) -> None:
 
 
 def test_formats_are_told_in_the_order_of_the_issue() -> None:
-    assert [each.format for each in losses(ONE_LAYER)] == NAMES
+    assert [each.format for each in losses(ONE_LAYER.layers)] == NAMES
 
 
 @pytest.mark.parametrize(
@@ -92,7 +96,7 @@ def test_losses_are_those_of_exact_arithmetic(options: dict[str, Any]) -> None:
         if layer.grad_w
     }
     assert squares
-    for found in losses(profile):
+    for found in losses(profile.layers):
         normal, subnormal = limits(found.format)
         assert numbered(found.blurred) == [k for k, v in squares.items() if v < normal**2]
         assert numbered(found.lost) == [k for k, v in squares.items() if v < subnormal**2]
@@ -107,12 +111,12 @@ def test_lost_layers_are_those_that_a_cast_makes_zero(name: str, layers: int, wi
     # Halved, since a cast to nearest makes half the smallest subnormal number a whole one.
     halves = [float(typical_entry(layer) * Magnitude.of(0.5)) for layer in profile.layers]
     zero = [k for k, half in enumerate(halves, start=1) if cast(half) == 0.0]
-    found = loss_of(profile, name)
+    found = loss_of(profile.layers, name)
     assert len(zero) > 5
     assert found.lost == [(1, len(zero))]
     assert numbered(found.lost) == zero
     for other in NAMES[NAMES.index(name) + 1 :]:
-        assert loss_of(profile, other).lost == []
+        assert loss_of(profile.layers, other).lost == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -120,13 +124,13 @@ def test_limits_themselves_are_held_and_the_next_number_below_is_not(name: str) 
     number_format = next(each for each in FORMATS if each.name == name)
     below = Magnitude(math.nextafter(1.0, 0.0), number_format.normal)
     at = Magnitude.of(1.0, number_format.normal)
-    assert loss_of(profile_of(at), name) == Loss(name, [], [], [], 0)
-    assert loss_of(profile_of(below), name) == Loss(name, [(1, 1)], [], [], 1)
+    assert loss_of(layers_of(at), name) == Loss(name, [], [], [], 0)
+    assert loss_of(layers_of(below), name) == Loss(name, [(1, 1)], [], [], 1)
     below = Magnitude(math.nextafter(1.0, 0.0), number_format.subnormal)
     at = Magnitude.of(1.0, number_format.subnormal)
     steps = number_format.normal - number_format.subnormal
-    assert loss_of(profile_of(at), name) == Loss(name, [(1, 1)], [], [], steps)
-    assert loss_of(profile_of(below), name) == Loss(name, [(1, 1)], [(1, 1)], [], steps + 1)
+    assert loss_of(layers_of(at), name) == Loss(name, [(1, 1)], [], [], steps)
+    assert loss_of(layers_of(below), name) == Loss(name, [(1, 1)], [(1, 1)], [], steps + 1)
 
 
 def test_layers_are_listed_as_ranges() -> None:
@@ -137,11 +141,11 @@ def test_layers_are_listed_as_ranges() -> None:
 
 def test_true_zeros_are_not_lost() -> None:
     zero = Magnitude.of(0.0)
-    assert losses(profile_of(zero, zero)) == [Loss(name, [], [], [], 0) for name in NAMES]
-    found = loss_of(profile_of(zero, Magnitude.of(1.0, -30), zero), "float16")
+    assert losses(layers_of(zero, zero)) == [Loss(name, [], [], [], 0) for name in NAMES]
+    found = loss_of(layers_of(zero, Magnitude.of(1.0, -30), zero), "float16")
     assert found == Loss("float16", [(2, 2)], [(2, 2)], [], 16)
-    dead = vanish.simulate(act="relu", layers=8, width=2)
-    assert not dead.layers[0].grad_w
+    dead = vanish.simulate(act="relu", layers=8, width=2).layers
+    assert not dead[0].grad_w
     assert sentences(dead) == []
 
 
@@ -161,7 +165,7 @@ def test_loss_scale_is_the_power_of_two_nearest_to_1_that_saves_every_layer(
     def saves(m: int) -> bool:
         return all(normal <= value * Fraction(2) ** m < top for value in values)
 
-    scale = loss_of(profile_of(*entries), name).loss_scale
+    scale = loss_of(layers_of(*entries), name).loss_scale
     if scale is None:
         assert not any(saves(m) for m in range(-1300, 1300))
     else:
@@ -198,7 +202,7 @@ def test_sentences() -> None:
 def test_what_numpy_makes_infinite_needs_no_loss_scale_of_0(value: float) -> None:
     with np.errstate(over="ignore"):
         held = bool(np.isfinite(np.float16(value)))
-    assert (loss_of(profile_of(Magnitude.of(value)), "float16").loss_scale == 0) is held
+    assert (loss_of(layers_of(Magnitude.of(value)), "float16").loss_scale == 0) is held
 
 
 def no_constant(name: str) -> NoReturn:
@@ -213,7 +217,7 @@ def test_json_tells_the_precision_of_every_format() -> None:
     for run in document["runs"]:
         profile = vanish.simulate(act=run["settings"]["act"], layers=20)
         assert list(run["precision"]) == NAMES
-        for found in losses(profile):
+        for found in losses(profile.layers):
             assert run["precision"][found.format] == {
                 "blurred": [list(span) for span in found.blurred],
                 "lost": [list(span) for span in found.lost],
@@ -230,7 +234,7 @@ def table(*options: str) -> str:
 
 def test_table_tells_what_float16_loses_of_a_sigmoid_chain() -> None:
     shown = table("--act", "sigmoid", "--layers", "20")
-    first, last = loss_of(vanish.simulate(act="sigmoid", layers=20), "float16").lost[0]
+    first, last = loss_of(vanish.simulate(act="sigmoid", layers=20).layers, "float16").lost[0]
     assert f"float16  loses layers {first}-{last};" in shown
     assert "float32" not in shown
 

@@ -284,6 +284,8 @@ def test_as_dict_holds_every_setting_as_it_was_used() -> None:
         "target": None,
         "weights": None,
         "seed": 0,
+        "trials": 1,
+        "engine": "auto",
         "norm_bound": None,
         "vanish_below": 1e-3,
         "explode_above": 1e3,

@@ -152,7 +152,7 @@ def test_more_memory_than_there_is_is_told_before_it_is_taken() -> None:
     program = """
 import resource, vanish
 resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9, 2 * 10**9))
-for options in ({"layers": 10**9, "width": 10**6}, {"layers": 1, "width": 10**7},
+for options in ({"layers": 10**9, "width": 10**6}, {"layers": 1, "width": 10**7, "engine": "dense"},
                 {"layers": 2, "width": 10, "batch": 10**12}):
     try:
         vanish.simulate(**options)
@@ -166,8 +166,10 @@ for options in ({"layers": 10**9, "width": 10**6}, {"layers": 1, "width": 10**7}
     assert first.startswith("MemoryLimitError a chain of 1,000,000,000 layers needs ")
     assert second.startswith("MemoryLimitError a chain of 1 layers of width 10,000,000 needs 800,0")
     assert third.startswith("MemoryLimitError a chain of 2 layers of width 10 needs ")
-    for line in (first, second, third):
-        assert line.endswith("free: give fewer --layers, a smaller --width or a smaller --batch")
+    remedy = "free: give fewer --layers, a smaller --width or a smaller --batch"
+    assert first.endswith(remedy)
+    assert second.endswith(f"{remedy}, or --engine sampled")
+    assert third.endswith(remedy)
 
 
 def test_what_fits_is_known_from_the_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +178,7 @@ def test_what_fits_is_known_from_the_sizes(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(memory, "available", lambda: 64 * 10**6)
     vanish.simulate(**options)
     monkeypatch.setattr(memory, "available", lambda: 32 * 10**6)
-    with pytest.raises(MemoryLimitError, match=r"needs 0\.0 GB of memory, this machine has 0\.0"):
+    with pytest.raises(MemoryLimitError, match=r"needs 32\.9 MB of memory, this machine has 32\.0"):
         vanish.simulate(**options)
 
 

@@ -207,8 +207,13 @@ def activate(activation: Activation, a: Scaled, layer: int) -> tuple[Scaled, Flo
         a = a.with_exponent(0)
         value, slope = activation.pair(a.values)
     if not (np.isfinite(a.values).all() and np.isfinite(value).all()):
-        raise ForwardOverflowError(
-            f"layer {layer}: the values of {activation.name} grow past 1.8e308, the largest"
-            " float64: give a smaller --weight-std or --gain, or fewer layers"
-        )
+        raise overflow(activation, layer)
     return Scaled(value), slope
+
+
+def overflow(activation: Activation, layer: int) -> ForwardOverflowError:
+    """Return the error for values that float64 cannot hold."""
+    return ForwardOverflowError(
+        f"layer {layer}: the values of {activation.name} grow past 1.8e308, the largest"
+        " float64: give a smaller --weight-std or --gain, or fewer layers"
+    )

@@ -87,12 +87,12 @@ class Affine:
         """Return ∂a_k/∂f_{k-1}."""
         return Weight(self.layer)
 
-    def parameters(self) -> Mapping[Variable, Factor]:
-        """Return ∂a_k/∂θ for each parameter θ of this node."""
-        return {
-            Variable("W", self.layer): ByWeight(self.layer),
-            Variable("b", self.layer): ByBias(self.layer),
-        }
+    def parameters(self) -> tuple[tuple[Variable, Factor], ...]:
+        """Return each parameter θ of this node with ∂a_k/∂θ."""
+        return (
+            (Variable("W", self.layer), ByWeight(self.layer)),
+            (Variable("b", self.layer), ByBias(self.layer)),
+        )
 
 
 class Activated:
@@ -113,9 +113,9 @@ class Activated:
         """Return ∂f_k/∂a_k."""
         return Slope(self.layer)
 
-    def parameters(self) -> Mapping[Variable, Factor]:
+    def parameters(self) -> tuple[tuple[Variable, Factor], ...]:
         """Return nothing: S has no parameters."""
-        return {}
+        return ()
 
 
 class Loss:
@@ -131,9 +131,9 @@ class Loss:
         """Return ∂L/∂f_N."""
         return LossGradient(self.layer)
 
-    def parameters(self) -> Mapping[Variable, Factor]:
+    def parameters(self) -> tuple[tuple[Variable, Factor], ...]:
         """Return nothing: L has no parameters."""
-        return {}
+        return ()
 
 
 Expression = Loss | Activated | Affine | Input
@@ -157,12 +157,13 @@ class Step(NamedTuple):
     factor
         Its derivative by what is inside it: the product's next factor.
     parameters
-        Its derivatives by its own parameters: each ends the product of that parameter.
+        Its own parameters with its derivatives by them: each ends the product of that
+        parameter.
     """
 
     outer: Loss | Activated | Affine
     factor: Factor
-    parameters: Mapping[Variable, Factor]
+    parameters: tuple[tuple[Variable, Factor], ...]
 
 
 def differentiate(outer: Expression) -> Iterator[Step]:
@@ -185,9 +186,10 @@ def product(outer: Expression, by: Variable) -> Iterator[Factor]:
         If the expression has no such variable.
     """
     for step in differentiate(outer):
-        if by in step.parameters:
-            yield step.parameters[by]
-            return
+        for parameter, factor in step.parameters:
+            if parameter == by:
+                yield factor
+                return
         yield step.factor
     if by != Input().variable:
         raise UsageError(
@@ -231,7 +233,7 @@ def gradients(
     """
     value = reading.one
     for step in differentiate(outer):
-        for variable, factor in step.parameters.items():
+        for variable, factor in step.parameters:
             yield variable, reading.ends[type(factor)](value, factor.layer)
         value = reading.through[type(step.factor)](value, step.factor.layer)
         yield step.outer.inner.variable, value

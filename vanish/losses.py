@@ -28,10 +28,10 @@ class Loss(NamedTuple):
     name
         What it is called.
     row_gradient
-        Maps the output f_N, shape (B, n_N), and the reference to ∂L_b/∂f_N of each row b.
+        Maps the output f_N, shape (…, B, n_N), and the reference to ∂L_b/∂f_N of each row b.
     takes_target
-        Whether the reference is a target given by the user, shape (B, n_N), rather than
-        the readout vector r, shape (n_N,).
+        Whether the reference is a target given by the user, shape (1 or B, n_N), rather than
+        the readout r, shape (1, n_N).
     """
 
     name: str
@@ -39,19 +39,19 @@ class Loss(NamedTuple):
     takes_target: bool = False
 
     def gradient(self, output: Scaled, reference: FloatArray) -> Scaled:
-        """Return ∂L/∂f_N, shape (B, n_N), for the mean over the B rows."""
-        rows = output.values.shape[0]
+        """Return ∂L/∂f_N, shape (…, B, n_N), for the mean over the B rows."""
+        rows = output.values.shape[-2]
         return self.row_gradient(output, reference).times(Magnitude.of(1.0 / rows))
 
 
-def draw_readout(generator: np.random.Generator, size: int) -> FloatArray:
-    """Draw the readout r: random signs over √n_N, so that ‖r‖ = 1.
+def draw_readout(generator: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
+    """Draw readouts r, one along the last axis: random signs over √n_N, so that ‖r‖ = 1.
 
     The signs make r independent of f_N and symmetric. With all ones a ReLU chain's
     gradient is correlated with its own activations, and mean-field theory is wrong.
     """
-    signs = generator.choice((-1.0, 1.0), size)
-    return np.asarray(signs / math.sqrt(size))
+    signs = generator.choice((-1.0, 1.0), shape)
+    return np.asarray(signs / math.sqrt(shape[-1]))
 
 
 def _readout(output: Scaled, readout: FloatArray) -> Scaled:

@@ -41,12 +41,18 @@ def require(needed: int, what: str, remedy: str) -> None:
     have = available()
     if have is not None and needed > have:
         raise MemoryLimitError(
-            f"{what} needs {_gigabytes(needed)} of memory, this machine has"
-            f" {_gigabytes(have)} free: {remedy}"
+            f"{what} needs {amount(needed)} of memory, this machine has"
+            f" {amount(have)} free: {remedy}"
         )
 
 
-def _gigabytes(size: int) -> str:
-    # Decimal units, as disks and memory are sold; an integer, for sizes beyond a float.
-    tenths = size // 10**8
-    return f"{tenths // 10:,}.{tenths % 10} GB" if tenths < 10**7 else "more than 1,000,000 GB"
+def amount(size: int) -> str:
+    """Return a number of bytes as people read it, in decimal units, as memory is sold."""
+    if size >= 10**15:
+        return "more than 1,000,000 GB"
+    power, unit = next(
+        (p, u) for p, u in ((9, "GB"), (6, "MB"), (3, "kB"), (0, "bytes")) if size >= 10**p or not p
+    )
+    # Of an integer, for sizes beyond a float.
+    tenths = 10 * size // 10**power
+    return f"{tenths // 10:,}.{tenths % 10} {unit}" if power else f"{size} {unit}"

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from vanish.scaled import Magnitude
 
 if TYPE_CHECKING:
-    from vanish.profile import LayerRecord, Profile
+    from collections.abc import Sequence
+
+    from vanish.profile import LayerRecord
 
 
 class NumberFormat(NamedTuple):
@@ -80,9 +82,9 @@ def typical_entry(layer: LayerRecord) -> Magnitude:
     return layer.grad_w / Magnitude.of(math.sqrt(layer.n_in * layer.n_out))
 
 
-def losses(profile: Profile) -> list[Loss]:
+def losses(layers: Sequence[LayerRecord]) -> list[Loss]:
     """Return what each format loses; a gradient that is exactly 0 is not lost by any."""
-    entries = {layer.layer: typical_entry(layer) for layer in profile.layers if layer.grad_w}
+    entries = {layer.layer: typical_entry(layer) for layer in layers if layer.grad_w}
     return [_loss(number_format, entries) for number_format in FORMATS]
 
 
@@ -112,10 +114,10 @@ def _ranges(layers: list[int]) -> list[tuple[int, int]]:
     return ranges
 
 
-def sentences(profile: Profile) -> list[tuple[str, str]]:
+def sentences(layers: Sequence[LayerRecord]) -> list[tuple[str, str]]:
     """Return a format's name and what becomes of the gradients in it, where any suffer."""
     return [
-        (loss.format, _sentence(loss)) for loss in losses(profile) if loss.blurred or loss.infinite
+        (loss.format, _sentence(loss)) for loss in losses(layers) if loss.blurred or loss.infinite
     ]
 
 

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import math
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import numpy as np
+
+from vanish import activations
+from vanish.measured import HIGH, LOW, MEDIAN, Measured, magnitude_quantiles, quantile
+from vanish.readings import meanfield
+from vanish.readings.slopes import slope_products
+from vanish.sample import draw_input
+from vanish.scaled import Magnitude, Scaled
+from vanish.streams import Streams, Trials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from decimal import Decimal
 
-    from vanish.scaled import Magnitude
+    from numpy.typing import NDArray
+
+    from vanish.scaled import FloatArray
     from vanish.settings import Settings
+    from vanish.stack import Magnitudes
 
     Cell = str | int | float | Decimal | None
 
@@ -29,8 +43,8 @@ class LayerRecord(NamedTuple):
         W_k is n_out × n_in.
     grad_w, grad_b, grad_f
         ‖∂L/∂W_k‖, ‖∂L/∂b_k‖ and ‖∂L/∂f_k‖ (the last over the rows of the batch).
-    weight
-        ‖W_k‖.
+    weight, relative
+        ‖W_k‖ and ‖∂L/∂W_k‖/‖W_k‖; the latter None where W_k is zero.
     slope_mean, slope_max
         Mean and largest |S'(a_k)| over units and batch.
     slope_product
@@ -52,6 +66,11 @@ class LayerRecord(NamedTuple):
         log10 of the number of all-active paths from layer k to layer N, on the mean over
         the batch; -inf where there is none. These three are None for an S' that is never
         0 on an interval.
+    grad_w_p05, grad_w_p95
+        The 5 % and 95 % quantiles of ‖∂L/∂W_k‖ over several trials; all else that is
+        measured is their median, an order statistic for which a true zero is the smallest.
+    dead_share
+        The share of several trials in which ∂L/∂W_k is exactly 0.
     """
 
     act: str
@@ -62,6 +81,7 @@ class LayerRecord(NamedTuple):
     grad_b: Magnitude
     grad_f: Magnitude
     weight: Magnitude
+    relative: Magnitude | None
     slope_mean: float
     slope_max: float
     slope_product: Magnitude
@@ -73,6 +93,9 @@ class LayerRecord(NamedTuple):
     active_units: float | None
     dead_fraction: float | None
     log10_active_paths: float | None
+    grad_w_p05: Magnitude | None
+    grad_w_p95: Magnitude | None
+    dead_share: float | None
 
     @property
     def status(self) -> str:
@@ -89,39 +112,70 @@ class Verdict(StrEnum):
     DEAD = "dead"
 
 
-class Profile(NamedTuple):
-    """The gradients of one chain, layer by layer.
+class Profile:
+    """The gradients of one chain, or of the median of several trials, layer by layer.
 
-    Attributes
+    Parameters
     ----------
     settings
         What was simulated.
     engine
-        How: the name of the reading.
-    layers
-        One record a layer, layer 1 first.
-    grad_a
-        ‖∂L/∂a_1‖ and ‖∂L/∂a_N‖, over the rows of the batch.
-    bounds
-        sup|S'|^N for the sigmoid, ReLU and every activation of the run, by name.
+        How: the name of the reading, ``dense`` or ``sampled``.
+    measured
+        All that was measured, trial by trial.
     """
 
-    settings: Settings
-    engine: str
-    layers: tuple[LayerRecord, ...]
-    grad_a: tuple[Magnitude, Magnitude]
-    bounds: Mapping[str, Magnitude]
+    def __init__(self, settings: Settings, engine: str, measured: Measured) -> None:
+        self.settings: Final = settings
+        self.engine: Final = engine
+        self.measured: Final = measured
+        # Of each trial, zero where either is.
+        self.ratios = measured.first.over(measured.last)
+        self.ratios_w = measured.grad_w.at(0).over(measured.grad_w.at(-1))
+
+    @cached_property
+    def layers(self) -> tuple[LayerRecord, ...]:
+        """One record a layer, layer 1 first."""
+        return tuple(_records(self.settings, self.measured))
+
+    @cached_property
+    def bounds(self) -> Mapping[str, Magnitude]:
+        """sup|S'|^N for the sigmoid, ReLU and every activation of the run, by name."""
+        acts = {"sigmoid", "relu", *(each.name for each in self.settings.activations)}
+        ordered = [each for each in activations.registered() if each.name in acts]
+        depth = self.settings.depth
+        return {each.name: Magnitude.of(each.sup_slope) ** depth for each in ordered}
+
+    @property
+    def trials(self) -> int:
+        """T, the number of independent chains."""
+        return self.settings.trials
+
+    def ratio_quantile(self, share: float) -> Magnitude | None:
+        """Return a quantile of ‖∂L/∂a_1‖/‖∂L/∂a_N‖ over the trials.
+
+        None for one layer, or where it is zero.
+        """
+        return self._quantile(self.ratios, share)
+
+    def _quantile(self, ratios: Magnitudes, share: float) -> Magnitude | None:
+        (found,) = magnitude_quantiles(ratios.at(None), share)
+        (ratio,) = found.listed()
+        return ratio if self.settings.depth > 1 and ratio else None
 
     @property
     def ratio(self) -> Magnitude | None:
-        """‖∂L/∂a_1‖/‖∂L/∂a_N‖; None for one layer, or where either is zero."""
-        first, last = self.grad_a
-        return first / last if len(self.layers) > 1 and first and last else None
+        """‖∂L/∂a_1‖/‖∂L/∂a_N‖, the median; None for one layer, or where either is zero."""
+        return self.ratio_quantile(MEDIAN)
 
     @property
     def log10_ratio(self) -> float | None:
         """The decimal logarithm of the ratio."""
-        return self.ratio.log10 if self.ratio else None
+        return _log10(self.ratio)
+
+    def log10_ratio_quantile(self, share: float) -> float | None:
+        """Return log10 of such a quantile; None for a single trial."""
+        return _log10(self.ratio_quantile(share)) if self.trials > 1 else None
 
     @property
     def log10_ratio_w(self) -> float | None:
@@ -129,35 +183,47 @@ class Profile(NamedTuple):
 
         It is blind where S(0) = 0: ‖f_{k-1}‖ shrinks as fast as ‖∂L/∂a_k‖ grows.
         """
-        first, last = self.layers[0].grad_w, self.layers[-1].grad_w
-        return (first / last).log10 if len(self.layers) > 1 and first and last else None
+        return _log10(self._quantile(self.ratios_w, MEDIAN))
 
     @property
     def decades_per_layer(self) -> float | None:
         """Powers of ten that the gradient gains on its way back, a layer."""
-        return None if self.log10_ratio is None else self.log10_ratio / (len(self.layers) - 1)
+        return None if self.log10_ratio is None else self.log10_ratio / (self.settings.depth - 1)
 
     @property
     def predicted_decades_per_layer(self) -> float | None:
         """What mean-field theory expects of `decades_per_layer`, if it applies."""
         first, last = self.layers[0].predicted_b, self.layers[-1].predicted_b
-        if len(self.layers) == 1 or not first or not last:
+        if self.settings.depth == 1 or not first or not last:
             return None
         log10 = (first / last).log10
-        return None if log10 is None else log10 / (len(self.layers) - 1)
+        return None if log10 is None else log10 / (self.settings.depth - 1)
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict, by the thresholds of the settings."""
-        if not all(self.grad_a):
-            return Verdict.DEAD
-        if self.log10_ratio is None:
-            return Verdict.STABLE
-        if self.log10_ratio < math.log10(self.settings.vanish_below):
-            return Verdict.VANISHING
-        if self.log10_ratio > math.log10(self.settings.explode_above):
-            return Verdict.EXPLODING
-        return Verdict.STABLE
+        """The verdict on the median trial, by the thresholds of the settings."""
+        median = quantile(self.ratios.log10, MEDIAN)
+        return next(verdict for verdict, holds in self._holds(median[None]).items() if holds.all())
+
+    @property
+    def verdict_shares(self) -> dict[str, float]:
+        """The share of the trials with each verdict."""
+        holds = self._holds(self.ratios.log10)
+        return {verdict.value: float(held.mean()) for verdict, held in holds.items()}
+
+    def _holds(self, log10_ratios: FloatArray) -> dict[Verdict, NDArray[np.bool_]]:
+        """Return which of some ratios each verdict is true of."""
+        dead = np.isneginf(log10_ratios)
+        below = log10_ratios < math.log10(self.settings.vanish_below)
+        above = log10_ratios > math.log10(self.settings.explode_above)
+        if self.settings.depth == 1:
+            below = above = np.zeros_like(dead)
+        return {
+            Verdict.VANISHING: below & ~dead,
+            Verdict.EXPLODING: above & ~dead,
+            Verdict.STABLE: ~(below | above | dead),
+            Verdict.DEAD: dead,
+        }
 
     def rows(self) -> list[dict[str, Cell]]:
         """Return the output contract: one mapping of column to value a layer."""
@@ -165,6 +231,88 @@ class Profile(NamedTuple):
             {name: column(self, record) for name, column in COLUMNS.items()}
             for record in self.layers
         ]
+
+
+def _records(settings: Settings, measured: Measured) -> Iterator[LayerRecord]:
+    """Sum up what was measured of each layer, beside what theory says of it."""
+    depth, sizes, several = settings.depth, settings.sizes, measured.trials > 1
+    low, median, high = magnitude_quantiles(measured.grad_w, LOW, MEDIAN, HIGH)
+    relative = measured.grad_w.over(measured.weight)
+    nothing: list[None] = [None] * depth
+
+    def middle(magnitudes: Magnitudes) -> list[Magnitude]:
+        return magnitude_quantiles(magnitudes, MEDIAN)[0].listed()
+
+    def number(numbers: FloatArray) -> list[float]:
+        return list(quantile(numbers, MEDIAN).tolist())
+
+    def if_flat(numbers: FloatArray) -> list[float | None]:
+        flat = (activation.flat for activation in settings.activations)
+        return [
+            each if is_flat else None for each, is_flat in zip(number(numbers), flat, strict=True)
+        ]
+
+    weight = middle(measured.weight)
+    expected = _expected(settings)
+    has_flat = any(activation.flat for activation in settings.activations)
+    bound = measured.norm_bound
+    columns: dict[str, Sequence[Any]] = {
+        "act": [activation.name for activation in settings.activations],
+        "layer": range(1, depth + 1),
+        "n_in": sizes[:-1],
+        "n_out": sizes[1:],
+        "grad_w": median.listed(),
+        "grad_b": middle(measured.grad_b),
+        "grad_f": middle(measured.grad_f),
+        "weight": weight,
+        "slope_mean": number(measured.slopes.mean),
+        "slope_max": number(measured.slopes.largest),
+        "slope_product": middle(measured.slope_product),
+        "slope_bound": slope_products(
+            np.array([activation.sup_slope for activation in settings.activations])
+        ).listed(),
+        "norm_bound": nothing if bound is None else middle(bound),
+        "predicted": [each.grad_w for each in expected] or nothing,
+        "predicted_b": [each.grad_b for each in expected] or nothing,
+        "zero_fraction": number(measured.slopes.zero_fraction),
+        "relative": [
+            each if norm else None for each, norm in zip(middle(relative), weight, strict=True)
+        ],
+        "active_units": if_flat(measured.slopes.active_units) if has_flat else nothing,
+        "dead_fraction": if_flat(measured.slopes.dead_fraction) if has_flat else nothing,
+        "log10_active_paths": if_flat(measured.log10_active_paths) if has_flat else nothing,
+        "grad_w_p05": low.listed() if several else nothing,
+        "grad_w_p95": high.listed() if several else nothing,
+        "dead_share": np.mean(measured.grad_w.mantissas == 0.0, axis=1).tolist()
+        if several
+        else nothing,
+    }
+    rows = zip(*(columns[name] for name in LayerRecord._fields), strict=True)
+    return map(LayerRecord._make, rows)
+
+
+def _expected(settings: Settings) -> list[meanfield.Expected]:
+    """Return what mean-field theory expects of each layer; nothing where it is silent.
+
+    It speaks of random weights, one sample, and a readout that knows nothing of f_N.
+    """
+    if settings.weights is not None or settings.loss != "readout" or settings.rows > 1:
+        return []
+    return meanfield.expected(
+        settings.activations,
+        settings.sizes,
+        settings.weight_variances,
+        settings.bias_std,
+        _input_norm(settings),
+    )
+
+
+def _input_norm(settings: Settings) -> Magnitude:
+    """Return ‖x‖: of several random inputs the root mean square."""
+    if settings.given_input is None and settings.trials > 1:
+        return Magnitude.of(math.sqrt(settings.n_in))
+    trials = Trials.one(0, settings.sizes)
+    return Scaled(draw_input(settings, Streams(settings.seed), trials)[0]).norm()
 
 
 def _log10(magnitude: Magnitude | None) -> float | None:
@@ -194,12 +342,13 @@ COLUMNS: Mapping[str, Callable[[Profile, LayerRecord], Cell]] = {
     "log10_predicted_b": lambda _, layer: _log10(layer.predicted_b),
     "zero_fraction": lambda _, layer: layer.zero_fraction,
     "status": lambda _, layer: layer.status,
-    "log10_rel_grad_w": lambda _, layer: (
-        (layer.grad_w / layer.weight).log10 if layer.weight else None
-    ),
+    "log10_rel_grad_w": lambda _, layer: _log10(layer.relative),
     "engine": lambda profile, _: profile.engine,
     "init": lambda profile, _: profile.settings.init_name,
     "active_units": lambda _, layer: layer.active_units,
     "dead_fraction": lambda _, layer: layer.dead_fraction,
     "log10_active_paths": lambda _, layer: _finite(layer.log10_active_paths),
+    "log10_grad_w_p05": lambda _, layer: _log10(layer.grad_w_p05),
+    "log10_grad_w_p95": lambda _, layer: _log10(layer.grad_w_p95),
+    "dead_share": lambda _, layer: layer.dead_share,
 }

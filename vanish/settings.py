@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanish import activations, initializers, losses
-from vanish.errors import UsageError
+from vanish.errors import UsageError, unknown_name
+from vanish.initializers import Law
 from vanish.scaled import Magnitude
 
 if TYPE_CHECKING:
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 
 LAYERS = 20
 WIDTH = 64
+
+# Up to so many weights, over all trials, a dense run takes a fraction of a second; a layer
+# with fewer takes as long as one of so many.
+DENSE_WEIGHTS = 2**24
+_LEAST_WEIGHTS = 10_000
+
+AUTO_ENGINE, DENSE, SAMPLED = ENGINES = ("auto", "dense", "sampled")
 
 # Normal numbers times this stay in float64.
 _LARGEST_STD = 1e300
@@ -183,6 +191,12 @@ class Settings:
         A real network instead of a random one.
     seed
         What all random numbers follow from.
+    trials
+        T, how many independent chains to run.
+    engine
+        ``dense``, with stored weights; ``sampled``, with weights that are only drawn in
+        law; ``auto``: dense up to `DENSE_WEIGHTS` weights in all trials, a layer counting
+        as 10,000 at least, and where it must be.
     norm_bound
         Whether to compute the norm bound; None: where it is cheap beside the run.
     vanish_below, explode_above
@@ -209,6 +223,8 @@ class Settings:
     target: Rows | None = None
     weights: Network | None = None
     seed: int = 0
+    trials: int = 1
+    engine: str = AUTO_ENGINE
     norm_bound: bool | None = None
     vanish_below: float = 1e-3
     explode_above: float = 1e3
@@ -226,6 +242,7 @@ class Settings:
         if self.weight_std is not None:
             initializers.from_weight_std(self.weight_std)
         losses.get(self.loss)
+        self._check_engine()
 
     def _check_types(self) -> None:
         """Accept plain arrays as rows; refuse what no option of the command line can be."""
@@ -233,17 +250,17 @@ class Settings:
             given = getattr(self, name)
             if given is not None and not isinstance(given, Rows):
                 object.__setattr__(self, name, Rows(given))
-        for name in ("layers", "width", "batch", "seed"):
+        for name in ("layers", "width", "batch", "seed", "trials"):
             given = getattr(self, name)
             if given is not None and not isinstance(given, int):
                 raise UsageError(f"{name} {given!r}: give a whole number")
-        for name in ("act", "init", "loss"):
+        for name in ("act", "init", "loss", "engine"):
             given = getattr(self, name)
             if not isinstance(given, str):
                 raise UsageError(f"{name} {given!r}: give one name")
 
     def _check_ranges(self) -> None:
-        for name in ("layers", "width", "batch"):
+        for name in ("layers", "width", "batch", "trials"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} {value}: give at least 1")
@@ -338,6 +355,46 @@ class Settings:
                     f" give 1 or {self.rows}"
                 )
 
+    def _check_engine(self) -> None:
+        if self.engine not in ENGINES:
+            raise unknown_name("engine", self.engine, ENGINES)
+        if self.engine == SAMPLED and self.needs_matrices:
+            raise UsageError(
+                f"engine sampled beside {self.needs_matrices}, which it cannot draw in law:"
+                " give engine dense"
+            )
+
+    @cached_property
+    def needs_matrices(self) -> str:
+        """What asks for stored weights, as part of a sentence; empty where nothing does."""
+        if self.weights is not None:
+            return "weights"
+        if self.norm_bound:
+            return "norm_bound"
+        if self.weight_std is None:
+            conventional = (activations.get(name).init for name in self.layer_acts or (self.act,))
+            for name in conventional if self.init == initializers.AUTO else (self.init,):
+                if (initializer := initializers.get(name)).law is Law.UNIFORM:
+                    return f"init {initializer.name}"
+        return ""
+
+    @cached_property
+    def engine_used(self) -> str:
+        """The engine that runs it, ``dense`` or ``sampled``."""
+        if self.engine != AUTO_ENGINE:
+            return self.engine
+        weights = max(self.weight_count, _LEAST_WEIGHTS * self.depth)
+        small = weights * self.trials <= DENSE_WEIGHTS
+        return DENSE if small or self.needs_matrices else SAMPLED
+
+    @property
+    def weight_count(self) -> int:
+        """How many weights one chain has."""
+        if self.widths is None and self.weights is None:
+            # Not by the sizes: a list of them may not fit into memory.
+            return self.n_in * self.n_out + (self.depth - 1) * self.n_out**2
+        return sum(n_in * n_out for n_in, n_out in pairwise(self.sizes))
+
     @property
     def depth(self) -> int:
         """N, the number of layers."""
@@ -383,6 +440,22 @@ class Settings:
             return len(self.weights.x)
         return self.batch or 1
 
+    @property
+    def given_input(self) -> FloatArray | None:
+        """The input batch, shape (B, n_0), where it is not random."""
+        if self.input is not None:
+            return self.input.values
+        return self.weights.x if self.weights is not None and not self.batch else None
+
+    @property
+    def given_reference(self) -> FloatArray | None:
+        """The target or readout, shape (1 or B, n_N), where it is not random."""
+        if losses.get(self.loss).takes_target:
+            zeros = np.zeros((self.rows, self.n_out))
+            return zeros if self.target is None else self.target.values
+        readout = self.weights.readout if self.weights is not None else None
+        return None if readout is None else readout[None]
+
     @cached_property
     def activations(self) -> tuple[Activation, ...]:
         """The activation of each layer."""
@@ -390,7 +463,7 @@ class Settings:
             return tuple(activations.get(name) for name in self.layer_acts)
         return (activations.get(self.act),) * self.depth
 
-    @property
+    @cached_property
     def act_name(self) -> str:
         """The activation's name, ``mixed`` where the layers differ."""
         kinds = {activation.name for activation in self.activations}
@@ -417,7 +490,7 @@ class Settings:
         ]
         return tuple(std * std for std in stds)
 
-    @property
+    @cached_property
     def init_name(self) -> str:
         """The initialiser's name, ``mixed`` where the layers differ, else ``weights``."""
         kinds = {initializer.name for initializer in self.initializers}

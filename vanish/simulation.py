@@ -1,30 +1,32 @@
-"""From settings to a profile: the one place that composes chain, chain rule and readings."""
+"""From settings to a profile: the one place that composes engines and readings."""
 
 from __future__ import annotations
 
-import os
 from functools import cached_property
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from vanish import activations, initializers, losses, memory
+from vanish import ensemble, initializers, losses, memory
 from vanish.chain import Chain, Layer, Matrix, Weight
 from vanish.chainrule import Variable
+from vanish.ensemble import processors
 from vanish.errors import UsageError
-from vanish.profile import LayerRecord, Profile
-from vanish.readings import bounds, dense, meanfield, paths
+from vanish.measured import Measured
+from vanish.profile import Profile
+from vanish.readings import bounds, dense
+from vanish.readings.slopes import statistics
+from vanish.sample import draw_input, draw_reference
 from vanish.scaled import Magnitude, Scaled
-from vanish.settings import Network, Settings
-from vanish.streams import Role, Streams
+from vanish.settings import DENSE, SAMPLED, Network, Settings
+from vanish.stack import Magnitudes
+from vanish.streams import Role, Streams, Trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vanish.chain import Trace
+    from vanish.ensemble import Watch
     from vanish.initializers import Law
-    from vanish.scaled import FloatArray
 
 
 # Drawing so many numbers takes about 15 ms, starting threads for it less than one.
@@ -35,15 +37,15 @@ _PARTS_A_WORKER = 32
 
 
 class Draws:
-    """The unscaled weights of one seed, drawn once for all that share them.
+    """The unscaled weights of one seed and trial, drawn once for all that share them.
 
     Activations and initialisers that differ only in scale get the same numbers, so that
     like is compared with like and neither the drawing nor the singular values are paid
     for twice. One matrix a layer is kept: another law or shape takes its place.
     """
 
-    def __init__(self, streams: Streams) -> None:
-        self._streams = streams
+    def __init__(self, streams: Streams, trial: int = 0) -> None:
+        self._streams, self._trial = streams, trial
         self._kept: dict[int, tuple[Law, Matrix]] = {}
 
     def matrix(self, k: int, law: Law, n_out: int, n_in: int) -> Matrix:
@@ -52,13 +54,13 @@ class Draws:
         if kept and kept[0] is law and kept[1].entries.shape == (n_out, n_in):
             return kept[1]
         self._kept.pop(k, None)
-        generator = self._streams.generator(Role.WEIGHTS, layer=k)
+        generator = self._streams.generator(Role.WEIGHTS, k, self._trial)
         matrix = Matrix(initializers.draw(law, generator, n_out, n_in))
         self._kept[k] = law, matrix
         return matrix
 
 
-def random_chain(settings: Settings, streams: Streams, draws: Draws) -> Chain:
+def random_chain(settings: Settings, streams: Streams, draws: Draws, trials: Trials) -> Chain:
     """Draw the chain that the settings describe."""
     numbered = list(enumerate(pairwise(settings.sizes), 1))
 
@@ -68,8 +70,8 @@ def random_chain(settings: Settings, streams: Streams, draws: Draws) -> Chain:
         scale = Magnitude.of(initializer.scale(n_in, n_out)) * Magnitude.of(settings.gain)
         bias = None
         if settings.bias_std:
-            generator = streams.generator(Role.BIAS, layer=k)
-            bias = settings.bias_std * generator.standard_normal(n_out)
+            generator = streams.generator(Role.BIAS, k, trials.block)
+            bias = settings.bias_std * trials.rows(generator.standard_normal, (n_out,))[0]
         weight = Weight(draws.matrix(k, initializer.law, n_out, n_in), scale)
         return Layer(weight, bias, settings.activations[k - 1])
 
@@ -87,7 +89,7 @@ def random_chain(settings: Settings, streams: Streams, draws: Draws) -> Chain:
 
     # Every layer has a stream of its own, and numpy draws without the interpreter's lock.
     # Parts of several layers are handed out faster than single ones.
-    workers = os.cpu_count() or 1
+    workers = processors()
     size = -(-len(numbered) // (_PARTS_A_WORKER * workers))
     parts = [numbered[first : first + size] for first in range(0, len(numbered), size)]
     with ThreadPoolExecutor(workers) as pool:
@@ -106,13 +108,29 @@ def given_chain(network: Network, settings: Settings) -> Chain:
     return Chain(tuple(layers))
 
 
-def simulate(settings: Settings | None = None, /, **options: Any) -> Profile:
-    """Simulate one chain: forward, backward, and every reading of the product.
+def simulate(
+    settings: Settings | None = None,
+    /,
+    *,
+    jobs: int | None = None,
+    memory_limit: int | None = None,
+    watch: Watch | None = None,
+    **options: Any,
+) -> Profile:
+    """Simulate chains: forward, backward, and every reading of the product.
 
     Parameters
     ----------
     settings
         What to simulate; or its fields as keywords, see `Settings`.
+    jobs
+        The most threads that sampled trials may take; all processors by default. It
+        changes no number.
+    memory_limit
+        Bytes that sampled trials may keep of their ways forward; 1 GB by default. Deeper
+        chains are run in segments. It changes no number.
+    watch
+        Called with how many steps are done and how many there are, for a progress bar.
 
     Raises
     ------
@@ -129,33 +147,80 @@ def simulate(settings: Settings | None = None, /, **options: Any) -> Profile:
     if settings is not None and options:
         raise UsageError(f"settings beside {', '.join(options)}: give one of them")
     settings = settings or Settings(**options)
-    return Simulation(settings).profile()
+    return next(compare([settings], jobs=jobs, memory_limit=memory_limit, watch=watch))
 
 
-def compare(all_settings: Iterable[Settings]) -> Iterator[Profile]:
-    """Simulate several chains; those of one seed share their unscaled weights.
+def compare(
+    all_settings: Iterable[Settings],
+    *,
+    jobs: int | None = None,
+    memory_limit: int | None = None,
+    watch: Watch | None = None,
+) -> Iterator[Profile]:
+    """Simulate several chains; those of one seed share their random numbers.
 
     Parameters
     ----------
     all_settings
         One record a chain.
+    jobs, memory_limit, watch
+        As for `simulate`.
     """
     draws: dict[int, Draws] = {}
     for settings in all_settings:
         if settings.seed not in draws:
             draws = {settings.seed: Draws(Streams(settings.seed))}
-        yield Simulation(settings, draws[settings.seed]).profile()
+        measured = measure(
+            settings,
+            draws=draws[settings.seed],
+            jobs=jobs,
+            memory_limit=memory_limit,
+            watch=watch,
+        )
+        yield Profile(settings, settings.engine_used, measured)
+
+
+def measure(
+    settings: Settings,
+    *,
+    draws: Draws | None = None,
+    jobs: int | None = None,
+    memory_limit: int | None = None,
+    watch: Watch | None = None,
+) -> Measured:
+    """Run all trials of some settings with their engine, without summing them up.
+
+    Parameters
+    ----------
+    settings
+        What to run.
+    draws
+        Where a dense run takes the unscaled weights of trial 0 from.
+    jobs, memory_limit, watch
+        As for `simulate`.
+    """
+    require_memory(settings)
+    if settings.engine_used == SAMPLED:
+        return ensemble.measure(settings, jobs, memory_limit, watch)
+    parts = []
+    for trial in range(settings.trials):
+        parts.append(Simulation(settings, draws if trial == 0 else None, trial).measure())
+        if watch is not None:
+            watch(trial + 1, settings.trials)
+    return Measured.joined(parts)
 
 
 class Simulation:
-    """One chain with its input and loss, ready to be read.
+    """One chain of the dense engine with its input and loss, ready to be read.
 
     Parameters
     ----------
     settings
         What to simulate.
     draws
-        Where to take unscaled weights from; those of another run of the same seed.
+        Where to take unscaled weights from; those of another run of the same seed and trial.
+    trial
+        Which of the settings' independent trials, from 0.
 
     Attributes
     ----------
@@ -169,18 +234,19 @@ class Simulation:
         The readout r, shape (n_N,), or the target, shape (1, n_N) or (B, n_N).
     """
 
-    def __init__(self, settings: Settings, draws: Draws | None = None) -> None:
-        _require_memory(settings)
+    def __init__(self, settings: Settings, draws: Draws | None = None, trial: int = 0) -> None:
+        require_memory(settings, DENSE)
         self.settings = settings
-        streams = Streams(settings.seed)
+        streams, trials = Streams(settings.seed), Trials.one(trial, settings.sizes)
         network = settings.weights
         if network is not None:
             self.chain = given_chain(network, settings)
         else:
-            self.chain = random_chain(settings, streams, draws or Draws(streams))
-        self.x = _input(settings, streams)
+            self.chain = random_chain(settings, streams, draws or Draws(streams, trial), trials)
+        self.x = draw_input(settings, streams, trials)[0]
         self.loss = losses.get(settings.loss)
-        self.reference = _reference(settings, streams)
+        reference = draw_reference(settings, streams, trials)[0]
+        self.reference = reference if self.loss.takes_target else reference[0]
 
     @cached_property
     def trace(self) -> Trace:
@@ -197,124 +263,68 @@ class Simulation:
         """The norm of the gradient by each f_k, a_k, W_k, b_k and x."""
         return dict(dense.norms(self.chain, self.trace, self.loss_gradient))
 
-    def profile(self) -> Profile:
-        """Put all that the readings say into records."""
-        settings, chain, trace, norms = self.settings, self.chain, self.trace, self.norms
-        statistics = [dense.slope_statistics(slopes) for slopes in trace.slopes]
-        suprema = [activation.sup_slope for activation in settings.activations]
-        slope_products = bounds.slope_products([largest for _, largest, _ in statistics])
-        slope_bounds = bounds.slope_products(suprema)
-        norm_bounds: list[Magnitude] | list[None] = [None] * settings.depth
-        if settings.norm_bound or (settings.norm_bound is None and bounds.is_cheap(chain.sizes)):
-            norm_bounds = bounds.norm_bounds(
-                suprema,
+    def measure(self) -> Measured:
+        """Return all that there is to measure, as one trial."""
+        layers = range(1, self.settings.depth + 1)
+
+        def column(letter: str) -> Magnitudes:
+            return Magnitudes.column([self.norms[Variable(letter, k)] for k in layers])
+
+        grad_a = column("a")
+        return Measured(
+            grad_w=column("W"),
+            grad_b=column("b"),
+            grad_f=column("f"),
+            weight=Magnitudes.column([each.weight.frobenius_norm() for each in self.chain.layers]),
+            first=grad_a.at(0),
+            last=grad_a.at(-1),
+            slopes=statistics([slopes[None] for slopes in self.trace.slopes]),
+            norm_bound=self._norm_bound(),
+        )
+
+    def _norm_bound(self) -> Magnitudes | None:
+        settings, chain, trace = self.settings, self.chain, self.trace
+        cheap = bounds.is_cheap(chain.sizes, settings.trials)
+        if not (cheap if settings.norm_bound is None else settings.norm_bound):
+            return None
+        return Magnitudes.column(
+            bounds.norm_bounds(
+                [activation.sup_slope for activation in settings.activations],
                 self.loss_gradient.norm(),
                 [layer.weight.spectral_norm() for layer in chain.layers],
                 [inputs.norm() for inputs in trace.inputs],
             )
-        activity = self._activity()
-        expected = self._expected()
-        records = tuple(
-            LayerRecord(
-                act=layer.activation.name,
-                layer=k,
-                n_in=layer.weight.shape[1],
-                n_out=layer.weight.shape[0],
-                grad_w=norms[Variable("W", k)],
-                grad_b=norms[Variable("b", k)],
-                grad_f=norms[Variable("f", k)],
-                weight=layer.weight.frobenius_norm(),
-                slope_mean=statistics[k - 1][0],
-                slope_max=statistics[k - 1][1],
-                slope_product=slope_products[k - 1],
-                slope_bound=slope_bounds[k - 1],
-                norm_bound=norm_bounds[k - 1],
-                predicted=expected[k - 1].grad_w if expected else None,
-                predicted_b=expected[k - 1].grad_b if expected else None,
-                zero_fraction=statistics[k - 1][2],
-                **activity[k - 1],
-            )
-            for k, layer in enumerate(chain.layers, 1)
-        )
-        return Profile(
-            settings=settings,
-            engine="dense",
-            layers=records,
-            grad_a=(norms[Variable("a", 1)], norms[Variable("a", settings.depth)]),
-            bounds=article_bounds(settings),
         )
 
-    def _expected(self) -> list[meanfield.Expected]:
-        """Return what mean-field theory expects of each layer; nothing where it is silent.
-
-        It speaks of random weights, one sample, and a readout that knows nothing of f_N.
-        """
-        settings = self.settings
-        if settings.weights is not None or settings.loss != "readout" or settings.rows > 1:
-            return []
-        return meanfield.expected(
-            settings.activations,
-            settings.sizes,
-            settings.weight_variances,
-            settings.bias_std,
-            Scaled(self.x).norm(),
-        )
-
-    def _activity(self) -> list[dict[str, float | None]]:
-        """Return the fields of each layer's record that only a flat activation has."""
-        names = "active_units", "dead_fraction", "log10_active_paths"
-        flat = [activation.flat for activation in self.settings.activations]
-        if not any(flat):
-            return [dict.fromkeys(names)] * len(flat)
-        slopes = self.trace.slopes
-        counts = zip(flat, slopes, paths.log10_active_paths(slopes), strict=True)
-        return [
-            dict(zip(names, (*paths.active_units(slope), log10), strict=True))
-            if is_flat
-            else dict.fromkeys(names)
-            for is_flat, slope, log10 in counts
-        ]
-
-
-def article_bounds(settings: Settings) -> dict[str, Magnitude]:
-    """Return sup|S'|^N for the sigmoid, ReLU and every activation of a run."""
-    acts = {"sigmoid", "relu", *(activation.name for activation in settings.activations)}
-    ordered = [activation for activation in activations.registered() if activation.name in acts]
-    return {
-        activation.name: Magnitude.of(activation.sup_slope) ** settings.depth
-        for activation in ordered
-    }
-
-
-def _input(settings: Settings, streams: Streams) -> FloatArray:
-    if settings.input is not None:
-        return settings.input.values
-    if settings.weights is not None and settings.weights.x is not None and not settings.batch:
-        return settings.weights.x
-    return streams.generator(Role.INPUT).standard_normal((settings.rows, settings.n_in))
-
-
-def _reference(settings: Settings, streams: Streams) -> FloatArray:
-    if losses.get(settings.loss).takes_target:
-        shape = settings.rows, settings.n_out
-        return np.zeros(shape) if settings.target is None else settings.target.values
-    if settings.weights is not None and settings.weights.readout is not None:
-        return settings.weights.readout
-    return losses.draw_readout(streams.generator(Role.READOUT), settings.n_out)
+    def profile(self) -> Profile:
+        """Put all that the readings say into records."""
+        return Profile(self.settings, DENSE, self.measure())
 
 
 # Beside its arrays a layer takes about this many bytes of Python objects.
 _BYTES_A_LAYER = 6000
 
+# Of a layer and trial the results take about so many while they are put together.
+_BYTES_A_RESULT = 320
 
-def _require_memory(settings: Settings) -> None:
-    """Refuse a chain that does not fit; before a list as long as the chain is made."""
+
+def require_memory(settings: Settings, engine: str | None = None) -> None:
+    """Refuse what does not fit; before a list as long as the chain is made."""
+    depth, trials = settings.depth, settings.trials
+    what = f"a chain of {depth:,} layers"
     remedy = "give fewer --layers, a smaller --width or a smaller --batch"
-    what = f"a chain of {settings.depth:,} layers"
-    memory.require(_BYTES_A_LAYER * settings.depth, what, remedy)
-    sizes = settings.sizes
-    weights = sum(n_in * n_out for n_in, n_out in pairwise(sizes))
+    least = _BYTES_A_LAYER * depth
+    memory.require(least, what, remedy)
+    if trials > 1:
+        what = f"{trials:,} trials of {depth:,} layers"
+        remedy = "give fewer --trials or --layers"
+        memory.require(least + _BYTES_A_RESULT * depth * trials, what, remedy)
+    if (engine or settings.engine_used) == SAMPLED:
+        return
     # Of every layer its input and its slopes are kept, one row a sample.
-    kept = 2 * settings.rows * sum(sizes)
-    needed = 8 * (weights + kept) + _BYTES_A_LAYER * settings.depth
-    memory.require(needed, f"{what} of width {max(sizes):,}", remedy)
+    sizes = settings.sizes
+    needed = 8 * (settings.weight_count + 2 * settings.rows * sum(sizes)) + least
+    remedy = "give fewer --layers, a smaller --width or a smaller --batch"
+    if not settings.needs_matrices and 2 * 8 * settings.weight_count > needed:
+        remedy += ", or --engine sampled"
+    memory.require(needed, f"a chain of {depth:,} layers of width {max(sizes):,}", remedy)

@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from vanish import theory
+from vanish.measured import HIGH, LOW
 from vanish.profile import Verdict
 
 if TYPE_CHECKING:
@@ -46,7 +47,29 @@ def explain(profile: Profile) -> str:
     """Return what happened to the gradient, why it matters and what to do, in one or two
     sentences without the verdict's own word.
     """
-    return _WORDS[profile.verdict](profile) + _paths(profile)
+    return _WORDS[profile.verdict](profile) + _paths(profile) + _trials(profile)
+
+
+def _trials(profile: Profile) -> str:
+    """Return how the trials are spread about their median, if there are several."""
+    if profile.trials == 1:
+        return ""
+    low, high = profile.ratio_quantile(LOW), profile.ratio_quantile(HIGH)
+    spread = (
+        f"; the middle 90 % of their ratios reach from {short(low or 0.0)} to {short(high)}"
+        if high is not None
+        else ""
+    )
+    return f" These are medians of {profile.trials:,} trials, {_counts(profile)}{spread}."
+
+
+def _counts(profile: Profile) -> str:
+    """Return how many trials have which verdict."""
+    shares = sorted(profile.verdict_shares.items(), key=lambda item: -item[1])
+    counts = [(round(share * profile.trials), verdict) for verdict, share in shares if share]
+    if len(counts) == 1:
+        return f"all {counts[0][1]}"
+    return ", ".join(f"{count:,} {verdict}" for count, verdict in counts)
 
 
 def _paths(profile: Profile) -> str:

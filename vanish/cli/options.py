@@ -23,6 +23,7 @@ INITIALIZERS = (
 LOSSES = "readout, sum, mse"
 FORMATS = "auto, table, tsv, csv, json, jsonl, markdown"
 VERDICTS = "vanishing, exploding, dead"
+ENGINES = "auto, dense, sampled"
 
 
 def _completer(names: str) -> Callable[[str], list[str]]:
@@ -169,6 +170,41 @@ SaveWeights = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="What all random numbers follow from.")]
+Trials = Annotated[
+    int,
+    typer.Option(
+        metavar="T",
+        help="Number of independent chains; what is measured is their median, with 5 % and"
+        " 95 % quantiles.",
+    ),
+]
+Engine = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="dense stores the weights; sampled draws the same gradients in law without them,"
+        " in a fraction of time and memory, for Gaussian and orthogonal weights; auto is dense"
+        " up to 16 million weights in all trials.",
+        autocompletion=_completer(ENGINES),
+    ),
+]
+Memory = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SIZE",
+        help="Most memory that sampled chains may keep at a time, such as 500MB; deeper ones"
+        " are run in segments. It changes no number. [default: 1GB]",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        metavar="N",
+        help="Most threads for sampled trials. It changes no number. [default: all processors]",
+    ),
+]
 NormBound = Annotated[
     bool | None,
     typer.Option(

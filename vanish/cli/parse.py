@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, TypeVar
 
 from vanish.errors import UsageError
@@ -91,3 +92,19 @@ def numbers(listed: str) -> list[float]:
         step = (last - first) / max(count - 1, 1)
         found += [last if i and i == count - 1 else first + i * step for i in range(count)]
     return found
+
+
+def size(given: str) -> int:
+    """Return the bytes that a text such as 500MB, 2G or 1.5 GiB means.
+
+    Raises
+    ------
+    UsageError
+        If it is none, or not above 0.
+    """
+    found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)(i?)B?\s*", given, re.IGNORECASE)
+    if found is None or not float(found[1]):
+        raise UsageError(f"{given!r} is no amount of memory: give one such as 500MB or 2GB")
+    power = "KMGT".find(found[2].upper()) + 1 if found[2] else 0
+    unit = (1024 if found[3] else 1000) ** power
+    return max(1, int(float(found[1]) * unit))

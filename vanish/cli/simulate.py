@@ -38,6 +38,10 @@ def command(
     weights: opt.Weights = None,
     save_weights: opt.SaveWeights = None,
     seed: opt.Seed = 0,
+    trials: opt.Trials = 1,
+    engine: opt.Engine = "auto",
+    jobs: opt.Jobs = None,
+    memory: opt.Memory = None,
     norm_bound: opt.NormBound = None,
     vanish_below: opt.VanishBelow = 1e-3,
     explode_above: opt.ExplodeAbove = 1e3,
@@ -59,6 +63,7 @@ def command(
         _refuse_options(ctx)
         return
     from vanish import files
+    from vanish.cli.progress import progress
     from vanish.settings import Settings
     from vanish.simulation import Simulation, compare
 
@@ -71,6 +76,11 @@ def command(
         raise UsageError("several inputs are -: standard input can be read once: give files")
     if save_weights == STANDARD_STREAM:
         raise UsageError("--save-weights -: it is no text: give the name of a file")
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--jobs {jobs}: give at least 1")
+    limit = parse.converted(memory, parse.size)
+    if save_weights is not None:
+        engine = _storing(engine, trials)
     acts = parse.split_list(act, "--act")
     if acts and layer_acts is not None:
         raise UsageError("--act beside --layer-acts: give one of them")
@@ -88,6 +98,8 @@ def command(
         "target": parse.converted(target, files.read_rows),
         "weights": parse.converted(weights, files.read_network),
         "seed": seed,
+        "trials": trials,
+        "engine": engine,
         "norm_bound": norm_bound,
         "vanish_below": vanish_below,
         "explode_above": explode_above,
@@ -99,7 +111,8 @@ def command(
     if save_weights is not None and len(runs) > 1:
         raise UsageError(f"--save-weights beside {len(runs)} chains: give one --act and one --init")
     if save_weights is None:
-        profiles = list(compare(runs))
+        with progress("simulating", len(runs), quiet=quiet) as watch:
+            profiles = list(compare(runs, jobs=jobs, memory_limit=limit, watch=watch))
     else:
         simulation = Simulation(runs[0])
         profiles = [simulation.profile()]
@@ -113,6 +126,17 @@ def command(
         _say_verdicts(profiles)
     if any(profile.verdict.value in conditions for profile in profiles):
         raise typer.Exit(CONDITION_HOLDS)
+
+
+def _storing(engine: str, trials: int) -> str:
+    """Return the engine whose weights can be saved."""
+    if engine == "sampled":
+        raise UsageError(
+            "--save-weights beside --engine sampled, which has no weights: give --engine dense"
+        )
+    if trials > 1:
+        raise UsageError(f"--save-weights beside {trials} --trials: give one")
+    return "dense"
 
 
 def _refuse_options(ctx: typer.Context) -> None:

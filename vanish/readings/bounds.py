@@ -1,9 +1,8 @@
-"""The bounds: every factor is one number that its norm cannot exceed.
+"""The norm bound: every factor is one number that its norm cannot exceed.
 
-The slope bound is the article's: ∂S/∂a_k is read as sup|S'|, everything else as 1. It
-bounds the product of the slopes, not the gradient: with large weights a sigmoid chain
-can even explode. The norm bound reads W_k as ‖W_k‖₂ and ∂a_k/∂W_k as ‖f_{k-1}‖, and
-‖∂L/∂W_k‖ never exceeds it.
+It reads ∂S/∂a_k as sup|S'|, W_k as ‖W_k‖₂ and ∂a_k/∂W_k as ‖f_{k-1}‖, and ‖∂L/∂W_k‖ never
+exceeds it. (The article's bound, of sup|S'| alone, is in `slopes`: it bounds the product
+of the slopes, not the gradient, and with large weights a sigmoid chain can even explode.)
 """
 
 from __future__ import annotations
@@ -16,19 +15,6 @@ from vanish.scaled import Magnitude
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-def slope_products(slopes: Sequence[float]) -> list[Magnitude]:
-    """Return ∏_{j=k..N} slopes_j for every layer k, layer 1 first.
-
-    Parameters
-    ----------
-    slopes
-        One number a layer, layer 1 first: sup|S'| for the article's bound (section 3),
-        or the largest |S'(a_k)| for the product that it bounds.
-    """
-    read = products(len(slopes), lambda k: Magnitude.of(slopes[k - 1]))
-    return [by_weight for by_weight, _ in read]
 
 
 def norm_bounds(
@@ -68,7 +54,7 @@ def norm_bounds(
 CHEAP_OPERATIONS = 10_000_000
 
 
-def is_cheap(sizes: Sequence[int]) -> bool:
-    """Tell whether the spectral norms of a chain n_0, …, n_N cost little beside the run."""
-    operations = sum(n_in * n_out * min(n_in, n_out) for n_in, n_out in pairwise(sizes))
+def is_cheap(sizes: Sequence[int], trials: int = 1) -> bool:
+    """Tell whether the spectral norms of chains n_0, …, n_N cost little beside the run."""
+    operations = trials * sum(n_in * n_out * min(n_in, n_out) for n_in, n_out in pairwise(sizes))
     return operations <= CHEAP_OPERATIONS

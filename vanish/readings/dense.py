@@ -131,10 +131,3 @@ def sum_norm(rows: Scaled) -> Magnitude:
     if rows.values.shape[0] == 1:
         return rows.norm()
     return Scaled(rows.values.sum(axis=0), rows.exponent).norm()
-
-
-def slope_statistics(slopes: FloatArray) -> tuple[float, float, float]:
-    """Return the mean and the largest |S'(a_k)|, and the share that is exactly 0."""
-    sizes = np.abs(slopes)
-    zeros = sizes.size - int(np.count_nonzero(sizes))
-    return float(sizes.mean()), float(sizes.max()), zeros / sizes.size

@@ -21,11 +21,15 @@ if TYPE_CHECKING:
 
     from vanish.activations import Activation
     from vanish.profile import Profile
+    from vanish.scaled import Magnitude
     from vanish.theory import TheoryPoint
 
 # Okabe and Ito 2008, "Color universal design", without yellow, which white paper hides.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+
+# The quantiles of several trials, a band about the median.
+_BAND = ("grad_w_p05", "grad_w_p95")
 
 # More markers than this on one line would run into each other.
 _MARKED = 20
@@ -76,6 +80,12 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
             markevery=max(1, depth // _MARKED),
             label=subject(profile, profiles),
         )
+        if profile.trials > 1:
+            low, high = (
+                np.array([_or_nan(_log10(getattr(layer, name))) for layer in profile.layers])
+                for name in _BAND
+            )
+            axes.fill_between(layers, low, high, color=colour, alpha=0.2, linewidth=0.0)
         act = profile.settings.act_name
         if act not in bounded:
             bounded.add(act)
@@ -102,10 +112,11 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
     )
     axes.grid(visible=True, color="0.9")
     axes.set_axisbelow(True)
+    band = "band: the middle 90 % of the trials\n" if profiles[0].trials > 1 else ""
     axes.legend(
         fontsize="small",
         ncols=2 if len(profiles) > 3 else 1,
-        title=r"dashed: the bound $\sup|S^{\prime}|^{N-k+1}$ on the slopes",
+        title=band + r"dashed: the bound $\sup|S^{\prime}|^{N-k+1}$ on the slopes",
         title_fontsize="small",
     )
     return figure
@@ -191,6 +202,10 @@ def _height(activation: Activation) -> tuple[float, float]:
     high = max(high, activation.sup_slope)
     margin = 0.08 * (high - low)
     return low - margin, high + margin
+
+
+def _log10(magnitude: Magnitude | None) -> float | None:
+    return None if magnitude is None else magnitude.log10
 
 
 def _or_nan(log10: float | None) -> float:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from vanish import __version__, precision
+from vanish.measured import HIGH, LOW
 from vanish.render.delimited import cell
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ def document(profiles: Iterable[Profile]) -> str:
             "verdict": profile.verdict.value,
             "log10_ratio": profile.log10_ratio,
             "log10_ratio_w": profile.log10_ratio_w,
+            "log10_ratio_p05": profile.log10_ratio_quantile(LOW),
+            "log10_ratio_p95": profile.log10_ratio_quantile(HIGH),
+            "verdict_shares": profile.verdict_shares if profile.trials > 1 else None,
             "decades_per_layer": profile.decades_per_layer,
             "predicted_decades_per_layer": profile.predicted_decades_per_layer,
             "bounds": {name: {"log10": bound.log10} for name, bound in profile.bounds.items()},
@@ -38,7 +42,7 @@ def document(profiles: Iterable[Profile]) -> str:
                     "infinite": loss.infinite,
                     "log2_loss_scale": loss.loss_scale,
                 }
-                for loss in precision.losses(profile)
+                for loss in precision.losses(profile.layers)
             },
             "layers": [_plain(row) for row in profile.rows()],
         }

@@ -76,6 +76,10 @@ class View(NamedTuple):
     dispensable: tuple[str, ...]
 
 
+# The quantiles over several trials.
+_BAND = ("5 %", "95 %")
+
+
 def view(profiles: Sequence[Profile], rows: int | None) -> View:
     """Return one run layer by layer, or several compared, one a row.
 
@@ -102,8 +106,10 @@ def _layers(profile: Profile, rows: int | None) -> View:
             str(layer.layer),
             *([layer.act] if mixed else []),
             short(layer.grad_w),
-            Bar(_share(layer.grad_w, low, high)),
         ]
+        if layer.grad_w_p05 is not None and layer.grad_w_p95 is not None:
+            cells += [short(layer.grad_w_p05), short(layer.grad_w_p95)]
+        cells.append(Bar(_share(layer.grad_w, low, high)))
         if layer.predicted is not None:
             cells.insert(-1, short(layer.predicted))
         if has_active_units:
@@ -118,7 +124,7 @@ def _layers(profile: Profile, rows: int | None) -> View:
         columns=(
             "layer",
             *(("activation",) if mixed else ()),
-            "‖∂L/∂W‖",
+            *(("median\n‖∂L/∂W‖", *_BAND) if profile.trials > 1 else ("‖∂L/∂W‖",)),
             *(("theory\nexpects",) if has_prediction else ()),
             f"1e{low:+03d} … 1e{high:+03d}",
             *(("active\nunits",) if has_active_units else ()),
@@ -136,6 +142,7 @@ def _layers(profile: Profile, rows: int | None) -> View:
             "theory\nexpects",
             "norm\nbound",
             "slope\nbound",
+            *_BAND,
         ),
     )
 
@@ -153,7 +160,7 @@ def _comparison(profiles: Sequence[Profile]) -> View:
             Spark(tuple(_share(layer.grad_w, low, high) for layer in profile.layers)),
             _per_layer(profile),
             *((short(profile.layers[0].slope_bound),) if several_acts else ()),
-            profile.verdict.value,
+            _verdict(profile),
         )
         for profile in profiles
     )
@@ -180,6 +187,14 @@ def _comparison(profiles: Sequence[Profile]) -> View:
         left=frozenset({"activation", "init", spark, "verdict"}),
         dispensable=("‖∂L/∂a‖\na layer", "slope\nbound", "‖∂L/∂W₁‖"),
     )
+
+
+def _verdict(profile: Profile) -> str:
+    """Return the verdict, and how many of several trials share it."""
+    share = profile.verdict_shares[profile.verdict.value]
+    if profile.trials == 1 or share == 1.0:
+        return profile.verdict.value
+    return f"{profile.verdict.value} {math.floor(100.0 * share)} %"
 
 
 def _init(profile: Profile) -> str:
@@ -211,6 +226,8 @@ def _title(profile: Profile, act: str, init: str) -> str:
         f"gain {settings.gain:g}" if settings.gain != 1.0 else "",
         f"bias_std {settings.bias_std:g}" if settings.bias_std else "",
         f"batch {settings.rows}" if settings.rows > 1 else "",
+        f"{settings.trials:,} trials" if settings.trials > 1 else "",
+        "sampled" if profile.engine == "sampled" else "",
         f"loss {settings.loss}",
         f"seed {settings.seed}",
     ]
@@ -229,7 +246,7 @@ def _plural(count: int, noun: str) -> str:
 
 def _precision(profile: Profile) -> tuple[Notes, ...]:
     """Return which number formats cannot hold the gradients, if there are any."""
-    lines = precision.sentences(profile)
+    lines = precision.sentences(profile.layers)
     return (Notes("In fewer bits typical entries of ∂L/∂W do not fit:", tuple(lines)),) * bool(
         lines
     )

@@ -68,11 +68,24 @@ def table(view: View, canvas: Canvas, story: bool = True) -> str:
     for row in view.rows:
         drawn.add_row(*(_cell(row[i], graphic) if row else Text("⋮") for i in kept))
     width = max(canvas.width, sum(_widths(view, kept)) + graphic)
-    lines = _print([Text(view.title, style="bold")], canvas, canvas.width)
+    title = Text(_folded(view.title, canvas.width), style="bold")
+    lines = _print([title], canvas, canvas.width)
     lines += _print([Text(), drawn], canvas, width)
     if story:
         lines += _print(_story(view), canvas, canvas.width)
     return "".join(f"{line}\n" for line in lines)
+
+
+def _folded(title: str, width: int) -> str:
+    """Return a title broken between its parts where it is too long for a line."""
+    lines = [""]
+    for part in title.split(" · "):
+        longer = f"{lines[-1]} · {part}" if lines[-1] else part
+        if lines[-1] and len(longer) > width:
+            lines.append(part)
+        else:
+            lines[-1] = longer
+    return "\n".join(lines)
 
 
 def _print(parts: list[RenderableType], canvas: Canvas, width: int) -> list[str]:
@@ -151,7 +164,8 @@ def _cell(cell: str | Bar | Spark, width: int) -> Text:
         return Text("" if cell.share is None else _bar(cell.share, width), style="cyan")
     if isinstance(cell, Spark):
         return Text(_spark(cell.shares, width), style="cyan")
-    return Text(cell, style=_COLOURS.get(cell, ""))
+    # A verdict may have its share of the trials behind it.
+    return Text(cell, style=_COLOURS.get(cell.split(" ")[0], ""))
 
 
 def _bar(share: float, width: int) -> str:

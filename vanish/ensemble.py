@@ -1,0 +1,246 @@
+"""Many independent chains at once, by the sampled reading, within bounded memory.
+
+Trials are run in blocks that share the addresses of their random streams. A block keeps
+what its way back needs of every layer, or, where that is too much, of one segment of layers
+at a time. Neither the pieces nor the number of workers changes a number.
+"""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from threading import Event, Lock
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vanish import losses, memory
+from vanish.errors import MemoryLimitError
+from vanish.measured import Measured
+from vanish.readings import sampled
+from vanish.readings.slopes import SlopeStatistics, statistics
+from vanish.sample import draw_input, draw_reference
+from vanish.scaled import Magnitude, Scaled
+from vanish.stack import Stack
+from vanish.streams import Streams, Trials
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vanish.losses import Loss
+    from vanish.settings import Settings
+
+    Watch = Callable[[int, int], object]
+
+# What the ways forward of all workers may take together where the user does not say.
+MEMORY = 10**9
+
+
+# glibc counts pieces up to 32 MiB.
+_PIECE = 31 * 2**20
+
+
+class Plan(NamedTuple):
+    """How the trials are run.
+
+    Attributes
+    ----------
+    blocks
+        The trials of each block.
+    segment
+        How many layers' ways forward are kept at a time.
+    workers
+        How many blocks are run at a time.
+    """
+
+    blocks: list[Trials]
+    segment: int
+    workers: int
+
+
+def plan(settings: Settings, jobs: int, limit: int) -> Plan:
+    """Return how to run all trials of some settings.
+
+    Parameters
+    ----------
+    settings
+        What to run.
+    jobs
+        The most workers.
+    limit
+        Bytes that the ways forward may take together.
+
+    Raises
+    ------
+    MemoryLimitError
+        If even one segment at a time takes more.
+    """
+    sizes, depth, rows = settings.sizes, settings.depth, settings.rows
+    plural = "" if settings.trials == 1 else "s"
+    what = f"{settings.trials:,} trial{plural} of {depth:,} layers"
+    blocks = Trials.blocks(settings.trials, sizes)
+    workers = max(1, min(jobs, len(blocks)))
+    at_once = blocks[0].width
+    # A frame, a response and the slopes; between two segments, the values.
+    kept = max(
+        8 * at_once * (min(rows, n_in) * (n_in + max(n_in, n_out)) + rows * n_out)
+        for n_in, n_out in pairwise(sizes)
+    )
+    checkpoint = 8 * at_once * rows * max(sizes)
+    share = limit // workers
+    if kept * depth + checkpoint <= share:
+        return Plan(blocks, depth, workers)
+    # The longest segment with kept · segment + checkpoint · depth/segment <= share.
+    spread = share * share - 4 * kept * checkpoint * (depth + 1)
+    segment = int((share + max(spread, 0) ** 0.5) / (2 * kept))
+    if spread < 0 or segment < 1:
+        least = int((4 * kept * checkpoint * (depth + 1)) ** 0.5) * workers
+        raise MemoryLimitError(
+            f"the ways forward of {what} take at least {memory.amount(least)} of memory, the"
+            f" limit is {memory.amount(limit)}: give a larger --memory, fewer --jobs or a"
+            " smaller --width"
+        )
+    return Plan(blocks, segment, workers)
+
+
+def measure(
+    settings: Settings,
+    jobs: int | None = None,
+    limit: int | None = None,
+    watch: Watch | None = None,
+) -> Measured:
+    """Run all trials of some settings.
+
+    Parameters
+    ----------
+    settings
+        What to run, of an engine that is sampled.
+    jobs
+        The most threads; as many as there are processors where it is not given.
+    limit
+        Bytes that the ways forward may take together, `MEMORY` where it is not given.
+    watch
+        Called with how many layers have been passed and how many there are to pass.
+
+    Raises
+    ------
+    VanishError
+        If a chain overflows, or the run does not fit into memory.
+    """
+    _keep_memory()
+    how = plan(settings, jobs or processors(), MEMORY if limit is None else limit)
+    ways = 2 if how.segment >= settings.depth else 3
+    counter = _Counter(watch, ways * settings.depth * len(how.blocks))
+    streams = Streams(settings.seed)
+
+    def run(trials: Trials) -> Measured:
+        return _block(settings, streams, trials, how.segment, counter)
+
+    if how.workers == 1:
+        return Measured.joined([run(trials) for trials in how.blocks])
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
+
+    with ThreadPoolExecutor(how.workers) as pool:
+        try:
+            return Measured.joined(list(pool.map(run, how.blocks)))
+        except BaseException:
+            # What else is under way would only delay the end.
+            counter.stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _keep_memory() -> None:
+    """Let the C library keep what it has once got from the system.
+
+    A block takes and frees thousands of arrays of some 64 kB. glibc gives the memory back
+    each time and waits for fresh pages, a fifth of a run, until the program has once freed
+    a larger piece, after which it keeps twice as much (mallopt(3), M_TRIM_THRESHOLD).
+    """
+    np.empty(_PIECE, dtype=np.uint8)
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+class _StoppedError(Exception):
+    """Another block has failed."""
+
+
+class _Counter:
+    """Counts layers for all workers, and tells them to stop."""
+
+    def __init__(self, watch: Watch | None, steps: int) -> None:
+        self.stop = Event()
+        self._watch, self._steps = watch, steps
+        self._done = 0
+        self._lock = Lock()
+
+    def __call__(self) -> None:
+        if self.stop.is_set():
+            raise _StoppedError
+        if self._watch is not None:
+            with self._lock:
+                self._done += 1
+                self._watch(self._done, self._steps)
+
+
+def _block(
+    settings: Settings,
+    streams: Streams,
+    trials: Trials,
+    segment: int,
+    counter: _Counter,
+) -> Measured:
+    """Run the trials of one block."""
+    sizes, rows = settings.sizes, settings.rows
+    gain = Magnitude.of(settings.gain)
+    layers = [
+        sampled.SampledLayer(
+            law=initializer.law,
+            n_in=n_in,
+            n_out=n_out,
+            scale=Magnitude.of(initializer.scale(n_in, n_out)) * gain,
+            rows=rows,
+            bias_std=settings.bias_std,
+            activation=activation,
+        )
+        for initializer, activation, (n_in, n_out) in zip(
+            settings.initializers, settings.activations, pairwise(sizes), strict=True
+        )
+    ]
+    x = draw_input(settings, streams, trials)
+    chain = sampled.SampledChain(layers, x, streams, trials, segment, counter)
+    slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward()])
+    loss = losses.get(settings.loss)
+    loss_gradient = _loss_gradient(loss, chain.output, draw_reference(settings, streams, trials))
+    norms = sampled.norms(chain, loss_gradient, counter)
+    return Measured(
+        norms.grad_w,
+        norms.grad_b,
+        norms.grad_f,
+        chain.weight_norms(),
+        norms.grad_a.at(0),
+        norms.grad_a.at(-1),
+        slopes,
+    )
+
+
+def _loss_gradient(loss: Loss, output: Stack, references: np.ndarray) -> Stack:
+    """Return ∂L/∂f_N of each trial, shape (T, B, n_N)."""
+    if isinstance(output.exponents, int):
+        rows = loss.gradient(Scaled(output.values, output.exponents), references)
+        return Stack(np.asarray(rows.values), rows.exponent)
+    each = [
+        loss.gradient(Scaled(values, int(exponent)), reference)
+        for values, exponent, reference in zip(
+            output.values, output.exponents, references, strict=True
+        )
+    ]
+    return Stack(
+        np.array([rows.values for rows in each]), np.array([rows.exponent for rows in each])
+    )

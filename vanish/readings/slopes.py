@@ -1,0 +1,146 @@
+"""What the slopes alone say: their sizes, their products, the units and paths they leave.
+
+Of the chain-rule product only the factors ∂S/∂a_k are read, so that all N gradients are
+one cumulative product. Arrays have a row a layer and a column a trial.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import groupby
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vanish.stack import Magnitudes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vanish.scaled import FloatArray
+
+# Short layers are read together up to so many numbers, long ones alone.
+_TOGETHER = 2**13
+
+# So many mantissas of at least 1/2 multiply to no less than 2^-500.
+_RUN = 500
+
+
+class SlopeStatistics(NamedTuple):
+    """The slopes of every layer and trial in numbers.
+
+    Attributes
+    ----------
+    mean, largest
+        Of |S'(a_k)| over units and batch, shape (N, T).
+    zero_fraction
+        Share of units with S'(a_k) exactly 0, over the batch, shape (N, T).
+    active
+        Number of units with S'(a_k) ≠ 0 on each row of the batch, shape (N, T, B).
+    dead_fraction
+        Share of units that are active on no row of the batch, shape (N, T).
+    """
+
+    mean: FloatArray
+    largest: FloatArray
+    zero_fraction: FloatArray
+    active: FloatArray
+    dead_fraction: FloatArray
+
+    @classmethod
+    def joined(cls, parts: Sequence[SlopeStatistics]) -> SlopeStatistics:
+        """Put layers behind each other."""
+        return cls(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+    @property
+    def active_units(self) -> FloatArray:
+        """How many units are active, on the mean over the batch, shape (N, T)."""
+        return np.asarray(self.active.mean(axis=2))
+
+
+def statistics(slopes: Sequence[FloatArray]) -> SlopeStatistics:
+    """Return what there is to say of some layers' slopes.
+
+    Parameters
+    ----------
+    slopes
+        S'(a_k) of each layer, shape (T, B, n_k).
+    """
+    return SlopeStatistics.joined([_statistics(group) for group in _alike(slopes)])
+
+
+def _alike(slopes: Sequence[FloatArray]) -> Iterator[FloatArray]:
+    """Yield runs of layers of one shape as single arrays."""
+    for shape, run in groupby(slopes, key=np.shape):
+        layers = list(run)
+        most = max(1, _TOGETHER // math.prod(shape))
+        for first in range(0, len(layers), most):
+            part = layers[first : first + most]
+            yield np.stack(part) if len(part) > 1 else part[0][None]
+
+
+def _statistics(slopes: FloatArray) -> SlopeStatistics:
+    """Return the statistics of layers of one shape, slopes of shape (L, T, B, n)."""
+    rows, units = slopes.shape[2:]
+    sizes = np.abs(slopes)
+    mean = np.add.reduce(sizes, axis=(2, 3)) / (rows * units)
+    largest = np.maximum.reduce(sizes, axis=(2, 3))
+    if np.count_nonzero(slopes) == slopes.size:
+        active = np.full(slopes.shape[:3], float(units))
+        return SlopeStatistics(mean, largest, np.zeros_like(mean), active, np.zeros_like(mean))
+    active = np.count_nonzero(slopes, axis=3).astype(np.float64)
+    zero_fraction = (rows * units - active.sum(axis=2)) / (rows * units)
+    dead = zero_fraction
+    if rows > 1:
+        dead = np.count_nonzero(~slopes.any(axis=2), axis=2) / units
+    return SlopeStatistics(mean, largest, zero_fraction, active, dead)
+
+
+def slope_products(slopes: FloatArray) -> Magnitudes:
+    """Return ∏_{j=k..N} slopes_j for every layer k, layer 1 first.
+
+    Parameters
+    ----------
+    slopes
+        One row a layer, shape (N, …): sup|S'| for the article's bound (section 3), or the
+        largest |S'(a_k)| for the product that it bounds.
+    """
+    mantissas, exponents = np.frexp(slopes[::-1])
+    products = np.empty_like(mantissas)
+    powers = np.cumsum(exponents, axis=0, dtype=np.int64)
+    before = np.ones_like(mantissas[0])
+    for first in range(0, len(mantissas), _RUN):
+        run = mantissas[first : first + _RUN].copy()
+        run[0] *= before
+        products[first : first + _RUN] = np.cumprod(run, axis=0)
+        before, shift = np.frexp(products[min(first + _RUN, len(products)) - 1])
+        powers[first + _RUN :] += shift
+    return Magnitudes.of(products[::-1], powers[::-1])
+
+
+def log10_active_paths(active: FloatArray) -> FloatArray:
+    """Return log10 of the number of all-active paths from layer k to N, layer 1 first.
+
+    Multiplied out, the chain-rule product is a sum over the paths through the network, one
+    unit a layer. A path counts if S' is not 0 at any of its units; for ReLU the slopes
+    along such a path are all 1, and the article's section 4 needs only one of them.
+
+    Parameters
+    ----------
+    active
+        The number of active units, shape (N, T, B).
+
+    Returns
+    -------
+    array
+        Shape (N, T). For a batch the log10 of the mean number over its rows; -inf where
+        there is none.
+    """
+    with np.errstate(divide="ignore"):
+        logs = np.cumsum(np.log10(active)[::-1], axis=0)[::-1]
+        largest = logs.max(axis=2)
+        if logs.shape[2] == 1:
+            return np.asarray(largest)
+        # The counts may be far outside float64.
+        known = np.where(np.isfinite(largest), largest, 0.0)[..., None]
+        return np.asarray(known[..., 0] + np.log10(np.mean(10.0 ** (logs - known), axis=2)))
