@@ -87,14 +87,15 @@ def plan(settings: Settings, jobs: int, limit: int) -> Plan:
         for n_in, n_out in pairwise(sizes)
     )
     checkpoint = 8 * at_once * rows * max(sizes)
-    share = limit // workers
-    if kept * depth + checkpoint <= share:
+    # Two checkpoints are the ends of the chain.
+    share = limit // workers - 2 * checkpoint
+    if kept * depth <= share:
         return Plan(blocks, depth, workers)
     # The longest segment with kept · segment + checkpoint · depth/segment <= share.
-    spread = share * share - 4 * kept * checkpoint * (depth + 1)
+    spread = share * share - 4 * kept * checkpoint * depth
     segment = int((share + max(spread, 0) ** 0.5) / (2 * kept))
-    if spread < 0 or segment < 1:
-        least = int((4 * kept * checkpoint * (depth + 1)) ** 0.5) * workers
+    if share < 0 or spread < 0 or segment < 1:
+        least = int((4 * kept * checkpoint * depth) ** 0.5 + 2 * checkpoint) * workers
         raise MemoryLimitError(
             f"the ways forward of {what} take at least {memory.amount(least)} of memory, the"
             f" limit is {memory.amount(limit)}: give a larger --memory, fewer --jobs or a"
