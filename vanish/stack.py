@@ -100,9 +100,12 @@ class Stack:
     def __init__(self, values: FloatArray, exponents: Exponents = 0) -> None:
         self.values = values
         self.exponents = exponents
-        squares = np.vecdot(values, values)
-        # Of each trial the sum of the squared values, shape (T,).
-        self.squares: FloatArray = squares[:, 0] if values.shape[1] == 1 else squares.sum(axis=1)
+        with np.errstate(over="ignore"):
+            squares = np.vecdot(values, values)
+            # Of each trial the sum of the squared values, shape (T,).
+            self.squares: FloatArray = (
+                squares[:, 0] if values.shape[1] == 1 else squares.sum(axis=1)
+            )
         self._coordinates: tuple[FloatArray, FloatArray] | None = None
 
     @property
