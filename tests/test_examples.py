@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,8 @@ PYTHON_API = EXAMPLES / "python_api.py"
 COMPARE_ACTIVATIONS = EXAMPLES / "compare_activations.sh"
 JOIN_TABLES = EXAMPLES / "join_tables.sh"
 ARTICLE = EXAMPLES / "article.sh"
+DEEPEST_IN_A_LOOP = EXAMPLES / "deepest_in_a_loop.sh"
+DEEPEST_IN_ONE_SWEEP = EXAMPLES / "deepest_in_one_sweep.sh"
 
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -48,7 +51,10 @@ def output(*command: str | Path, cwd: Path) -> list[str]:
 
 def test_every_example_is_tested_here() -> None:
     scripts = {path for path in EXAMPLES.iterdir() if path.is_file()}
-    assert scripts == {TORCH_TO_VANISH, PYTHON_API, COMPARE_ACTIVATIONS, JOIN_TABLES, ARTICLE}
+    assert scripts == {
+        *(TORCH_TO_VANISH, PYTHON_API, COMPARE_ACTIVATIONS, JOIN_TABLES, ARTICLE),
+        *(DEEPEST_IN_A_LOOP, DEEPEST_IN_ONE_SWEEP),
+    }
 
 
 @pytest.fixture
@@ -219,3 +225,38 @@ def test_article_derives_its_gradient_and_prints_its_numbers(tmp_path: Path) -> 
         for layers, sigmoid in ((1, "0.25"), (3, "0.015625"), (20, str(0.25**20)))
         for act, bound in (("sigmoid", sigmoid), ("relu", "1.0"))
     ]
+
+
+DEPTHS = (2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 20, 30, 50, 100)
+
+
+def deepest(**options: Any) -> int:
+    """Return the last depth before the first at which the median of 50 chains vanishes."""
+    profiles = (vanish.simulate(layers=depth, trials=50, **options) for depth in DEPTHS)
+    verdicts = [profile.verdict for profile in profiles]
+    vanishing = [*(verdict is vanish.Verdict.VANISHING for verdict in verdicts), True]
+    return (0, *DEPTHS)[vanishing.index(True)]
+
+
+@pytest.mark.parametrize(
+    ("options", "settings"),
+    [
+        ([], {"act": "sigmoid"}),
+        (["--act=tanh", "--weight-std=0.8"], {"act": "tanh", "weight_std": 0.8}),
+    ],
+)
+def test_the_loop_finds_the_deepest_chain(
+    options: list[str], settings: dict[str, Any], tmp_path: Path
+) -> None:
+    assert output("sh", DEEPEST_IN_A_LOOP, *options, cwd=tmp_path) == [str(deepest(**settings))]
+
+
+def test_the_sweep_finds_the_deepest_chain_of_each_activation(tmp_path: Path) -> None:
+    lines = output("sh", DEEPEST_IN_ONE_SWEEP, "--act=sigmoid,tanh", "--width=8", cwd=tmp_path)
+    assert lines == [f"{act} {deepest(act=act, width=8)}" for act in ("sigmoid", "tanh")]
+
+
+def test_the_loop_ends_where_vanish_does(tmp_path: Path) -> None:
+    done = run("sh", DEEPEST_IN_A_LOOP, "--act=foo", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Error: unknown activation 'foo'")

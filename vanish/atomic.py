@@ -34,14 +34,11 @@ def replacing(path: str) -> Iterator[BinaryIO]:
 
     target = Path(path)
     try:
-        if target.exists() and not target.is_file() and not target.is_dir():
+        check_writable(path)
+        if target.exists() and not target.is_file():
             with target.open("wb") as stream:
                 yield stream
             return
-        if target.is_dir():
-            raise OutputError(f"{path}: a directory: give the name of a file")
-        if target.exists() and not os.access(target, os.W_OK):
-            raise OutputError(f"{path}: it is read-only: give another name")
         with suppress(FileNotFoundError):
             target.stat()  # a link to itself is an error here, and not in every resolve()
         target = target.resolve()
@@ -58,6 +55,21 @@ def replacing(path: str) -> Iterator[BinaryIO]:
             raise
     except OSError as error:
         raise OutputError(f"{path}: {reason(error)}: give a file that can be written") from None
+
+
+def check_writable(path: str) -> None:
+    """Refuse what cannot be a file to write, as far as that shows beforehand.
+
+    Raises
+    ------
+    OutputError
+        If it is a directory, or read-only.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise OutputError(f"{path}: a directory: give the name of a file")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise OutputError(f"{path}: it is read-only: give another name")
 
 
 def _mode(target: Path) -> int:

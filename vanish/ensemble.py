@@ -97,9 +97,9 @@ def plan(settings: Settings, jobs: int, limit: int) -> Plan:
     if share < 0 or spread < 0 or segment < 1:
         least = int((4 * kept * checkpoint * depth) ** 0.5 + 2 * checkpoint) * workers
         raise MemoryLimitError(
-            f"the ways forward of {what} take at least {memory.amount(least)} of memory, the"
-            f" limit is {memory.amount(limit)}: give a larger --memory, fewer --jobs or a"
-            " smaller --width"
+            f"the ways forward of {what} take at least {memory.amount(least)} of memory",
+            f"the limit is {memory.amount(limit)}",
+            "give a larger --memory, fewer --jobs or a smaller --width",
         )
     return Plan(blocks, segment, workers)
 

@@ -30,7 +30,19 @@ class ForwardOverflowError(VanishError):
 
 
 class MemoryLimitError(VanishError):
-    """A run that needs more memory than the machine has, told before it is taken."""
+    """A run that needs more memory than the machine has, told before it is taken.
+
+    Parameters
+    ----------
+    what
+        What needs how much.
+    limit, remedy
+        What there is, which may change from run to run, and what to do.
+    """
+
+    def __init__(self, what: str, limit: str, remedy: str) -> None:
+        super().__init__(f"{what}, {limit}: {remedy}")
+        self.lasting = f"{what}: {remedy}"
 
 
 def unknown_name(kind: str, given: str, known: Iterable[str]) -> UsageError:

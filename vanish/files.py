@@ -41,10 +41,10 @@ def read_rows(path: str) -> Rows:
         If the file cannot be read, or holds anything but finite numbers in equal rows.
     """
     name = "standard input" if path == STANDARD_STREAM else path
-    content = _read_bytes(path)
+    content = read_bytes(path)
     if content.startswith(_NPY_MAGIC):
         values = _load_npy(name, content)
-    elif content.startswith(_ZIP_MAGIC):
+    elif is_archive(content):
         raise InputError(f"{name}: a zip or npz archive: give one array, as .npy or text")
     else:
         values = _parse_text(name, content)
@@ -66,7 +66,7 @@ def read_network(path: str) -> Network:
     InputError
         If the file cannot be read, or holds anything else.
     """
-    arrays = _load_npz(path)
+    arrays = load_npz(path, read_bytes(path))
     layers = sorted(int(name[1:]) for name in arrays if re.fullmatch(r"W[1-9]\d*", name))
     known = {"x", "r"} | {f"{letter}{k}" for letter in "Wb" for k in layers}
     if not layers:
@@ -117,7 +117,7 @@ def write_network(path: str, simulation: Simulation) -> None:
         np.savez(stream, **arrays)  # type: ignore[arg-type]  # its stub takes no ** mapping
 
 
-def _read_bytes(path: str) -> bytes:
+def read_bytes(path: str) -> bytes:
     """Read a file that may be endless, up to what memory has room for."""
     if not path:
         raise InputError("an empty file name: give a file that can be read")
@@ -152,17 +152,28 @@ def _load_npy(name: str, content: bytes) -> np.ndarray:
         raise InputError(f"{name}: a damaged .npy file: save it again") from None
 
 
-def _load_npz(path: str) -> dict[str, np.ndarray]:
+def is_archive(content: bytes) -> bool:
+    """Tell whether these are the bytes of a zip file, such as an .npz file."""
+    return content.startswith(_ZIP_MAGIC)
+
+
+def load_npz(path: str, content: bytes) -> dict[str, np.ndarray]:
+    """Return all arrays of an .npz file with that content.
+
+    Raises
+    ------
+    InputError
+        If it is none, or holds pickled objects.
+    """
     import zipfile  # noqa: PLC0415 - start-up
 
-    content = _read_bytes(path)
-    if not content.startswith(_ZIP_MAGIC):
+    if not is_archive(content):
         raise InputError(f"{path}: not an .npz file: save one with numpy.savez")
     arrays = {}
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-            memory.require(_COPIES * unpacked, path, "give a smaller network")
+            memory.require(_COPIES * unpacked, path, "give a smaller file")
             for member in archive.namelist():
                 name = member.removesuffix(".npy")
                 arrays[name] = _load_npy(f"{path}: {name}", archive.read(member))

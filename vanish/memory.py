@@ -41,8 +41,9 @@ def require(needed: int, what: str, remedy: str) -> None:
     have = available()
     if have is not None and needed > have:
         raise MemoryLimitError(
-            f"{what} needs {amount(needed)} of memory, this machine has"
-            f" {amount(have)} free: {remedy}"
+            f"{what} needs {amount(needed)} of memory",
+            f"this machine has {amount(have)} free",
+            remedy,
         )
 
 

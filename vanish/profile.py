@@ -136,7 +136,12 @@ class Profile:
     @cached_property
     def layers(self) -> tuple[LayerRecord, ...]:
         """One record a layer, layer 1 first."""
-        return tuple(_records(self.settings, self.measured))
+        return tuple(_records(self.settings, self.measured, self.expected))
+
+    @cached_property
+    def expected(self) -> list[meanfield.Expected]:
+        """What mean-field theory expects of each layer; nothing where it is silent."""
+        return _expected(self.settings)
 
     @cached_property
     def bounds(self) -> Mapping[str, Magnitude]:
@@ -191,12 +196,17 @@ class Profile:
         return None if self.log10_ratio is None else self.log10_ratio / (self.settings.depth - 1)
 
     @property
+    def predicted_log10_ratio(self) -> float | None:
+        """What mean-field theory expects of `log10_ratio`, if it applies."""
+        if self.settings.depth == 1 or not self.expected:
+            return None
+        first, last = self.expected[0].grad_b, self.expected[-1].grad_b
+        return (first / last).log10 if first and last else None
+
+    @property
     def predicted_decades_per_layer(self) -> float | None:
         """What mean-field theory expects of `decades_per_layer`, if it applies."""
-        first, last = self.layers[0].predicted_b, self.layers[-1].predicted_b
-        if self.settings.depth == 1 or not first or not last:
-            return None
-        log10 = (first / last).log10
+        log10 = self.predicted_log10_ratio
         return None if log10 is None else log10 / (self.settings.depth - 1)
 
     @property
@@ -233,7 +243,9 @@ class Profile:
         ]
 
 
-def _records(settings: Settings, measured: Measured) -> Iterator[LayerRecord]:
+def _records(
+    settings: Settings, measured: Measured, expected: Sequence[meanfield.Expected]
+) -> Iterator[LayerRecord]:
     """Sum up what was measured of each layer, beside what theory says of it."""
     depth, sizes, several = settings.depth, settings.sizes, measured.trials > 1
     low, median, high = magnitude_quantiles(measured.grad_w, LOW, MEDIAN, HIGH)
@@ -253,7 +265,6 @@ def _records(settings: Settings, measured: Measured) -> Iterator[LayerRecord]:
         ]
 
     weight = middle(measured.weight)
-    expected = _expected(settings)
     has_flat = any(activation.flat for activation in settings.activations)
     bound = measured.norm_bound
     columns: dict[str, Sequence[Any]] = {

@@ -107,6 +107,11 @@ class Magnitude:
         return digits.multiply(Decimal(self.mantissa), power)
 
 
+def decimal_text(value: Decimal) -> str:
+    """Return a number beyond float64 as text that reads back as the same number."""
+    return f"{value:.16e}"
+
+
 ONE = Magnitude(0.5, 1)
 ZERO = Magnitude(0.0, 0)
 

@@ -321,10 +321,20 @@ def require_memory(settings: Settings, engine: str | None = None) -> None:
         memory.require(least + _BYTES_A_RESULT * depth * trials, what, remedy)
     if (engine or settings.engine_used) == SAMPLED:
         return
-    # Of every layer its input and its slopes are kept, one row a sample.
-    sizes = settings.sizes
-    needed = 8 * (settings.weight_count + 2 * settings.rows * sum(sizes)) + least
+    needed = memory_needed(settings, DENSE)
     remedy = "give fewer --layers, a smaller --width or a smaller --batch"
     if not settings.needs_matrices and 2 * 8 * settings.weight_count > needed:
         remedy += ", or --engine sampled"
-    memory.require(needed, f"a chain of {depth:,} layers of width {max(sizes):,}", remedy)
+    what = f"a chain of {depth:,} layers of width {max(settings.sizes):,}"
+    memory.require(needed, what, remedy)
+
+
+def memory_needed(settings: Settings, engine: str | None = None) -> int:
+    """Return about how many bytes a run takes while it lasts."""
+    sizes, trials = settings.sizes, settings.trials
+    least = (_BYTES_A_LAYER + _BYTES_A_RESULT * (trials if trials > 1 else 0)) * settings.depth
+    # Of every layer its input and its slopes are kept, one row a sample.
+    if (engine or settings.engine_used) == DENSE:
+        return 8 * (settings.weight_count + 2 * settings.rows * sum(sizes)) + least
+    at_once = min(trials, Trials.block_size(sizes))
+    return min(8 * 4 * settings.rows * sum(sizes) * at_once, ensemble.MEMORY) + least

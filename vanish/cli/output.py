@@ -82,6 +82,7 @@ _ASCII = str.maketrans(
     | dict.fromkeys("█▉▊▋▌▍▎▏", "#")
     | {chr(pattern): "*" if pattern > 0x2800 else " " for pattern in range(0x2800, 0x2900)}
     | dict(zip("▁▂▃▄▅▆▇", "._-=+*%", strict=True))
+    | dict(zip("▓▒░", "%=-", strict=True))
 )
 
 
@@ -195,6 +196,10 @@ class Destination(NamedTuple):
         from vanish.render.delimited import delimited
 
         return delimited(rows, DELIMITERS[self.format], self.header)
+
+    def part(self, rows: Iterable[Mapping[str, Cell]], *, first: bool) -> str:
+        """Return some rows of a longer table, the header line before the first ones."""
+        return self._replace(header=self.header and first).list_rows(rows)
 
     def write_table(
         self, view: View, rows: Iterable[Mapping[str, Cell]], settings: Mapping[str, Any]

@@ -7,14 +7,16 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vanish.cli.output import is_terminal
+from vanish.cli.output import is_terminal, say
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.progress import Progress
 
     from vanish.ensemble import Watch
+    from vanish.grid import Grid
+    from vanish.sweep import Outcome
 
 # Nobody needs a bar for less, in seconds.
 _PATIENCE = 1.0
@@ -77,6 +79,73 @@ def _start(label: str) -> Progress:
     shown.add_task(label, total=1.0)
     shown.start()
     return shown
+
+
+# How often a log is told, in seconds.
+_LOG_EVERY = 60.0
+
+
+class Points:
+    """Tells how far a sweep has got: a bar at a terminal, a line a minute elsewhere.
+
+    Parameters
+    ----------
+    grid
+        The grid.
+    done
+        How many of its points were done before.
+    """
+
+    def __init__(self, grid: Grid, done: int) -> None:
+        self._grid, self._done, self._before = grid, done, done
+        self._begun = time.monotonic()
+        self._at_terminal = is_terminal(sys.stderr)
+        self._next = self._begun + (_PATIENCE if self._at_terminal else _LOG_EVERY)
+        self._shown: Progress | None = None
+
+    def note(self, outcomes: Sequence[Outcome]) -> None:
+        """Note that these points are done."""
+        self._done += len(outcomes)
+        now = time.monotonic()
+        if now < self._next:
+            return
+        points = len(self._grid)
+        rate = (self._done - self._before) / (now - self._begun)
+        left = _clock((points - self._done) / rate)
+        place = self._grid.label(outcomes[-1].point)
+        text = f"{self._done:,} of {points:,} points, {rate:.3g} a second, {left} to go: {place}"
+        if not self._at_terminal:
+            self._next = now + _LOG_EVERY
+            say(f"vanish sweep: {text}")
+            return
+        self._next = now + _BETWEEN
+        if self._shown is None:
+            self._shown = _start("")
+        self._shown.update(self._shown.task_ids[0], completed=self._done / points, description=text)
+        self._shown.refresh()
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._shown is not None:
+            self._shown.stop()
+
+
+def _clock(seconds: float) -> str:
+    whole = round(seconds)
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+@contextmanager
+def points(grid: Grid, done: int, *, quiet: bool) -> Iterator[Callable[[Sequence[Outcome]], None]]:
+    """Give a function to call with each lot of outcomes of a sweep."""
+    if quiet:
+        yield lambda _: None
+        return
+    told = Points(grid, done)
+    try:
+        yield told.note
+    finally:
+        told.close()
 
 
 @contextmanager

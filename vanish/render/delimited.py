@@ -7,6 +7,8 @@ import io
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from vanish.scaled import decimal_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -41,7 +43,7 @@ def cell(value: Cell) -> str:
     if value is None:
         return ""
     if isinstance(value, Decimal):
-        return f"{value:.16e}"
+        return decimal_text(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
+from vanish import activations, theory
 from vanish.errors import UsageError
+from vanish.render.sweep import require_map
 from vanish.verdict import subject
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from matplotlib.figure import Figure
 
     from vanish.activations import Activation
+    from vanish.grid import Grid
     from vanish.profile import Profile
     from vanish.scaled import Magnitude
     from vanish.theory import TheoryPoint
@@ -86,7 +89,7 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
                 for name in _BAND
             )
             axes.fill_between(layers, low, high, color=colour, alpha=0.2, linewidth=0.0)
-        act = profile.settings.act_name
+        act = profile.settings.act_label
         if act not in bounded:
             bounded.add(act)
             bound = [_or_nan(layer.slope_bound.log10) for layer in profile.layers]
@@ -192,6 +195,92 @@ def phase_figure(points: Sequence[TheoryPoint]) -> Figure:
             label=r"$\log_{10}\chi_1$: below 0 vanishing, above exploding",
         )
     return figure
+
+
+def sweep_figure(grid: Grid, rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Return the map of a sweep: decades a layer over two settings, one panel an activation.
+
+    Theory's critical line is over it where weight_std is an axis; dead points are crosses.
+
+    Parameters
+    ----------
+    grid
+        A grid that is a map, see `render.sweep.require_map`.
+    rows
+        One summary a point, in its order.
+    """
+    found = require_map(grid)
+    names = list(dict.fromkeys(row["act"] for row in rows if row["act"]))
+    columns = min(len(names), 3)
+    lines = -(-len(names) // columns)
+    figure: Figure = _matplotlib()(figsize=(4.2 * columns, 3.6 * lines), layout="constrained")
+    across, up = (sorted(grid.axes[name]) for name in (found.across, found.up))
+    meshes = []
+    for number, name in enumerate(names):
+        at = {(row[found.across], row[found.up]): row for row in rows if row["act"] == name}
+        nothing = {"decades_per_layer": None}
+        decades = np.array(
+            [[_or_nan(at.get((x, y), nothing)["decades_per_layer"]) for x in across] for y in up]
+        )
+        axes = figure.add_subplot(lines, columns, number + 1)
+        mesh = axes.pcolormesh(
+            across, up, decades, cmap="PuOr_r", vmin=-0.5, vmax=0.5, shading="nearest"
+        )
+        dead = [place for place, row in at.items() if row["verdict"] == "dead"]
+        if dead:
+            axes.plot(*zip(*dead, strict=True), "x", color="0.4", markersize=4, label="exactly 0")
+        if found.across == "weight_std":
+            _draw_critical(axes, grid, found.up, name, across, up)
+        axes.set_title(name, fontsize="medium")
+        axes.set_xlabel(_AXIS_LABELS.get(found.across, found.across))
+        axes.set_ylabel(_AXIS_LABELS.get(found.up, found.up))
+        if len(up) <= _TICKS:
+            axes.set_yticks(up, [f"{each:g}" for each in up])
+        meshes.append(mesh)
+    figure.colorbar(
+        meshes[0],
+        ax=figure.axes,
+        extend="both",
+        label="decades a layer\nvanishing below 0, exploding above",
+    )
+    # One for all, outside, where it hides nothing.
+    known = {
+        label: handle
+        for axes in figure.axes
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    if known:
+        figure.legend(known.values(), known.keys(), loc="outside upper center", ncols=2)
+    return figure
+
+
+# More values than this on an axis are not all named.
+_TICKS = 8
+
+_AXIS_LABELS = {
+    "weight_std": r"weight_std $\sigma_w$",
+    "bias_std": r"bias_std $\sigma_b$",
+    "layers": "layers $N$",
+}
+
+
+def _draw_critical(
+    axes: Any, grid: Grid, up: str, name: str, across: Sequence[float], ups: Sequence[float]
+) -> None:
+    """Draw where theory has gradients neither vanish nor explode."""
+    activation = activations.get(name)
+    style: dict[str, Any] = {"color": "black", "linewidth": 2.0, "label": r"critical: $\chi_1=1$"}
+    if up == "bias_std":
+        critical = [_or_nan(theory.critical(activation, bias).weight_std) for bias in ups]
+        if any(across[0] <= each <= across[-1] for each in critical):
+            limits = axes.get_xlim()
+            axes.plot(critical, ups, **style)
+            axes.set_xlim(limits)
+        return
+    bias = grid.axes.get("bias_std", (0.0,))[0]
+    only = theory.critical(activation, bias).weight_std
+    if only is not None and across[0] <= only <= across[-1]:
+        axes.axvline(only, **style)
 
 
 def _height(activation: Activation) -> tuple[float, float]:

@@ -31,6 +31,12 @@ class Spark(NamedTuple):
     shares: tuple[float | None, ...]
 
 
+class Heat(NamedTuple):
+    """A row of a map: decades a layer at each point, or a sign for what has none."""
+
+    cells: tuple[float | str, ...]
+
+
 class Notes(NamedTuple):
     """Lines under a table: a heading, then labels with their text."""
 
@@ -64,16 +70,17 @@ class View(NamedTuple):
     left
         The headings of the left-aligned columns.
     dispensable
-        The headings of those that a narrow window can do without, the first one first.
+        The headings of those that a narrow window can do without, the first one first; a
+        group of them goes together.
     """
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | Bar | Spark, ...] | None, ...]
+    rows: tuple[tuple[str | Bar | Spark | Heat, ...] | None, ...]
     notes: tuple[Notes, ...]
     findings: tuple[Finding, ...]
     left: frozenset[str]
-    dispensable: tuple[str, ...]
+    dispensable: tuple[str | tuple[str, ...], ...]
 
 
 # The quantiles over several trials.
@@ -120,7 +127,7 @@ def _layers(profile: Profile, rows: int | None) -> View:
 
     depth = len(profile.layers)
     return View(
-        title=_title(profile, profile.settings.act_name, _init(profile)),
+        title=_title(profile, profile.settings.act_label, _init(profile)),
         columns=(
             "layer",
             *(("activation",) if mixed else ()),
@@ -142,7 +149,7 @@ def _layers(profile: Profile, rows: int | None) -> View:
             "theory\nexpects",
             "norm\nbound",
             "slope\nbound",
-            *_BAND,
+            _BAND,
         ),
     )
 
@@ -151,10 +158,10 @@ def _comparison(profiles: Sequence[Profile]) -> View:
     low, high = _axis(profiles)
     spark = f"layer 1 → N\n1e{low:+03d} … 1e{high:+03d}"
     several_inits = len({profile.settings.init for profile in profiles}) > 1
-    several_acts = len({profile.settings.act_name for profile in profiles}) > 1
+    several_acts = len({profile.settings.act_label for profile in profiles}) > 1
     rows = tuple(
         (
-            profile.settings.act_name,
+            profile.settings.act_label,
             *((profile.settings.init_name,) if several_inits else ()),
             short(profile.layers[0].grad_w),
             Spark(tuple(_share(layer.grad_w, low, high) for layer in profile.layers)),
@@ -167,7 +174,7 @@ def _comparison(profiles: Sequence[Profile]) -> View:
     return View(
         title=_title(
             profiles[0],
-            "" if several_acts else profiles[0].settings.act_name,
+            "" if several_acts else profiles[0].settings.act_label,
             "" if several_inits else f"init {profiles[0].settings.init}",
         ),
         columns=(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich import box
@@ -10,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from vanish.render.people import Bar, Spark
+from vanish.render.people import Bar, Heat, Spark
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 _COLOURS = {"vanishing": "red", "exploding": "magenta", "dead": "red", "stable": "green"}
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEVELS = "▁▂▃▄▅▆▇█"
+# The levels of a map, in decades a layer.
+_STEPS = (0.01, 0.03, 0.1, 0.3)
+_VANISHING, _EXPLODING = "░▒▓█", "+x*@"
+_WIDEST_POINT = 3
 # Between two columns; the box draws one of them.
 _GAP = 2
 
@@ -133,12 +138,17 @@ def _fit(view: View, width: int) -> tuple[list[int], int]:
         if isinstance(cell, Bar | Spark):
             least = max(map(len, heading.split("\n")))
             most = max(least, len(cell.shares)) if isinstance(cell, Spark) else _LONGEST_BAR
+        elif isinstance(cell, Heat):
+            # No point of a map is left out.
+            least = max(len(heading), len(cell.cells))
+            most = max(least, _WIDEST_POINT * len(cell.cells))
     kept = list(range(len(view.columns)))
-    for heading in view.dispensable:
+    for group in view.dispensable:
         if width - sum(_widths(view, kept)) >= least:
             break
-        if heading in view.columns:
-            kept.remove(view.columns.index(heading))
+        for heading in (group,) if isinstance(group, str) else group:
+            if heading in view.columns:
+                kept.remove(view.columns.index(heading))
     return kept, min(max(width - sum(_widths(view, kept)), least), most)
 
 
@@ -146,7 +156,7 @@ def _widths(view: View, kept: list[int]) -> list[int]:
     """Return the width of each column, the gap after it included, without the bars."""
     return [
         max(
-            0 if isinstance(cell, Bar | Spark) else max(map(len, cell.split("\n")))
+            0 if isinstance(cell, Bar | Spark | Heat) else max(map(len, cell.split("\n")))
             for cell in _column(view, i)
         )
         + (_GAP if i != kept[-1] else 0)
@@ -154,18 +164,33 @@ def _widths(view: View, kept: list[int]) -> list[int]:
     ]
 
 
-def _column(view: View, i: int) -> list[str | Bar | Spark]:
+def _column(view: View, i: int) -> list[str | Bar | Spark | Heat]:
     cells = [row[i] for row in view.rows if row is not None]
-    return cells if isinstance(cells[0], Bar | Spark) else [view.columns[i], *cells]
+    return cells if isinstance(cells[0], Bar | Spark | Heat) else [view.columns[i], *cells]
 
 
-def _cell(cell: str | Bar | Spark, width: int) -> Text:
+def _cell(cell: str | Bar | Spark | Heat, width: int) -> Text:
     if isinstance(cell, Bar):
         return Text("" if cell.share is None else _bar(cell.share, width), style="cyan")
     if isinstance(cell, Spark):
         return Text(_spark(cell.shares, width), style="cyan")
+    if isinstance(cell, Heat):
+        wide = max(1, min(_WIDEST_POINT, width // len(cell.cells)))
+        return Text.assemble(*(_point(each, wide) for each in cell.cells))
     # A verdict may have its share of the trials behind it.
     return Text(cell, style=_COLOURS.get(cell.split(" ")[0], ""))
+
+
+def _point(decades: float | str, wide: int) -> tuple[str, str]:
+    """Return a point of a map, and its colour."""
+    if isinstance(decades, str):
+        return decades * wide, {"·": _COLOURS["stable"]}.get(decades, "")
+    level = bisect_right(_STEPS, abs(decades))
+    if not level:
+        return "·" * wide, _COLOURS["stable"]
+    if decades < 0.0:
+        return _VANISHING[level - 1] * wide, _COLOURS["vanishing"]
+    return _EXPLODING[level - 1] * wide, _COLOURS["exploding"]
 
 
 def _bar(share: float, width: int) -> str:

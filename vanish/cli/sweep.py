@@ -1,0 +1,560 @@
+"""`vanish sweep`: a grid of simulations, resumable, on one machine or on a cluster."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vanish.atomic import check_writable, replacing
+from vanish.cli import options as opt
+from vanish.cli import output as out
+from vanish.cli import parse
+from vanish.cli.progress import points
+from vanish.errors import InputError, UsageError, VanishError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from vanish.sweep import Rows, Task
+    from vanish.workers import Workers
+
+SOME_FAILED = 1
+
+# More points than this are no picture for a terminal.
+_MOST_VIEWED = 100_000
+
+
+def _axis(help_text: str, *names: str, metavar: str = "X,...") -> Any:
+    return typer.Option(*names, metavar=metavar, help=help_text, show_default=False)
+
+
+Names = list[str] | None
+Acts = Annotated[
+    Names,
+    typer.Option(
+        "--act",
+        "-a",
+        metavar="NAME,...",
+        help="Activations. [default: sigmoid]",
+        autocompletion=opt.complete_activation,
+    ),
+]
+LayerActs = Annotated[
+    Names,
+    _axis(
+        "One activation a layer; give the option again for another list.",
+        "--layer-acts",
+        metavar="NAME,...",
+    ),
+]
+Layers = Annotated[
+    Names, _axis("Numbers of layers: a list, or ranges such as 10:100:10.", "--layers", "-n")
+]
+Widths = Annotated[Names, _axis("Sizes of every layer.", "--width", "-w")]
+AllWidths = Annotated[
+    Names,
+    _axis(
+        "All sizes of a chain, input first; give the option again for another chain.",
+        "--widths",
+        metavar="N,N,...",
+    ),
+]
+Inits = Annotated[
+    Names,
+    typer.Option(
+        "--init",
+        metavar="NAME,...",
+        help="How weights are drawn.",
+        autocompletion=opt.complete_initializer,
+    ),
+]
+WeightStds = Annotated[
+    Names,
+    _axis("Gaussian weights of variance X²/n_in: numbers, or ranges such as 0.5:3:26."),
+]
+BiasStds = Annotated[Names, _axis("Standard deviations of the biases.")]
+Gains = Annotated[Names, _axis("Factors for all weights.")]
+Files = Annotated[
+    Names, _axis("An input file; give the option again for another.", "--input", metavar="FILE")
+]
+Batches = Annotated[Names, _axis("Numbers of random rows.")]
+Losses = Annotated[Names, _axis("Losses.", "--loss", metavar="NAME,...")]
+Targets = Annotated[
+    Names, _axis("A target file; give the option again for another.", "--target", metavar="FILE")
+]
+Networks = Annotated[
+    Names,
+    _axis("A real network; give the option again for another.", "--weights", metavar="FILE.npz"),
+]
+Seeds = Annotated[Names, _axis("Seeds.", "--seed")]
+TrialCounts = Annotated[Names, _axis("Numbers of independent chains a point.", "--trials")]
+Engines = Annotated[Names, _axis("Engines.", "--engine", metavar="NAME,...")]
+Below = Annotated[Names, _axis("Thresholds of the verdict vanishing.", "--vanish-below")]
+Above = Annotated[Names, _axis("Thresholds of the verdict exploding.", "--explode-above")]
+LastActs = Annotated[Names, _axis("Activations of the last layer.", "--last-act")]
+Config = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.toml",
+        help="Take options from a file: option = value or list. The command line wins over it.",
+    ),
+]
+PerLayer = Annotated[
+    bool, typer.Option("--per-layer", help="Write a row a layer in place of one a point.")
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs", "-j", metavar="N", help="Processes of this machine. [default: all processors]"
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="Use the workers of a Dask cluster instead, such as tcp://127.0.0.1:8786. Needs the"
+        " extra 'dask'.",
+    ),
+]
+Resume = Annotated[
+    bool,
+    typer.Option("--resume", help="Go on with an unfinished sweep, from FILE.part beside FILE."),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Say how many points there are and what they may take.")
+]
+TableFormat = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        "-f",
+        metavar="NAME",
+        help="auto, table, tsv, csv, jsonl; auto is a table on a terminal, else tsv.",
+    ),
+]
+
+_FORMATS = out.Formats(
+    {".txt": "table", ".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl"},
+    terminal="table",
+    piped="tsv",
+)
+
+
+def _one_list(convert: Callable[[str], Any]) -> Callable[[str, Sequence[str]], list[Any]]:
+    """Return a reader for an option whose every occurrence is one value."""
+    return lambda _, given: [convert(each) for each in given]
+
+
+def _whole_numbers(option: str, given: Sequence[str]) -> list[int]:
+    numbers = [number for each in given for number in parse.numbers(each)]
+    for number in numbers:
+        if number != int(number):
+            raise UsageError(f"{option} {number:g}: give whole numbers")
+    return [int(number) for number in numbers]
+
+
+def _numbers(_: str, given: Sequence[str]) -> list[float]:
+    return [number for each in given for number in parse.numbers(each)]
+
+
+def _names(option: str, given: Sequence[str]) -> list[str]:
+    return parse.split_list(given, option)
+
+
+def _rows(path: str) -> Any:
+    from vanish.files import read_rows
+
+    return read_rows(path)
+
+
+def _network(path: str) -> Any:
+    from vanish.files import read_network
+
+    return read_network(path)
+
+
+def _layer_acts(names: str) -> tuple[str, ...]:
+    return tuple(parse.split_list([names], "--layer-acts"))
+
+
+# How the text of each axis is read; every setting of the main command is one.
+_AXES: Mapping[str, Callable[[str, Sequence[str]], list[Any]]] = {
+    "act": _names,
+    "layer_acts": _one_list(_layer_acts),
+    "last_act": _names,
+    "layers": _whole_numbers,
+    "width": _whole_numbers,
+    "widths": _one_list(parse.split_sizes),
+    "init": _names,
+    "weight_std": _numbers,
+    "bias_std": _numbers,
+    "gain": _numbers,
+    "input": _one_list(_rows),
+    "batch": _whole_numbers,
+    "loss": _names,
+    "target": _one_list(_rows),
+    "weights": _one_list(_network),
+    "seed": _whole_numbers,
+    "trials": _whole_numbers,
+    "engine": _names,
+    "vanish_below": _numbers,
+    "explode_above": _numbers,
+}
+
+# The options that a configuration file may set beside the axes.
+_OTHERS = (
+    *("norm_bound", "per_layer", "jobs", "scheduler", "memory"),
+    *("format", "output", "no_header", "quiet", "plot"),
+)
+
+
+def command(
+    ctx: typer.Context,
+    act: Acts = None,
+    layer_acts: LayerActs = None,
+    last_act: LastActs = None,
+    layers: Layers = None,
+    width: Widths = None,
+    widths: AllWidths = None,
+    init: Inits = None,
+    weight_std: WeightStds = None,
+    bias_std: BiasStds = None,
+    gain: Gains = None,
+    input_file: Files = None,
+    batch: Batches = None,
+    loss: Losses = None,
+    target: Targets = None,
+    weights: Networks = None,
+    seed: Seeds = None,
+    trials: TrialCounts = None,
+    engine: Engines = None,
+    norm_bound: opt.NormBound = None,
+    vanish_below: Below = None,
+    explode_above: Above = None,
+    config: Config = None,
+    per_layer: PerLayer = False,
+    jobs: Jobs = None,
+    scheduler: Scheduler = None,
+    memory: opt.Memory = None,
+    resume: Resume = False,
+    dry_run: DryRun = False,
+    format_name: TableFormat = "auto",
+    output: opt.Output = None,
+    no_header: opt.NoHeader = False,
+    quiet: opt.Quiet = False,
+    plot: opt.Plot = None,
+) -> None:
+    """Simulate a grid: the product of all lists and ranges, a summary row a point.
+
+    Results are collected in FILE.part as they come, and stand in FILE, in the grid's order,
+    when all are there. Every setting of vanish itself can be a list.
+    """
+    from vanish import workers
+    from vanish.ensemble import processors
+    from vanish.grid import Grid
+    from vanish.sweep import Task, columns
+
+    options = _options(ctx, config)
+    axes = {
+        name: read(f"--{name.replace('_', '-')}", options[name])
+        for name, read in _AXES.items()
+        if options.get(name)
+    }
+    if options["norm_bound"] is not None:
+        axes["norm_bound"] = [options["norm_bound"]]
+    grid = Grid(axes)
+    destination = out.Destination.choose(
+        options["format"],
+        options["output"],
+        formats=_FORMATS,
+        header=not options["no_header"],
+        quiet=options["quiet"],
+    )
+    task = Task(grid, options["per_layer"], parse.converted(options["memory"], parse.size))
+    count = processors() if options["jobs"] is None else options["jobs"]
+    _check(task, destination, count, resume=resume, plot=options["plot"])
+    if dry_run:
+        destination._replace(output=None).write(*_estimate(task, count))
+        return
+
+    def crew() -> workers.Workers:
+        return workers.choose(min(count, len(grid)), options["scheduler"])
+
+    seen = _Seen(columns(per_layer=task.per_layer), keep=_is_viewed(task, destination, plot))
+    if destination.output is None:
+        _to_stdout(task, crew, destination, seen)
+    else:
+        _to_file(task, crew, destination, seen, resume=resume)
+    if options["plot"] is not None:
+        from vanish.render.figure import sweep_figure
+
+        out.write_figure(sweep_figure(grid, seen.rows), options["plot"])
+    if seen.failed:
+        if not destination.quiet:
+            out.say(
+                f"{seen.failed:,} of {len(grid):,} points failed; the column error says why: the"
+                f" first, {seen.first_error}"
+            )
+        raise typer.Exit(SOME_FAILED)
+
+
+def _options(ctx: typer.Context, config: str | None) -> dict[str, Any]:
+    """Return all options, those of the command line before those of the file."""
+    plain = {"format_name": "format", "input_file": "input"}
+    options = {plain.get(name, name): value for name, value in ctx.params.items()}
+    if config is None:
+        return options
+    given = {plain.get(name, name) for name in ctx.params if parse.was_given(ctx, name)}
+    return options | {
+        name: value for name, value in _read_config(config).items() if name not in given
+    }
+
+
+def _read_config(path: str) -> dict[str, Any]:
+    """Return the options of a TOML file, those of axes as lists of text."""
+    import tomllib
+
+    from vanish.files import read_bytes
+
+    try:
+        content = tomllib.loads(read_bytes(path).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: {error}: give option = value lines, as TOML has them") from None
+    known = [*_AXES, *_OTHERS]
+    found = {}
+    for written, value in content.items():
+        name = written.replace("-", "_")
+        if name not in known:
+            names = [each.replace("_", "-") for each in known]
+            raise unknown_name(f"option in {path}", written, names)
+        found[name] = _texts(value) if name in _AXES else _plain(path, name, value)
+    return found
+
+
+def _texts(value: Any) -> list[str]:
+    """Return a value of a TOML file as the command line would have it, one text a value."""
+    if not isinstance(value, list):
+        return [str(value)]
+    return [",".join(map(str, each)) if isinstance(each, list) else str(each) for each in value]
+
+
+def _plain(path: str, name: str, value: Any) -> Any:
+    kinds = {"norm_bound": bool, "per_layer": bool, "no_header": bool, "quiet": bool, "jobs": int}
+    kind = kinds.get(name, str)
+    if type(value) is not kind:
+        words = {bool: "true or false", int: "a whole number", str: "a text"}
+        raise UsageError(f"{path}: {name} = {value!r}: give {words[kind]}")
+    return value
+
+
+def _check(
+    task: Task, destination: out.Destination, count: int, *, resume: bool, plot: str | None
+) -> None:
+    """Refuse what does not go together, before the work is done."""
+    if count < 1:
+        raise UsageError(f"--jobs {count}: give at least 1")
+    if destination.output is not None and destination.format == "table":
+        raise UsageError(
+            f"--output {destination.output} beside --format table: a file of results is tsv, csv"
+            " or jsonl"
+        )
+    if resume and destination.output is None:
+        raise UsageError("--resume without --output: give the file whose sweep is to go on")
+    if task.per_layer and (destination.format == "table" or plot is not None):
+        raise UsageError(
+            "--per-layer beside a table or --plot, which show summaries: give --format tsv, csv or"
+            " jsonl, or leave one out"
+        )
+    out.check_figure(plot)
+    if plot is not None:
+        from vanish.render.sweep import require_map
+
+        require_map(task.grid)
+
+
+def _is_viewed(task: Task, destination: out.Destination, plot: str | None) -> bool:
+    """Tell whether a person will see the summaries, so that they are to be kept."""
+    at_terminal = destination.output is not None and out.window() is not None
+    small = len(task.grid) <= _MOST_VIEWED and not task.per_layer and not destination.quiet
+    return destination.format == "table" or plot is not None or (at_terminal and small)
+
+
+class _Seen:
+    """What has come by: the failures, and the rows if they are wanted."""
+
+    def __init__(self, names: Sequence[str], *, keep: bool) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.failed = 0
+        self.first_error = ""
+        self._names, self.keep = names, keep
+
+    def note(self, result: tuple[bool, Rows]) -> list[dict[str, Any]]:
+        """Return a point's rows by column, having counted them."""
+        failed, cells = result
+        rows = [dict(zip(self._names, row, strict=True)) for row in cells]
+        if failed:
+            self.first_error = self.first_error or rows[0]["error"]
+            self.failed += 1
+        if self.keep:
+            self.rows += rows
+        return rows
+
+
+def _to_stdout(
+    task: Task, crew: Callable[[], Workers], destination: out.Destination, seen: _Seen
+) -> None:
+    """Run all points, and write them in the grid's order as soon as that allows."""
+    from vanish.sweep import run
+
+    def parts() -> Iterator[str]:
+        waiting: dict[int, tuple[bool, Rows]] = {}
+        following = 0
+        with crew() as workers, points(task.grid, 0, quiet=destination.quiet) as note:
+            for outcomes in run(task, range(len(task.grid)), workers, len(task.grid)):
+                note(outcomes)
+                waiting |= {each.point: (each.failed, each.rows) for each in outcomes}
+                ready = []
+                while following in waiting:
+                    ready += seen.note(waiting.pop(following))
+                    following += 1
+                if ready and destination.format != "table":
+                    yield destination.part(ready, first=following == len(ready))
+
+    if destination.format != "table":
+        destination.stream(parts())
+        return
+    for _ in parts():
+        pass
+    _show(task, destination, seen)
+
+
+def _show(task: Task, destination: out.Destination, seen: _Seen) -> None:
+    from vanish.render.sweep import view
+
+    destination.write(destination.draw_fitting(lambda rows: view(task.grid, seen.rows, rows)))
+
+
+def _to_file(
+    task: Task,
+    crew: Callable[[], Workers],
+    destination: out.Destination,
+    seen: _Seen,
+    *,
+    resume: bool,
+) -> None:
+    """Run all points that a journal does not hold yet, then write the file from it."""
+    from pathlib import Path
+
+    from vanish.journal import Journal
+    from vanish.sweep import run
+
+    path = destination.output
+    assert path is not None
+    part = f"{path}.part"
+    if resume and not Path(part).exists() and Path(path).exists():
+        _require_same(task, destination)
+        out.say(f"{path} is complete: nothing is left to do")
+        return
+    check_writable(path)
+    with crew() as workers, Journal(part, task.header, len(task.grid), resume=resume) as journal:
+        try:
+            left = len(task.grid) - journal.done
+            with points(task.grid, journal.done, quiet=destination.quiet) as note:
+                for outcomes in run(task, journal.missing(), workers, left):
+                    journal.append((each.point, (each.failed, each.rows)) for each in outcomes)
+                    note(outcomes)
+        except KeyboardInterrupt:
+            if not destination.quiet:
+                out.say(
+                    f"stopped: {journal.done:,} of {len(task.grid):,} points are in {part}: give"
+                    " --resume to go on"
+                )
+            raise
+        with replacing(path) as stream:
+            for point, result in enumerate(journal.results()):
+                stream.write(destination.part(seen.note(result), first=point == 0).encode())
+        journal.remove()
+    if seen.keep and out.window() is not None and not destination.quiet:
+        shown = destination._replace(format="table", output=None)
+        _show(task, shown, seen)
+
+
+def _require_same(task: Task, destination: out.Destination) -> None:
+    """Refuse a finished file that does not hold the results of this grid."""
+    from vanish.render.delimited import cell
+    from vanish.sweep import settings_cells
+
+    path = destination.output
+    assert path is not None
+    rows = _rows_of(destination)
+    for point in range(len(task.grid)):
+        row = next(rows, None)
+        try:
+            settings = task.grid.settings(point)
+        except VanishError:
+            continue
+        cells = settings_cells(settings, settings.engine_used)
+        depth = settings.depth if task.per_layer and row is not None and not row["error"] else 1
+        same = row is not None and all(
+            row.get(name) == cell(value) for name, value in cells.items() if name in row
+        )
+        if not same:
+            break
+        for _ in range(depth - 1):
+            next(rows, None)
+    else:
+        if next(rows, None) is None:
+            return
+    raise UsageError(f"{path}: results of another grid: give its own options, or another name")
+
+
+def _rows_of(destination: out.Destination) -> Iterator[dict[str, str]]:
+    """Yield the rows of a finished file as texts."""
+    import csv
+    import io
+    import json
+
+    from vanish.files import read_bytes
+    from vanish.render.delimited import cell
+
+    path = destination.output
+    assert path is not None
+    text = read_bytes(path).decode(errors="replace")
+    if destination.format == "jsonl":
+        for line in text.splitlines():
+            yield {name: cell(value) for name, value in json.loads(line).items()}
+    else:
+        yield from csv.DictReader(io.StringIO(text), delimiter=out.DELIMITERS[destination.format])
+
+
+# To estimate, so many points are tried, for so many seconds at most.
+_TRIED, _PATIENCE = 20, 2.0
+
+
+def _estimate(task: Task, jobs: int) -> Iterator[str]:
+    """Yield how many points there are, and what they may take, by trying some."""
+    import random
+    import time
+
+    from vanish import memory
+    from vanish.simulation import memory_needed
+    from vanish.sweep import simulate_points
+    from vanish.verdict import short
+
+    count = len(task.grid)
+    yield f"points  {count:,}\n"
+    for name, values in task.grid.varying.items():
+        yield f"        {len(values):,} {name}\n"
+    # Spread over the grid; always the same ones.
+    tried = sorted(random.Random(0).sample(range(count), min(_TRIED, count)))  # noqa: S311
+    begun, seconds = time.monotonic(), []
+    for point in tried:
+        seconds += [each.seconds for each in simulate_points(task, [point])]
+        if time.monotonic() > begun + _PATIENCE:
+            break
+    total = sum(seconds) / len(seconds) * count / jobs
+    workers = "1 process" if jobs == 1 else f"{jobs} processes"
+    yield f"time    about {short(total)} s on {workers}, by {len(seconds)} points tried\n"
+    most = max(memory_needed(task.grid.settings(point)) for point in tried)
+    yield f"memory  about {memory.amount(most)} a process\n"

@@ -1,0 +1,192 @@
+"""A sweep's summaries as a view for people: a map of two settings, or a row a point."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vanish.errors import UsageError
+from vanish.grid import shown
+from vanish.render.people import Heat, Notes, View, elide
+from vanish.verdict import short_power
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vanish.grid import Grid
+
+# Settings that are numbers on an axis, those first that a diagram has across.
+_ACROSS = ("weight_std", "gain", "width", "batch", "bias_std", "layers")
+
+# What tells one map from another where several are drawn.
+_PANEL = "act"
+
+
+class Map(NamedTuple):
+    """Two settings on two axes, for each activation.
+
+    Attributes
+    ----------
+    across, up
+        The settings' names.
+    panels
+        The activations, one map each.
+    """
+
+    across: str
+    up: str
+    panels: tuple[str, ...]
+
+
+def find_map(grid: Grid) -> Map | None:
+    """Return the map that a grid is, or None if it is none.
+
+    It is one if two numbers vary, and besides them at most the activation.
+    """
+    varying = [name for name in grid.varying if name != _PANEL]
+    numbers = [name for name in _ACROSS if name in varying]
+    if len(varying) != 2 or len(numbers) != 2:
+        return None
+    return Map(numbers[0], numbers[1], grid.axes.get(_PANEL, ("sigmoid",)))
+
+
+def require_map(grid: Grid) -> Map:
+    """Return the map that a grid is.
+
+    Raises
+    ------
+    UsageError
+        If it is none.
+    """
+    found = find_map(grid)
+    if found is None:
+        given = ", ".join(grid.varying) or "nothing"
+        raise UsageError(
+            f"--plot of a grid in which {given} vary: a phase diagram has two axes: give lists or"
+            f" ranges of two of {', '.join(_ACROSS)}, and of nothing else but act"
+        )
+    return found
+
+
+def view(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> View:
+    """Return the summaries as a map if they are one, else row by row.
+
+    Parameters
+    ----------
+    grid
+        The grid.
+    rows
+        One summary a point, in its order.
+    most
+        How many rows to show at most, None for all.
+    """
+    found = find_map(grid)
+    return _points(grid, rows, most) if found is None else _map(grid, rows, found)
+
+
+def _title(grid: Grid) -> str:
+    fixed = [f"{name} {shown(values[0])}" for name, values in grid.axes.items() if len(values) == 1]
+    return " · ".join([f"{len(grid):,} points", *fixed])
+
+
+def _points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> View:
+    names = list(grid.varying) or list(grid.axes)
+    several = any(row["trials"] and row["trials"] > 1 for row in rows)
+    kept = elide(len(rows), most)
+    first = next((row for row in rows if row["error"]), None)
+    failed = sum(row["error"] is not None for row in rows)
+    return View(
+        title=_title(grid),
+        columns=(
+            *names,
+            "‖∂L/∂a₁‖\nto ‖∂L/∂a_N‖",
+            *(("5 %", "95 %") if several else ()),
+            "decades\na layer",
+            "in\ntheory",
+            "verdict",
+        ),
+        rows=tuple(None if i is None else _row(rows[i], names, several) for i in kept),
+        notes=()
+        if first is None
+        else (Notes(f"{failed:,} points failed", (("the first", str(first["error"])),)),),
+        findings=(),
+        left=frozenset({"act", "init", "layer_acts", "last_act", "loss", "engine", "verdict"}),
+        dispensable=("in\ntheory", ("5 %", "95 %"), "decades\na layer"),
+    )
+
+
+def _row(row: Mapping[str, Any], names: Sequence[str], several: bool) -> tuple[str, ...]:
+    where = [_text(row[name]) for name in names]
+    if row["error"]:
+        return (*where, "", *(("", "") if several else ()), "", "", "failed")
+    share = row[f"{row['verdict']}_share"]
+    counted = "" if share == 1.0 else f" {int(100 * share)} %"
+    return (
+        *where,
+        _power(row["log10_ratio"]),
+        *((_power(row["log10_ratio_p05"]), _power(row["log10_ratio_p95"])) if several else ()),
+        _decades(row["decades_per_layer"]),
+        _decades(row["predicted_decades_per_layer"]),
+        f"{row['verdict']}{counted}",
+    )
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else shown(value)
+
+
+def _power(log10: float | None) -> str:
+    return "" if log10 is None else short_power(log10)
+
+
+def _decades(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _map(grid: Grid, rows: Sequence[Mapping[str, Any]], found: Map) -> View:
+    across, up = grid.axes[found.across], grid.axes[found.up]
+    cells = {(row["act"], row[found.across], row[found.up]): row for row in rows}
+    several = len(found.panels) > 1
+    # The largest one on top, as on an axis; depth grows downwards, as a network is drawn.
+    lines = up if found.up == "layers" else tuple(sorted(up, reverse=True))
+    acts = list(dict.fromkeys(row["act"] for row in rows if row["act"]))
+    return View(
+        title=_title(grid),
+        columns=(
+            *(("act",) if several else ()),
+            found.up,
+            f"{found.across} {shown(across[0])} … {shown(across[-1])}",
+        ),
+        rows=tuple(
+            (
+                *((act,) if several else ()),
+                shown(y),
+                Heat(tuple(_heat(cells.get((act, x, y))) for x in across)),
+            )
+            for act in acts
+            for y in lines
+        ),
+        notes=(
+            Notes(
+                "Decades that the gradient gains a layer on its way back",
+                (
+                    ("█ ▓ ▒ ░", "it vanishes: by 0.3 and more, 0.1, 0.03, 0.01"),
+                    ("·", "by less than 0.01 either way: it arrives"),
+                    ("+ x * @", "it explodes: by 0.01, 0.03, 0.1, 0.3 and more"),
+                    ("0 ?", "exactly 0; the point failed"),
+                ),
+            ),
+        ),
+        findings=(),
+        left=frozenset({"act", f"{found.across} {shown(across[0])} … {shown(across[-1])}"}),
+        dispensable=(),
+    )
+
+
+def _heat(row: Mapping[str, Any] | None) -> float | str:
+    """Return decades a layer, or a sign for what has none."""
+    if row is None or row["error"]:
+        return "?"
+    decades = row["decades_per_layer"]
+    if decades is None:
+        return "0" if row["verdict"] == "dead" else "·"
+    return float(decades)

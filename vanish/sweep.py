@@ -1,0 +1,252 @@
+"""Sweeps: every point of a grid simulated, in any order, by any number of workers.
+
+A point's result is a function of its settings alone. So it does not matter who computes it,
+beside how many others, or how often a worker died before: what is collected is the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vanish import __version__
+from vanish.errors import MemoryLimitError, VanishError
+from vanish.grid import shown
+from vanish.measured import HIGH, LOW
+from vanish.profile import COLUMNS, Profile
+from vanish.scaled import decimal_text
+from vanish.settings import Settings
+from vanish.simulation import Draws, measure
+from vanish.streams import Streams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from vanish.grid import Grid
+    from vanish.workers import Workers
+
+    # One point's results: each a row of cells that JSON can hold.
+    Rows = list[list[Any]]
+
+# Shares of about so many seconds cost little to hand out, and end soon enough to be collected.
+_SHARE_SECONDS = 0.2
+
+# So often a point may be under way when its worker dies, before it is taken for the cause.
+_DEATHS = 3
+
+SETTINGS = tuple(Settings().as_dict())
+
+# Of a point's summary, in this order; a new column goes to the end.
+_SUMMARY: Mapping[str, Callable[[Profile], Any]] = {
+    "verdict": lambda profile: profile.verdict.value,
+    "log10_ratio": lambda profile: profile.log10_ratio,
+    "log10_ratio_p05": lambda profile: profile.log10_ratio_quantile(LOW),
+    "log10_ratio_p95": lambda profile: profile.log10_ratio_quantile(HIGH),
+    "log10_ratio_w": lambda profile: profile.log10_ratio_w,
+    "decades_per_layer": lambda profile: profile.decades_per_layer,
+    "predicted_log10_ratio": lambda profile: profile.predicted_log10_ratio,
+    "predicted_decades_per_layer": lambda profile: profile.predicted_decades_per_layer,
+    "vanishing_share": lambda profile: profile.verdict_shares["vanishing"],
+    "exploding_share": lambda profile: profile.verdict_shares["exploding"],
+    "stable_share": lambda profile: profile.verdict_shares["stable"],
+    "dead_share": lambda profile: profile.verdict_shares["dead"],
+}
+
+
+def columns(*, per_layer: bool) -> list[str]:
+    """Return the names of the cells of a row: settings, results, and the error if any."""
+    if not per_layer:
+        return [*SETTINGS, *_SUMMARY, "error"]
+    # What the contract has of a layer's own takes the place of the setting.
+    return [*(name for name in SETTINGS if name not in COLUMNS), *COLUMNS, "error"]
+
+
+class Task(NamedTuple):
+    """What a sweep is to do.
+
+    Attributes
+    ----------
+    grid
+        The points.
+    per_layer
+        Whether to return a row a layer in place of a summary a point.
+    memory_limit
+        As for `simulation.simulate`.
+    """
+
+    grid: Grid
+    per_layer: bool = False
+    memory_limit: int | None = None
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What results of this task may be mixed with: those of the same header."""
+        return {
+            "vanish": __version__,
+            "grid": self.grid.fingerprint(),
+            "points": len(self.grid),
+            "columns": columns(per_layer=self.per_layer),
+        }
+
+
+class Outcome(NamedTuple):
+    """What became of one point.
+
+    Attributes
+    ----------
+    point
+        Its number in the grid.
+    rows
+        Its rows, one for a summary or for an error.
+    failed
+        Whether it is an error.
+    seconds
+        How long it took; no part of the results.
+    """
+
+    point: int
+    rows: Rows
+    failed: bool
+    seconds: float
+
+
+def simulate_points(task: Task, points: Sequence[int]) -> list[Outcome]:
+    """Simulate some points of a grid: what a worker does."""
+    grid, per_layer = task.grid, task.per_layer
+    draws: dict[int, Draws] = {}
+    outcomes = []
+    for point in points:
+        begun = time.perf_counter()
+        failed = False
+        try:
+            settings = grid.settings(point)
+            if settings.seed not in draws:
+                draws = {settings.seed: Draws(Streams(settings.seed))}
+            measured = measure(
+                settings,
+                draws=draws[settings.seed],
+                jobs=1,
+                memory_limit=task.memory_limit,
+            )
+            rows = _rows(Profile(settings, settings.engine_used, measured), per_layer)
+        except MemoryLimitError as error:
+            rows, failed = error_rows(task, point, error.lasting), True
+        except VanishError as error:
+            rows, failed = error_rows(task, point, str(error)), True
+        except MemoryError:
+            rows, failed = error_rows(task, point, "it does not fit into memory"), True
+        outcomes.append(Outcome(point, rows, failed, time.perf_counter() - begun))
+    return outcomes
+
+
+def _rows(profile: Profile, per_layer: bool) -> Rows:
+    settings = settings_cells(profile.settings, profile.engine)
+    if not per_layer:
+        return [[*settings.values(), *(read(profile) for read in _SUMMARY.values()), None]]
+    own = [cell for name, cell in settings.items() if name not in COLUMNS]
+    return [[*own, *map(_plain, row.values()), None] for row in profile.rows()]
+
+
+def settings_cells(settings: Settings, engine: str) -> dict[str, Any]:
+    """Return the settings of a point as cells, with the engine that runs it."""
+    cells = settings.as_dict() | {"engine": engine}
+    return {name: shown(cell) if isinstance(cell, list) else cell for name, cell in cells.items()}
+
+
+def error_rows(task: Task, point: int, message: str) -> Rows:
+    """Return the row of a point that failed: its settings as far as they are known, and why."""
+    try:
+        settings = task.grid.settings(point)
+        known = settings_cells(settings, settings.engine_used)
+    except VanishError:
+        known = {
+            name: value if isinstance(value, int | float | str | None) else shown(value)
+            for name, value in task.grid.coordinates(point).items()
+        }
+    known["error"] = " ".join(message.split())
+    return [[known.get(name) for name in columns(per_layer=task.per_layer)]]
+
+
+def _plain(cell: Any) -> Any:
+    return decimal_text(cell) if isinstance(cell, Decimal) else cell
+
+
+def run(task: Task, points: Iterable[int], workers: Workers, count: int) -> Iterator[list[Outcome]]:
+    """Simulate points of a grid, yielding outcomes as they come, in no fixed order.
+
+    Parameters
+    ----------
+    task
+        The grid, and what is wanted of it.
+    points
+        Which of its points.
+    workers
+        Who does it. The points of one that dies are given to others; a point during which
+        three died fails.
+    count
+        How many points there are, to share the last ones evenly.
+    """
+    waiting = iter(points)
+    again: deque[int] = deque()
+    deaths: dict[int, int] = {}
+    under_way: dict[Future[list[Outcome]], list[int]] = {}
+    pace = _Pace(workers.count, count)
+    while True:
+        while len(under_way) < 2 * workers.count:
+            # A point that may have killed its worker goes alone.
+            share = [again.popleft()] if again else pace.take(waiting)
+            if not share:
+                break
+            under_way[workers.submit(simulate_points, task, share)] = share
+        if not under_way:
+            return
+        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+        lost = False
+        for future in done:
+            share = under_way.pop(future)
+            try:
+                outcomes = future.result()
+            except workers.died:
+                lost = True
+                failed = []
+                for point in share:
+                    deaths[point] = deaths.get(point, 0) + 1
+                    if deaths[point] < _DEATHS:
+                        again.append(point)
+                    else:
+                        why = f"its worker died {_DEATHS} times, perhaps for want of memory"
+                        rows = error_rows(task, point, why)
+                        failed.append(Outcome(point, rows, failed=True, seconds=0.0))
+                if failed:
+                    yield failed
+            else:
+                pace.note(outcomes)
+                yield outcomes
+        if lost:
+            workers.renew()
+
+
+class _Pace:
+    """How many points are handed out at a time."""
+
+    def __init__(self, workers: int, points: int) -> None:
+        self._workers, self._left = workers, points
+        self._seconds = 0.0
+        self._done = 0
+
+    def note(self, outcomes: Sequence[Outcome]) -> None:
+        """Learn how long points take."""
+        self._seconds += sum(outcome.seconds for outcome in outcomes)
+        self._done += len(outcomes)
+
+    def take(self, points: Iterator[int]) -> list[int]:
+        """Return the points to hand out next: fewer towards the end, to end together."""
+        fair = -(-self._left // (4 * self._workers))
+        quick = int(_SHARE_SECONDS * self._done / self._seconds) if self._seconds else 1
+        size = max(1, min(fair, quick))
+        share = [point for _, point in zip(range(size), points, strict=False)]
+        self._left = max(0, self._left - len(share))
+        return share

@@ -1,0 +1,197 @@
+"""Who simulates the points of a sweep: this process, processes of this machine, a cluster.
+
+All are executors in the sense of the standard library, so that one loop serves them.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from typing import TYPE_CHECKING, ParamSpec, Protocol, Self, TypeVar
+
+from vanish.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
+
+
+class Workers(Protocol):
+    """Workers that run functions, some of which may die."""
+
+    @property
+    def count(self) -> int:
+        """How many tasks they run at a time."""
+
+    @property
+    def died(self) -> tuple[type[BaseException], ...]:
+        """What the future of a task raises whose worker died."""
+
+    def submit(
+        self, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Future[Result]:
+        """Run a function with these arguments as soon as a worker is free."""
+
+    def renew(self) -> None:
+        """Replace workers that died."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None:
+        """Let them go; at once, whatever is under way, if there is an error."""
+
+
+class Here:
+    """Nobody else: a task runs in this process when it is submitted."""
+
+    count = 1
+    died: tuple[type[BaseException], ...] = ()
+
+    def submit(
+        self, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Future[Result]:
+        """Run the function now."""
+        future: Future[Result] = Future()
+        future.set_result(function(*args, **kwargs))
+        return future
+
+    def renew(self) -> None:
+        """Do nothing: this process lives."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Do nothing."""
+
+
+class Processes:
+    """Processes of this machine.
+
+    Parameters
+    ----------
+    count
+        How many.
+    """
+
+    died = (BrokenExecutor,)
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool = self._start()
+
+    def _start(self) -> ProcessPoolExecutor:
+        # A fork starts in milliseconds, and is safe here on Linux: there are no threads yet.
+        method = "fork" if sys.platform == "linux" else "spawn"
+        context = multiprocessing.get_context(method)
+        return ProcessPoolExecutor(self.count, context, initializer=_leave_interrupts)
+
+    def submit(
+        self, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Future[Result]:
+        """Run a function with these arguments as soon as a process is free."""
+        try:
+            return self._pool.submit(function, *args, **kwargs)
+        except BrokenExecutor as error:
+            future: Future[Result] = Future()
+            future.set_exception(error)
+            return future
+
+    def renew(self) -> None:
+        """Start new processes in place of all of them."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = self._start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Let them go; at once, whatever is under way, if there is an error."""
+        if error[0] is not None:
+            for process in multiprocessing.active_children():
+                process.terminate()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _leave_interrupts() -> None:
+    """Leave Ctrl-C, which a terminal sends to all processes, to the one that collects."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+class Cluster:
+    """The workers of a Dask cluster (the extra ``dask``).
+
+    Parameters
+    ----------
+    address
+        That of its scheduler, such as ``tcp://127.0.0.1:8786``.
+
+    Raises
+    ------
+    UsageError
+        If dask.distributed is not installed, or no scheduler with a worker answers.
+    """
+
+    def __init__(self, address: str) -> None:
+        try:
+            from distributed import Client, KilledWorker  # noqa: PLC0415 - an extra
+        except ImportError:
+            raise UsageError(
+                "scheduler: dask.distributed is not installed: pip install 'vanish-grad[dask]'"
+            ) from None
+        self.died: tuple[type[BaseException], ...] = (KilledWorker,)
+        try:
+            self._client = Client(address, timeout=_PATIENCE, set_as_default=False)
+        except (OSError, ValueError, TimeoutError):
+            raise UsageError(
+                f"scheduler {address}: no Dask scheduler answers there: start one, such as"
+                " dask scheduler, and give the address that it prints"
+            ) from None
+        self.count = sum(self._client.nthreads().values())
+        if not self.count:
+            self._client.close()
+            raise UsageError(
+                f"scheduler {address}: it has no workers: start some, such as dask worker {address}"
+            )
+        # The same task submitted twice is to run twice: a point that failed is tried again.
+        self._executor: Executor = self._client.get_executor(pure=False)
+
+    def submit(
+        self, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Future[Result]:
+        """Run a function with these arguments as soon as a worker is free."""
+        return self._executor.submit(function, *args, **kwargs)
+
+    def renew(self) -> None:
+        """Do nothing: the scheduler gives tasks to the workers that are left."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Take back what is under way, and leave the cluster."""
+        self._executor.shutdown(wait=False)
+        self._client.close()
+
+
+# How long to wait for a scheduler to answer.
+_PATIENCE = "5s"
+
+
+def choose(jobs: int, scheduler: str | None) -> Workers:
+    """Return the workers that a user asks for.
+
+    Parameters
+    ----------
+    jobs
+        How many processes of this machine.
+    scheduler
+        The address of a Dask scheduler instead.
+    """
+    if scheduler is not None:
+        return Cluster(scheduler)
+    return Processes(jobs) if jobs > 1 else Here()
