@@ -146,13 +146,17 @@ def _identity(x: FloatArray) -> Pair:
 def _sigmoid(x: FloatArray) -> Pair:
     # S = 1/(1+e^-x), S' = S(1-S) = z/(1+z)²
     z = np.exp(-np.abs(x))
-    return np.where(x >= 0.0, 1.0, z) / (1.0 + z), z / (1.0 + z) ** 2
+    larger = 1.0 / (1.0 + z)
+    smaller = z * larger
+    # S(x) is the smaller one for x < 0, else 1 minus it. A choice by random signs would cost
+    # more than all the rest.
+    return np.abs(smaller - (x >= 0.0)), smaller * larger
 
 
 def _tanh(x: FloatArray) -> Pair:
     # S' = 1-S² = 4/(e^x+e^-x)² = 4y/(1+y)² with y = e^(-2|x|), where 2|x| might overflow
-    y = np.exp(-np.abs(x)) ** 2
-    return np.tanh(x), 4.0 * y / (1.0 + y) ** 2
+    y = np.square(np.exp(-np.abs(x)))
+    return np.tanh(x), 4.0 * y / np.square(1.0 + y)
 
 
 def _relu(x: FloatArray) -> Pair:

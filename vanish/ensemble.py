@@ -190,6 +190,7 @@ class _Counter:
                 self._watch(self._done, self._steps)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # see `Stack`: found out by its squares
 def _block(
     settings: Settings,
     streams: Streams,

@@ -95,17 +95,19 @@ class Stack:
         Shape (T, B, n).
     exponents
         One for all trials, or shape (T,).
+
+    Squares that leave float64 are a sign to balance the values, not an error: whoever works
+    with stacks lets them overflow.
     """
+
+    __slots__ = ("_coordinates", "exponents", "squares", "values")
 
     def __init__(self, values: FloatArray, exponents: Exponents = 0) -> None:
         self.values = values
         self.exponents = exponents
-        with np.errstate(over="ignore"):
-            squares = np.vecdot(values, values)
-            # Of each trial the sum of the squared values, shape (T,).
-            self.squares: FloatArray = (
-                squares[:, 0] if values.shape[1] == 1 else squares.sum(axis=1)
-            )
+        squares = np.vecdot(values, values)
+        # Of each trial the sum of the squared values, shape (T,).
+        self.squares: FloatArray = squares[:, 0] if values.shape[1] == 1 else squares.sum(axis=1)
         self._coordinates: tuple[FloatArray, FloatArray] | None = None
 
     @property

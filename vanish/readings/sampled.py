@@ -87,6 +87,8 @@ class Kept(NamedTuple):
     coefficients, frame, exponents
         f_{k-1} = coefficients · frame · 2^exponents, shapes (T, B, r), (T, r, n_{k-1}) and
         (T,) or one for all, with orthonormal rows of the frame.
+    squares
+        ‖coefficients‖², shape (T,).
     response
         What W_k, unscaled, makes of the frame.
     slopes
@@ -96,6 +98,7 @@ class Kept(NamedTuple):
     coefficients: FloatArray
     frame: FloatArray
     exponents: Exponents
+    squares: FloatArray
     response: FloatArray
     slopes: FloatArray
 
@@ -192,9 +195,10 @@ class SampledChain:
             generator = self._streams.generator(Role.BIAS, k, self._trials.block)
             rows = self._trials.rows(generator.standard_normal, (1, layer.n_out))
             bias = layer.bias_std * rows
-        exponents = inputs.exponents + layer.shift
+        exponents = inputs.exponents + layer.shift if layer.shift else inputs.exponents
         f, slopes = _activated(layer.activation, k, values, exponents, bias)
-        return f, Kept(coefficients, frame, inputs.exponents, response, slopes)
+        kept = Kept(coefficients, frame, inputs.exponents, inputs.squares, response, slopes)
+        return f, kept
 
     def pull_back(self, rows: Stack, k: int) -> Stack:
         """Return d W_k for every row d of a batch that came from its output."""
@@ -204,7 +208,8 @@ class SampledChain:
             rows, kept.frame, kept.response, normals
         )
         values *= layer.factor
-        return Stack(values, rows.exponents + layer.shift).balanced()
+        exponents = rows.exponents + layer.shift if layer.shift else rows.exponents
+        return Stack(values, exponents).balanced()
 
 
 def _activated(
@@ -220,9 +225,8 @@ def _activated(
         return Stack(f, exponents).balanced(), slopes
     if isinstance(exponents, int) and exponents == 0:
         # Balanced inputs and plain scales: float64 holds the values.
-        with np.errstate(over="ignore", invalid="ignore"):
-            f, slopes = activation.pair(values if bias is None else values + bias)
-            done = Stack(f)
+        f, slopes = activation.pair(values if bias is None else values + bias)
+        done = Stack(f)
         if done.is_balanced:
             return done, slopes
     values, powers = _summed(values, exponents, bias)
@@ -232,9 +236,8 @@ def _activated(
     # As `Scaled.settled`: float64 holds them, or they are so small that S is its tangent.
     at_zero, (left, zero, right) = activation.around_zero()
     on_tangent = (powers < -SAFE_EXPONENT) & (at_zero == 0.0 and bool(left or right))
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = _times_power(values, np.where(on_tangent, 0, powers))
-        f, slopes = map(np.array, activation.pair(values))
+    values = _times_power(values, np.where(on_tangent, 0, powers))
+    f, slopes = map(np.array, activation.pair(values))
     if on_tangent.any():
         tiny = values[on_tangent]
         slopes[on_tangent] = np.select([tiny > 0.0, tiny < 0.0], [right, left], zero)
@@ -293,7 +296,7 @@ def reading(chain: SampledChain, loss_gradient: Stack) -> Reading[Stack, Norms]:
         kept = chain.kept(k)
         # ‖Σ_b d_b f_bᵀ‖ = ‖KᵀC‖ for D = K P and F = C Q with orthonormal rows of P and Q.
         if rows.values.shape[1] == 1:
-            squares = rows.squares * kept.coefficients[:, 0, 0] ** 2
+            squares = rows.squares * kept.squares
         else:
             core = rows.coefficients.swapaxes(1, 2) @ kept.coefficients
             squares = np.vecdot(core, core).sum(axis=1)
@@ -352,7 +355,6 @@ def _stacked(norms_from_the_loss: list[tuple[FloatArray, Exponents]]) -> Magnitu
     """Return one row a layer, layer 1 first."""
     squares, exponents = zip(*reversed(norms_from_the_loss), strict=True)
     lengths = np.sqrt(np.array(squares))
-    if all(isinstance(each, int) for each in exponents):
-        return Magnitudes.of(lengths, np.array(exponents)[:, None])
-    width = lengths.shape[1]
-    return Magnitudes.of(lengths, np.array([np.broadcast_to(each, width) for each in exponents]))
+    trials = lengths.shape[1]
+    alike = [np.full(trials, each) if isinstance(each, int) else each for each in exponents]
+    return Magnitudes.of(lengths, np.array(alike))
