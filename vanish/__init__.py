@@ -15,13 +15,16 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from vanish.activations import Activation, register, verify
     from vanish.errors import VanishError
+    from vanish.grid import Grid
     from vanish.profile import LayerRecord, Profile, Verdict
     from vanish.scaled import Magnitude
     from vanish.settings import Network, Rows, Settings
     from vanish.simulation import Simulation, compare, simulate
+    from vanish.sweep import simulate_grid
 
 __all__ = [
     "Activation",
+    "Grid",
     "LayerRecord",
     "Magnitude",
     "Network",
@@ -34,6 +37,7 @@ __all__ = [
     "compare",
     "register",
     "simulate",
+    "simulate_grid",
     "verify",
 ]
 
@@ -42,10 +46,12 @@ __all__ = [
 _HOMES = {
     "activations": ("Activation", "register", "verify"),
     "errors": ("VanishError",),
+    "grid": ("Grid",),
     "profile": ("LayerRecord", "Profile", "Verdict"),
     "scaled": ("Magnitude",),
     "settings": ("Network", "Rows", "Settings"),
     "simulation": ("Simulation", "compare", "simulate"),
+    "sweep": ("simulate_grid",),
 }
 
 

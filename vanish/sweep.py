@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vanish import __version__
 from vanish.errors import MemoryLimitError, VanishError
-from vanish.grid import shown
+from vanish.grid import Grid, shown
 from vanish.measured import HIGH, LOW
 from vanish.profile import COLUMNS, Profile
 from vanish.scaled import decimal_text
 from vanish.settings import Settings
 from vanish.simulation import Draws, measure
 from vanish.streams import Streams
+from vanish.workers import choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from vanish.grid import Grid
     from vanish.workers import Workers
 
     # One point's results: each a row of cells that JSON can hold.
@@ -227,6 +227,55 @@ def run(task: Task, points: Iterable[int], workers: Workers, count: int) -> Iter
                 yield outcomes
         if lost:
             workers.renew()
+
+
+def in_order(lots: Iterable[list[Outcome]]) -> Iterator[list[Outcome]]:
+    """Put outcomes of the points 0, 1, … in order, yielding each as soon as that allows."""
+    waiting: dict[int, Outcome] = {}
+    following = 0
+    for outcomes in lots:
+        waiting |= {outcome.point: outcome for outcome in outcomes}
+        ready = []
+        while following in waiting:
+            ready.append(waiting.pop(following))
+            following += 1
+        if ready:
+            yield ready
+
+
+def simulate_grid(
+    grid: Grid, *, jobs: int = 1, scheduler: str | None = None, per_layer: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Simulate all points of a grid, yielding rows in its order.
+
+    Parameters
+    ----------
+    grid
+        The points.
+    jobs
+        How many processes of this machine take part.
+    scheduler
+        The address of a Dask scheduler whose workers do it instead.
+    per_layer
+        Whether to yield a row a layer in place of a summary a point.
+
+    Yields
+    ------
+    row
+        Cells by column, see `columns`; ``error`` says why a point failed, else it is None.
+
+    Examples
+    --------
+    >>> grid = Grid({"act": ["sigmoid", "relu"], "layers": [10, 20]})
+    >>> [row["verdict"] for row in simulate_grid(grid)]
+    ['vanishing', 'vanishing', 'stable', 'stable']
+    """
+    task, names = Task(grid, per_layer), columns(per_layer=per_layer)
+    with choose(min(jobs, len(grid)), scheduler) as workers:
+        for outcomes in in_order(run(task, range(len(grid)), workers, len(grid))):
+            for outcome in outcomes:
+                for row in outcome.rows:
+                    yield dict(zip(names, row, strict=True))
 
 
 class _Pace:

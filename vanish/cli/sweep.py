@@ -14,9 +14,9 @@ from vanish.cli.progress import points
 from vanish.errors import InputError, UsageError, VanishError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from vanish.sweep import Rows, Task
+    from vanish.sweep import Outcome, Rows, Task
     from vanish.workers import Workers
 
 SOME_FAILED = 1
@@ -405,21 +405,19 @@ def _to_stdout(
     task: Task, crew: Callable[[], Workers], destination: out.Destination, seen: _Seen
 ) -> None:
     """Run all points, and write them in the grid's order as soon as that allows."""
-    from vanish.sweep import run
+    from vanish.sweep import in_order, run
+
+    grid = task.grid
 
     def parts() -> Iterator[str]:
-        waiting: dict[int, tuple[bool, Rows]] = {}
-        following = 0
-        with crew() as workers, points(task.grid, 0, quiet=destination.quiet) as note:
-            for outcomes in run(task, range(len(task.grid)), workers, len(task.grid)):
-                note(outcomes)
-                waiting |= {each.point: (each.failed, each.rows) for each in outcomes}
-                ready = []
-                while following in waiting:
-                    ready += seen.note(waiting.pop(following))
-                    following += 1
-                if ready and destination.format != "table":
-                    yield destination.part(ready, first=following == len(ready))
+        first = True
+        with crew() as workers, points(grid, 0, quiet=destination.quiet) as note:
+            lots = run(task, range(len(grid)), workers, len(grid))
+            for outcomes in in_order(_noted(lots, note)):
+                ready = [row for each in outcomes for row in seen.note((each.failed, each.rows))]
+                if destination.format != "table":
+                    yield destination.part(ready, first=first)
+                first = False
 
     if destination.format != "table":
         destination.stream(parts())
@@ -427,6 +425,15 @@ def _to_stdout(
     for _ in parts():
         pass
     _show(task, destination, seen)
+
+
+def _noted(
+    lots: Iterable[list[Outcome]], note: Callable[[list[Outcome]], None]
+) -> Iterator[list[Outcome]]:
+    """Yield outcomes, telling of each lot as it comes."""
+    for outcomes in lots:
+        note(outcomes)
+        yield outcomes
 
 
 def _show(task: Task, destination: out.Destination, seen: _Seen) -> None:
