@@ -68,7 +68,8 @@ def check_writable(path: str) -> None:
     target = Path(path)
     if target.is_dir():
         raise OutputError(f"{path}: a directory: give the name of a file")
-    if target.exists() and not os.access(target, os.W_OK):
+    effective = os.access in os.supports_effective_ids
+    if target.exists() and not os.access(target, os.W_OK, effective_ids=effective):
         raise OutputError(f"{path}: it is read-only: give another name")
 
 

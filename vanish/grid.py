@@ -44,29 +44,30 @@ class Grid:
         for name, values in self.axes.items():
             if not values:
                 raise UsageError(f"{name}: an empty list: give at least one value")
-            for value in values if len(values) < 10_000 else ():
-                if values.count(value) > 1:
+            once = set()
+            for value in values:
+                if value in once:
                     raise UsageError(f"{name}: {shown(value)} is given twice: leave one out")
+                once.add(value)
         if len(self) > LARGEST:
             shape = " × ".join(f"{len(values):,} {name}" for name, values in self.axes.items())
             raise UsageError(
                 f"a grid of {math.prod(map(len, self.axes.values())):,} points ({shape}): give at"
                 f" most {LARGEST:,}"
             )
-        # Each value beside the first of all others; what does not go together is told at
-        # its point.
-        self.settings(0)
-        for position, values in enumerate(self.axes.values()):
-            stride = math.prod(map(len, list(self.axes.values())[position + 1 :]))
-            for i in range(1, len(values)):
-                self._check(i * stride)
+        # What all points have in common must go together, and each value be one alone; what
+        # does not go together at some points is told there.
+        Settings(**{name: each[0] for name, each in self.axes.items() if len(each) == 1})
+        for name, each in self.axes.items():
+            for value in each:
+                self._check(name, value)
 
-    def _check(self, index: int) -> None:
+    def _check(self, name: str, value: Any) -> None:
         """Raise what is wrong with a value alone."""
         try:
-            self.settings(index)
+            Settings(**{name: value})
         except UsageError as error:
-            if " beside " not in str(error):
+            if f"{name} beside " not in str(error):
                 raise
 
     def __len__(self) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 # Shares of about so many seconds cost little to hand out, and end soon enough to be collected.
 _SHARE_SECONDS = 0.2
-
-# So often a point may be under way when its worker dies, before it is taken for the cause.
-_DEATHS = 3
 
 SETTINGS = tuple(Settings().as_dict())
 
@@ -184,20 +181,22 @@ def run(task: Task, points: Iterable[int], workers: Workers, count: int) -> Iter
     points
         Which of its points.
     workers
-        Who does it. The points of one that dies are given to others; a point during which
-        three died fails.
+        Who does it. The points of one that dies are given to others; a point that kills
+        every worker fails.
     count
         How many points there are, to share the last ones evenly.
     """
     waiting = iter(points)
-    again: deque[int] = deque()
+    # Points whose worker died, or was let go because another one had: each is run again
+    # with no other under way, to know for certain which one it is that kills.
+    suspects: deque[int] = deque()
     deaths: dict[int, int] = {}
     under_way: dict[Future[list[Outcome]], list[int]] = {}
     pace = _Pace(workers.count, count)
     while True:
-        while len(under_way) < 2 * workers.count:
-            # A point that may have killed its worker goes alone.
-            share = [again.popleft()] if again else pace.take(waiting)
+        alone = bool(suspects)
+        while len(under_way) < (1 if alone else 2 * workers.count):
+            share = [suspects.popleft()] if alone else pace.take(waiting)
             if not share:
                 break
             under_way[workers.submit(simulate_points, task, share)] = share
@@ -211,17 +210,16 @@ def run(task: Task, points: Iterable[int], workers: Workers, count: int) -> Iter
                 outcomes = future.result()
             except workers.died:
                 lost = True
-                failed = []
-                for point in share:
-                    deaths[point] = deaths.get(point, 0) + 1
-                    if deaths[point] < _DEATHS:
-                        again.append(point)
-                    else:
-                        why = f"its worker died {_DEATHS} times, perhaps for want of memory"
-                        rows = error_rows(task, point, why)
-                        failed.append(Outcome(point, rows, failed=True, seconds=0.0))
-                if failed:
-                    yield failed
+                if alone and len(share) == 1:
+                    deaths[share[0]] = deaths.get(share[0], 0) + 1
+                if deaths.get(share[0], 0) < workers.deaths:
+                    suspects.extend(share)
+                    continue
+                why = "its worker died again and again, perhaps for want of memory"
+                rows = error_rows(task, share[0], why)
+                yield [Outcome(share[0], rows, failed=True, seconds=0.0)]
+            except CancelledError:
+                raise workers.lost() from None
             else:
                 pace.note(outcomes)
                 yield outcomes

@@ -5,13 +5,19 @@ All are executors in the sense of the standard library, so that one loop serves 
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
+import os
+import re
 import signal
+import socket
 import sys
+import threading
+import time
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, Protocol, Self, TypeVar
 
-from vanish.errors import UsageError
+from vanish.errors import InputError, UsageError, VanishError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +37,10 @@ class Workers(Protocol):
     def died(self) -> tuple[type[BaseException], ...]:
         """What the future of a task raises whose worker died."""
 
+    @property
+    def deaths(self) -> int:
+        """After how many deaths a task is taken for their cause."""
+
     def submit(
         self, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
     ) -> Future[Result]:
@@ -38,6 +48,9 @@ class Workers(Protocol):
 
     def renew(self) -> None:
         """Replace workers that died."""
+
+    def lost(self) -> VanishError:
+        """Return the error for a task that nobody will do any more."""
 
     def __enter__(self) -> Self: ...
 
@@ -50,6 +63,7 @@ class Here:
 
     count = 1
     died: tuple[type[BaseException], ...] = ()
+    deaths = 1
 
     def submit(
         self, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
@@ -61,6 +75,10 @@ class Here:
 
     def renew(self) -> None:
         """Do nothing: this process lives."""
+
+    def lost(self) -> VanishError:
+        """Return an error that cannot be."""
+        return VanishError("a task was lost: report it")
 
     def __enter__(self) -> Self:
         return self
@@ -79,6 +97,7 @@ class Processes:
     """
 
     died = (BrokenExecutor,)
+    deaths = 3
 
     def __init__(self, count: int) -> None:
         self.count = count
@@ -88,7 +107,7 @@ class Processes:
         # A fork starts in milliseconds, and is safe here on Linux: there are no threads yet.
         method = "fork" if sys.platform == "linux" else "spawn"
         context = multiprocessing.get_context(method)
-        return ProcessPoolExecutor(self.count, context, initializer=_leave_interrupts)
+        return ProcessPoolExecutor(self.count, context, initializer=_begin, initargs=(os.getpid(),))
 
     def submit(
         self, function: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
@@ -100,6 +119,10 @@ class Processes:
             future: Future[Result] = Future()
             future.set_exception(error)
             return future
+
+    def lost(self) -> VanishError:
+        """Return an error that cannot be: a process that died breaks its pool."""
+        return VanishError("a task was lost: report it")
 
     def renew(self) -> None:
         """Start new processes in place of all of them."""
@@ -117,9 +140,22 @@ class Processes:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _leave_interrupts() -> None:
-    """Leave Ctrl-C, which a terminal sends to all processes, to the one that collects."""
+# How long a worker may outlive the process that collects, in seconds.
+_WATCH_EVERY = 0.25
+
+
+def _begin(parent: int) -> None:
+    """Prepare a worker process: its life is that of the process that collects."""
+    # A terminal sends Ctrl-C to all of them; what it means is for that one to say.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """End this process when its parent has: nobody would collect what it finds."""
+    while os.getppid() == parent:
+        time.sleep(_WATCH_EVERY)
+    os._exit(1)
 
 
 class Cluster:
@@ -136,6 +172,9 @@ class Cluster:
         If dask.distributed is not installed, or no scheduler with a worker answers.
     """
 
+    # The scheduler has tried as often as it allows itself.
+    deaths = 1
+
     def __init__(self, address: str) -> None:
         try:
             from distributed import Client, KilledWorker  # noqa: PLC0415 - an extra
@@ -144,13 +183,18 @@ class Cluster:
                 "scheduler: dask.distributed is not installed: pip install 'vanish-grad[dask]'"
             ) from None
         self.died: tuple[type[BaseException], ...] = (KilledWorker,)
+        self._address = address
+        # What it has to say about lost connections is said by the errors here.
+        for name in ("distributed", "distributed.client"):
+            logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+        _require_listener(address)
+        # Made in two steps: one that fails half-way would complain when it is collected.
+        self._client = Client.__new__(Client)
         try:
-            self._client = Client(address, timeout=_PATIENCE, set_as_default=False)
+            self._client.__init__(address, timeout=_PATIENCE, set_as_default=False)
         except (OSError, ValueError, TimeoutError):
-            raise UsageError(
-                f"scheduler {address}: no Dask scheduler answers there: start one, such as"
-                " dask scheduler, and give the address that it prints"
-            ) from None
+            self._client.status = "closed"
+            raise _no_scheduler(address) from None
         self.count = sum(self._client.nthreads().values())
         if not self.count:
             self._client.close()
@@ -166,6 +210,12 @@ class Cluster:
         """Run a function with these arguments as soon as a worker is free."""
         return self._executor.submit(function, *args, **kwargs)
 
+    def lost(self) -> VanishError:
+        """Return the error for a task that the scheduler has forgotten."""
+        return InputError(
+            f"scheduler {self._address}: it went away: start it again, then go on with --resume"
+        )
+
     def renew(self) -> None:
         """Do nothing: the scheduler gives tasks to the workers that are left."""
 
@@ -178,8 +228,26 @@ class Cluster:
         self._client.close()
 
 
-# How long to wait for a scheduler to answer.
-_PATIENCE = "5s"
+# How long to wait for a scheduler to answer, in seconds.
+_PATIENCE = 5
+
+
+def _require_listener(address: str) -> None:
+    """Refuse an address at which nobody listens, before Dask tries again and again."""
+    found = re.fullmatch(r"(?:(?:tcp|tls)://)?\[?([^\[\]/]+?)\]?:([0-9]{1,5})", address)
+    if found is None or int(found[2]) > 65535:
+        raise UsageError(f"scheduler {address}: no such address: give one such as tcp://HOST:PORT")
+    try:
+        socket.create_connection((found[1], int(found[2])), _PATIENCE).close()
+    except OSError:
+        raise _no_scheduler(address) from None
+
+
+def _no_scheduler(address: str) -> UsageError:
+    return UsageError(
+        f"scheduler {address}: no Dask scheduler answers there: start one, such as dask scheduler,"
+        " and give the address that it prints"
+    )
 
 
 def choose(jobs: int, scheduler: str | None) -> Workers:

@@ -6,18 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vanish.atomic import check_writable, replacing
+from vanish.cli import collect, parse
 from vanish.cli import options as opt
 from vanish.cli import output as out
-from vanish.cli import parse
-from vanish.cli.progress import points
 from vanish.errors import InputError, UsageError, VanishError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from vanish.sweep import Outcome, Rows, Task
-    from vanish.workers import Workers
+    from vanish.sweep import Task
 
 SOME_FAILED = 1
 
@@ -147,11 +144,16 @@ def _one_list(convert: Callable[[str], Any]) -> Callable[[str, Sequence[str]], l
 
 
 def _whole_numbers(option: str, given: Sequence[str]) -> list[int]:
-    numbers = [number for each in given for number in parse.numbers(each)]
-    for number in numbers:
-        if number != int(number):
-            raise UsageError(f"{option} {number:g}: give whole numbers")
-    return [int(number) for number in numbers]
+    numbers: list[int] = []
+    for item in parse.split_list(given, option):
+        try:
+            numbers.append(int(item))  # as it stands: a float would round a large one
+        except ValueError:
+            for number in parse.numbers(item):
+                if not number.is_integer():
+                    raise UsageError(f"{option} {number:g}: give whole numbers") from None
+                numbers.append(int(number))
+    return numbers
 
 
 def _numbers(_: str, given: Sequence[str]) -> list[float]:
@@ -259,7 +261,7 @@ def command(
     axes = {
         name: read(f"--{name.replace('_', '-')}", options[name])
         for name, read in _AXES.items()
-        if options.get(name)
+        if options.get(name) is not None
     }
     if options["norm_bound"] is not None:
         axes["norm_bound"] = [options["norm_bound"]]
@@ -281,11 +283,12 @@ def command(
     def crew() -> workers.Workers:
         return workers.choose(min(count, len(grid)), options["scheduler"])
 
-    seen = _Seen(columns(per_layer=task.per_layer), keep=_is_viewed(task, destination, plot))
+    is_viewed = _is_viewed(task, destination, options["plot"])
+    seen = collect.Seen(columns(per_layer=task.per_layer), keep=is_viewed)
     if destination.output is None:
-        _to_stdout(task, crew, destination, seen)
+        collect.to_stdout(task, crew, destination, seen)
     else:
-        _to_file(task, crew, destination, seen, resume=resume)
+        collect.to_file(task, crew, destination, seen, resume=resume)
     if options["plot"] is not None:
         from vanish.render.figure import sweep_figure
 
@@ -302,7 +305,11 @@ def command(
 def _options(ctx: typer.Context, config: str | None) -> dict[str, Any]:
     """Return all options, those of the command line before those of the file."""
     plain = {"format_name": "format", "input_file": "input"}
-    options = {plain.get(name, name): value for name, value in ctx.params.items()}
+    # Typer has an empty list for one that was not given.
+    options = {
+        plain.get(name, name): None if value in ([], ()) else value
+        for name, value in ctx.params.items()
+    }
     if config is None:
         return options
     given = {plain.get(name, name) for name in ctx.params if parse.was_given(ctx, name)}
@@ -380,161 +387,6 @@ def _is_viewed(task: Task, destination: out.Destination, plot: str | None) -> bo
     return destination.format == "table" or plot is not None or (at_terminal and small)
 
 
-class _Seen:
-    """What has come by: the failures, and the rows if they are wanted."""
-
-    def __init__(self, names: Sequence[str], *, keep: bool) -> None:
-        self.rows: list[dict[str, Any]] = []
-        self.failed = 0
-        self.first_error = ""
-        self._names, self.keep = names, keep
-
-    def note(self, result: tuple[bool, Rows]) -> list[dict[str, Any]]:
-        """Return a point's rows by column, having counted them."""
-        failed, cells = result
-        rows = [dict(zip(self._names, row, strict=True)) for row in cells]
-        if failed:
-            self.first_error = self.first_error or rows[0]["error"]
-            self.failed += 1
-        if self.keep:
-            self.rows += rows
-        return rows
-
-
-def _to_stdout(
-    task: Task, crew: Callable[[], Workers], destination: out.Destination, seen: _Seen
-) -> None:
-    """Run all points, and write them in the grid's order as soon as that allows."""
-    from vanish.sweep import in_order, run
-
-    grid = task.grid
-
-    def parts() -> Iterator[str]:
-        first = True
-        with crew() as workers, points(grid, 0, quiet=destination.quiet) as note:
-            lots = run(task, range(len(grid)), workers, len(grid))
-            for outcomes in in_order(_noted(lots, note)):
-                ready = [row for each in outcomes for row in seen.note((each.failed, each.rows))]
-                if destination.format != "table":
-                    yield destination.part(ready, first=first)
-                first = False
-
-    if destination.format != "table":
-        destination.stream(parts())
-        return
-    for _ in parts():
-        pass
-    _show(task, destination, seen)
-
-
-def _noted(
-    lots: Iterable[list[Outcome]], note: Callable[[list[Outcome]], None]
-) -> Iterator[list[Outcome]]:
-    """Yield outcomes, telling of each lot as it comes."""
-    for outcomes in lots:
-        note(outcomes)
-        yield outcomes
-
-
-def _show(task: Task, destination: out.Destination, seen: _Seen) -> None:
-    from vanish.render.sweep import view
-
-    destination.write(destination.draw_fitting(lambda rows: view(task.grid, seen.rows, rows)))
-
-
-def _to_file(
-    task: Task,
-    crew: Callable[[], Workers],
-    destination: out.Destination,
-    seen: _Seen,
-    *,
-    resume: bool,
-) -> None:
-    """Run all points that a journal does not hold yet, then write the file from it."""
-    from pathlib import Path
-
-    from vanish.journal import Journal
-    from vanish.sweep import run
-
-    path = destination.output
-    assert path is not None
-    part = f"{path}.part"
-    if resume and not Path(part).exists() and Path(path).exists():
-        _require_same(task, destination)
-        out.say(f"{path} is complete: nothing is left to do")
-        return
-    check_writable(path)
-    with crew() as workers, Journal(part, task.header, len(task.grid), resume=resume) as journal:
-        try:
-            left = len(task.grid) - journal.done
-            with points(task.grid, journal.done, quiet=destination.quiet) as note:
-                for outcomes in run(task, journal.missing(), workers, left):
-                    journal.append((each.point, (each.failed, each.rows)) for each in outcomes)
-                    note(outcomes)
-        except KeyboardInterrupt:
-            if not destination.quiet:
-                out.say(
-                    f"stopped: {journal.done:,} of {len(task.grid):,} points are in {part}: give"
-                    " --resume to go on"
-                )
-            raise
-        with replacing(path) as stream:
-            for point, result in enumerate(journal.results()):
-                stream.write(destination.part(seen.note(result), first=point == 0).encode())
-        journal.remove()
-    if seen.keep and out.window() is not None and not destination.quiet:
-        shown = destination._replace(format="table", output=None)
-        _show(task, shown, seen)
-
-
-def _require_same(task: Task, destination: out.Destination) -> None:
-    """Refuse a finished file that does not hold the results of this grid."""
-    from vanish.render.delimited import cell
-    from vanish.sweep import settings_cells
-
-    path = destination.output
-    assert path is not None
-    rows = _rows_of(destination)
-    for point in range(len(task.grid)):
-        row = next(rows, None)
-        try:
-            settings = task.grid.settings(point)
-        except VanishError:
-            continue
-        cells = settings_cells(settings, settings.engine_used)
-        depth = settings.depth if task.per_layer and row is not None and not row["error"] else 1
-        same = row is not None and all(
-            row.get(name) == cell(value) for name, value in cells.items() if name in row
-        )
-        if not same:
-            break
-        for _ in range(depth - 1):
-            next(rows, None)
-    else:
-        if next(rows, None) is None:
-            return
-    raise UsageError(f"{path}: results of another grid: give its own options, or another name")
-
-
-def _rows_of(destination: out.Destination) -> Iterator[dict[str, str]]:
-    """Yield the rows of a finished file as texts."""
-    import csv
-    import io
-    import json
-
-    from vanish.files import read_bytes
-    from vanish.render.delimited import cell
-
-    path = destination.output
-    assert path is not None
-    text = read_bytes(path).decode(errors="replace")
-    if destination.format == "jsonl":
-        for line in text.splitlines():
-            yield {name: cell(value) for name, value in json.loads(line).items()}
-    else:
-        yield from csv.DictReader(io.StringIO(text), delimiter=out.DELIMITERS[destination.format])
-
-
 # To estimate, so many points are tried, for so many seconds at most.
 _TRIED, _PATIENCE = 20, 2.0
 
@@ -545,7 +397,6 @@ def _estimate(task: Task, jobs: int) -> Iterator[str]:
     import time
 
     from vanish import memory
-    from vanish.simulation import memory_needed
     from vanish.sweep import simulate_points
     from vanish.verdict import short
 
@@ -563,5 +414,16 @@ def _estimate(task: Task, jobs: int) -> Iterator[str]:
     total = sum(seconds) / len(seconds) * count / jobs
     workers = "1 process" if jobs == 1 else f"{jobs} processes"
     yield f"time    about {short(total)} s on {workers}, by {len(seconds)} points tried\n"
-    most = max(memory_needed(task.grid.settings(point)) for point in tried)
+    most = max(map(_memory_of, map(task.grid.coordinates, tried)))
     yield f"memory  about {memory.amount(most)} a process\n"
+
+
+def _memory_of(coordinates: dict[str, Any]) -> int:
+    """Return about how many bytes a point takes; none where it fails at once."""
+    from vanish.settings import Settings
+    from vanish.simulation import memory_needed
+
+    try:
+        return memory_needed(Settings(**coordinates))
+    except VanishError:
+        return 0

@@ -13,7 +13,7 @@ import numpy as np
 
 from vanish import activations, theory
 from vanish.errors import UsageError
-from vanish.render.sweep import require_map
+from vanish.render.sweep import by_place, require_map
 from vanish.verdict import subject
 
 if TYPE_CHECKING:
@@ -210,23 +210,24 @@ def sweep_figure(grid: Grid, rows: Sequence[Mapping[str, Any]]) -> Figure:
         One summary a point, in its order.
     """
     found = require_map(grid)
-    names = list(dict.fromkeys(row["act"] for row in rows if row["act"]))
+    names = found.panels
     columns = min(len(names), 3)
     lines = -(-len(names) // columns)
     figure: Figure = _matplotlib()(figsize=(4.2 * columns, 3.6 * lines), layout="constrained")
     across, up = (sorted(grid.axes[name]) for name in (found.across, found.up))
+    at = by_place(grid, found, rows)
     meshes = []
     for number, name in enumerate(names):
-        at = {(row[found.across], row[found.up]): row for row in rows if row["act"] == name}
-        nothing = {"decades_per_layer": None}
         decades = np.array(
-            [[_or_nan(at.get((x, y), nothing)["decades_per_layer"]) for x in across] for y in up]
+            [[_or_nan(at[name, x, y]["decades_per_layer"]) for x in across] for y in up]
         )
         axes = figure.add_subplot(lines, columns, number + 1)
         mesh = axes.pcolormesh(
             across, up, decades, cmap="PuOr_r", vmin=-0.5, vmax=0.5, shading="nearest"
         )
-        dead = [place for place, row in at.items() if row["verdict"] == "dead"]
+        dead = [
+            (x, y) for (act, x, y), row in at.items() if (act, row["verdict"]) == (name, "dead")
+        ]
         if dead:
             axes.plot(*zip(*dead, strict=True), "x", color="0.4", markersize=4, label="exactly 0")
         if found.across == "weight_std":
@@ -269,9 +270,11 @@ def _draw_critical(
 ) -> None:
     """Draw where theory has gradients neither vanish nor explode."""
     activation = activations.get(name)
+    # The gain multiplies what weight_std sets.
+    gain = grid.axes.get("gain", (1.0,))[0]
     style: dict[str, Any] = {"color": "black", "linewidth": 2.0, "label": r"critical: $\chi_1=1$"}
     if up == "bias_std":
-        critical = [_or_nan(theory.critical(activation, bias).weight_std) for bias in ups]
+        critical = [_or_nan(theory.critical(activation, bias).weight_std) / gain for bias in ups]
         if any(across[0] <= each <= across[-1] for each in critical):
             limits = axes.get_xlim()
             axes.plot(critical, ups, **style)
@@ -279,8 +282,8 @@ def _draw_critical(
         return
     bias = grid.axes.get("bias_std", (0.0,))[0]
     only = theory.critical(activation, bias).weight_std
-    if only is not None and across[0] <= only <= across[-1]:
-        axes.axvline(only, **style)
+    if only is not None and across[0] <= only / gain <= across[-1]:
+        axes.axvline(only / gain, **style)
 
 
 def _height(activation: Activation) -> tuple[float, float]:

@@ -142,27 +142,38 @@ def _decades(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
+def by_place(
+    grid: Grid, found: Map, rows: Sequence[Mapping[str, Any]]
+) -> dict[tuple[str, Any, Any], Mapping[str, Any]]:
+    """Return the summaries by activation, and place across and up.
+
+    By what the grid asks for, not by what the row says: chains whose last layer has another
+    activation are all called mixed.
+    """
+    places = map(grid.coordinates, range(len(grid)))
+    return {
+        (at.get(_PANEL, found.panels[0]), at[found.across], at[found.up]): row
+        for at, row in zip(places, rows, strict=True)
+    }
+
+
 def _map(grid: Grid, rows: Sequence[Mapping[str, Any]], found: Map) -> View:
-    across, up = grid.axes[found.across], grid.axes[found.up]
-    cells = {(row["act"], row[found.across], row[found.up]): row for row in rows}
+    across, up = sorted(grid.axes[found.across]), grid.axes[found.up]
+    cells = by_place(grid, found, rows)
     several = len(found.panels) > 1
     # The largest one on top, as on an axis; depth grows downwards, as a network is drawn.
-    lines = up if found.up == "layers" else tuple(sorted(up, reverse=True))
-    acts = list(dict.fromkeys(row["act"] for row in rows if row["act"]))
+    lines = sorted(up, reverse=found.up != "layers")
+    heading = f"{found.across} {shown(across[0])} … {shown(across[-1])}"
     return View(
         title=_title(grid),
-        columns=(
-            *(("act",) if several else ()),
-            found.up,
-            f"{found.across} {shown(across[0])} … {shown(across[-1])}",
-        ),
+        columns=(*(("act",) if several else ()), found.up, heading),
         rows=tuple(
             (
                 *((act,) if several else ()),
                 shown(y),
-                Heat(tuple(_heat(cells.get((act, x, y))) for x in across)),
+                Heat(tuple(_heat(cells[act, x, y]) for x in across)),
             )
-            for act in acts
+            for act in found.panels
             for y in lines
         ),
         notes=(
@@ -177,14 +188,14 @@ def _map(grid: Grid, rows: Sequence[Mapping[str, Any]], found: Map) -> View:
             ),
         ),
         findings=(),
-        left=frozenset({"act", f"{found.across} {shown(across[0])} … {shown(across[-1])}"}),
+        left=frozenset({"act", heading}),
         dispensable=(),
     )
 
 
-def _heat(row: Mapping[str, Any] | None) -> float | str:
+def _heat(row: Mapping[str, Any]) -> float | str:
     """Return decades a layer, or a sign for what has none."""
-    if row is None or row["error"]:
+    if row["error"]:
         return "?"
     decades = row["decades_per_layer"]
     if decades is None:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 # Readable on light and on dark backgrounds, and told apart by the word as well.
 _COLOURS = {"vanishing": "red", "exploding": "magenta", "dead": "red", "stable": "green"}
+# Of what came of a training.
+_COLOURS |= {"learned": "green", "partly": "yellow", "chance": "red", "unchanged": "red"}
+_COLOURS |= {"diverged": "magenta"}
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEVELS = "▁▂▃▄▅▆▇█"
 # The levels of a map, in decades a layer.

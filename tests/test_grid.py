@@ -1,0 +1,272 @@
+"""Grids: which points there are, in which order, and what is no grid."""
+
+from __future__ import annotations
+
+import itertools
+import resource
+import subprocess
+import sys
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pytest
+from command import VANISH, check_error, environment
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vanish import Network, Rows, Settings
+from vanish.errors import UsageError, VanishError
+from vanish.grid import LARGEST, Grid, shown
+
+ORDER = [field.name for field in fields(Settings)]
+
+
+def _several(values: list[Any]) -> st.SearchStrategy[list[Any]]:
+    return st.lists(st.sampled_from(values), min_size=1, max_size=len(values), unique=True)
+
+
+# In an order that is not that of Settings; what goes together with everything.
+AXES = st.fixed_dictionaries(
+    {},
+    optional={
+        "seed": _several([0, 1, 7, 2**70]),
+        "weight_std": _several([0.5, 1.0, 1.75]),
+        "layers": _several([1, 2, 30]),
+        "act": _several(["tanh", "relu", "sigmoid"]),
+        "bias_std": _several([0.0, 0.25]),
+        "width": _several([3, 64]),
+    },
+)
+
+
+@given(AXES)
+def test_a_grid_is_the_product_the_last_axis_fastest(axes: dict[str, list[Any]]) -> None:
+    grid = Grid(axes)
+    names = [name for name in ORDER if name in axes]
+    expected = [
+        dict(zip(names, values, strict=True))
+        for values in itertools.product(*(axes[name] for name in names))
+    ]
+    assert [*grid.axes] == names
+    assert len(grid) == len(expected)
+    for index, place in enumerate(expected):
+        found = grid.coordinates(index)
+        assert (found, [*found]) == (place, names)
+        settings = grid.settings(index)
+        default = Settings()
+        for name in ORDER:
+            assert getattr(settings, name) == place.get(name, getattr(default, name))
+    assert grid.varying == {name: (*axes[name],) for name in names if len(axes[name]) > 1}
+
+
+def test_a_grid_of_nothing_is_the_default_point() -> None:
+    grid = Grid({})
+    assert (len(grid), grid.coordinates(0), grid.varying, grid.label(0)) == (1, {}, {}, "")
+    assert grid.settings(0).as_dict() == Settings().as_dict()
+
+
+def test_axes_are_in_the_order_of_settings_whatever_was_given_first() -> None:
+    grid = Grid({"seed": [1, 2], "layers": [3], "act": ["tanh", "relu"]})
+    assert [*grid.axes] == ["act", "layers", "seed"]
+    assert [grid.label(i) for i in range(4)] == [
+        "act=tanh seed=1",
+        "act=tanh seed=2",
+        "act=relu seed=1",
+        "act=relu seed=2",
+    ]
+
+
+def test_a_label_has_values_as_an_option_would() -> None:
+    rows = Rows(np.ones((2, 3)), "x.txt")
+    grid = Grid(
+        {
+            "widths": [(3, 4), (3, 5, 6)],
+            "bias_std": [0.1 + 0.2, 0.5],
+            "input": [rows, Rows(np.ones(3), "y.txt")],
+        }
+    )
+    assert grid.label(0) == "widths=3,4 bias_std=0.3 input=x.txt"
+    assert grid.label(7) == "widths=3,5,6 bias_std=0.5 input=y.txt"
+    assert shown(Network((np.ones((1, 3)),), name="net.npz")) == "net.npz"
+    assert shown(12345678) == "12345678"
+
+
+# --- what tells grids apart ---
+
+
+def network(entry: float, bias: bool = False) -> Network:
+    return Network((np.full((2, 3), entry),), (np.zeros(2) if bias else None,))
+
+
+def test_the_same_grid_has_the_same_fingerprint() -> None:
+    def grid() -> Grid:
+        return Grid({"seed": [1, 2], "input": [Rows(np.ones((2, 3)))], "act": ["tanh"]})
+
+    again = Grid({"act": ("tanh",), "input": [Rows(np.ones((2, 3)))], "seed": (1, 2)})
+    assert grid().fingerprint() == grid().fingerprint() == again.fingerprint()
+    assert (
+        Grid({"weights": [network(1.0)]}).fingerprint()
+        == Grid({"weights": [network(1.0)]}).fingerprint()
+    )
+
+
+def test_another_value_order_axis_or_content_is_another_fingerprint() -> None:
+    ones = np.ones((2, 3))
+    grids: list[dict[str, list[Any]]] = [
+        {},
+        {"seed": [1, 2]},
+        {"seed": [2, 1]},
+        {"seed": [1, 3]},
+        {"seed": [1]},
+        {"layers": [1, 2]},
+        {"seed": [1, 2], "act": ["tanh"]},
+        {"weight_std": [0.5]},
+        {"weight_std": [float(np.nextafter(0.5, 1.0))]},
+        {"widths": [(3, 4)]},
+        {"widths": [(3, 4), (3, 5)]},
+        {"input": [Rows(ones)]},
+        {"input": [Rows(np.where(np.arange(6).reshape(2, 3) == 5, 1.0 + 1e-15, ones))]},
+        {"input": [Rows(np.ones((3, 2)))]},
+        {"loss": ["mse"], "target": [Rows(np.ones(64))]},
+        {"weights": [network(1.0)]},
+        {"weights": [network(2.0)]},
+        {"weights": [network(1.0, bias=True)]},
+        {"weights": [Network((np.ones((2, 3)),), (), x=np.ones((1, 3)))]},
+        {"weights": [Network((np.ones((2, 3)),), (), readout=np.ones(2))]},
+    ]
+    assert len({Grid(axes).fingerprint() for axes in grids}) == len(grids)
+
+
+def test_the_fingerprint_is_the_same_in_another_process() -> None:
+    program = (
+        "from vanish.grid import Grid; print(Grid({'act': ['tanh'], 'seed': [1]}).fingerprint())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment({"PYTHONHASHSEED": "77"}),
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.decode().strip() == Grid({"seed": [1], "act": ["tanh"]}).fingerprint()
+
+
+# --- what is no grid ---
+
+
+@pytest.mark.parametrize(
+    ("axes", "says"),
+    [
+        ({"layer": [3]}, r"unknown setting 'layer': did you mean layer_acts or layers\?"),
+        ({"wieght_std": [1.0]}, r"unknown setting 'wieght_std': did you mean weight_std"),
+        ({"act": []}, r"act: an empty list: give at least one value"),
+        ({"layers": [3, 4, 3]}, r"layers: 3 is given twice: leave one out"),
+        ({"widths": [(3, 4), (3, 4)]}, r"widths: 3,4 is given twice"),
+        ({"act": ["tanh", "relu", "tanhh"]}, r"unknown activation 'tanhh': did you mean tanh\?"),
+        ({"weight_std": [1.0, 2.0, -1.0]}, r"weight_std -1: give a number from"),
+        ({"weight_std": [1.0, float("nan")]}, r"weight_std nan: give a number from"),
+        ({"seed": [1, -1], "act": ["tanh", "relu"]}, r"seed -1: give an integer of at least 0"),
+        ({"layers": [1, 2], "width": [4, 0]}, r"width 0: give at least 1"),
+        ({"trials": [1, 1.5]}, r"trials 1\.5: give a whole number"),
+        ({"engine": ["dense", "denes"]}, r"unknown engine 'denes': did you mean dense\?"),
+        ({"layers": [*range(1, 10001)], "seed": [*range(10001)]}, r"100,010,000 points .* at most"),
+    ],
+)
+def test_what_is_wrong_is_told_at_once_in_one_line(axes: dict[str, list[Any]], says: str) -> None:
+    with pytest.raises(UsageError, match=says) as caught:
+        Grid(axes)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_a_bad_value_is_found_wherever_it_stands_on_its_axis(place: int) -> None:
+    values = [0.5, 1.0, 1.5, 2.0, 2.5]
+    values.insert(place, -3.0)
+    grids: list[dict[str, Any]] = [
+        {"act": ["tanh", "relu"], "bias_std": values, "seed": [1, 2, 3]},
+        {"bias_std": values},
+    ]
+    for axes in grids:
+        with pytest.raises(UsageError, match=r"bias_std -3: give a number from 0"):
+            Grid(axes)
+
+
+def test_what_does_not_go_together_is_told_at_its_point() -> None:
+    grid = Grid({"init": ["auto", "he_normal"], "weight_std": [1.0, 2.0]})
+    assert len(grid) == 4
+    assert grid.settings(1).weight_std == 2.0
+    for index in (2, 3):
+        with pytest.raises(VanishError, match="weight_std beside init he_normal"):
+            grid.settings(index)
+
+
+def test_as_many_points_as_are_allowed_are_a_grid() -> None:
+    axes = {"layers": [*range(1, 10001)], "seed": [*range(10000)]}
+    grid = Grid(axes)
+    assert len(grid) == LARGEST == 10**8
+    assert grid.coordinates(LARGEST - 1) == {"layers": 10000, "seed": 9999}
+
+
+@pytest.mark.parametrize("count", [9_999, 10_001])
+def test_a_value_given_twice_is_found_on_a_long_axis_too(count: int) -> None:
+    with pytest.raises(UsageError, match=r"seed: 5 is given twice"):
+        Grid({"seed": [*range(count - 1), 5]})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        "--layers 1:100000:100000 --seed 1:10000:10000",
+        "--seed 1:1000:1000 --layers 1:1000:1000 --width 1:1000:1000",
+        " ".join(
+            f"--{name} 1:1000:1000" for name in ("layers", "width", "seed", "trials", "batch")
+        ),
+    ],
+)
+def test_a_grid_of_1e9_points_is_one_line_and_takes_no_memory(options: str) -> None:
+    done = subprocess.run(
+        [*VANISH, "sweep", *options.split()],
+        capture_output=True,
+        env=environment(),
+        check=False,
+        timeout=20,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9, 2 * 10**9)),
+    )
+    assert (done.returncode, done.stdout) == (2, b"")
+    message = done.stderr.decode()
+    assert message.startswith("Error: a grid of 1,000,000,000")
+    assert message.count("\n") == 1
+    assert "give at most 100,000,000" in message
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--act tanhh,relu", "unknown activation 'tanhh': did you mean tanh?"),
+        ("--layers 2,3,2", "layers: 2 is given twice: leave one out"),
+        ("--layers 2,2.5", "--layers 2.5: give whole numbers"),
+        ("--layers 2,nan", "--layers nan: give whole numbers"),
+        ("--seed inf", "--seed inf: give whole numbers"),
+        ("--layers 2,x", "'x' is neither a number nor a range"),
+        ("--layers 2:5", "'2:5' is neither a number nor a range"),
+        ("--weight-std 1:2:0", "'1:2:0' is neither a number nor a range"),
+        ("--weight-std 1:2:3:4", "'1:2:3:4' is neither a number nor a range"),
+        ("--act tanh,,relu", "--act 'tanh,,relu': an empty name in it"),
+        ("--widths 4", "widths 4: give at least two sizes"),
+        ("--widths 4,x", "'x' is not a whole number"),
+        ("--input /nowhere.txt", "/nowhere.txt: "),
+        ("--weights /nowhere.npz", "/nowhere.npz: "),
+    ],
+)
+def test_the_command_says_what_is_wrong_with_an_axis(options: str, says: str) -> None:
+    check_error(f"sweep {options}", says)
+
+
+def test_a_large_whole_number_is_not_rounded() -> None:
+    done = subprocess.run(
+        [*VANISH, "sweep", "--seed", f"{2**53 + 1}", "--layers=2", "--width=2", "-q", "-f", "csv"],
+        capture_output=True,
+        env=environment(),
+        check=True,
+    )
+    assert f",{2**53 + 1}," in done.stdout.decode()

@@ -1,0 +1,394 @@
+"""Sweeps as a library: the same results whoever computes them, and whoever dies."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import vanish
+from vanish import Rows, Settings, memory, simulation, sweep
+from vanish.errors import UsageError
+from vanish.grid import Grid
+from vanish.measured import HIGH, LOW
+from vanish.profile import COLUMNS
+from vanish.scaled import decimal_text
+from vanish.sweep import Outcome, Task, columns, run, simulate_points
+from vanish.workers import Here, Processes, Workers, choose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from vanish.measured import Measured
+
+# From 3.12 on Python warns of a fork in a process that has threads, such as a test run with
+# BLAS: the threads of BLAS wait for work, and a worker has none for them.
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+
+WORKERS: dict[str, Callable[[], Workers]] = {
+    "here": Here,
+    "two": lambda: Processes(2),
+    "three": lambda: Processes(3),
+}
+
+SUMMARY = (
+    *("verdict", "log10_ratio", "log10_ratio_p05", "log10_ratio_p95", "log10_ratio_w"),
+    *("decades_per_layer", "predicted_log10_ratio", "predicted_decades_per_layer"),
+    *("vanishing_share", "exploding_share", "stable_share", "dead_share"),
+)
+
+GRIDS: dict[str, dict[str, list[Any]]] = {
+    "plain": {"act": ["tanh", "relu"], "layers": [2, 9], "width": [3, 5], "weight_std": [0.5, 2.0]},
+    "trials": {"act": ["sigmoid", "relu"], "layers": [3, 8], "width": [4], "trials": [1, 6]},
+    "engines": {"layers": [3], "width": [4, 6], "trials": [5], "engine": ["dense", "sampled"]},
+    "seeds": {"seed": [0, 1, 2, 3, 4, 5, 6, 7], "layers": [4, 2], "width": [5], "init": ["auto"]},
+    "deep": {"act": ["sigmoid"], "layers": [1, 700], "width": [2]},
+    "one layer": {"layers": [1], "width": [1], "act": ["relu"]},
+    "kinds": {
+        "input": [Rows(np.ones((2, 3)), "a.txt"), Rows(np.eye(3), "b.txt")],
+        "widths": [(3, 5, 2), (3, 3, 3)],
+        "loss": ["readout", "mse", "sum"],
+        "bias_std": [0.1],
+    },
+}
+
+
+def collect(
+    axes: Mapping[str, list[Any]],
+    workers: Workers,
+    points: Iterable[int] | None = None,
+    **options: Any,
+) -> dict[int, Outcome]:
+    """Return what becomes of each point, having checked that each comes once."""
+    task = Task(Grid(axes), **options)
+    wanted = [*(range(len(task.grid)) if points is None else points)]
+    found: dict[int, Outcome] = {}
+    with workers as crew:
+        for outcomes in run(task, iter(wanted), crew, len(wanted)):
+            for each in outcomes:
+                assert each.point not in found
+                found[each.point] = each
+    assert sorted(found) == sorted(wanted)
+    return found
+
+
+def rows(found: Mapping[int, Outcome]) -> dict[int, Any]:
+    return {point: (each.failed, each.rows) for point, each in sorted(found.items())}
+
+
+def as_column(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return ",".join(map(str, value))
+    return decimal_text(value) if isinstance(value, Decimal) else value
+
+
+def expected_summary(settings: Settings) -> dict[str, Any]:
+    """Return what a row is to say, from the public profile."""
+    profile = vanish.simulate(settings)
+    given = {name: as_column(value) for name, value in settings.as_dict().items()}
+    found: dict[str, Any] = given | {
+        "engine": profile.engine,
+        "verdict": profile.verdict.value,
+        "log10_ratio_p05": profile.log10_ratio_quantile(LOW),
+        "log10_ratio_p95": profile.log10_ratio_quantile(HIGH),
+        "error": None,
+    }
+    for name in ("log10_ratio", "log10_ratio_w", "decades_per_layer"):
+        found[name] = getattr(profile, name)
+    for name in ("predicted_log10_ratio", "predicted_decades_per_layer"):
+        found[name] = getattr(profile, name)
+    return found | {f"{name}_share": share for name, share in profile.verdict_shares.items()}
+
+
+# --- the results ---
+
+
+@pytest.mark.parametrize("crew", WORKERS)
+@pytest.mark.parametrize("name", GRIDS)
+def test_a_row_says_what_a_simulation_of_its_point_does(name: str, crew: str) -> None:
+    grid = Grid(GRIDS[name])
+    found = collect(GRIDS[name], WORKERS[crew]())
+    for point, outcome in found.items():
+        (row,) = outcome.rows
+        assert not outcome.failed
+        assert dict(zip(columns(per_layer=False), row, strict=True)) == expected_summary(
+            grid.settings(point)
+        )
+
+
+@pytest.mark.parametrize("crew", ["here", "two"])
+@pytest.mark.parametrize("name", ["plain", "trials", "deep", "kinds"])
+def test_per_layer_rows_are_the_contract_and_the_settings(name: str, crew: str) -> None:
+    grid = Grid(GRIDS[name])
+    names = columns(per_layer=True)
+    assert set(COLUMNS) <= set(names)
+    for point, outcome in collect(GRIDS[name], WORKERS[crew](), per_layer=True).items():
+        settings = grid.settings(point)
+        contract = [*vanish.simulate(settings).rows()]
+        assert len(outcome.rows) == len(contract) == settings.depth
+        own = {name: as_column(value) for name, value in settings.as_dict().items()}
+        for row, layer in zip(outcome.rows, contract, strict=True):
+            cells = dict(zip(names, row, strict=True))
+            assert cells == {
+                **{name: value for name, value in own.items() if name not in COLUMNS},
+                **{name: as_column(value) for name, value in layer.items()},
+                "error": None,
+            }
+
+
+def test_columns_are_settings_results_and_the_error() -> None:
+    assert columns(per_layer=False) == [*Settings().as_dict(), *SUMMARY, "error"]
+    assert len({*columns(per_layer=True)}) == len(columns(per_layer=True))
+
+
+@pytest.mark.parametrize("per_layer", [False, True])
+@pytest.mark.parametrize("name", GRIDS)
+def test_rows_survive_json_exactly(name: str, per_layer: bool) -> None:
+    for outcome in collect(GRIDS[name], Here(), per_layer=per_layer).values():
+        assert json.loads(json.dumps(outcome.rows, allow_nan=False)) == outcome.rows
+
+
+def test_results_do_not_depend_on_what_was_computed_before() -> None:
+    task = Task(Grid(GRIDS["plain"]))
+    alone = {i: simulate_points(task, [i])[0].rows for i in range(len(task.grid))}
+    for order in (range(15, -1, -1), [3, 11, 5, 0, 8, 1, 2, 4, 6, 7, 9, 10, 12, 13, 14, 15]):
+        for outcome in simulate_points(task, order):
+            assert outcome.rows == alone[outcome.point]
+
+
+def test_some_points_are_those_and_no_others() -> None:
+    whole = rows(collect(GRIDS["seeds"], Here()))
+    for crew in WORKERS.values():
+        assert rows(collect(GRIDS["seeds"], crew(), [1, 2, 13])) == {
+            point: whole[point] for point in (1, 2, 13)
+        }
+    assert collect(GRIDS["seeds"], Processes(2), []) == {}
+
+
+def test_a_memory_limit_changes_no_number() -> None:
+    axes: dict[str, list[Any]] = {"layers": [300], "width": [8], "trials": [20], "engine": ["sampled"], "seed": [1, 2]}
+    assert rows(collect(axes, Here())) == rows(collect(axes, Here(), memory_limit=300_000))
+
+
+def test_the_header_tells_tasks_apart() -> None:
+    grid = Grid(GRIDS["plain"])
+    assert Task(grid).header == Task(Grid(GRIDS["plain"]), memory_limit=10**6).header
+    assert Task(grid).header != Task(grid, per_layer=True).header
+    assert Task(grid).header != Task(Grid(GRIDS["trials"])).header
+    assert Task(grid).header["vanish"] == vanish.__version__
+    json.dumps(Task(grid).header)
+
+
+# --- points that fail ---
+
+
+def failure(outcome: Outcome, per_layer: bool = False) -> dict[str, Any]:
+    assert outcome.failed
+    (row,) = outcome.rows
+    return dict(zip(columns(per_layer=per_layer), row, strict=True))
+
+
+@pytest.mark.parametrize("crew", ["here", "two"])
+@pytest.mark.parametrize("per_layer", [False, True])
+def test_an_overflow_is_a_row_and_the_sweep_goes_on(crew: str, per_layer: bool) -> None:
+    axes: dict[str, list[Any]] = {"act": ["tanh"], "width": [4], "weight_std": [1.0, 1e300], "gain": [1.0, 1e200]}
+    found = collect(axes, WORKERS[crew](), per_layer=per_layer)
+    assert [point for point, each in sorted(found.items()) if each.failed] == [3]
+    row = failure(found[3], per_layer)
+    assert "the values of tanh grow past 1.8e308" in row["error"]
+    assert (row["act"], row["weight_std"], row["gain"], row["seed"]) == ("tanh", 1e300, 1e200, 0)
+    assert row["verdict" if not per_layer else "grad_w"] is None
+    with pytest.raises(vanish.VanishError) as caught:
+        vanish.simulate(act="tanh", width=4, weight_std=1e300, gain=1e200)
+    assert row["error"] == str(caught.value)
+
+
+def test_settings_that_do_not_go_together_are_a_row() -> None:
+    axes: dict[str, list[Any]] = {"init": ["auto", "he_normal"], "weight_std": [1.0, 2.0], "layers": [2], "width": [3]}
+    found = collect(axes, Here())
+    assert [found[point].failed for point in range(4)] == [False, False, True, True]
+    row = failure(found[3])
+    assert row["error"].startswith("weight_std beside init he_normal")
+    assert (row["init"], row["weight_std"], row["layers"]) == ("he_normal", 2.0, 2)
+    assert row["verdict"] is None
+
+
+def test_a_point_that_does_not_fit_is_a_row_that_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    axes: dict[str, list[Any]] = {"layers": [2, 50_000], "width": [3, 4]}
+    errors = set()
+    for free in (10**8, 2 * 10**8):
+        monkeypatch.setattr(memory, "available", lambda free=free: free)
+        found = collect(axes, Here())
+        assert [found[point].failed for point in range(4)] == [False, False, True, True]
+        errors.add(failure(found[2])["error"])
+    # How much was free is no part of it: the bytes would differ from run to run.
+    (error,) = errors
+    assert error.startswith("a chain of 50,000 layers needs ")
+
+
+def test_a_limit_that_is_too_small_is_a_row() -> None:
+    axes: dict[str, list[Any]] = {"layers": [2, 3000], "width": [64], "trials": [200], "engine": ["sampled"]}
+    found = collect(axes, Here(), memory_limit=10**6)
+    assert "give a larger --memory" in failure(found[1])["error"]
+
+
+def test_a_memory_error_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(settings: Settings, **options: Any) -> Measured:
+        if settings.seed == 2:
+            raise MemoryError
+        return really(settings, **options)
+
+    really = simulation.measure
+    monkeypatch.setattr(sweep, "measure", measure)
+    found = collect(GRIDS["seeds"] | {"layers": [2]}, Here())
+    assert [point for point, each in sorted(found.items()) if each.failed] == [2]
+    assert failure(found[2])["error"] == "it does not fit into memory"
+
+
+# --- workers that die ---
+
+SEEDS: dict[str, Any] = {"seed": [*range(40)], "layers": [3], "width": [4]}
+
+
+def deadly(
+    monkeypatch: pytest.MonkeyPatch, dies: Callable[[Settings], bool], seconds: float = 0.0
+) -> None:
+    """Have a worker die of some points; the others take so many seconds."""
+    really, collector = simulation.measure, os.getpid()
+
+    def measure(settings: Settings, **options: Any) -> Measured:
+        if os.getpid() != collector and dies(settings):
+            os._exit(1)
+        time.sleep(seconds)
+        return really(settings, **options)
+
+    # The workers are forks of this process.
+    monkeypatch.setattr(sweep, "measure", measure)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_the_points_of_a_worker_that_dies_are_run_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    expected = rows(collect(SEEDS, Here()))
+    flag = tmp_path / "died"
+
+    def once(settings: Settings) -> bool:
+        if settings.seed != 23 or flag.exists():
+            return False
+        flag.touch()
+        return True
+
+    deadly(monkeypatch, once)
+    assert rows(collect(SEEDS, Processes(count))) == expected
+    assert flag.exists()
+
+
+def test_workers_that_die_again_and_again_of_different_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = rows(collect(SEEDS, Here()))
+
+    def once_each(settings: Settings) -> bool:
+        flag = tmp_path / str(settings.seed)
+        if settings.seed % 10 or flag.exists():
+            return False
+        flag.touch()
+        return True
+
+    deadly(monkeypatch, once_each)
+    assert rows(collect(SEEDS, Processes(2))) == expected
+    assert len([*tmp_path.iterdir()]) == 4
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.02])
+@pytest.mark.parametrize("poison", [{0}, {39}, {5, 6}])
+def test_a_point_that_always_kills_its_worker_fails_and_no_other(
+    monkeypatch: pytest.MonkeyPatch, poison: set[int], seconds: float
+) -> None:
+    # While others are under way: they must not be taken for the cause.
+    expected = rows(collect(SEEDS, Here()))
+    deadly(monkeypatch, lambda settings: settings.seed in poison, seconds)
+    found = collect(SEEDS, Processes(2))
+    assert {point for point, each in found.items() if each.failed} == poison
+    for point, each in rows(found).items():
+        if point not in poison:
+            assert each == expected[point]
+    for point in poison:
+        row = failure(found[point])
+        assert row["error"] == "its worker died again and again, perhaps for want of memory"
+        assert (row["seed"], row["layers"], row["verdict"]) == (point, 3, None)
+
+
+def test_no_worker_is_left_when_a_sweep_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    deadly(monkeypatch, lambda _: False, seconds=30.0)
+    processes: list[Any] = []
+
+    class StopError(Exception):
+        pass
+
+    def give_up() -> None:
+        with Processes(2) as crew:
+            crew.submit(simulate_points, Task(Grid(SEEDS)), [0])
+            processes.extend(crew._pool._processes.values())
+            raise StopError
+
+    begun = time.monotonic()
+    with pytest.raises(StopError):
+        give_up()
+    assert len(processes) == 2
+    assert not any(process.is_alive() for process in processes)
+    assert time.monotonic() - begun < 10.0  # and not when the points are done
+
+
+def test_who_works_is_who_was_asked() -> None:
+    assert isinstance(choose(1, None), Here)
+    with choose(2, None) as crew:
+        assert isinstance(crew, Processes)
+        assert crew.count == 2
+
+
+def test_a_scheduler_without_distributed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys  # noqa: PLC0415
+
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match=r"pip install 'vanish-grad\[dask\]'"):
+        choose(1, "tcp://127.0.0.1:1")
+
+
+# --- shares ---
+
+
+def shares(workers: int, points: int, seconds: float) -> list[int]:
+    """Return how many points are handed out at a time, if each takes so long."""
+    pace = sweep._Pace(workers, points)
+    waiting = iter(range(points))
+    taken: list[list[int]] = []
+    while share := pace.take(waiting):
+        taken.append(share)
+        pace.note([Outcome(point, [], failed=False, seconds=seconds) for point in share])
+    assert [point for share in taken for point in share] == [*range(points)]
+    return [len(share) for share in taken]
+
+
+@pytest.mark.parametrize("workers", [1, 2, 7])
+@pytest.mark.parametrize("seconds", [2.0**-20, 2.0**-10, 2.0**-5, 2.0**-3, 3.0])
+@pytest.mark.parametrize("points", [1, 2, 10, 999])
+def test_shares_are_short_and_end_together(workers: int, seconds: float, points: int) -> None:
+    found = shares(workers, points, seconds)
+    assert found[0] == 1
+    for i, share in enumerate(found[1:], 1):
+        left = points - sum(found[:i])
+        # About 0.2 s, and never more than its part of what is left.
+        assert share == max(1, min(int(0.2 / seconds), -(-left // (4 * workers))))
+    assert found[-1] == 1
+
+
+def test_nothing_is_shared_of_nothing() -> None:
+    assert sweep._Pace(2, 0).take(iter([])) == []

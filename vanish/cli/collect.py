@@ -1,0 +1,214 @@
+"""Collecting the outcomes of a sweep: in order for a pipe, by a journal for a file."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from vanish.atomic import check_writable, replacing
+from vanish.cli import output as out
+from vanish.cli.progress import points
+from vanish.errors import UsageError, VanishError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from vanish.sweep import Outcome, Rows, Task
+    from vanish.workers import Workers
+
+
+class Seen:
+    """What has come by: the failures, and the rows if they are wanted."""
+
+    def __init__(self, names: Sequence[str], *, keep: bool) -> None:
+        self.rows: list[dict[str, Any]] = []
+        self.failed = 0
+        self.first_error = ""
+        self._names, self.keep = names, keep
+
+    def note(self, result: tuple[bool, Rows]) -> list[dict[str, Any]]:
+        """Return a point's rows by column, having counted them."""
+        failed, cells = result
+        rows = [dict(zip(self._names, row, strict=True)) for row in cells]
+        self.take(rows, failed=failed)
+        return rows
+
+    def take(self, rows: list[dict[str, Any]], *, failed: bool) -> None:
+        """Count a point's rows, and keep them if they are wanted."""
+        if failed:
+            self.first_error = self.first_error or rows[0]["error"]
+            self.failed += 1
+        if self.keep:
+            self.rows += rows
+
+
+def to_stdout(
+    task: Task, crew: Callable[[], Workers], destination: out.Destination, seen: Seen
+) -> None:
+    """Run all points, and write them in the grid's order as soon as that allows."""
+    from vanish.sweep import in_order, run
+
+    grid = task.grid
+
+    def parts() -> Iterator[str]:
+        first = True
+        with crew() as workers, points(grid, 0, quiet=destination.quiet) as note:
+            lots = run(task, range(len(grid)), workers, len(grid))
+            for outcomes in in_order(_noted(lots, note)):
+                ready = [row for each in outcomes for row in seen.note((each.failed, each.rows))]
+                if destination.format != "table":
+                    yield destination.part(ready, first=first)
+                first = False
+
+    if destination.format != "table":
+        destination.stream(parts())
+        return
+    for _ in parts():
+        pass
+    _show(task, destination, seen)
+
+
+def _noted(
+    lots: Iterable[list[Outcome]], note: Callable[[list[Outcome]], None]
+) -> Iterator[list[Outcome]]:
+    """Yield outcomes, telling of each lot as it comes."""
+    for outcomes in lots:
+        note(outcomes)
+        yield outcomes
+
+
+def _show(task: Task, destination: out.Destination, seen: Seen) -> None:
+    from vanish.render.sweep import view
+
+    destination.write(destination.draw_fitting(lambda rows: view(task.grid, seen.rows, rows)))
+
+
+def to_file(
+    task: Task,
+    crew: Callable[[], Workers],
+    destination: out.Destination,
+    seen: Seen,
+    *,
+    resume: bool,
+) -> None:
+    """Run all points that a journal does not hold yet, then write the file from it."""
+    from pathlib import Path
+
+    from vanish.journal import Journal
+    from vanish.sweep import run
+
+    path = destination.output
+    assert path is not None
+    part = f"{path}.part"
+    if resume and not Path(part).exists() and Path(path).exists():
+        for rows in _finished(task, destination):
+            seen.take(rows, failed=rows[0]["error"] is not None)
+        if not destination.quiet:
+            out.say(f"{path} is complete: nothing is left to do")
+        return
+    check_writable(path)
+    with crew() as workers, Journal(part, task.header, len(task.grid), resume=resume) as journal:
+        try:
+            left = len(task.grid) - journal.done
+            with points(task.grid, journal.done, quiet=destination.quiet) as note:
+                for outcomes in run(task, journal.missing(), workers, left):
+                    journal.append((each.point, (each.failed, each.rows)) for each in outcomes)
+                    note(outcomes)
+        except KeyboardInterrupt:
+            if not destination.quiet:
+                out.say(
+                    f"stopped: {journal.done:,} of {len(task.grid):,} points are in {part}: give"
+                    " --resume to go on"
+                )
+            raise
+        with replacing(path) as stream:
+            for point, result in enumerate(journal.results()):
+                text = destination.part(seen.note(result), first=point == 0)
+                stream.write(text.encode(errors="replace"))
+        journal.remove()
+    if seen.keep and out.window() is not None and not destination.quiet:
+        shown = destination._replace(format="table", output=None)
+        _show(task, shown, seen)
+
+
+def _finished(task: Task, destination: out.Destination) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of each point of a finished file, if it holds the results of this grid.
+
+    Raises
+    ------
+    UsageError
+        If it does not.
+    """
+    from vanish.profile import COLUMNS
+    from vanish.render.delimited import cell
+    from vanish.sweep import settings_cells
+
+    path = destination.output
+    other = UsageError(f"{path}: results of another grid: give its own options, or another name")
+    rows = _rows_of(task, destination)
+    for point in range(len(task.grid)):
+        row = next(rows, None)
+        if row is None:
+            raise other
+        try:
+            settings = task.grid.settings(point)
+        except VanishError:
+            if not row.get("error"):
+                raise other from None
+            yield [row]
+            continue
+        expected = settings_cells(settings, settings.engine_used)
+        shared = expected.keys() & row.keys()
+        if task.per_layer:
+            shared -= COLUMNS.keys()  # what is a layer's own
+        if any(cell(row[name]) != cell(expected[name]) for name in shared):
+            raise other
+        depth = settings.depth if task.per_layer and not row["error"] else 1
+        further = list(islice(rows, depth - 1))
+        if len(further) < depth - 1:
+            raise other
+        yield [row, *further]
+    if next(rows, None) is not None:
+        raise other
+
+
+def _rows_of(task: Task, destination: out.Destination) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a finished file by column; numbers as numbers."""
+    import csv
+    import io
+    import json
+
+    from vanish.files import read_bytes
+    from vanish.sweep import columns
+
+    path = destination.output
+    assert path is not None
+    names = columns(per_layer=task.per_layer)
+    other = UsageError(f"{path}: results of another grid: give its own options, or another name")
+    try:
+        text = read_bytes(path).decode()
+        if destination.format == "jsonl":
+            found = [json.loads(line) for line in text.splitlines()]
+        else:
+            table = csv.reader(io.StringIO(text), delimiter=out.DELIMITERS[destination.format])
+            lines = [[_value(each) for each in line] for line in table]
+            if destination.header and (not lines or lines.pop(0) != names):
+                raise other
+            found = [dict(zip(names, line, strict=True)) for line in lines]
+    except ValueError:  # neither text, nor JSON, nor so many cells
+        raise other from None
+    if not all(isinstance(row, dict) and list(row) == names for row in found):
+        raise other
+    yield from found
+
+
+def _value(text: str) -> Any:
+    """Return what a cell stands for."""
+    if not text:
+        return None
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            pass
+    return {"true": True, "false": False}.get(text, text)

@@ -1,0 +1,301 @@
+"""What `vanish train` found, as rows and as views for people."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from vanish.render.people import Bar, Finding, Notes, Spark, View
+from vanish.training import Outcome
+from vanish.verdict import short, short_power
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from vanish.profile import Cell
+    from vanish.training import State, Training
+
+# A gradient at layer 1 that is smaller, beside that of the last layer, has vanished.
+_VANISHED = -3.0
+
+_BAND = "5 % … 95 %\nof trials"
+
+
+def layer_rows(trained: Sequence[Training]) -> Iterator[dict[str, Cell]]:
+    """Yield one mapping a network, epoch and layer."""
+    for each in trained:
+        yield from each.layer_rows()
+
+
+def view(trained: Sequence[Training]) -> View:
+    """Return the networks, one a row, with a verdict on each activation."""
+    several = trained[0].settings.trials > 1
+    several_inits = len({each.settings.init for each in trained}) > 1
+    test = "\n0 … 100 %"
+
+    def row(training: Training) -> tuple[str | Bar, ...]:
+        found = training.row()
+        band = [_percent(found[f"test_accuracy_{end}"]) or "?" for end in ("p05", "p95")]
+        accuracy = found["test_accuracy"]
+        return (
+            training.settings.act_name,
+            *((training.settings.init_name,) if several_inits else ()),
+            str(training.settings.layers),
+            _percent(found["train_accuracy"]),
+            _percent(accuracy),
+            *((" … ".join(band),) if several else ()),
+            Bar(accuracy if isinstance(accuracy, float) and accuracy > 0.0 else None),
+            _number(found["loss"]),
+            _power(found["log10_ratio_start"]),
+            _power(found["log10_ratio_end"]),
+            _number(found["change_first"]),
+            _number(found["change_last"]),
+            _outcome(training),
+        )
+
+    return View(
+        title=_title(trained),
+        columns=(
+            "activation",
+            *(("init",) if several_inits else ()),
+            "hidden\nlayers",
+            "train\n%",
+            "test\n%",
+            *((_BAND,) if several else ()),
+            test,
+            "loss",
+            "gradient\nat start",
+            "gradient\nat end",
+            "W₁\nmoved",
+            "last W\nmoved",
+            "outcome",
+        ),
+        rows=tuple(row(each) for each in trained),
+        notes=(
+            Notes(
+                "What the columns say",
+                (
+                    ("gradient", "‖∂L/∂a‖ of layer 1 over the last layer's"),
+                    ("moved", "‖ΔW‖/‖W‖, by how much of its size W changed"),
+                ),
+            ),
+        ),
+        findings=_findings(trained),
+        left=frozenset({"activation", "init", test, "outcome"}),
+        dispensable=(
+            *("train\n%", "gradient\nat end", "loss", "last W\nmoved", _BAND),
+            *("gradient\nat start", "W₁\nmoved"),
+        ),
+    )
+
+
+def layer_view(trained: Sequence[Training]) -> View:
+    """Return every layer of every network in a row, its gradient epoch by epoch."""
+    several_inits = len({each.settings.init for each in trained}) > 1
+    low, high = _axis(trained)
+    epochs = f"‖∂L/∂W‖ by epoch\n1e{low:+03d} … 1e{high:+03d}"
+
+    def rows(training: Training) -> Iterator[tuple[str | Spark, ...]]:
+        settings = training.settings
+        last = settings.epochs
+        for k in range(settings.layers + 1):
+            logs = [training.quantile(e, _log10_grad_w(k)) for e in range(last + 1)]
+            yield (
+                settings.act_name,
+                *((settings.init_name,) if several_inits else ()),
+                str(settings.layers),
+                str(k + 1),
+                _power(logs[0]),
+                Spark(tuple(None if x is None else (x - low) / (high - low) for x in logs)),
+                _power(logs[-1]),
+                _number(training.quantile(last, _change(k))),
+            )
+
+    return View(
+        title=_title(trained),
+        columns=(
+            "activation",
+            *(("init",) if several_inits else ()),
+            "hidden\nlayers",
+            "layer",
+            "at\nstart",
+            epochs,
+            "at\nend",
+            "W\nmoved",
+        ),
+        rows=tuple(row for each in trained for row in rows(each)),
+        notes=(),
+        findings=_findings(trained),
+        left=frozenset({"activation", "init", epochs}),
+        dispensable=("at\nstart", "at\nend"),
+    )
+
+
+def label(training: Training, among: Sequence[Training]) -> str:
+    """Return what tells the networks of one kind from the others, whatever their depth."""
+    settings = training.settings
+    several = len({each.settings.init for each in among}) > 1
+    return f"{settings.act_name}, {settings.init_name}" if several else settings.act_name
+
+
+def kinds(trained: Sequence[Training]) -> dict[str, list[Training]]:
+    """Return the networks that differ in depth only, by their label, shallow ones first."""
+    found: dict[str, list[Training]] = {}
+    for each in sorted(trained, key=lambda each: each.settings.layers):
+        found.setdefault(label(each, trained), []).append(each)
+    return {name: found[name] for name in dict.fromkeys(label(each, trained) for each in trained)}
+
+
+def _log10_grad_w(k: int) -> Callable[[State], float]:
+    return lambda state: float(state.log10_grad_w[k])
+
+
+def _change(k: int) -> Callable[[State], float]:
+    return lambda state: float(state.change[k])
+
+
+def _axis(trained: Sequence[Training]) -> tuple[int, int]:
+    """Return the decades that hold every gradient of a kept history."""
+    logs = [
+        log10
+        for training in trained
+        for epoch in range(training.settings.epochs + 1)
+        for k in range(training.settings.layers + 1)
+        if (log10 := training.quantile(epoch, _log10_grad_w(k))) is not None
+    ]
+    low, high = math.floor(min(logs, default=0.0)), math.ceil(max(logs, default=0.0))
+    return low, max(high, low + 1)
+
+
+def _title(trained: Sequence[Training]) -> str:
+    settings = trained[0].settings
+    lr = settings.lr_used
+    parts = [
+        settings.source.name,
+        f"width {settings.width}",
+        f"{settings.optimizer} with lr {lr:g}",
+        f"batch {settings.batch}",
+        f"{settings.epochs:,} epoch{'' if settings.epochs == 1 else 's'}",
+        f"{settings.trials:,} trials" if settings.trials > 1 else "",
+        f"seed {settings.seed}",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _percent(share: Cell) -> str:
+    return f"{100.0 * share:.1f}" if isinstance(share, float) else ""
+
+
+def _number(value: Cell) -> str:
+    return short(value) if isinstance(value, float) else ""
+
+
+def _power(log10: Cell) -> str:
+    return short_power(log10) if isinstance(log10, float) else ""
+
+
+def _outcome(training: Training) -> str:
+    """Return what came of it, and of how many of several trials."""
+    share = training.outcome_share
+    if share == 1.0:
+        return training.outcome.value
+    return f"{training.outcome.value} {math.floor(100.0 * share)} %"
+
+
+def _findings(trained: Sequence[Training]) -> tuple[Finding, ...]:
+    """Return a verdict on the deepest network of each kind."""
+    found = kinds(trained)
+    return tuple(
+        Finding(networks[-1].outcome.value, name, _explain(networks))
+        for name, networks in found.items()
+    )
+
+
+def _explain(networks: Sequence[Training]) -> str:
+    """Return what came of the deepest of some networks, why, and what to do."""
+    deepest = networks[-1]
+    return _WORDS[deepest.outcome](deepest) + _shallower(networks)
+
+
+def _shallower(networks: Sequence[Training]) -> str:
+    """Return up to which depth they learned, if the deepest one did not."""
+    depths = [each.settings.layers for each in networks]
+    if networks[-1].outcome is Outcome.LEARNED:
+        if len(networks) > 1 and all(each.outcome is Outcome.LEARNED for each in networks):
+            return f" It learns at every depth from {depths[0]} to {depths[-1]}."
+        return ""
+    learned = [each.settings.layers for each in networks if each.outcome is Outcome.LEARNED]
+    return f" With {_plural(max(learned))} it still learns." if learned else ""
+
+
+def _plural(layers: int) -> str:
+    return f"{layers:,} hidden layer{'' if layers == 1 else 's'}"
+
+
+def _right(training: Training) -> str:
+    accuracy = training.row()["test_accuracy"]
+    assert isinstance(accuracy, float)
+    return f"With {_plural(training.settings.layers)} it gets {100.0 * accuracy:.3g} % right"
+
+
+def _story(training: Training) -> str:
+    """Return how large the gradient of layer 1 was, and what that did to its weight."""
+    found = training.row()
+    ratio, moved = found["log10_ratio_start"], found["change_first"]
+    last = training.settings.layers + 1
+    if not isinstance(ratio, float):
+        start = "Layer 1 starts with a gradient of exactly 0"
+    else:
+        times = short_power(ratio)
+        start = f"Layer 1 starts with {times} times the gradient of layer {last}"
+    if not isinstance(moved, float):
+        return f"{start}."
+    return f"{start}, and its weight moves by {short(moved)} of its size."
+
+
+def _learned(training: Training) -> str:
+    return f"{_right(training)}. {_story(training)}"
+
+
+def _partly(training: Training) -> str:
+    return (
+        f"{_right(training)}, better than guessing, but with more than half its mistakes."
+        f" {_story(training)} Try more --epochs or another --lr."
+    )
+
+
+def _chance(training: Training) -> str:
+    ratio = training.row()["log10_ratio_start"]
+    vanished = not isinstance(ratio, float) or ratio < _VANISHED
+    remedy = "Try --act relu, or fewer --layers." if vanished else "Try another --lr."
+    return f"{_right(training)}, no more than guessing. {_story(training)} {remedy}"
+
+
+def _dead(training: Training) -> str:
+    return (
+        f"{_right(training)}, no more than guessing: layer 1 ends with a gradient of exactly 0"
+        " and learns nothing more. Try --act leaky_relu, a larger --width or a smaller --lr."
+    )
+
+
+def _unchanged(training: Training) -> str:
+    if training.settings.lr_used == 0.0:
+        return "With --lr 0 nothing changes: give an --lr above 0."
+    return "No step was large enough to change a weight: give a larger --lr."
+
+
+def _diverged(training: Training) -> str:
+    return (
+        f"With {_plural(training.settings.layers)} its weights or its loss stopped being finite"
+        f" numbers in epoch {training.median.epochs:,}: give a smaller --lr."
+    )
+
+
+_WORDS: dict[Outcome, Callable[[Training], str]] = {
+    Outcome.LEARNED: _learned,
+    Outcome.PARTLY: _partly,
+    Outcome.CHANCE: _chance,
+    Outcome.DEAD: _dead,
+    Outcome.UNCHANGED: _unchanged,
+    Outcome.DIVERGED: _diverged,
+}
