@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # Short layers are read together up to so many numbers, long ones alone.
 _TOGETHER = 2**13
 
+# Rows of up to so many numbers are short.
+_SHORT = 128
+
 # So many mantissas of at least 1/2 multiply to no less than 2^-500.
 _RUN = 500
 
@@ -82,9 +85,14 @@ def _alike(slopes: Sequence[FloatArray]) -> Iterator[FloatArray]:
 def _statistics(slopes: FloatArray) -> SlopeStatistics:
     """Return the statistics of layers of one shape, slopes of shape (L, T, B, n)."""
     rows, units = slopes.shape[2:]
-    sizes = np.abs(slopes)
-    mean = np.add.reduce(sizes, axis=(2, 3)) / (rows * units)
-    largest = np.maximum.reduce(sizes, axis=(2, 3))
+    sizes = np.abs(slopes).reshape(*slopes.shape[:2], rows * units)
+    # A sum as a product with ones, and the maximum of short rows as one down long columns:
+    # numpy's loops along short rows take twice as long.
+    mean = np.vecdot(sizes, np.ones(rows * units)) / (rows * units)
+    if rows * units <= _SHORT:
+        largest = np.maximum.reduce(np.ascontiguousarray(np.moveaxis(sizes, 2, 0)), axis=0)
+    else:
+        largest = np.maximum.reduce(sizes, axis=2)
     if np.count_nonzero(slopes) == slopes.size:
         active = np.full(slopes.shape[:3], float(units))
         return SlopeStatistics(mean, largest, np.zeros_like(mean), active, np.zeros_like(mean))
