@@ -1,7 +1,7 @@
 # make run    sets everything up and runs vanish (ARGS="…" for another command line)
 # make test   sets everything up and runs the tests
 # make check  format, lint and types
-# make bench  measures speed, side by side with PyTorch; takes some minutes
+# make bench  measures speed, side by side with PyTorch and JAX; takes some minutes
 # A second call installs nothing: each environment is renewed when pyproject.toml changes.
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -28,7 +28,7 @@ format: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.installed-dev,oracles
+bench: $(VENV)/.installed-dev,bench
 	$(BIN)/python tests/benchmarks/run.py
 
 clean:

@@ -150,6 +150,7 @@ def symbolic(problem: Problem) -> Gradients:
         "readout": reference * output,
         "sum": output,
         "mse": (output - reference) ** 2 / 2,
+        "cross_entropy": sympy.log(sympy.exp(output)) - output,
     }[problem.loss]
     derivatives = [sympy.diff(loss, symbol[name]) for name in values]
     evaluate = sympy.lambdify([symbol[name] for name in values], derivatives, "mpmath", cse=True)
@@ -172,7 +173,12 @@ def scalar_product(problem: Problem, digits: int = DIGITS) -> Gradients:
             a.append(w[k] * f[k] + problem.biases[k].item())
             f.append(derivative(act)(a[k]))
         reference = mp.mpf(problem.reference.item())
-        running = {"readout": reference, "sum": mp.mpf(1), "mse": f[-1] - reference}[problem.loss]
+        running = {
+            "readout": reference,
+            "sum": mp.mpf(1),
+            "mse": f[-1] - reference,
+            "cross_entropy": mp.mpf(0),  # of a single class
+        }[problem.loss]
         for k in reversed(range(len(w))):
             running *= derivative(problem.acts[k], 1)(a[k])
             gradients[f"W{k + 1}"] = np.array([[running * f[k]]], dtype=object)
@@ -195,6 +201,11 @@ def _loss(problem: Problem, parameters: Gradients) -> Any:
             total = f.sum()
         case "mse":
             total = ((f - problem.reference) ** 2).sum() / 2
+        case "cross_entropy":
+            classes = np.broadcast_to(problem.reference, (len(f), 1))[:, 0].astype(int)
+            total = sum(
+                mp.log(sum(map(mp.exp, row))) - row[t] for row, t in zip(f, classes, strict=True)
+            )
     return total / len(f)
 
 
@@ -237,7 +248,8 @@ def autograd(problem: Problem) -> Gradients:
         nodes[f"f{k}"] = f = torch_activation(act)(a)
         # PyTorch's sigmoid and softplus lose their accuracy beyond.
         assert a.abs().max() <= 10.0
-    reference = torch.tensor(problem.reference, dtype=torch.float64).expand_as(f)
+    reference = torch.tensor(problem.reference, dtype=torch.float64)
+    reference = reference.expand(len(f), reference.shape[-1])
     match problem.loss:
         case "readout":
             loss = (f * reference).sum(dim=1).mean()
@@ -245,6 +257,8 @@ def autograd(problem: Problem) -> Gradients:
             loss = f.sum(dim=1).mean()
         case "mse":
             loss = torch.nn.MSELoss(reduction="sum")(f, reference) / 2 / len(f)
+        case "cross_entropy":
+            loss = torch.nn.CrossEntropyLoss()(f, reference[:, 0].long())
     gradients = torch.autograd.grad(loss, list(nodes.values()))
     return {name: each.numpy() for name, each in zip(nodes, gradients, strict=True)}
 

@@ -42,7 +42,11 @@ def with_target(options: dict[str, Any], loss: str, rows: int) -> Settings:
     """Return settings with that loss; if it takes a target, with a random one."""
     if not losses.get(loss).takes_target:
         return Settings(**options, loss=loss, batch=rows)
-    target = np.random.default_rng(rows).standard_normal((rows, options["widths"][-1]))
+    generator, n_out = np.random.default_rng(rows), options["widths"][-1]
+    if losses.get(loss).takes_classes:
+        target = generator.integers(n_out, size=(rows, 1)).astype(np.float64)
+    else:
+        target = generator.standard_normal((rows, n_out))
     return Settings(**options, loss=loss, batch=rows, target=Rows(target))
 
 
@@ -85,7 +89,7 @@ def test_mpmath_multiplies_out_a_chain_1000_layers_deep(
 @pytest.mark.parametrize("act", NAMES)
 def test_differences_of_the_loss(act: str, differentiate: Differentiate) -> None:
     options: dict[str, Any] = {"widths": (3, 2, 4, 2), "weight_std": 1.5, "bias_std": 0.5}
-    for loss, rows in (("readout", 2), ("mse", 5)):
+    for loss, rows in (("readout", 2), ("mse", 5), ("cross_entropy", 3)):
         simulation = Simulation(with_target({"act": act} | options, loss, rows))
         expected = oracles.differences(Problem.of(simulation))
         assert relative_error(differentiate(simulation), expected) <= TOLERANCE

@@ -64,6 +64,34 @@ FILES = {
     "complex.npz": npz(W1=np.eye(2) * 1j),
     "cube_x.npz": npz(W1=np.eye(2), x=np.ones((2, 2, 2))),
     "wide_x.npz": npz(W1=np.eye(2), x=np.ones(3)),
+    "class.txt": b"9\n",
+    "empty.csv": b"",
+    "cells.csv": b'1,2,"a\n3,4,b',
+    "ragged.csv": b"1,2,a\n3,b\n",
+    "no_label.csv": b"1,2,a\n3,4,\n",
+    "few.csv": b"1,2,a\n3,4,a\n5,6,b\n",
+    "long_cell.csv": b"1," + b"2" * 200_000 + b",a\n",
+    "many.csv": b"".join(b"%d,%d,c%d\n" % (i, i * i, i) for i in range(40)),
+    "no_y.npz": npz(X=np.ones((4, 2))),
+    "complex_x.npz": npz(X=np.ones((4, 2)) * 1j, y=np.arange(4) % 2),
+    "flat_x.npz": npz(X=np.ones(4), y=np.arange(4) % 2),
+    "nan_x.npz": npz(X=np.array([[1.0, np.nan]] * 4), y=np.arange(4) % 2),
+    "wide_y.npz": npz(X=np.ones((4, 2)), y=np.ones((4, 2))),
+    "nan_y.npz": npz(X=np.ones((4, 2)), y=np.array([0.0, np.nan, 1.0, 1.0])),
+    "short_y.npz": npz(X=np.ones((4, 2)), y=np.arange(3) % 2),
+    "half_test.npz": npz(X=np.ones((4, 2)), y=np.arange(4) % 2, X_test=np.ones((4, 2))),
+    "wide_test.npz": npz(
+        X=np.ones((4, 2)), y=np.arange(4) % 2, X_test=np.ones((4, 3)), y_test=np.arange(4) % 2
+    ),
+    "new_label.npz": npz(
+        X=np.ones((4, 2)), y=np.arange(4) % 2, X_test=np.ones((4, 2)), y_test=np.arange(4)
+    ),
+    "there.csv.part": b"anything\n",
+    "bad.toml": b"layers = ",
+    "unknown.toml": b"layer = 3",
+    "kind.toml": b"jobs = true",
+    "one_class.csv": b"1,2,a\n3,4,a\n5,6,a\n7,8,a\n9,1,a\n",
+    "nan.csv": b"1,2,a\nnan,4,b\n5,6,a\n7,8,b\n9,1,a\n",
     "long_readout.npz": npz(W1=np.eye(2), r=np.ones(3)),
 }
 
@@ -240,6 +268,58 @@ derive --format tsv
 derive --layers 0
 acts sigmod
 collapse --batch 1
+sweep --layers 2 --resume
+sweep --layers 2,2
+sweep --layers 2.5
+sweep --layers 2 --config missing.toml
+sweep --layers 2 --jobs 0
+sweep --seed 1:1000000:1000000 --layers 1:1000:1000
+sweep --layers 2 --output x.csv --format table
+sweep --layers 2 --per-layer --format table
+sweep --layers 2 --plot x.png
+sweep --layers 2 --scheduler nowhere
+sweep --layers 2 --scheduler tcp://127.0.0.1:1
+sweep --layers 2 --config bad.toml
+sweep --layers 2 --config unknown.toml
+sweep --layers 2 --config kind.toml
+train --act relu --layers x
+train --layers 0
+train --data missing.csv
+train --data word.txt
+train --data one_class.csv
+train --data nan.csv
+train --data spiral
+train --data empty.csv
+train --data cells.csv
+train --data ragged.csv
+train --data no_label.csv
+train --data few.csv
+train --data long_cell.csv
+train --data many.csv
+train --data latin1.txt
+train --data no_y.npz
+train --data complex_x.npz
+train --data flat_x.npz
+train --data nan_x.npz
+train --data wide_y.npz
+train --data nan_y.npz
+train --data short_y.npz
+train --data half_test.npz
+train --data wide_test.npz
+train --data new_label.npz
+train --lr -1
+sweep --layers 2 --output there.csv
+sweep --layers 2 --output there.csv --resume
+sweep --layers 2 --output missing/x.csv
+--loss cross_entropy --widths 2,2 --target class.txt
+train --optimizer sdg
+train --epochs 0
+train --width 0
+--loss cross_entropy --target word.txt
+--loss cross_entropy --target row.txt
+--act relu --layer-acts relu --last-act relu
+--layer-acts relu --last-act relu
+--last-act foo
 """
 CASES = [line for line in COMMAND_LINES.splitlines() if line]
 
@@ -248,6 +328,7 @@ NOT_HERE = (
     # raised by the library for its own callers; files are checked before
     *("activation name", "activation {activation.name}:", "activation {self.name}:"),
     *("settings beside", "no weights: give", "biases for", "give a whole number", "give one name"),
+    *("unknown_name('setting'", "an empty list: give", "last_act beside layer_acts"),
     *("a chain of 0 layers", "layer_acts is empty", "the chain has no", "column {column + 1} is"),
     # of streams and permissions: test_output.py
     *(
@@ -257,7 +338,15 @@ NOT_HERE = (
         "it is read-only",
     ),
     # of machines that lack something
-    *("it does not fit into memory", "that cannot be unpacked", "matplotlib is not installed"),
+    *(
+        "are too few to hold a fifth",
+        "it does not fit into memory",
+        "that cannot be unpacked",
+        "matplotlib is not installed",
+    ),
+    *("dask.distributed is not installed", "scikit-learn, which holds them, is not installed"),
+    # of clusters, and of sweeps that meet or run out of room: test_sweep_command.py
+    *("it has no workers", "another sweep is writing it", "make room, then go on with --resume"),
 )
 
 Place = tuple[Path, int]

@@ -86,6 +86,11 @@ def rows(*shape: int, name: str = "in.txt") -> Rows:
             "layer_acts names 1 activations for 2 layers: give one a layer",
         ),
         ({"layer_acts": ()}, "layer_acts is empty: give one activation a layer"),
+        (
+            {"layer_acts": ("relu",), "last_act": "tanh"},
+            "last_act beside layer_acts, which names the last one, too: give one of them",
+        ),
+        ({"last_act": "thanh"}, "unknown activation 'thanh': did you mean tanh"),
         *(
             (
                 {"weights": NETWORK, name: value},
@@ -130,6 +135,23 @@ def rows(*shape: int, name: str = "in.txt") -> Rows:
             {"target": rows(3, 64, name="t.txt"), "loss": "mse", "batch": 2},
             "t.txt: 3 rows for a batch of 2: give 1 or 2",
         ),
+        (
+            {"target": rows(3, 1, name="t.txt"), "loss": "cross_entropy", "batch": 2},
+            "t.txt: 3 × 1 numbers as the target of 2 rows: give loss cross_entropy one class a"
+            " row, 1 or 2 of them",
+        ),
+        (
+            {"target": rows(2, 2, name="t.txt"), "loss": "cross_entropy", "batch": 4},
+            "t.txt: 2 × 2 numbers as the target of 4 rows",
+        ),
+        *(
+            (
+                {"target": Rows(np.array([0.0, wrong]), "t.txt"), "loss": "cross_entropy"}
+                | {"batch": 2, "widths": (4, 3)},
+                f"t.txt: class 2 is {wrong:g}: give whole numbers from 0 to 2, for a chain of 3",
+            )
+            for wrong in (0.5, -1.0, 3.0)
+        ),
     ],
 )
 def test_a_wrong_setting_is_told_with_its_remedy(options: dict[str, Any], complaint: str) -> None:
@@ -165,6 +187,7 @@ def test_a_network_whose_arrays_do_not_fit_is_refused(
         ({"layers": 2.5}, "layers 2.5: give a whole number"),
         ({"seed": 1.5}, "seed 1.5: give a whole number"),
         ({"act": ["relu"]}, r"act \['relu'\]: give one name"),
+        ({"last_act": 1}, "last_act 1: give one name"),
     ],
 )
 def test_another_type_than_the_options_have_is_refused(
@@ -289,7 +312,31 @@ def test_as_dict_holds_every_setting_as_it_was_used() -> None:
         "norm_bound": None,
         "vanish_below": 1e-3,
         "explode_above": 1e3,
+        "last_act": None,
     }
+
+
+def test_the_last_activation_is_that_of_layer_n_alone() -> None:
+    settings = Settings(act="tanh", last_act="Linear", layers=3)
+    assert [each.name for each in settings.activations] == ["tanh", "tanh", "identity"]
+    assert (settings.act_name, settings.act_label) == ("mixed", "tanh (last identity)")
+    used = settings.as_dict()
+    assert used["layer_acts"] == ["tanh", "tanh", "identity"]
+    assert used["last_act"] == "identity"
+    same = Settings(act="tanh", last_act="tanh", layers=3)
+    assert (same.act_name, same.act_label, same.as_dict()["layer_acts"]) == ("tanh", "tanh", None)
+    assert [each.name for each in Settings(last_act="relu", layers=1).activations] == ["relu"]
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1)])
+def test_classes_are_one_a_row_however_they_lie(shape: tuple[int, ...]) -> None:
+    classes = Rows(np.array([2, 0, 1]).reshape(shape))
+    settings = Settings(loss="cross_entropy", target=classes, batch=3, width=3)
+    assert settings.given_reference is not None
+    assert settings.given_reference.tolist() == [[2.0], [0.0], [1.0]]
+    default = Settings(loss="cross_entropy", batch=3).given_reference
+    assert default is not None
+    assert default.tolist() == [[0.0]]
 
 
 def test_as_dict_resolves_names_and_files() -> None:

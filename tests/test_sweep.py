@@ -172,7 +172,13 @@ def test_some_points_are_those_and_no_others() -> None:
 
 
 def test_a_memory_limit_changes_no_number() -> None:
-    axes: dict[str, list[Any]] = {"layers": [300], "width": [8], "trials": [20], "engine": ["sampled"], "seed": [1, 2]}
+    axes: dict[str, list[Any]] = {
+        "layers": [300],
+        "width": [8],
+        "trials": [20],
+        "engine": ["sampled"],
+        "seed": [1, 2],
+    }
     assert rows(collect(axes, Here())) == rows(collect(axes, Here(), memory_limit=300_000))
 
 
@@ -197,7 +203,12 @@ def failure(outcome: Outcome, per_layer: bool = False) -> dict[str, Any]:
 @pytest.mark.parametrize("crew", ["here", "two"])
 @pytest.mark.parametrize("per_layer", [False, True])
 def test_an_overflow_is_a_row_and_the_sweep_goes_on(crew: str, per_layer: bool) -> None:
-    axes: dict[str, list[Any]] = {"act": ["tanh"], "width": [4], "weight_std": [1.0, 1e300], "gain": [1.0, 1e200]}
+    axes: dict[str, list[Any]] = {
+        "act": ["tanh"],
+        "width": [4],
+        "weight_std": [1.0, 1e300],
+        "gain": [1.0, 1e200],
+    }
     found = collect(axes, WORKERS[crew](), per_layer=per_layer)
     assert [point for point, each in sorted(found.items()) if each.failed] == [3]
     row = failure(found[3], per_layer)
@@ -210,7 +221,12 @@ def test_an_overflow_is_a_row_and_the_sweep_goes_on(crew: str, per_layer: bool) 
 
 
 def test_settings_that_do_not_go_together_are_a_row() -> None:
-    axes: dict[str, list[Any]] = {"init": ["auto", "he_normal"], "weight_std": [1.0, 2.0], "layers": [2], "width": [3]}
+    axes: dict[str, list[Any]] = {
+        "init": ["auto", "he_normal"],
+        "weight_std": [1.0, 2.0],
+        "layers": [2],
+        "width": [3],
+    }
     found = collect(axes, Here())
     assert [found[point].failed for point in range(4)] == [False, False, True, True]
     row = failure(found[3])
@@ -233,7 +249,12 @@ def test_a_point_that_does_not_fit_is_a_row_that_lasts(monkeypatch: pytest.Monke
 
 
 def test_a_limit_that_is_too_small_is_a_row() -> None:
-    axes: dict[str, list[Any]] = {"layers": [2, 3000], "width": [64], "trials": [200], "engine": ["sampled"]}
+    axes: dict[str, list[Any]] = {
+        "layers": [2, 3000],
+        "width": [64],
+        "trials": [200],
+        "engine": ["sampled"],
+    }
     found = collect(axes, Here(), memory_limit=10**6)
     assert "give a larger --memory" in failure(found[1])["error"]
 

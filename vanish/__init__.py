@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from vanish.activations import Activation, register, verify
+    from vanish.data import Data
     from vanish.errors import VanishError
     from vanish.grid import Grid
     from vanish.profile import LayerRecord, Profile, Verdict
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from vanish.settings import Network, Rows, Settings
     from vanish.simulation import Simulation, compare, simulate
     from vanish.sweep import simulate_grid
+    from vanish.training import Training, TrainingSettings, train, train_all
 
 __all__ = [
     "Activation",
+    "Data",
     "Grid",
     "LayerRecord",
     "Magnitude",
@@ -32,12 +35,16 @@ __all__ = [
     "Rows",
     "Settings",
     "Simulation",
+    "Training",
+    "TrainingSettings",
     "VanishError",
     "Verdict",
     "compare",
     "register",
     "simulate",
     "simulate_grid",
+    "train",
+    "train_all",
     "verify",
 ]
 
@@ -45,6 +52,7 @@ __all__ = [
 # wait for numpy.
 _HOMES = {
     "activations": ("Activation", "register", "verify"),
+    "data": ("Data",),
     "errors": ("VanishError",),
     "grid": ("Grid",),
     "profile": ("LayerRecord", "Profile", "Verdict"),
@@ -52,6 +60,7 @@ _HOMES = {
     "settings": ("Network", "Rows", "Settings"),
     "simulation": ("Simulation", "compare", "simulate"),
     "sweep": ("simulate_grid",),
+    "training": ("Training", "TrainingSettings", "train", "train_all"),
 }
 
 

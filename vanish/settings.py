@@ -168,6 +168,8 @@ class Settings:
         The activation of every layer.
     layer_acts
         One activation a layer, layer 1 first, instead of `act`.
+    last_act
+        The activation of layer N alone, beside `act`.
     layers, width
         N and the size of x and of every layer; 20 and 64 where nothing else says.
     widths
@@ -185,8 +187,8 @@ class Settings:
     batch
         B, 1 where nothing else says.
     loss, target
-        The loss's name, and for a loss that takes one its target (default: zeros), of one
-        row or as many as the input.
+        The loss's name, and for a loss that takes one its target, of one row or as many as
+        the input (default: zeros); for ``cross_entropy`` one class a row, from 0.
     weights
         A real network instead of a random one.
     seed
@@ -228,6 +230,7 @@ class Settings:
     norm_bound: bool | None = None
     vanish_below: float = 1e-3
     explode_above: float = 1e3
+    last_act: str | None = None
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -235,7 +238,7 @@ class Settings:
         self._check_shape()
         self._check_data()
         # Names are checked by looking them up.
-        for name in self.layer_acts or (self.act,):
+        for name in self._act_names:
             activations.get(name)
         if self.init != initializers.AUTO:
             initializers.get(self.init)
@@ -258,6 +261,8 @@ class Settings:
             given = getattr(self, name)
             if not isinstance(given, str):
                 raise UsageError(f"{name} {given!r}: give one name")
+        if self.last_act is not None and not isinstance(self.last_act, str):
+            raise UsageError(f"last_act {self.last_act!r}: give one name")
 
     def _check_ranges(self) -> None:
         for name in ("layers", "width", "batch", "trials"):
@@ -312,6 +317,10 @@ class Settings:
                 f"weight_std beside init {self.init}: both set the weights: give one of them"
             )
         if self.layer_acts is not None:
+            if self.last_act is not None:
+                raise UsageError(
+                    "last_act beside layer_acts, which names the last one, too: give one of them"
+                )
             given = len(self.layer_acts)
             if self._sizes_are_given and given != self.depth:
                 raise UsageError(
@@ -342,7 +351,11 @@ class Settings:
             if not losses.get(self.loss).takes_target:
                 raise UsageError(
                     f"target beside loss {self.loss}: it takes none: leave it out, or give loss mse"
+                    " or cross_entropy"
                 )
+            if losses.get(self.loss).takes_classes:
+                self._check_classes(self.target)
+                return
             rows, columns = self.target.values.shape
             if columns != self.n_out:
                 raise UsageError(
@@ -354,6 +367,23 @@ class Settings:
                     f"{self.target.name}: {rows} rows for a batch of {self.rows}:"
                     f" give 1 or {self.rows}"
                 )
+
+    def _check_classes(self, target: Rows) -> None:
+        """Check that a target is one class for each row of the input, or one for all."""
+        classes = target.values.ravel()
+        if min(target.values.shape) > 1 or classes.size not in (1, self.rows):
+            what = " × ".join(map(str, target.values.shape))
+            raise UsageError(
+                f"{target.name}: {what} numbers as the target of {self.rows} rows: give loss"
+                f" cross_entropy one class a row, 1 or {self.rows} of them"
+            )
+        wrong = (classes != np.floor(classes)) | (classes < 0.0) | (classes >= self.n_out)
+        if wrong.any():
+            first = int(wrong.argmax())
+            raise UsageError(
+                f"{target.name}: class {first + 1} is {classes[first]:g}: give whole numbers from"
+                f" 0 to {self.n_out - 1}, for a chain of {self.n_out} outputs"
+            )
 
     def _check_engine(self) -> None:
         if self.engine not in ENGINES:
@@ -372,7 +402,7 @@ class Settings:
         if self.norm_bound:
             return "norm_bound"
         if self.weight_std is None:
-            conventional = (activations.get(name).init for name in self.layer_acts or (self.act,))
+            conventional = (activations.get(name).init for name in self._act_names)
             for name in conventional if self.init == initializers.AUTO else (self.init,):
                 if (initializer := initializers.get(name)).law is Law.UNIFORM:
                     return f"init {initializer.name}"
@@ -449,7 +479,13 @@ class Settings:
 
     @property
     def given_reference(self) -> FloatArray | None:
-        """The target or readout, shape (1 or B, n_N), where it is not random."""
+        """The target or readout, shape (1 or B, n_N), where it is not random.
+
+        Of a loss that takes classes, shape (1 or B, 1).
+        """
+        if losses.get(self.loss).takes_classes:
+            first = np.zeros((1, 1))
+            return first if self.target is None else self.target.values.reshape(-1, 1)
         if losses.get(self.loss).takes_target:
             zeros = np.zeros((self.rows, self.n_out))
             return zeros if self.target is None else self.target.values
@@ -461,13 +497,28 @@ class Settings:
         """The activation of each layer."""
         if self.layer_acts is not None:
             return tuple(activations.get(name) for name in self.layer_acts)
-        return (activations.get(self.act),) * self.depth
+        each = activations.get(self.act)
+        last = each if self.last_act is None else activations.get(self.last_act)
+        return (*(each,) * (self.depth - 1), last)
+
+    @property
+    def _act_names(self) -> tuple[str, ...]:
+        """The names as they were given."""
+        last = () if self.last_act is None else (self.last_act,)
+        return self.layer_acts or (self.act, *last)
 
     @cached_property
     def act_name(self) -> str:
         """The activation's name, ``mixed`` where the layers differ."""
         kinds = {activation.name for activation in self.activations}
         return kinds.pop() if len(kinds) == 1 else "mixed"
+
+    @property
+    def act_label(self) -> str:
+        """What people are shown: the name, of layer N too where `last_act` sets it apart."""
+        if self.last_act is None or self.act_name != "mixed":
+            return self.act_name
+        return f"{self.activations[0].name} (last {self.activations[-1].name})"
 
     @cached_property
     def initializers(self) -> tuple[Initializer, ...]:
@@ -502,7 +553,10 @@ class Settings:
         used = {field.name: getattr(self, field.name) for field in fields(self)}
         return used | {
             "act": self.act_name,
-            "layer_acts": self.layer_acts and [each.name for each in self.activations],
+            "layer_acts": [each.name for each in self.activations]
+            if self.layer_acts or self.act_name == "mixed"
+            else None,
+            "last_act": self.activations[-1].name if self.last_act is not None else None,
             "layers": self.depth,
             "width": self.sizes[0] if uniform else None,
             "widths": None if uniform else list(self.sizes),

@@ -25,6 +25,9 @@ class Role(IntEnum):
     FORWARD = 4
     BACKWARD = 5
     REMAINDER = 6
+    DATA = 10
+    SPLIT = 11
+    ORDER = 12
 
 
 class Streams:

@@ -40,7 +40,7 @@ def subject(profile: Profile, among: Sequence[Profile]) -> str:
     """Return what tells a run from those it is compared with: its activation, or more."""
     settings = profile.settings
     several = len({each.settings.init for each in among}) > 1
-    return f"{settings.act_name}, {settings.init_name}" if several else settings.act_name
+    return f"{settings.act_label}, {settings.init_name}" if several else settings.act_label
 
 
 def explain(profile: Profile) -> str:

@@ -8,60 +8,262 @@ from __future__ import annotations
 import sysconfig
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import jax_chain
+import torch_chain
+from draw_normals import draw_normals
 from draw_weights import draw_weights
-from measure import Contender, Group, Job, process, python
-from torch_chain import gradient_norms
+from measure import Allowance, Contender, Group, Job, beyond, peak, process, python, work
+from training_jobs import TRAINING_GROUPS
 
 import vanish
+from vanish import simulation
+from vanish.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _HERE = Path(__file__).parent
 _VANISH = str(Path(sysconfig.get_path("scripts"), "vanish"))
 
+_IMPORT_NUMPY = python('python -c "import numpy"', "-c", "import numpy")
+
+# The large run from the command line, which is two: of sigmoid and of relu.
+_LARGE = ("--layers", "1000", "--width", "4096", "--engine", "sampled")
+
+
+def _command(*options: str) -> tuple[str, ...]:
+    """Return a command line of vanish that writes every row."""
+    return (_VANISH, *options, "--format", "tsv", "--quiet")
+
+
+def _shown(*options: str) -> str:
+    return " ".join(("vanish", *options))
+
+
+def _size(layers: int, width: int, trials: int = 1) -> str:
+    return f"{layers:,} layers of {width:,} units" + (f", {trials:,} trials" if trials > 1 else "")
+
+
+def _engine(**options: Any) -> Contender:
+    """The sampled engine alone, on one thread: what it draws and what it computes of it."""
+
+    def run() -> None:
+        simulation.measure(Settings(engine="sampled", **options), jobs=1)
+
+    return work(f"{options['act']}, the engine", run)
+
+
+def _whole(**options: Any) -> Contender:
+    """The same with the summary: the quantiles, and what theory expects."""
+
+    def run() -> None:
+        _ = vanish.simulate(engine="sampled", jobs=1, **options).layers
+
+    return work(f"{options['act']}, simulate(…).layers", run)
+
+
+def _tanh(
+    layers: int, width: int, trials: int = 1, *, engine: str = "sampled", jobs: int | None = None
+) -> Callable[[], object]:
+    """Return the simulation of tanh, with the records, which are made when they are read."""
+    return lambda: (
+        vanish.simulate(
+            act="tanh", layers=layers, width=width, trials=trials, engine=engine, jobs=jobs
+        ).layers
+    )
+
 
 def start() -> Group:
     """How long a person waits for the main job."""
-    default = ("--layers", "20", "--act", "sigmoid", "--format", "tsv", "--quiet")
-    numpy = python('python -c "import numpy"', "-c", "import numpy")
+    default = _command("--layers", "20", "--act", "sigmoid")
+    help_ = process("vanish --help", _VANISH, "--help")
     return Group(
         "Start-up, whole process",
         (
-            Job(process(" ".join(("vanish", *default)), _VANISH, *default), numpy, target=2.0),
-            Job(process("vanish --help", _VANISH, "--help"), numpy),
+            Job(process(_shown(*default[1:]), *default), _IMPORT_NUMPY, target=2.0),
+            Job(help_, _IMPORT_NUMPY),
         ),
     )
 
 
-def dense(layers: int, width: int) -> Group:
-    """A large dense run from the command line."""
+def floor(layers: int, width: int, trials: int, target: float = 2.0) -> Group:
+    """Many sampled trials against the random numbers that they are made of."""
+    draw = work("numpy: the normals alone", partial(draw_normals, layers, width, trials))
+    jobs = []
+    for act in ("relu", "tanh", "sigmoid", "gelu"):
+        size: dict[str, Any] = {"act": act, "layers": layers, "width": width, "trials": trials}
+        # What is promised is the reading; its summary is recorded beside it.
+        jobs.append(Job(_engine(**size), draw, None if act == "gelu" else target))
+        jobs.append(Job(_whole(**size), draw))
+    title = f"Floor, {_size(layers, width, trials)}, sampled on one thread, in process"
+    return Group(title, tuple(jobs))
+
+
+def small(layers: int, width: int) -> Group:
+    """One trial of layers so small that calls cost more than numbers."""
+    allowed = Allowance("40 µs a layer", 40e-6 * layers)
+    jobs = tuple(
+        Job(contender(act=act, layers=layers, width=width), allowed, target)
+        for act in ("relu", "tanh", "sigmoid")
+        for contender, target in ((_engine, 1.0), (_whole, None))
+    )
+    return Group(f"Small, {_size(layers, width)}, sampled, in process", jobs)
+
+
+def large() -> Group:
+    """A network of 17 billion weights, from the command line."""
+    run = process(_shown(*_LARGE), *_command(*_LARGE))
+    return Group("Large, whole process", (Job(run, _IMPORT_NUMPY, target=10.0),))
+
+
+def memory() -> Group:
+    """The most memory that large and deep runs take."""
+    run = peak(_shown(*_LARGE), *_command(*_LARGE))
+    options = ("--width", "64", "--act", "tanh", "--engine", "sampled")
+    many, few = (
+        peak(_shown(*depth, *options), *_command(*depth, *options))
+        for depth in (("--layers", "100000"), ("--layers", "1000"))
+    )
+    return Group(
+        "Memory, whole process",
+        (Job(run, Allowance("400 MB", 400e6), target=1.0), Job(many, few)),
+        rounds=1,
+        measured="memory",
+    )
+
+
+def deep() -> Group:
+    """A chain of very many layers, which is recorded."""
+    many, few = (
+        work(f"simulate(…).layers, {_size(layers, 64)}", _tanh(layers, 64))
+        for layers in (100_000, 1000)
+    )
+    return Group("Deep, tanh, sampled, in process", (Job(many, few),), rounds=3)
+
+
+# What the growth starts from, and what is doubled: layers, width, trials. The trials of each
+# are one block, so that neither threads nor blocks come between.
+_GROWTH = ((1000, 4096, 1), ((2000, 4096, 1), (1000, 8192, 1), (1000, 4096, 2)))
+
+
+def growth() -> Group:
+    """Whether time is linear in the number of layers, the width and the trials."""
+
+    def run(layers: int, width: int, trials: int) -> Contender:
+        name = f"simulate(…).layers, {_size(layers, width, trials)}"
+        return work(name, _tanh(layers, width, trials, jobs=1))
+
+    base = run(*_GROWTH[0])
+    jobs = tuple(Job(run(*doubled), base, target=2.2) for doubled in _GROWTH[1])
+    return Group("Growth, tanh, sampled, in process", jobs)
+
+
+def growth_of_memory() -> Group:
+    """Whether memory is, beyond what a small run takes."""
+
+    def run(layers: int, width: int, trials: int) -> Contender:
+        size = ("--layers", str(layers), "--width", str(width), "--trials", str(trials))
+        command = _command(*size, "--act", "tanh", "--engine", "sampled")
+        return peak(f"vanish, {_size(layers, width, trials)}", *command)
+
+    least = run(20, 16, 1)
+    base = beyond(run(*_GROWTH[0]), least)
+    jobs = tuple(Job(beyond(run(*doubled), least), base, target=2.2) for doubled in _GROWTH[1])
+    return Group(
+        f"Memory, growth beyond {_size(20, 16)}, tanh, sampled, whole process",
+        jobs,
+        rounds=3,
+        measured="memory",
+    )
+
+
+def threads(layers: int, width: int, trials: int) -> Group:
+    """What a second thread is worth."""
+    one, two = (
+        work(f"simulate(…).layers, jobs={jobs}", _tanh(layers, width, trials, jobs=jobs))
+        for jobs in (1, 2)
+    )
+    return Group(
+        f"Threads, {_size(layers, width, trials)}, tanh, sampled, in process", (Job(two, one),)
+    )
+
+
+def frameworks(layers: int, width: int) -> Group:
+    """One run of a network whose weights fit into memory, from the command line."""
     size = (str(layers), str(width))
-    options = ("--layers", size[0], "--width", size[1], "--act", "tanh", "--format", "tsv")
-    run = process("vanish", _VANISH, *options, "--quiet")
-    draw = python("numpy: the weights alone", str(_HERE / "draw_weights.py"), *size)
+    options = ("--layers", size[0], "--width", size[1], "--act", "tanh")
+    dense, sampled = (
+        process(f"vanish, {engine}", *_command(*options, "--engine", engine))
+        for engine in ("dense", "sampled")
+    )
+    weights = python("numpy: the weights alone", str(_HERE / "draw_weights.py"), *size)
+    normals = python("numpy: the normals alone", str(_HERE / "draw_normals.py"), *size, "1")
     torch = python("PyTorch: autograd, float64", str(_HERE / "torch_chain.py"), *size)
+    jax = python("JAX: jax.grad, float64, compiling", str(_HERE / "jax_chain.py"), *size)
     return Group(
-        f"Dense, {layers:,} layers of {width:,} units, tanh, whole process",
-        (Job(run, draw, target=1.5), Job(run, torch, target=1 / 3)),
+        f"PyTorch and JAX, {_size(layers, width)}, tanh, whole process",
+        (
+            Job(dense, weights, target=1.5),
+            Job(dense, torch, target=1 / 3),
+            Job(dense, jax),
+            Job(sampled, normals),
+            Job(sampled, torch),
+            Job(sampled, jax),
+        ),
+        rounds=7,
     )
 
 
-def dense_in_process(layers: int, width: int) -> Group:
-    """The same without the start of Python, numpy and PyTorch."""
-    run = Contender(
-        "vanish.simulate", partial(vanish.simulate, act="tanh", layers=layers, width=width)
+def frameworks_in_process(layers: int, width: int, target: float | None = None) -> Group:
+    """The same without the start of Python and its packages, and without compiling.
+
+    `target` is what the sampled engine may take of PyTorch's time.
+    """
+    dense, sampled = (
+        work(f"simulate(…).layers, {engine}", _tanh(layers, width, engine=engine))
+        for engine in ("dense", "sampled")
     )
-    draw = Contender("numpy: the weights alone", partial(draw_weights, layers, width))
-    torch = Contender("PyTorch: autograd, float64", partial(gradient_norms, layers, width))
+    weights = work("numpy: the weights alone", partial(draw_weights, layers, width))
+    normals = work("numpy: the normals alone", partial(draw_normals, layers, width, 1))
+    torch = work("PyTorch: autograd, float64", partial(torch_chain.gradient_norms, layers, width))
+    jax = work(
+        "JAX: jax.grad, float64, compiled before",
+        partial(jax_chain.gradient_norms, layers, width),
+    )
     return Group(
-        f"Dense, {layers:,} layers of {width:,} units, tanh, in process",
-        (Job(run, draw), Job(run, torch)),
+        f"PyTorch and JAX, {_size(layers, width)}, tanh, in process",
+        (
+            Job(dense, weights),
+            Job(dense, torch),
+            Job(dense, jax),
+            Job(sampled, normals),
+            Job(sampled, torch, target),
+            Job(sampled, jax),
+        ),
+        rounds=7,
     )
 
 
 GROUPS = (
     start(),
-    dense(100, 1024),
-    dense(1000, 256),
-    dense_in_process(100, 1024),
-    dense_in_process(1000, 256),
+    large(),
+    memory(),
+    growth_of_memory(),
+    floor(100, 32, 256),
+    floor(100, 64, 128),
+    floor(20, 64, 1000, target=2.5),
+    floor(100, 1024, 8),
+    floor(100, 8192, 1),
+    small(1000, 32),
+    small(1000, 64),
+    growth(),
+    deep(),
+    threads(100, 64, 1000),
+    frameworks(100, 1024),
+    frameworks(1000, 256),
+    frameworks_in_process(100, 1024, target=1 / 100),
+    frameworks_in_process(1000, 256),
+    *TRAINING_GROUPS,
 )

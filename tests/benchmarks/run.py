@@ -1,29 +1,31 @@
-"""Measure vanish side by side with numpy and PyTorch, and write RESULTS.md.
+"""Measure vanish side by side with numpy, PyTorch and JAX, and write RESULTS.md.
 
-python tests/benchmarks/run.py [--quick]
+python tests/benchmarks/run.py [--quick] [--only WORD]
 """
 
 from __future__ import annotations
 
 import argparse
 import compileall
+import gc
 import os
 import platform
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from jobs import GROUPS
-from measure import measure
+from measure import Contender, measure
 
 import vanish
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from measure import Group, Timing
+    from measure import Group, Sample
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 ROUNDS = 13
@@ -33,7 +35,16 @@ PREFACE = """\
 # Speed
 
 Written by `make bench`. All contenders of a table take turns in random order; a time is
-the median over {rounds} rounds with its quartiles, a ratio that of two medians.
+the median over {rounds} rounds with its quartiles, a ratio that of two medians. Tables that
+take long have fewer rounds, and say so. One call before the first round does not count: in
+process it fills the caches, and JAX compiles. Memory is the largest resident set of a process.
+
+The engine alone is `vanish.simulation.measure`; `vanish.simulate(…).layers` adds the record of
+every layer: quantiles over the trials, and what theory expects.
+
+PyTorch and JAX do what the dense engine does: they draw all weights, run the chain forward
+and back in float64, and take the norm of every layer's gradient. The sampled engine draws as
+many numbers as the normals alone (`draw_normals.py`), and never a weight.
 
 {machine}
 """
@@ -45,32 +56,57 @@ def main() -> None:
     parser.add_argument(
         "--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds; {RESULTS.name} stays as it is"
     )
-    quick = parser.parse_args().quick
-    rounds = QUICK_ROUNDS if quick else ROUNDS
+    parser.add_argument(
+        "--only",
+        metavar="WORD",
+        default="",
+        help=f"the tables whose title contains it; {RESULTS.name} stays as it is",
+    )
+    arguments = parser.parse_args()
+    rounds = QUICK_ROUNDS if arguments.quick else ROUNDS
+    groups = [group for group in GROUPS if arguments.only.lower() in group.title.lower()]
+    if not groups:
+        titles = "\n".join(group.title for group in GROUPS)
+        parser.error(f"--only {arguments.only}: no title contains it:\n{titles}")
     # As an installed package is: an editable one would be compiled at every start where
     # Python may not write bytecode.
     compileall.compile_dir(Path(vanish.__file__).parent, quiet=1)
+    # PyTorch's and JAX's hundreds of thousands of objects would be searched for garbage in
+    # the time of whoever makes new ones; who uses vanish alone does not have them.
+    gc.collect()
+    gc.freeze()
     report = PREFACE.format(rounds=rounds, machine=machine())
-    for number, group in enumerate(GROUPS, 1):
-        sys.stderr.write(f"{number}/{len(GROUPS)} {group.title}\n")
+    for number, group in enumerate(groups, 1):
+        sys.stderr.write(f"{number}/{len(groups)} {group.title}\n")
         report += "\n" + "\n".join(table(group, rounds)) + "\n"
-    if not quick:
+    if not (arguments.quick or arguments.only):
         RESULTS.write_text(report, encoding="utf-8")
     sys.stdout.write(report)
 
 
-def table(group: Group, rounds: int) -> Iterator[str]:
-    """Measure a group and yield the lines of its Markdown table."""
-    timings = measure(group, rounds)
+def table(group: Group, most: int) -> Iterator[str]:
+    """Measure a group in at most so many rounds and yield the lines of its Markdown table."""
+    rounds = min(most, group.rounds or most)
+    samples = measure(group, rounds)
     yield f"## {group.title}"
     yield ""
-    yield "| | time | against | time | ratio | target | |"
+    if rounds < most:
+        yield f"{rounds} round{'s' if rounds > 1 else ''}."
+        yield ""
+    yield f"| | {group.measured} | against | {group.measured} | ratio | target | |"
     yield "|:--|--:|:--|--:|--:|--:|:--|"
     for subject, reference, target in group.jobs:
-        ratio = timings[subject].median / timings[reference].median
-        cells = [subject.name, shown(timings[subject]), reference.name, shown(timings[reference])]
-        cells += [f"{ratio:.2f}"]
-        cells += ["", ""] if target is None else [f"≤ {target:.2f}", verdict(ratio, target)]
+        taken = samples[subject]
+        cells = [subject.name, shown(taken, group), reference.name]
+        if isinstance(reference, Contender):
+            allowed = samples[reference].median
+            cells += [shown(samples[reference], group)]
+        else:
+            allowed = reference.amount
+            cells += [amount(allowed, group)]
+        ratio = taken.median / allowed
+        cells += [digits(ratio)]
+        cells += ["", ""] if target is None else [f"≤ {digits(target)}", verdict(ratio, target)]
         yield f"| {' | '.join(cells)} |"
 
 
@@ -79,10 +115,26 @@ def verdict(ratio: float, target: float) -> str:
     return "met" if ratio <= target else "**missed**"
 
 
-def shown(timing: Timing) -> str:
-    """Return a median and its quartiles, in milliseconds."""
-    low, high = timing.quartiles
-    return f"{1e3 * timing.median:.0f} ms ({1e3 * low:.0f} to {1e3 * high:.0f})"
+def shown(sample: Sample, group: Group) -> str:
+    """Return a median and, where there are several rounds, its quartiles."""
+    median = amount(sample.median, group)
+    if len(sample.taken) == 1:
+        return median
+    low, high = (amount(quartile, group).split()[0] for quartile in sample.quartiles)
+    return f"{median} ({low} to {high})"
+
+
+def amount(taken: float, group: Group) -> str:
+    """Return seconds in milliseconds, or bytes in megabytes."""
+    if group.measured == "memory":
+        return f"{digits(taken / 1e6)} MB"
+    return f"{digits(1e3 * taken)} ms"
+
+
+def digits(number: float) -> str:
+    """Return three digits of a number, or all before the point."""
+    decimals = next((d for d in (0, 1, 2, 3) if number * 10**d >= 99.95), 4)
+    return f"{number:,.{decimals}f}"
 
 
 def machine() -> str:
@@ -94,7 +146,8 @@ def machine() -> str:
         f" {platform.system()} {platform.machine()};"
         f" Python {platform.python_version()}, vanish {vanish.__version__},"
         f" numpy {np.__version__} with {blas['name']} {blas['version']},"
-        f" PyTorch {torch.__version__} on {torch.get_num_threads()} threads; load average"
+        f" PyTorch {torch.__version__} on {torch.get_num_threads()} threads,"
+        f" JAX {version('jax')} on the CPU; load average"
         f" {os.getloadavg()[0]:.1f} at the start, which is 0 on a machine at rest."
     )
 

@@ -32,7 +32,7 @@ _ONE_THREAD = (
 BAD_USAGE = 2
 INTERRUPTED = 130
 
-_SUBCOMMANDS = ("acts", "collapse", "derive", "theory")
+_SUBCOMMANDS = ("acts", "collapse", "derive", "sweep", "theory", "train")
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
@@ -47,12 +47,22 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(simulate.command)
-    named = any(argument in (*_SUBCOMMANDS, "-h", "--help") for argument in arguments)
-    a_word_first = bool(arguments) and not arguments[0].startswith("-")
-    if named or a_word_first or "_VANISH_COMPLETE" in os.environ:
-        for name in _SUBCOMMANDS:
-            app.command(name)(import_module(f"vanish.cli.{name}").command)
+    for name in _needed(arguments):
+        app.command(name)(import_module(f"vanish.cli.{name}").command)
     return app
+
+
+def _needed(arguments: Sequence[str]) -> Sequence[str]:
+    """Return the subcommands that these arguments may be about."""
+    first = arguments[0] if arguments else ""
+    if "_VANISH_COMPLETE" in os.environ or any(each in ("-h", "--help") for each in arguments):
+        return _SUBCOMMANDS
+    if first in _SUBCOMMANDS:
+        return (first,)
+    # A word in their place may be meant for one; behind options, one is refused by name.
+    a_word_first = bool(first) and not first.startswith("-")
+    named = any(each in _SUBCOMMANDS for each in arguments)
+    return _SUBCOMMANDS if a_word_first or named else ()
 
 
 def main() -> int:

@@ -20,7 +20,7 @@ INITIALIZERS = (
     "auto, xavier_normal, xavier_uniform, he_normal, he_uniform, lecun_normal,"
     " lecun_uniform, orthogonal"
 )
-LOSSES = "readout, sum, mse"
+LOSSES = "readout, sum, mse, cross_entropy"
 FORMATS = "auto, table, tsv, csv, json, jsonl, markdown"
 VERDICTS = "vanishing, exploding, dead"
 ENGINES = "auto, dense, sampled"
@@ -71,6 +71,14 @@ LayerActs = Annotated[
     typer.Option(
         metavar="NAME,...",
         help="One activation a layer, input side first, instead of --act.",
+        autocompletion=complete_activation,
+    ),
+]
+LastAct = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="The activation of layer N alone, such as identity before cross_entropy.",
         autocompletion=complete_activation,
     ),
 ]
@@ -143,8 +151,8 @@ LossName = Annotated[
     typer.Option(
         "--loss",
         metavar="NAME",
-        help="Loss: readout (r·f_N with random signs r, ‖r‖ = 1), sum of the outputs, or"
-        " mse (½‖f_N - target‖²).",
+        help="Loss: readout (r·f_N with random signs r, ‖r‖ = 1), sum of the outputs, mse"
+        " (½‖f_N - target‖²), or cross_entropy of the softmax of f_N.",
         autocompletion=_completer(LOSSES),
     ),
 ]
@@ -152,7 +160,8 @@ Target = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="Target of the mse loss, one row or as many as the input. [default: zeros]",
+        help="Target of the mse loss, one row or as many as the input; of cross_entropy one"
+        " class a row, from 0. [default: zeros]",
     ),
 ]
 Weights = Annotated[

@@ -24,6 +24,7 @@ def command(
     ctx: typer.Context,
     act: opt.Act = None,
     layer_acts: opt.LayerActs = None,
+    last_act: opt.LastAct = None,
     layers: opt.Layers = None,
     width: opt.Width = None,
     widths: opt.Widths = None,
@@ -84,8 +85,13 @@ def command(
     acts = parse.split_list(act, "--act")
     if acts and layer_acts is not None:
         raise UsageError("--act beside --layer-acts: give one of them")
+    if last_act is not None and layer_acts is not None:
+        raise UsageError(
+            "--last-act beside --layer-acts, which names the last one, too: give one of them"
+        )
     common: dict[str, Any] = {
         "layer_acts": parse.converted(layer_acts, _layer_acts),
+        "last_act": last_act,
         "layers": layers,
         "width": width,
         "widths": parse.converted(widths, parse.split_sizes),
