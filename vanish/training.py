@@ -112,6 +112,8 @@ class TrainingSettings:
         optimizers.get(self.optimizer)
         if not isinstance(self.data, Data):
             object.__setattr__(self, "data", datasets.load(self.data))
+        # Before a list as long as the chain is made.
+        _require_memory(self, 0)
         # The others are checked by those who use them.
         _ = self.chain.activations, self.chain.initializers
 
