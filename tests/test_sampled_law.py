@@ -175,7 +175,8 @@ class Logs(NamedTuple):
     def of(cls, measured: Measured) -> Logs:
         """Take them from an engine's results."""
         norms = measured.grad_w, measured.grad_b, measured.grad_f, measured.weight
-        return cls(*(each.log10 for each in (*norms, measured.first, measured.last)))
+        ends = measured.grad_a.at(0), measured.grad_a.at(-1)
+        return cls(*(each.log10 for each in (*norms, *ends)))
 
 
 STATISTICS: dict[str, Callable[[Logs], FloatArray]] = {
@@ -811,7 +812,7 @@ def test_equal_rows_are_one_row() -> None:
 
 # --- the same numbers ---
 
-PARTS = ("grad_w", "grad_b", "grad_f", "weight", "first", "last")
+PARTS = ("grad_w", "grad_b", "grad_f", "weight", "grad_a", "value")
 
 
 def same(one: Measured, other: Measured, trials: int | None = None) -> list[str]:

@@ -222,13 +222,13 @@ def _block(
     loss_gradient = _loss_gradient(loss, chain.output, draw_reference(settings, streams, trials))
     norms = sampled.norms(chain, loss_gradient, counter)
     return Measured(
-        norms.grad_w,
-        norms.grad_b,
-        norms.grad_f,
-        chain.weight_norms(),
-        norms.grad_a.at(0),
-        norms.grad_a.at(-1),
-        slopes,
+        grad_w=norms.grad_w,
+        grad_b=norms.grad_b,
+        grad_a=norms.grad_a,
+        grad_f=norms.grad_f,
+        weight=chain.weight_norms(),
+        value=chain.value_norms(),
+        slopes=slopes,
     )
 
 

@@ -41,10 +41,16 @@ class LayerRecord(NamedTuple):
         k, from 1 at the input to N.
     n_in, n_out
         W_k is n_out × n_in.
-    grad_w, grad_b, grad_f
-        ‖∂L/∂W_k‖, ‖∂L/∂b_k‖ and ‖∂L/∂f_k‖ (the last over the rows of the batch).
+    grad_w, grad_b, grad_a, grad_f
+        ‖∂L/∂W_k‖, ‖∂L/∂b_k‖, ‖∂L/∂a_k‖ and ‖∂L/∂f_k‖ (the last two over the rows of the
+        batch).
+    gain_back
+        ‖∂L/∂a_k‖/‖∂L/∂a_{k+1}‖, the factor from the next layer: of one trial they multiply
+        to the ratio of layer 1 to layer N. None for layer N, or where either is zero.
     weight, relative
         ‖W_k‖ and ‖∂L/∂W_k‖/‖W_k‖; the latter None where W_k is zero.
+    value
+        The root mean square of the entries of f_k.
     slope_mean, slope_max
         Mean and largest |S'(a_k)| over units and batch.
     slope_product
@@ -79,9 +85,12 @@ class LayerRecord(NamedTuple):
     n_out: int
     grad_w: Magnitude
     grad_b: Magnitude
+    grad_a: Magnitude
     grad_f: Magnitude
+    gain_back: Magnitude | None
     weight: Magnitude
     relative: Magnitude | None
+    value: Magnitude
     slope_mean: float
     slope_max: float
     slope_product: Magnitude
@@ -130,7 +139,7 @@ class Profile:
         self.engine: Final = engine
         self.measured: Final = measured
         # Of each trial, zero where either is.
-        self.ratios = measured.first.over(measured.last)
+        self.ratios = measured.grad_a.at(0).over(measured.grad_a.at(-1))
         self.ratios_w = measured.grad_w.at(0).over(measured.grad_w.at(-1))
 
     @cached_property
@@ -274,8 +283,14 @@ def _records(
         "n_out": sizes[1:],
         "grad_w": median.listed(),
         "grad_b": middle(measured.grad_b),
+        "grad_a": middle(measured.grad_a),
         "grad_f": middle(measured.grad_f),
+        "gain_back": [*(each or None for each in middle(measured.gain_back)), None],
         "weight": weight,
+        "value": [
+            norm / Magnitude.of(math.sqrt(settings.rows * n))
+            for norm, n in zip(middle(measured.value)[1:], sizes[1:], strict=True)
+        ],
         "slope_mean": number(measured.slopes.mean),
         "slope_max": number(measured.slopes.largest),
         "slope_product": middle(measured.slope_product),
@@ -362,4 +377,6 @@ COLUMNS: Mapping[str, Callable[[Profile, LayerRecord], Cell]] = {
     "log10_grad_w_p05": lambda _, layer: _log10(layer.grad_w_p05),
     "log10_grad_w_p95": lambda _, layer: _log10(layer.grad_w_p95),
     "dead_share": lambda _, layer: layer.dead_share,
+    "log10_grad_a": lambda _, layer: layer.grad_a.log10,
+    "log10_gain_back": lambda _, layer: _log10(layer.gain_back),
 }
