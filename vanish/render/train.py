@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vanish.render.people import Bar, Finding, Notes, Spark, View
 from vanish.training import Outcome
-from vanish.verdict import short, short_power
+from vanish.words import short, short_power
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
