@@ -37,7 +37,7 @@ clean:
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "vanish needs Python 3.11 or newer" >&2; exit 1; }
-	@echo "setting up $(VENV) ..." >&2
+	@echo "setting up $(VENV) …" >&2
 	@$(PYTHON) -m venv $(VENV)
 
 # An editable install leaves compiling to the first start, and where Python may not write
@@ -45,13 +45,11 @@ $(BIN)/python:
 COMPILE = $(BIN)/python -m compileall -q vanish
 
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
-	@echo "installing vanish into $(VENV) ..." >&2
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable . >&2
 	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.installed-%: pyproject.toml | $(BIN)/python
-	@echo "installing vanish and what [$*] needs into $(VENV) ..." >&2
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[$*]' >&2
 	@$(COMPILE)
 	@touch $@ $(VENV)/.installed

@@ -40,7 +40,7 @@ _LITTLE = 0.01
 
 # Units with slope 0 on every row are told where they are at least three quarters of a layer,
 # and four standard deviations more than the half of a healthy random ReLU layer on one row.
-_MANY_DEAD, _HEALTHY_DEVIATIONS = 0.75, 4.0
+MANY_DEAD, _HEALTHY_DEVIATIONS = 0.75, 4.0
 
 
 class Story(NamedTuple):
@@ -283,7 +283,7 @@ def _since(profile: Profile) -> str:
 def dead_units(layer: LayerRecord) -> int:
     """Return how many units of a layer have slope 0 on every row, where those are many."""
     share, n = layer.dead_fraction, layer.n_out
-    if share is None or share < _MANY_DEAD:
+    if share is None or share < MANY_DEAD:
         return 0
     return round(share * n) if 2.0 * math.sqrt(n) * (share - 0.5) >= _HEALTHY_DEVIATIONS else 0
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from vanish import precision
+from vanish import activations, precision
 from vanish.verdict import dead_units, explain, steady_change, subject
 from vanish.words import plural, power_equation, short, short_power
 
@@ -323,8 +323,13 @@ def _bounds(*profiles: Profile) -> Notes:
             else power_equation(profile.settings.activations[0].sup_slope, depth)
         )
         own.setdefault(profile.settings.act_label, f"{name}{bound}{measured}")
-    others = {"sigmoid": 0.25, "relu": 1.0}
-    named = [f"{act} {power_equation(sup, depth)}" for act, sup in others.items() if act not in own]
+    # The article's two, where they are not among them or say the same.
+    shown = {act.sup_slope for profile in profiles for act in profile.settings.activations}
+    named = [
+        f"{act.name} {power_equation(act.sup_slope, depth)}"
+        for act in map(activations.get, ("sigmoid", "relu"))
+        if act.sup_slope not in shown
+    ]
     return Notes(f"Slopes multiply to at most {'; '.join((*own.values(), *named))}", ())
 
 
