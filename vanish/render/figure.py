@@ -50,7 +50,7 @@ def _matplotlib() -> Any:
         from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
     except ImportError:
         raise UsageError(
-            "plot: matplotlib is not installed: pip install 'vanish-grad[plot]'"
+            "plot: matplotlib is not installed: pip install matplotlib"
         ) from None
     return Figure
 
