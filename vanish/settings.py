@@ -377,7 +377,7 @@ class Settings:
         if len(wrong):
             index = ", ".join(str(i + 1) for i in wrong[0])
             raise UsageError(
-                f"{target.name}: entry {index} is {target.values[tuple(wrong[0])]:g}: give loss"
+                f"{target.name}: entry {index} is {target.values[tuple(wrong[0])]}: give loss"
                 f" {losses.get(self.loss).name} a target of zeros and ones"
             )
 
