@@ -411,11 +411,11 @@ def test_outputs_of_1e40_have_a_gradient_or_a_true_zero(loss: str, engine: str, 
 
 def test_no_point_of_a_sweep_over_huge_outputs_fails() -> None:
     axes = ["--loss=cross_entropy,bce", "--engine=dense,sampled", "--batch=1,2", "--trials=1,3"]
-    axes += ["--seed=1,2", "--jobs=1", "--format=jsonl", "--quiet"]
+    axes += ["--seed=2", "--jobs=1", "--format=jsonl", "--quiet"]
     result = run_in_process("sweep", *HUGE, *axes)
     assert (result.status, result.stderr) == (0, b"")
     rows = [json.loads(line) for line in result.stdout.splitlines()]
-    assert len(rows) == 2 * 2 * 2 * 2 * 2
+    assert len(rows) == 2 * 2 * 2 * 2
     assert all(row["error"] is None and row["verdict"] for row in rows)
 
 
