@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vanish.scaled import Magnitude
 
 
+# From 10^±(10^12) on a logarithm's last digit is too coarse to tell a number's first ones.
 _COARSE = 1e12
 
 
@@ -26,7 +27,6 @@ def short(value: Magnitude | float) -> str:
     if isinstance(value, float):
         return short_power(math.log10(value))
     assert value.log10 is not None
-    # From there on log10's own last digit is too coarse to tell the first ones of the number.
     return f"{value.exact():.2e}" if abs(value.log10) > _COARSE else short_power(value.log10)
 
 
