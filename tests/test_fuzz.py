@@ -73,7 +73,7 @@ VALUES = {
     "--gain": NUMBER | ANYTHING,
     "--input": FILE,
     "--batch": WHOLE | ANYTHING,
-    "--loss": st.sampled_from(["readout", "sum", "mse"]) | ANYTHING,
+    "--loss": st.sampled_from(["readout", "mse", "cross_entropy", "bce"]) | ANYTHING,
     "--target": FILE,
     "--weights": FILE,
     "--save-weights": TARGET.filter(lambda name: name != "-"),

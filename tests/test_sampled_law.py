@@ -421,6 +421,7 @@ ENGINE_CASES: dict[str, dict[str, Any]] = {
     "silu on its tangent": {"act": "silu", "widths": (2, 5, 4, 5), "input": [1e-150, 2e-151]},
     "gelu on its tangent": {"act": "gelu", "widths": (1, 5, 4, 5), "input": [1e-200]},
     "tiny weights": {"act": "identity", "weight_std": 1e-250, "bias_std": 0.3, "width": 4},
+    "certain": {"act": "identity", "weight_std": 30.0, "width": 3, "loss": "cross_entropy"},
     "huge weights": {"act": "identity", "weight_std": 1e250, "bias_std": 1.0, "width": 4},
 }
 
@@ -836,6 +837,7 @@ REPEATED: dict[str, dict[str, Any]] = {
     "relu": {"act": "relu"},
     "sigmoid": {"act": "sigmoid", "batch": 3, "bias_std": 0.3},
     "orthogonal": {"act": "tanh", "init": "orthogonal", "batch": 2, "loss": "mse"},
+    "certain": {"act": "identity", "weight_std": 3.0, "loss": "cross_entropy"},
     "gelu": {"act": "gelu", "loss": "sum"},
 }
 
