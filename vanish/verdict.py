@@ -219,13 +219,13 @@ def _learning(profile: Profile) -> str:
     if any(not layer.grad_w for layer in layers):
         return _still(profile)
     ratio = profile.log10_ratio_w
-    logs = [layer.grad_w.log10 for layer in layers]
-    known = [log10 for log10 in logs if log10 is not None]
-    if ratio is None or len(known) < depth:
+    if ratio is None:
         return ""
-    reach = f"{short_power(min(known))} to {short_power(max(known))}"
+    known = sorted((layer.grad_w for layer in layers), key=lambda grad_w: grad_w.log10 or 0.0)
+    least, most = known[0], known[-1]
+    reach = f"{short(least)} to {short(most)}"
     if abs(ratio) <= _ABOUT_EQUAL:
-        if max(known) - min(known) <= _ABOUT_EQUAL:
+        if float(most / least) <= 10.0**_ABOUT_EQUAL:
             pace = "no layer lags behind" + (", all move little" if _move_little(layers) else "")
             return f"The weight gradients are about equal, {reach}{_since(profile)}: {pace}."
         return (
