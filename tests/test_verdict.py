@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import vanish
+from vanish.arrays import Network, Rows
 from vanish.profile import Verdict
 from vanish.scaled import ZERO, Magnitude
-from vanish.settings import Network, Rows
 from vanish.verdict import explain, short
 
 

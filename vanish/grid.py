@@ -8,8 +8,9 @@ import math
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from vanish.arrays import Network, Rows
 from vanish.errors import UsageError, unknown_name
-from vanish.settings import Network, Rows, Settings
+from vanish.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -227,7 +227,7 @@ def _title(profile: Profile, act: str, init: str) -> str:
         act,
         _plural(settings.depth, "layer"),
         shape,
-        f"weights {settings.weights.name}" if settings.weights else "",
+        f"weights {settings.weights.label}" if settings.weights else "",
         f"weight_std {settings.weight_std:g}" if settings.weight_std is not None else "",
         "" if settings.weights or settings.weight_std is not None else init,
         f"gain {settings.gain:g}" if settings.gain != 1.0 else "",
