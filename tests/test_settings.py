@@ -307,6 +307,8 @@ def test_as_dict_holds_every_setting_as_it_was_used() -> None:
         "loss": "readout",
         "target": None,
         "weights": None,
+        "weights_layout": None,
+        "weights_layout_assumed": None,
         "seed": 0,
         "trials": 1,
         "engine": "auto",
@@ -360,6 +362,8 @@ def test_as_dict_resolves_names_and_files() -> None:
         "loss": "mse",
         "target": "t.txt",
         "weights": "net.npz",
+        "weights_layout": "out_in",
+        "weights_layout_assumed": False,
     }
     assert {name: used[name] for name in expected} == expected
 

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.errors import InputError
-from vanish.layout import IN_OUT, OUT_IN, makes_chain
+from vanish.layout import IN_OUT, OUT_IN, Shapes, makes_chain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,6 +47,15 @@ class Naming(NamedTuple):
     biases: tuple[str | None, ...]
     usual: str
 
+    def makes_chain(self, arrays: Mapping[str, np.ndarray]) -> bool:
+        """Tell whether those arrays fit each other in one layout."""
+        shapes = {name: arrays[name].shape for name in self.weights}
+        if any(len(shape) != 2 for shape in shapes.values()):
+            return False
+        weights = tuple((name, (shape[0], shape[1])) for name, shape in shapes.items())
+        sizes = (None if name is None else (name, arrays[name].size) for name in self.biases)
+        return makes_chain(Shapes(weights, tuple(sizes)))
+
 
 class _Name(NamedTuple):
     """A name taken apart.
@@ -75,7 +84,7 @@ class _Name(NamedTuple):
         # Keras ends its names with :0; hiddenWeight are two words.
         plain = re.sub(r":\d+$", "", whole)
         spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain).lower()
-        parts = re.findall(r"[^\W\d_]+|\d+", spaced)
+        parts = re.findall(r"[^\W\d_]+|\d{1,18}", spaced)
         places = [i for i, part in enumerate(parts) if part in _WEIGHTS + _BIASES]
         role = parts.pop(places[-1]) if places else ""
         numbers = tuple(int(part) for part in parts if part.isdecimal())
@@ -93,7 +102,8 @@ def layers_of(source: str, arrays: Mapping[str, np.ndarray]) -> Naming:
     """Return which of a file's arrays are the weights and biases of which layers.
 
     Layers whose names differ only by numbers are in the order of these, however the file has
-    them; others are in the order of the file, as those of a saved state_dict are.
+    them, unless only the order of the file makes a chain; others are in the order of the
+    file, as those of a saved state_dict are.
 
     Where no name says weight or bias, as in arr_0, arr_1, … of numpy.savez, arrays of two
     axes are the weights, and those of one are their biases: the k-th of the k-th weight where
@@ -132,14 +142,25 @@ def layers_of(source: str, arrays: Mapping[str, np.ndarray]) -> Naming:
                 f"{source}: {name.whole!r} is a bias without its weight: name them alike, such as"
                 f" {_EXAMPLES}"
             )
-    ordered = _in_order([*weights.values()])
-    _require_all(source, ordered)
-    own = [biases.get(name.layer) for name in ordered]
-    return Naming(
-        tuple(name.whole for name in ordered),
-        tuple(None if name is None else name.whole for name in own),
-        IN_OUT if all(name.role in _KERNELS for name in ordered) else OUT_IN,
-    )
+
+    def naming(order: list[_Name]) -> Naming:
+        own = [biases.get(name.layer) for name in order]
+        return Naming(
+            tuple(name.whole for name in order),
+            tuple(None if name is None else name.whole for name in own),
+            IN_OUT if all(name.role in _KERNELS for name in order) else OUT_IN,
+        )
+
+    as_filed = [*weights.values()]
+    ordered = _by_number(as_filed)
+    if all(name.counted for name in ordered):
+        _require_all(source, ordered)
+    found = naming(ordered)
+    if found.makes_chain(arrays):
+        return found
+    # A decoder may count its layers down.
+    other = naming(as_filed)
+    return other if other.makes_chain(arrays) else found
 
 
 def _once(source: str, what: str, names: Iterable[_Name]) -> dict[Layer, _Name]:
@@ -155,8 +176,8 @@ def _once(source: str, what: str, names: Iterable[_Name]) -> dict[Layer, _Name]:
     return found
 
 
-def _in_order(names: list[_Name]) -> list[_Name]:
-    """Return the names in the order of the layers."""
+def _by_number(names: list[_Name]) -> list[_Name]:
+    """Return the names, those of the same words sorted by their numbers."""
     ordered = list(names)
     for words in dict.fromkeys(name.words for name in names):
         places = [i for i, name in enumerate(names) if name.words == words]
@@ -168,8 +189,6 @@ def _in_order(names: list[_Name]) -> list[_Name]:
 
 def _require_all(source: str, names: list[_Name]) -> None:
     """Refuse a gap in W1, W2, …; other numbers may count what has no weights, too."""
-    if not all(name.counted for name in names):
-        return
     if not names[0].numbers:
         if len(names) == 1:
             return
@@ -188,7 +207,7 @@ def _require_all(source: str, names: list[_Name]) -> None:
 
 def _by_axes(source: str, arrays: Mapping[str, np.ndarray], names: list[_Name]) -> Naming:
     """Tell weights from biases by their axes alone."""
-    ordered = [name.whole for name in _in_order(names)]
+    ordered = [name.whole for name in _by_number(names)]
     for name in ordered:
         if arrays[name].ndim not in (1, 2):
             raise InputError(
@@ -196,10 +215,11 @@ def _by_axes(source: str, arrays: Mapping[str, np.ndarray], names: list[_Name]) 
                 " biases of one"
             )
     weights = [name for name in ordered if arrays[name].ndim == 2]
-    if len(weights) == len(ordered) and not makes_chain([arrays[name].shape for name in weights]):
-        flat = ordered[1::2]
-        if len(flat) == len(ordered) / 2 and all(1 in arrays[name].shape for name in flat):
-            weights = ordered[::2]
+    if len(weights) == len(ordered):
+        alone = Naming(tuple(weights), (None,) * len(weights), OUT_IN)
+        pairs = Naming(tuple(ordered[::2]), tuple(ordered[1::2]), OUT_IN)
+        flat = len(ordered) % 2 == 0 and all(1 in arrays[name].shape for name in ordered[1::2])
+        return pairs if flat and not alone.makes_chain(arrays) else alone
     if not weights:
         raise InputError(f"{source}: no array of two axes in it: give weights as (n_out, n_in)")
     biases = [name for name in ordered if name not in weights]
@@ -212,8 +232,8 @@ def _by_axes(source: str, arrays: Mapping[str, np.ndarray], names: list[_Name]) 
             before = name
         elif not before or before in own:
             raise InputError(
-                f"{source}: {name} has one axis, but is not the only one behind a weight: name"
-                f" arrays like {_EXAMPLES}"
+                f"{source}: {name} is a bias by its axes, but has no weight of its own before it:"
+                f" name arrays like {_EXAMPLES}"
             )
         else:
             own[before] = name

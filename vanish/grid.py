@@ -124,7 +124,9 @@ def _digest(value: Rows | Network) -> list[Any]:
         if isinstance(value, Rows)
         else [*value.weights, *value.biases, value.x, value.readout]
     )
-    return [
+    digests: list[Any] = [
         None if array is None else [array.shape, hashlib.sha256(array.tobytes()).hexdigest()]
         for array in arrays
     ]
+    # What numbers without a second axis mean depends on the chain, see `Rows.of`.
+    return [*digests, "flat"] if isinstance(value, Rows) and value.flat else digests

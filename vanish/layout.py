@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vanish.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 OUT_IN, IN_OUT = LAYOUTS = ("out_in", "in_out")
 AUTO = "auto"
@@ -83,7 +83,7 @@ def choose(source: str, shapes: Shapes, layout: str, usual: str) -> tuple[str, b
         If there is no such layout, or an array does not fit the others.
     """
     if layout not in (AUTO, *LAYOUTS):
-        raise unknown_name("layout", layout, (AUTO, *LAYOUTS))
+        raise unknown_name("weights layout", layout, (AUTO, *LAYOUTS))
     fitting = [each for each in LAYOUTS if not _conflicts(_votes(shapes, each))]
     if layout == AUTO:
         if len(fitting) == 1:
@@ -97,7 +97,7 @@ def choose(source: str, shapes: Shapes, layout: str, usual: str) -> tuple[str, b
         return layout, False
     elif fitting:
         raise UsageError(
-            f"{source}: layout {layout}, but its arrays fit as {AXES[fitting[0]]} only:"
+            f"{source}: weights layout {layout}, but its arrays fit as {AXES[fitting[0]]} only:"
             f" give {fitting[0]}"
         )
     require_fit(source, shapes, layout)
@@ -135,11 +135,9 @@ def require_fit(source: str, shapes: Shapes, layout: str = OUT_IN) -> None:
     )
 
 
-def makes_chain(shapes: Sequence[tuple[int, ...]]) -> bool:
-    """Tell whether matrices of those shapes are the weights of a chain in one layout."""
-    matrices = tuple((f"W{k}", (rows, columns)) for k, (rows, columns) in enumerate(shapes))
-    votes = (_votes(Shapes(matrices, (None,) * len(matrices)), each) for each in LAYOUTS)
-    return not all(map(_conflicts, votes))
+def makes_chain(shapes: Shapes) -> bool:
+    """Tell whether arrays of those shapes fit each other in one layout."""
+    return not all(_conflicts(_votes(shapes, each)) for each in LAYOUTS)
 
 
 def _votes(shapes: Shapes, layout: str) -> list[_Vote]:

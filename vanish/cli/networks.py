@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vanish.cli import output as out
-from vanish.errors import UsageError, unknown_name
+from vanish.errors import UsageError
 from vanish.layout import AUTO, AXES, LAYOUTS, OUT_IN
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def reader(weights_layout: str | None, *, wanted: bool) -> Callable[[str], Netwo
     Raises
     ------
     UsageError
-        If the layout is unknown, or given for nothing.
+        If the layout is given for nothing.
     """
     from vanish.files import read_network
 
@@ -35,10 +35,7 @@ def reader(weights_layout: str | None, *, wanted: bool) -> Callable[[str], Netwo
         raise UsageError(
             "--weights-layout without --weights: it says how to read these: leave it out"
         )
-    layout = AUTO if weights_layout is None else weights_layout
-    if layout not in (AUTO, *LAYOUTS):
-        raise unknown_name("weights layout", layout, (AUTO, *LAYOUTS))
-    return lambda path: read_network(path, layout)
+    return lambda path: read_network(path, weights_layout or AUTO)
 
 
 def say_layouts(networks: Iterable[Network], weights_layout: str | None) -> None:
