@@ -8,10 +8,11 @@ import pytest
 from oracles import Problem, relative_error, scalar_product
 
 from vanish import activations
+from vanish.arrays import Network, Rows
 from vanish.chain import Chain, Layer, Matrix, Weight, activate
 from vanish.errors import ForwardOverflowError, UsageError
 from vanish.scaled import ONE, Magnitude, Scaled
-from vanish.settings import Network, Rows, Settings
+from vanish.settings import Settings
 from vanish.simulation import Simulation
 
 if TYPE_CHECKING:

@@ -16,10 +16,11 @@ from oracles import Problem, relative_error
 
 import vanish
 from vanish import activations, losses
+from vanish.arrays import Network, Rows
 from vanish.profile import Verdict
 from vanish.readings.dense import outer_norm, sum_norm
 from vanish.scaled import Magnitude, Scaled
-from vanish.settings import Network, Rows, Settings
+from vanish.settings import Settings
 from vanish.simulation import Simulation
 
 if TYPE_CHECKING:

@@ -33,6 +33,10 @@ FILES = {
     "net.npz": npz(W1=np.eye(3), W2=np.ones((2, 3)), b2=np.ones(2)),
     "huge.npz": npz(W1=np.full((3, 3), 1e308), W2=np.full((3, 3), -1e308)),
     "tiny.npz": npz(W1=np.full((3, 3), 5e-324), b1=np.full(3, 5e-324)),
+    "kernels.npz": npz(**{"dense/kernel": np.ones((3, 2)), "dense/bias": np.ones((1, 2))}),
+    "square.npz": npz(arr_0=np.arange(9.0).reshape(3, 3)),
+    "named.csv": b"a,b,c\n1,2,3\n",
+    "column.txt": b"1\n2\n3\n",
     "zero.npz": npz(W1=np.zeros((3, 3)), W2=np.zeros((3, 3))),
     "torn.npz": npz(W1=np.eye(3))[:-30],
 }
@@ -76,6 +80,7 @@ VALUES = {
     "--loss": st.sampled_from(["readout", "mse", "cross_entropy", "bce"]) | ANYTHING,
     "--target": FILE,
     "--weights": FILE,
+    "--weights-layout": st.sampled_from(["auto", "in_out", "out_in"]) | ANYTHING,
     "--save-weights": TARGET.filter(lambda name: name != "-"),
     "--seed": WHOLE | ANYTHING,
     "--vanish-below": NUMBER | ANYTHING,

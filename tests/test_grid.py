@@ -129,6 +129,8 @@ def test_another_value_order_axis_or_content_is_another_fingerprint() -> None:
         {"input": [Rows(ones)]},
         {"input": [Rows(np.where(np.arange(6).reshape(2, 3) == 5, 1.0 + 1e-15, ones))]},
         {"input": [Rows(np.ones((3, 2)))]},
+        {"input": [Rows(np.ones((1, 6)))]},
+        {"input": [Rows(np.ones(6))]},
         {"loss": ["mse"], "target": [Rows(np.ones(64))]},
         {"weights": [network(1.0)]},
         {"weights": [network(2.0)]},

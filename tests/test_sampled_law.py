@@ -24,11 +24,12 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 from vanish import activations, conditioning, ensemble
+from vanish.arrays import Rows
 from vanish.conditioning import MATRICES, Gaussian, Orthogonal
 from vanish.errors import ForwardOverflowError, MemoryLimitError
 from vanish.initializers import Law
 from vanish.readings.sampled import Kept, SampledChain
-from vanish.settings import Rows, Settings
+from vanish.settings import Settings
 from vanish.simulation import Simulation, measure
 from vanish.stack import Stack
 from vanish.streams import LayerStreams, Role, Streams

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vanish.arrays import Network, Rows
 from vanish.errors import UsageError
-from vanish.settings import Network, Rows, Settings
+from vanish.settings import Settings
 
 NETWORK = Network((np.ones((3, 2)), np.ones((4, 3))), (None, np.zeros(4)), name="net.npz")
 
@@ -336,6 +337,8 @@ def test_as_dict_holds_every_setting_as_it_was_used() -> None:
         "loss": "readout",
         "target": None,
         "weights": None,
+        "weights_layout": None,
+        "weights_layout_assumed": None,
         "seed": 0,
         "trials": 1,
         "engine": "auto",
@@ -389,6 +392,8 @@ def test_as_dict_resolves_names_and_files() -> None:
         "loss": "mse",
         "target": "t.txt",
         "weights": "net.npz",
+        "weights_layout": "out_in",
+        "weights_layout_assumed": False,
     }
     assert {name: used[name] for name in expected} == expected
 

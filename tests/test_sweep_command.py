@@ -218,7 +218,8 @@ def test_lists_and_ranges_of_every_setting(tmp_path: Path) -> None:
         "--widths 3,4,5 --widths 3,3": 2,
         f"--layers 2 --input {tmp_path}/x.txt --input {tmp_path}/y.txt": 2,
         f"--layers 2 --width 4 --loss mse --target {tmp_path}/y.txt --batch 4": 1,
-        f"--weights {tmp_path}/net.npz --weights {tmp_path}/deep.npz --seed 1,2": 4,
+        f"--weights {tmp_path}/net.npz --weights {tmp_path}/deep.npz --seed 1,2"
+        " --weights-layout out_in": 4,
     }
     for options, count in given.items():
         objects = [json.loads(line) for line in good(f"{options} -j 1 -f jsonl").splitlines()]

@@ -17,13 +17,14 @@ from vanish.readings import bounds, dense
 from vanish.readings.slopes import statistics
 from vanish.sample import draw_input, draw_reference
 from vanish.scaled import Magnitude, Scaled
-from vanish.settings import DENSE, SAMPLED, Network, Settings
+from vanish.settings import DENSE, SAMPLED, Settings
 from vanish.stack import Magnitudes
 from vanish.streams import Role, Streams, Trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from vanish.arrays import Network
     from vanish.chain import Trace
     from vanish.ensemble import Watch
     from vanish.initializers import Law

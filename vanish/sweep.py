@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 # Shares of about so many seconds cost little to hand out, and end soon enough to be collected.
 _SHARE_SECONDS = 0.2
 
-SETTINGS = tuple(Settings().as_dict())
+# How weights were read came later, and rows keep their places.
+SETTINGS = tuple(name for name in Settings().as_dict() if not name.startswith("weights_layout"))
 
 # Of a point's summary, in this order; a new column goes to the end.
 _SUMMARY: Mapping[str, Callable[[Profile], Any]] = {
@@ -152,7 +153,8 @@ def _rows(profile: Profile, per_layer: bool) -> Rows:
 
 def settings_cells(settings: Settings, engine: str) -> dict[str, Any]:
     """Return the settings of a point as cells, with the engine that runs it."""
-    cells = settings.as_dict() | {"engine": engine}
+    used = settings.as_dict() | {"engine": engine}
+    cells = {name: used[name] for name in SETTINGS}
     return {name: shown(cell) if isinstance(cell, list) else cell for name, cell in cells.items()}
 
 

@@ -24,6 +24,7 @@ LOSSES = "readout, sum, mse, cross_entropy, bce"
 FORMATS = "auto, table, tsv, csv, json, jsonl, markdown"
 VERDICTS = "vanishing, exploding, dead"
 ENGINES = "auto, dense, sampled"
+LAYOUTS = "auto, out_in, in_out"
 
 
 def _completer(names: str) -> Callable[[str], list[str]]:
@@ -132,7 +133,8 @@ Input = Annotated[
     typer.Option(
         "--input",
         metavar="FILE",
-        help="Input: one vector or a batch of rows, .npy or text; - for standard input.",
+        help="Input: one vector or a batch of rows, .npy or text; - for standard input. One"
+        " number a line is one vector, or a row a line for a chain of one input.",
     ),
 ]
 Batch = Annotated[
@@ -170,8 +172,18 @@ Weights = Annotated[
     str | None,
     typer.Option(
         metavar="FILE.npz",
-        help="A real network instead of a random one: arrays W1, b1, W2, b2, ..., each W"
-        " (n_out, n_in) as PyTorch stores it; a missing b is zero.",
+        help="A real network instead of a random one: arrays W1, b1, W2, b2, ..., or those of a"
+        " saved state_dict or the like; a missing b is zero.",
+    ),
+]
+WeightsLayout = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="How the weights of --weights lie: out_in is (n_out, n_in), as PyTorch stores them,"
+        " in_out is (n_in, n_out), as Keras does. [default: auto, which takes what fits and"
+        " says so]",
+        autocompletion=_completer(LAYOUTS),
     ),
 ]
 SaveWeights = Annotated[

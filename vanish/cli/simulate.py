@@ -37,6 +37,7 @@ def command(
     loss: opt.LossName = "readout",
     target: opt.Target = None,
     weights: opt.Weights = None,
+    weights_layout: opt.WeightsLayout = None,
     save_weights: opt.SaveWeights = None,
     seed: opt.Seed = 0,
     trials: opt.Trials = 1,
@@ -64,6 +65,7 @@ def command(
         _refuse_options(ctx)
         return
     from vanish import files
+    from vanish.cli import networks
     from vanish.cli.progress import progress
     from vanish.settings import Settings
     from vanish.simulation import Simulation, compare
@@ -102,7 +104,9 @@ def command(
         "batch": batch,
         "loss": loss,
         "target": parse.converted(target, files.read_rows),
-        "weights": parse.converted(weights, files.read_network),
+        "weights": parse.converted(
+            weights, networks.reader(weights_layout, wanted=weights is not None)
+        ),
         "seed": seed,
         "trials": trials,
         "engine": engine,
@@ -130,6 +134,8 @@ def command(
     destination.write(_render(profiles, destination))
     if not destination.quiet and not destination.is_for_people:
         _say_verdicts(profiles)
+        read = (profile.settings.weights for profile in profiles)
+        networks.say_layouts(filter(None, read), weights_layout)
     if any(profile.verdict.value in conditions for profile in profiles):
         raise typer.Exit(CONDITION_HOLDS)
 

@@ -14,6 +14,7 @@ from vanish.errors import InputError, UsageError, VanishError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from vanish.arrays import Network
     from vanish.sweep import Task
 
 SOME_FAILED = 1
@@ -170,12 +171,6 @@ def _rows(path: str) -> Any:
     return read_rows(path)
 
 
-def _network(path: str) -> Any:
-    from vanish.files import read_network
-
-    return read_network(path)
-
-
 def _layer_acts(names: str) -> tuple[str, ...]:
     return tuple(parse.split_list([names], "--layer-acts"))
 
@@ -196,7 +191,7 @@ _AXES: Mapping[str, Callable[[str, Sequence[str]], list[Any]]] = {
     "batch": _whole_numbers,
     "loss": _names,
     "target": _one_list(_rows),
-    "weights": _one_list(_network),
+    "weights": _one_list(str),  # read once it is known how they lie
     "seed": _whole_numbers,
     "trials": _whole_numbers,
     "engine": _names,
@@ -206,7 +201,7 @@ _AXES: Mapping[str, Callable[[str, Sequence[str]], list[Any]]] = {
 
 # The options that a configuration file may set beside the axes.
 _OTHERS = (
-    *("norm_bound", "per_layer", "jobs", "scheduler", "memory"),
+    *("weights_layout", "norm_bound", "per_layer", "jobs", "scheduler", "memory"),
     *("format", "output", "no_header", "quiet", "plot"),
 )
 
@@ -228,6 +223,7 @@ def command(
     loss: Losses = None,
     target: Targets = None,
     weights: Networks = None,
+    weights_layout: opt.WeightsLayout = None,
     seed: Seeds = None,
     trials: TrialCounts = None,
     engine: Engines = None,
@@ -253,6 +249,7 @@ def command(
     when all are there. Every setting of vanish itself can be a list.
     """
     from vanish import workers
+    from vanish.cli import networks
     from vanish.ensemble import processors
     from vanish.grid import Grid
     from vanish.sweep import Task, columns
@@ -263,6 +260,10 @@ def command(
         for name, read in _AXES.items()
         if options.get(name) is not None
     }
+    layout = options["weights_layout"]
+    read_network = networks.reader(layout, wanted="weights" in axes)
+    if "weights" in axes:
+        axes["weights"] = [read_network(path) for path in axes["weights"]]
     if options["norm_bound"] is not None:
         axes["norm_bound"] = [options["norm_bound"]]
     grid = Grid(axes)
@@ -293,6 +294,8 @@ def command(
         from vanish.render.figure import sweep_figure
 
         out.write_figure(sweep_figure(grid, seen.rows), options["plot"])
+    if not destination.quiet:
+        networks.say_layouts(_as_run(axes), layout)
     if seen.failed:
         if not destination.quiet:
             out.say(
@@ -300,6 +303,14 @@ def command(
                 f" first, {seen.first_error}"
             )
         raise typer.Exit(SOME_FAILED)
+
+
+def _as_run(axes: Mapping[str, Sequence[Any]]) -> Iterator[Network]:
+    """Yield the networks as a single input or target settles them."""
+    data = [axes.get(name, [None]) for name in ("input", "target")]
+    x, target = (values[0] if len(values) == 1 else None for values in data)
+    for network in axes.get("weights", ()):
+        yield network.settled(x, target)
 
 
 def _options(ctx: typer.Context, config: str | None) -> dict[str, Any]:

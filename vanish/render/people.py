@@ -281,7 +281,7 @@ def title(profile: Profile, act: str, init: str) -> str:
         act,
         plural(settings.depth, "layer"),
         shape,
-        f"weights {settings.weights.name}" if settings.weights else "",
+        f"weights {settings.weights.label}" if settings.weights else "",
         f"weight_std {settings.weight_std:g}" if settings.weight_std is not None else "",
         "" if settings.weights or settings.weight_std is not None else init,
         f"gain {settings.gain:g}" if settings.gain != 1.0 else "",
