@@ -109,6 +109,8 @@ def chains(draw: st.DrawFn) -> Profile:
         "loss": draw(st.sampled_from(losses.names())),
         "seed": draw(st.integers(0, 1000)),
     }
+    if losses.get(options["loss"]).contains == options["layer_acts"][-1]:
+        options["loss"] = "readout"
     return vanish.simulate(Settings(**options))
 
 

@@ -333,6 +333,10 @@ train --epochs 0
 train --width 0
 --loss cross_entropy --target word.txt
 --loss cross_entropy --target row.txt
+--loss bce
+--loss bce --last-act identity --width 3 --target row.txt
+--loss bce --layer-acts relu,sigmoid
+sweep --loss bce --layers 2,3
 --act relu --layer-acts relu --last-act relu
 --layer-acts relu --last-act relu
 --last-act foo

@@ -26,6 +26,7 @@ CONTRACT = [
     *("log10_rel_grad_w", "engine", "init"),
     *("active_units", "dead_fraction", "log10_active_paths"),
     *("log10_grad_w_p05", "log10_grad_w_p95", "dead_share"),
+    *("log10_grad_a", "log10_gain_back", "log10_grad_a_p05", "log10_grad_a_p95"),
 ]
 TEXT = {"act", "status", "engine", "init"}
 WHOLE = {"layer", "n_in", "n_out"}
@@ -86,7 +87,7 @@ OPTIONS = st.builds(
     st.sampled_from([1e-200, 0.1, 1.0, 7.0, 1e30]),
     st.sampled_from([0.0, 1.0]),
     st.sampled_from(["auto", "orthogonal", "he_uniform"]),
-    st.sampled_from(["readout", "sum", "mse"]),
+    st.sampled_from(["readout", "sum", "mse", "cross_entropy"]),
     st.integers(0, 2**64),
 )
 

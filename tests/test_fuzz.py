@@ -77,7 +77,7 @@ VALUES = {
     "--gain": NUMBER | ANYTHING,
     "--input": FILE,
     "--batch": WHOLE | ANYTHING,
-    "--loss": st.sampled_from(["readout", "sum", "mse"]) | ANYTHING,
+    "--loss": st.sampled_from(["readout", "mse", "cross_entropy", "bce"]) | ANYTHING,
     "--target": FILE,
     "--weights": FILE,
     "--weights-layout": st.sampled_from(["auto", "in_out", "out_in"]) | ANYTHING,

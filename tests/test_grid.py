@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import resource
 import subprocess
@@ -200,6 +201,40 @@ def test_what_does_not_go_together_is_told_at_its_point() -> None:
     for index in (2, 3):
         with pytest.raises(VanishError, match="weight_std beside init he_normal"):
             grid.settings(index)
+
+
+@pytest.mark.parametrize(
+    ("axes", "good"),
+    [
+        # What all points share is at odds with a default that none of them has.
+        ({"loss": ["bce"], "act": ["relu", "tanh"]}, 2),
+        ({"loss": ["bce"], "act": ["sigmoid", "tanh"], "seed": [*range(4000)]}, 4000),
+        ({"loss": ["bce"], "last_act": ["identity", "relu"]}, 2),
+        ({"loss": ["mse", "bce"], "act": ["relu", "sigmoid"], "target": [Rows(np.ones(64))]}, 3),
+        ({"target": [Rows(np.ones(64))], "loss": ["mse", "readout"]}, 1),
+    ],
+)
+def test_what_goes_together_at_some_points_is_a_grid(axes: dict[str, Any], good: int) -> None:
+    grid, found = Grid(axes), 0
+    for index in range(len(grid)):
+        with contextlib.suppress(UsageError):
+            grid.settings(index)
+            found += 1
+    assert found == good
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        {"loss": ["bce"]},
+        {"loss": ["bce"], "layers": [2, 3]},
+        {"loss": ["bce"], "act": ["sigmoid", "logistic"], "seed": [*range(4000)]},
+        {"target": [Rows(np.ones(64))], "loss": ["sum", "readout"]},
+    ],
+)
+def test_what_goes_together_nowhere_is_told_at_once(axes: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"(loss|target) beside"):
+        Grid(axes)
 
 
 def test_as_many_points_as_are_allowed_are_a_grid() -> None:

@@ -176,7 +176,8 @@ class Logs(NamedTuple):
     def of(cls, measured: Measured) -> Logs:
         """Take them from an engine's results."""
         norms = measured.grad_w, measured.grad_b, measured.grad_f, measured.weight
-        return cls(*(each.log10 for each in (*norms, measured.first, measured.last)))
+        ends = measured.grad_a.at(0), measured.grad_a.at(-1)
+        return cls(*(each.log10 for each in (*norms, *ends)))
 
 
 STATISTICS: dict[str, Callable[[Logs], FloatArray]] = {
@@ -421,6 +422,7 @@ ENGINE_CASES: dict[str, dict[str, Any]] = {
     "silu on its tangent": {"act": "silu", "widths": (2, 5, 4, 5), "input": [1e-150, 2e-151]},
     "gelu on its tangent": {"act": "gelu", "widths": (1, 5, 4, 5), "input": [1e-200]},
     "tiny weights": {"act": "identity", "weight_std": 1e-250, "bias_std": 0.3, "width": 4},
+    "certain": {"act": "identity", "weight_std": 30.0, "width": 3, "loss": "cross_entropy"},
     "huge weights": {"act": "identity", "weight_std": 1e250, "bias_std": 1.0, "width": 4},
 }
 
@@ -812,7 +814,7 @@ def test_equal_rows_are_one_row() -> None:
 
 # --- the same numbers ---
 
-PARTS = ("grad_w", "grad_b", "grad_f", "weight", "first", "last")
+PARTS = ("grad_w", "grad_b", "grad_f", "weight", "grad_a", "value")
 
 
 def same(one: Measured, other: Measured, trials: int | None = None) -> list[str]:
@@ -836,6 +838,7 @@ REPEATED: dict[str, dict[str, Any]] = {
     "relu": {"act": "relu"},
     "sigmoid": {"act": "sigmoid", "batch": 3, "bias_std": 0.3},
     "orthogonal": {"act": "tanh", "init": "orthogonal", "batch": 2, "loss": "mse"},
+    "certain": {"act": "identity", "weight_std": 3.0, "loss": "cross_entropy"},
     "gelu": {"act": "gelu", "loss": "sum"},
 }
 

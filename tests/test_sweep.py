@@ -277,6 +277,20 @@ def test_a_memory_error_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failure(found[2])["error"] == "it does not fit into memory"
 
 
+def test_a_fault_of_our_own_is_a_row_and_ends_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(settings: Settings, **options: Any) -> Measured:
+        if settings.seed == 2:
+            raise OverflowError("Python int too large to convert to C long")
+        return really(settings, **options)
+
+    really = simulation.measure
+    monkeypatch.setattr(sweep, "measure", measure)
+    found = collect(GRIDS["seeds"] | {"layers": [2]}, Here())
+    assert [point for point, each in sorted(found.items()) if each.failed] == [2]
+    error = "a fault of vanish's own, please report it: OverflowError: Python int too large"
+    assert failure(found[2])["error"].startswith(error)
+
+
 # --- workers that die ---
 
 SEEDS: dict[str, Any] = {"seed": [*range(40)], "layers": [3], "width": [4]}
@@ -384,7 +398,7 @@ def test_a_scheduler_without_distributed_is_refused(monkeypatch: pytest.MonkeyPa
     import sys  # noqa: PLC0415
 
     monkeypatch.setitem(sys.modules, "distributed", None)
-    with pytest.raises(UsageError, match=r"pip install 'vanish-grad\[dask\]'"):
+    with pytest.raises(UsageError, match=r"pip install distributed"):
         choose(1, "tcp://127.0.0.1:1")
 
 

@@ -20,14 +20,12 @@ from vanish.measured import Measured
 from vanish.readings import sampled
 from vanish.readings.slopes import SlopeStatistics, statistics
 from vanish.sample import draw_input, draw_reference
-from vanish.scaled import Magnitude, Scaled
-from vanish.stack import Stack
+from vanish.scaled import Magnitude
 from vanish.streams import Streams, Trials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vanish.losses import Loss
     from vanish.settings import Settings
 
     Watch = Callable[[int, int], object]
@@ -219,30 +217,14 @@ def _block(
     chain = sampled.SampledChain(layers, x, streams, trials, segment, counter)
     slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward()])
     loss = losses.get(settings.loss)
-    loss_gradient = _loss_gradient(loss, chain.output, draw_reference(settings, streams, trials))
+    loss_gradient = loss.gradients(chain.output, draw_reference(settings, streams, trials))
     norms = sampled.norms(chain, loss_gradient, counter)
     return Measured(
-        norms.grad_w,
-        norms.grad_b,
-        norms.grad_f,
-        chain.weight_norms(),
-        norms.grad_a.at(0),
-        norms.grad_a.at(-1),
-        slopes,
-    )
-
-
-def _loss_gradient(loss: Loss, output: Stack, references: np.ndarray) -> Stack:
-    """Return ∂L/∂f_N of each trial, shape (T, B, n_N)."""
-    if isinstance(output.exponents, int):
-        rows = loss.gradient(Scaled(output.values, output.exponents), references)
-        return Stack(np.asarray(rows.values), rows.exponent)
-    each = [
-        loss.gradient(Scaled(values, int(exponent)), reference)
-        for values, exponent, reference in zip(
-            output.values, output.exponents, references, strict=True
-        )
-    ]
-    return Stack(
-        np.array([rows.values for rows in each]), np.array([rows.exponent for rows in each])
+        grad_w=norms.grad_w,
+        grad_b=norms.grad_b,
+        grad_a=norms.grad_a,
+        grad_f=norms.grad_f,
+        weight=chain.weight_norms(),
+        value=chain.value_norms(),
+        slopes=slopes,
     )

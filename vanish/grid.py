@@ -13,12 +13,16 @@ from vanish.errors import UsageError, unknown_name
 from vanish.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from vanish.scaled import FloatArray
 
 # More points than this are a slip of the finger: a year of work at 3 a second.
 LARGEST = 10**8
+
+# Where what all points share seems to be at odds, so many are asked whether it is.
+_ASKED = 1000
+_GOLDEN = (math.sqrt(5.0) - 1.0) / 2.0
 
 
 class Grid:
@@ -58,7 +62,12 @@ class Grid:
             )
         # What all points have in common must go together, and each value be one alone; what
         # does not go together at some points is told there.
-        Settings(**{name: each[0] for name, each in self.axes.items() if len(each) == 1})
+        try:
+            Settings(**{name: each[0] for name, each in self.axes.items() if len(each) == 1})
+        except UsageError:
+            # Unless it was at odds with the default of a setting that varies here.
+            if not self.varying or not any(map(self._goes_together, self._spread())):
+                raise
         for name, each in self.axes.items():
             for value in each:
                 self._check(name, value)
@@ -70,6 +79,22 @@ class Grid:
         except UsageError as error:
             if f"{name} beside " not in str(error):
                 raise
+
+    def _goes_together(self, index: int) -> bool:
+        """Tell whether the values of a point go together."""
+        try:
+            self.settings(index)
+        except UsageError:
+            return False
+        return True
+
+    def _spread(self) -> Iterable[int]:
+        """Return all points, or of many points some that are spread over every axis."""
+        count = len(self)
+        if count <= _ASKED:
+            return range(count)
+        # Multiples of the golden ratio: no axis repeats in step with them.
+        return (int(count * (i * _GOLDEN % 1.0)) for i in range(_ASKED))
 
     def __len__(self) -> int:
         return min(math.prod(map(len, self.axes.values())), LARGEST + 1)

@@ -23,10 +23,10 @@ class Measured(NamedTuple):
 
     Attributes
     ----------
-    grad_w, grad_b, grad_f, weight
-        ‖∂L/∂W_k‖, ‖∂L/∂b_k‖, ‖∂L/∂f_k‖ and ‖W_k‖, shape (N, T), layer 1 first.
-    first, last
-        ‖∂L/∂a_1‖ and ‖∂L/∂a_N‖, shape (T,).
+    grad_w, grad_b, grad_a, grad_f, weight
+        ‖∂L/∂W_k‖, ‖∂L/∂b_k‖, ‖∂L/∂a_k‖, ‖∂L/∂f_k‖ and ‖W_k‖, shape (N, T), layer 1 first.
+    value
+        ‖f_k‖ for k = 0..N, shape (N+1, T).
     slopes
         What the slopes say.
     norm_bound
@@ -35,10 +35,10 @@ class Measured(NamedTuple):
 
     grad_w: Magnitudes
     grad_b: Magnitudes
+    grad_a: Magnitudes
     grad_f: Magnitudes
     weight: Magnitudes
-    first: Magnitudes
-    last: Magnitudes
+    value: Magnitudes
     slopes: SlopeStatistics
     norm_bound: Magnitudes | None = None
 
@@ -52,10 +52,10 @@ class Measured(NamedTuple):
         return cls(
             grad_w=Magnitudes.joined([part.grad_w for part in parts]),
             grad_b=Magnitudes.joined([part.grad_b for part in parts]),
+            grad_a=Magnitudes.joined([part.grad_a for part in parts]),
             grad_f=Magnitudes.joined([part.grad_f for part in parts]),
             weight=Magnitudes.joined([part.weight for part in parts]),
-            first=Magnitudes.joined([part.first for part in parts]),
-            last=Magnitudes.joined([part.last for part in parts]),
+            value=Magnitudes.joined([part.value for part in parts]),
             slopes=SlopeStatistics(*(np.concatenate(each, axis=1) for each in slopes)),
             norm_bound=Magnitudes.joined(bounds) if bounds else None,
         )
@@ -63,7 +63,12 @@ class Measured(NamedTuple):
     @property
     def trials(self) -> int:
         """T."""
-        return len(self.first.mantissas)
+        return len(self.grad_w.mantissas[0])
+
+    @property
+    def gain_back(self) -> Magnitudes:
+        """‖∂L/∂a_k‖/‖∂L/∂a_{k+1}‖ for k = 1..N-1, shape (N-1, T); 0 where either is zero."""
+        return self.grad_a.at(slice(None, -1)).over(self.grad_a.at(slice(1, None)))
 
     @property
     def slope_product(self) -> Magnitudes:

@@ -69,7 +69,8 @@ class Settings:
         B, 1 where nothing else says.
     loss, target
         The loss's name, and for a loss that takes one its target, of one row or as many as
-        the input (default: zeros); for ``cross_entropy`` one class a row, from 0.
+        the input (default: zeros); for ``cross_entropy`` one class a row, from 0, and for
+        ``bce`` zeros and ones.
     weights
         A real network instead of a random one. What its layout leaves open the input and the
         target settle, see `Network.settled`.
@@ -127,7 +128,7 @@ class Settings:
             initializers.get(self.init)
         if self.weight_std is not None:
             initializers.from_weight_std(self.weight_std)
-        losses.get(self.loss)
+        self._check_loss()
         self._check_engine()
 
     def _check_types(self) -> None:
@@ -247,8 +248,8 @@ class Settings:
         if self.target is not None:
             if not losses.get(self.loss).takes_target:
                 raise UsageError(
-                    f"target beside loss {self.loss}: it takes none: leave it out, or give loss mse"
-                    " or cross_entropy"
+                    f"target beside loss {self.loss}: it takes none: leave it out, or give loss"
+                    f" {' or '.join(losses.names_with_target())}"
                 )
             if losses.get(self.loss).takes_classes:
                 self._check_classes(self.target)
@@ -264,6 +265,18 @@ class Settings:
                     f"{self.target.name}: {rows} rows for a batch of {self.rows}:"
                     f" give 1 or {self.rows}"
                 )
+            if losses.get(self.loss).takes_bits:
+                self._check_bits(self.target)
+
+    def _check_bits(self, target: Rows) -> None:
+        """Check that every entry of a target is 0 or 1."""
+        wrong = np.argwhere((target.values != 0.0) & (target.values != 1.0))
+        if len(wrong):
+            index = ", ".join(str(i + 1) for i in wrong[0])
+            raise UsageError(
+                f"{target.name}: entry {index} is {target.values[tuple(wrong[0])]}: give loss"
+                f" {losses.get(self.loss).name} a target of zeros and ones"
+            )
 
     def _check_classes(self, target: Rows) -> None:
         """Check that a target is one class for each row of the input, or one for all."""
@@ -280,6 +293,17 @@ class Settings:
             raise UsageError(
                 f"{target.name}: class {first + 1} is {classes[first]:g}: give whole numbers from"
                 f" 0 to {self.n_out - 1}, for a chain of {self.n_out} outputs"
+            )
+
+    def _check_loss(self) -> None:
+        """Check that what the loss applies to f_N is not applied twice."""
+        loss = losses.get(self.loss)
+        last = activations.get(self._act_names[-1]).name
+        if last == loss.contains:
+            remedy = "end layer_acts with" if self.layer_acts else "give --last-act"
+            raise UsageError(
+                f"loss beside last activation {last}: {loss.name} contains the output {last}:"
+                f" {remedy} identity"
             )
 
     def _check_engine(self) -> None:

@@ -271,15 +271,15 @@ class Simulation:
         def column(letter: str) -> Magnitudes:
             return Magnitudes.column([self.norms[Variable(letter, k)] for k in layers])
 
-        grad_a = column("a")
+        trace = self.trace
         return Measured(
             grad_w=column("W"),
             grad_b=column("b"),
+            grad_a=column("a"),
             grad_f=column("f"),
             weight=Magnitudes.column([each.weight.frobenius_norm() for each in self.chain.layers]),
-            first=grad_a.at(0),
-            last=grad_a.at(-1),
-            slopes=statistics([slopes[None] for slopes in self.trace.slopes]),
+            value=Magnitudes.column([f.norm() for f in (*trace.inputs, trace.output)]),
+            slopes=statistics([slopes[None] for slopes in trace.slopes]),
             norm_bound=self._norm_bound(),
         )
 

@@ -136,6 +136,9 @@ def simulate_points(task: Task, points: Sequence[int]) -> list[Outcome]:
             rows, failed = error_rows(task, point, str(error)), True
         except MemoryError:
             rows, failed = error_rows(task, point, "it does not fit into memory"), True
+        except Exception as error:  # noqa: BLE001 - hours of other points are worth more
+            why = f"a fault of vanish's own, please report it: {type(error).__name__}: {error}"
+            rows, failed = error_rows(task, point, why), True
         outcomes.append(Outcome(point, rows, failed, time.perf_counter() - begun))
     return outcomes
 

@@ -20,7 +20,7 @@ INITIALIZERS = (
     "auto, xavier_normal, xavier_uniform, he_normal, he_uniform, lecun_normal,"
     " lecun_uniform, orthogonal"
 )
-LOSSES = "readout, sum, mse, cross_entropy"
+LOSSES = "readout, sum, mse, cross_entropy, bce"
 FORMATS = "auto, table, tsv, csv, json, jsonl, markdown"
 VERDICTS = "vanishing, exploding, dead"
 ENGINES = "auto, dense, sampled"
@@ -79,7 +79,7 @@ LastAct = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="The activation of layer N alone, such as identity before cross_entropy.",
+        help="The activation of layer N alone, such as identity before cross_entropy or bce.",
         autocompletion=complete_activation,
     ),
 ]
@@ -154,7 +154,9 @@ LossName = Annotated[
         "--loss",
         metavar="NAME",
         help="Loss: readout (r·f_N with random signs r, ‖r‖ = 1), sum of the outputs, mse"
-        " (½‖f_N - target‖²), or cross_entropy of the softmax of f_N.",
+        " (½‖f_N - target‖²), cross_entropy of the softmax of f_N, or bce, binary cross-entropy"
+        " of the sigmoid of f_N: both contain the output's softmax or sigmoid, so give"
+        " --last-act identity.",
         autocompletion=_completer(LOSSES),
     ),
 ]
@@ -162,8 +164,8 @@ Target = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="Target of the mse loss, one row or as many as the input; of cross_entropy one"
-        " class a row, from 0. [default: zeros]",
+        help="Target of the mse loss, one row or as many as the input; of bce the same, of zeros"
+        " and ones; of cross_entropy one class a row, from 0. [default: zeros]",
     ),
 ]
 Weights = Annotated[

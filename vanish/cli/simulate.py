@@ -179,7 +179,7 @@ def _say_verdicts(profiles: Sequence[Profile]) -> None:
 
     for profile in profiles:
         name = subject(profile, profiles)
-        out.say(f"{name}: {profile.verdict.value.upper()}. {explain(profile)}")
+        out.say(f"{name}: {explain(profile).text}")
 
 
 def _layer_acts(names: str) -> tuple[str, ...]:

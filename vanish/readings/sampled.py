@@ -140,6 +140,8 @@ class SampledChain:
         self._kept: dict[int, Kept] = {}
         # ‖W_k‖² without scale and remainder, for k = 1..N, once the way back has met it.
         self._squared_norms = np.zeros((depth, trials.width))
+        # ‖f_k‖ for k = 0..N, once the way forward has met it.
+        self._value_norms = [_norms_of(self._checkpoints[0])] * (depth + 1)
 
     def forward(self) -> Iterator[list[FloatArray]]:
         """Run all layers, yielding the slopes S'(a_k) of each segment."""
@@ -170,6 +172,10 @@ class SampledChain:
         scales = Magnitudes.column([layer.scale for layer in self.layers])
         return Magnitudes.of(np.sqrt(squares)) * scales
 
+    def value_norms(self) -> Magnitudes:
+        """Return ‖f_k‖ for k = 0..N, shape (N+1, T), after `forward`."""
+        return _stacked(self._value_norms)
+
     def _run(self, start: int) -> list[FloatArray]:
         """Run and keep a segment of layers; their slopes are returned."""
         self._kept.clear()
@@ -178,6 +184,7 @@ class SampledChain:
         for k in range(start + 1, stop + 1):
             self._watch()
             f, self._kept[k] = self._layer(k, f)
+            self._value_norms[k] = _norms_of(f)
         self._checkpoints[stop] = f
         return [kept.slopes for kept in self._kept.values()]
 
@@ -280,6 +287,10 @@ class Norms(NamedTuple):
     exponents: Exponents
 
 
+def _norms_of(rows: Stack) -> Norms:
+    return Norms(rows.squares, rows.exponents)
+
+
 def reading(chain: SampledChain, loss_gradient: Stack) -> Reading[Stack, Norms]:
     """Return the rules: a running batch of row vectors for each trial."""
 
@@ -342,18 +353,18 @@ def norms(
     watch
         Called once a layer.
     """
-    found: dict[str, list[tuple[FloatArray, Exponents]]] = {letter: [] for letter in "Wbafx"}
+    found: dict[str, list[Norms]] = {letter: [] for letter in "Wbafx"}
     rules = reading(chain, loss_gradient.balanced())
     for variable, gradient in gradients(expression(len(chain.layers)), rules):
         if variable.letter == "W":
             watch()
-        found[variable.letter].append((gradient.squares, gradient.exponents))
-    return GradientNorms(*(_stacked(found[letter]) for letter in "Wbaf"))
+        found[variable.letter].append(Norms(gradient.squares, gradient.exponents))
+    return GradientNorms(*(_stacked(found[letter][::-1]) for letter in "Wbaf"))
 
 
-def _stacked(norms_from_the_loss: list[tuple[FloatArray, Exponents]]) -> Magnitudes:
-    """Return one row a layer, layer 1 first."""
-    squares, exponents = zip(*reversed(norms_from_the_loss), strict=True)
+def _stacked(norms: list[Norms]) -> Magnitudes:
+    """Return one row a layer."""
+    squares, exponents = zip(*norms, strict=True)
     lengths = np.sqrt(np.array(squares))
     trials = lengths.shape[1]
     alike = [np.full(trials, each) if isinstance(each, int) else each for each in exponents]

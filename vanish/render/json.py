@@ -44,6 +44,7 @@ def document(profiles: Iterable[Profile]) -> str:
                 }
                 for loss in precision.losses(profile.layers)
             },
+            "faults": [fault.as_dict() for fault in profile.named_faults],
             "layers": [_plain(row) for row in profile.rows()],
         }
         for profile in profiles
