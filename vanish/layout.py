@@ -100,8 +100,7 @@ def choose(source: str, shapes: Shapes, layout: str, usual: str) -> tuple[str, b
             f"{source}: weights layout {layout}, but its arrays fit as {AXES[fitting[0]]} only:"
             f" give {fitting[0]}"
         )
-    require_fit(source, shapes, layout)
-    raise AssertionError("unreachable: a layout that fits was returned")
+    raise _complaint(source, shapes, layout)
 
 
 def require_fit(source: str, shapes: Shapes, layout: str = OUT_IN) -> None:
@@ -112,9 +111,13 @@ def require_fit(source: str, shapes: Shapes, layout: str = OUT_IN) -> None:
     UsageError
         If an array does not fit.
     """
+    if _conflicts(_votes(shapes, layout)):
+        raise _complaint(source, shapes, layout)
+
+
+def _complaint(source: str, shapes: Shapes, layout: str) -> UsageError:
+    """Return what is wrong with the array that does not fit the others."""
     votes = _votes(shapes, layout)
-    if not _conflicts(votes):
-        return
     culprit = _culprit(votes)
     own = [vote for vote in votes if vote.name == culprit]
     said = [(vote, _majority(votes, vote)) for vote in own]
@@ -123,14 +126,14 @@ def require_fit(source: str, shapes: Shapes, layout: str = OUT_IN) -> None:
     size = wrong[0][1].size
     if own[0].line is None:
         wanted = f"rows of {size}" if culprit == "x" else f"{culprit} {_count(size, 'entry')}"
-        raise UsageError(f"{source}: {culprit} {own[0].says}, {facts}: give {wanted}")
+        return UsageError(f"{source}: {culprit} {own[0].says}, {facts}: give {wanted}")
     remedy = " and ".join(_count(other.size, vote.line or "") for vote, other in wrong)
     (before, left), (behind, right) = said
     if _fits(before, right) and _fits(behind, left):
         remedy += ", or its transpose"  # as one array of many may be stored
     n_rows, n_columns = dict(shapes.weights)[culprit]
     read = "" if layout == OUT_IN else f", read as {AXES[layout]}"
-    raise UsageError(
+    return UsageError(
         f"{source}: {culprit} is {n_rows} × {n_columns}{read}, but {facts}: give {culprit} {remedy}"
     )
 
