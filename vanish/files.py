@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish import memory
-from vanish.arrays import Labels, Network, Rows
+from vanish.arrays import Network, Rows
 from vanish.atomic import STANDARD_STREAM, reason, replacing
 from vanish.errors import InputError, OutputError, VanishError
 from vanish.layout import AUTO, OUT_IN
@@ -74,6 +74,7 @@ def read_network(path: str, layout: str = AUTO) -> Network:
         If an array does not fit the others.
     """
     from vanish.arraynames import layers_of  # noqa: PLC0415 - start-up
+    from vanish.fit import Labels  # noqa: PLC0415 - start-up
 
     arrays = load_npz(path, read_bytes(path))
     x, readout = arrays.pop("x", None), arrays.pop("r", None)
