@@ -92,7 +92,7 @@ def test_one_layer_applied_alone_is_that_of_the_forward_pass() -> None:
     trace = simulation.chain.forward(simulation.x)
     after = [*trace.inputs[1:], trace.output]
     for k, (inputs, outputs) in enumerate(zip(trace.inputs, after, strict=True), 1):
-        found = simulation.chain.apply(k, inputs).with_exponent(0).values
+        found = simulation.chain.apply(k, inputs)[0].with_exponent(0).values
         assert found == pytest.approx(outputs.with_exponent(0).values, rel=1e-14)
 
 

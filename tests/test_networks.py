@@ -281,6 +281,9 @@ def test_what_vanish_saved_needs_no_assumption(file: Path) -> None:
     network = read_network(str(file))
     assert (network.layout, network.assumed) == ("out_in", False)
     assert b"--weights-layout" not in run_in_process("--act=tanh", f"--weights={file}").stderr
+    # Others may put an input beside their weights, too.
+    network = read_network(save(file, {"dense/kernel": normal(3, 3), "x": normal(1, 3)}))
+    assert (network.layout, network.assumed) == ("in_out", True)
 
 
 def test_an_input_or_a_target_settles_a_palindrome(file: Path) -> None:

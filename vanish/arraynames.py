@@ -11,7 +11,8 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.errors import InputError
-from vanish.layout import IN_OUT, OUT_IN, Shapes, makes_chain
+from vanish.fit import Shapes, makes_chain
+from vanish.layout import IN_OUT, OUT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanish.errors import UsageError
-from vanish.layout import AUTO, AXES, LAYOUTS, OUT_IN, Shapes, choose, require_fit
+from vanish.layout import AUTO, AXES, LAYOUTS, OUT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike
 
+    from vanish.fit import Labels, Shapes
     from vanish.scaled import FloatArray
 
 
@@ -94,12 +95,14 @@ class Network:
     assumed: bool = False
 
     def __post_init__(self) -> None:
-        labels = Labels.numbered(len(self.weights))
+        from vanish import fit  # noqa: PLC0415 - start-up
+
+        labels = fit.Labels.numbered(len(self.weights))
         weights, biases = _parameters(self.name, labels, self.weights, self.biases)
         n_0 = weights[0].shape[1]
         x = None if self.x is None else Rows(self.x, f"{self.name}: x").of(n_0).values
         readout = _readout(self.name, self.readout)
-        require_fit(self.name, _shapes(labels, weights, biases, x, readout))
+        fit.require_fit(self.name, _shapes(labels, weights, biases, x, readout))
         checked = {
             "weights": tuple(map(np.array, weights)),
             "biases": tuple(None if bias is None else np.array(bias) for bias in biases),
@@ -144,14 +147,16 @@ class Network:
             If an array has another shape, or an entry that is not a finite number, or does
             not fit the others.
         """
-        labels = labels or Labels.numbered(len(weights))
+        from vanish import fit  # noqa: PLC0415 - start-up
+
+        labels = labels or fit.Labels.numbered(len(weights))
         given, vectors = _parameters(name, labels, weights, biases)
         rows = None if x is None else Rows(np.asarray(x), f"{name}: x")
         r = _readout(name, readout)
         # k numbers in one line may be one row or k: they tell nothing beside a 1.
         says = rows is not None and not (rows.flat and 1 in given[0].shape)
         shapes = _shapes(labels, given, vectors, rows.values if rows and says else None, r)
-        chosen, both = choose(name, shapes, layout, usual)
+        chosen, both = fit.choose(name, shapes, layout, usual)
         return cls(
             weights=given if chosen == OUT_IN else _transposed(given),
             biases=vectors,
@@ -202,19 +207,6 @@ class Network:
         (other,) = {*LAYOUTS} - {self.layout}
         weights = _transposed(self.weights)
         return replace(self, weights=weights, layout=other, assumed=False)
-
-
-class Labels(NamedTuple):
-    """What messages call the arrays of a network; a missing bias has a label, too."""
-
-    weights: tuple[str, ...]
-    biases: tuple[str, ...]
-
-    @classmethod
-    def numbered(cls, depth: int) -> Labels:
-        """Return W1, b1, W2, b2, …"""
-        layers = range(1, depth + 1)
-        return cls(tuple(f"W{k}" for k in layers), tuple(f"b{k}" for k in layers))
 
 
 def _parameters(
@@ -270,6 +262,8 @@ def _shapes(
 ) -> Shapes:
     matrices = zip(labels.weights, weights, strict=True)
     vectors = zip(labels.biases, biases, strict=True)
+    from vanish.fit import Shapes  # noqa: PLC0415 - start-up
+
     return Shapes(
         weights=tuple((name, (each.shape[0], each.shape[1])) for name, each in matrices),
         biases=tuple(None if each is None else (name, len(each)) for name, each in vectors),

@@ -171,9 +171,9 @@ class Chain:
             slopes.append(slope)
         return Trace(tuple(inputs), tuple(slopes), f)
 
-    def apply(self, k: int, inputs: Scaled) -> Scaled:
-        """Return S(W_k f + b_k) for each row f of any inputs to layer k."""
-        return self._layer(k, inputs.normalized())[0]
+    def apply(self, k: int, inputs: Scaled) -> tuple[Scaled, FloatArray]:
+        """Return S(a) and S'(a) with a = W_k f + b_k, for each row f of any inputs to layer k."""
+        return self._layer(k, inputs.normalized())
 
     def _layer(self, k: int, inputs: Scaled) -> tuple[Scaled, FloatArray]:
         """Return f_k and S'(a_k)."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish import memory
-from vanish.arrays import Labels, Network, Rows
+from vanish.arrays import Network, Rows
 from vanish.atomic import STANDARD_STREAM, reason, replacing
 from vanish.errors import InputError, OutputError, VanishError
 from vanish.layout import AUTO, OUT_IN
@@ -63,8 +63,8 @@ def read_network(path: str, layout: str = AUTO) -> Network:
         readout r, as `write_network` writes them.
     layout
         Whether the weights are ``out_in``, (n_out, n_in) as PyTorch stores them, or
-        ``in_out``; ``auto`` takes what fits. Where both fit it is `write_network`'s for a
-        file with an input, else what those names usually mean.
+        ``in_out``; ``auto`` takes what fits. Where both fit it is what the names usually
+        mean; for W1, W2, … with an input beside them it is known, as `write_network`'s.
 
     Raises
     ------
@@ -74,11 +74,12 @@ def read_network(path: str, layout: str = AUTO) -> Network:
         If an array does not fit the others.
     """
     from vanish.arraynames import layers_of  # noqa: PLC0415 - start-up
+    from vanish.fit import Labels  # noqa: PLC0415 - start-up
 
     arrays = load_npz(path, read_bytes(path))
     x, readout = arrays.pop("x", None), arrays.pop("r", None)
     naming = layers_of(path, arrays)
-    is_ours = x is not None
+    is_ours = x is not None and naming.weights == Labels.numbered(len(naming.weights)).weights
     return Network.of(
         weights=[arrays[name] for name in naming.weights],
         biases=[None if name is None else arrays[name] for name in naming.biases],
