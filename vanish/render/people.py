@@ -127,7 +127,7 @@ def _layers(profile: Profile, rows: int | None) -> View:
 
     depth = len(profile.layers)
     return View(
-        title=_title(profile, profile.settings.act_label, _init(profile)),
+        title=title([profile]),
         columns=(
             "layer",
             *(("activation",) if mixed else ()),
@@ -172,11 +172,7 @@ def _comparison(profiles: Sequence[Profile]) -> View:
         for profile in profiles
     )
     return View(
-        title=_title(
-            profiles[0],
-            "" if several_acts else profiles[0].settings.act_label,
-            "" if several_inits else f"init {profiles[0].settings.init}",
-        ),
+        title=title(profiles),
         columns=(
             "activation",
             *(("init",) if several_inits else ()),
@@ -216,6 +212,20 @@ def _per_layer(profile: Profile) -> str:
     if decades is None:
         return ""
     return f"{'×' if decades >= 0 else '÷'}{short_power(abs(decades))}"
+
+
+def title(profiles: Sequence[Profile]) -> str:
+    """Return what was run, in one line: what all runs have in common."""
+    first = profiles[0]
+    if len(profiles) == 1:
+        return _title(first, first.settings.act_label, _init(first))
+    several_inits = len({profile.settings.init for profile in profiles}) > 1
+    several_acts = len({profile.settings.act_label for profile in profiles}) > 1
+    return _title(
+        first,
+        "" if several_acts else first.settings.act_label,
+        "" if several_inits else f"init {first.settings.init}",
+    )
 
 
 def _title(profile: Profile, act: str, init: str) -> str:
