@@ -253,10 +253,8 @@ def _plural(count: int, noun: str) -> str:
 
 def _precision(profile: Profile) -> tuple[Notes, ...]:
     """Return which number formats cannot hold the gradients, if there are any."""
-    lines = precision.sentences(profile.layers)
-    return (Notes("In fewer bits typical entries of ∂L/∂W do not fit:", tuple(lines)),) * bool(
-        lines
-    )
+    lines = precision.sentences(profile)
+    return (Notes("In fewer bits:", tuple(lines)),) * bool(lines)
 
 
 def _bounds(*profiles: Profile) -> Notes:
