@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vanish import losses, memory
+from vanish.census import Census
 from vanish.errors import MemoryLimitError
 from vanish.measured import Measured
 from vanish.readings import sampled
@@ -107,6 +108,8 @@ def measure(
     jobs: int | None = None,
     limit: int | None = None,
     watch: Watch | None = None,
+    *,
+    entries: bool = False,
 ) -> Measured:
     """Run all trials of some settings.
 
@@ -120,6 +123,8 @@ def measure(
         Bytes that the ways forward may take together, `MEMORY` where it is not given.
     watch
         Called with how many layers have been passed and how many there are to pass.
+    entries
+        Whether to take note of the entries of the first trial's signals.
 
     Raises
     ------
@@ -133,7 +138,8 @@ def measure(
     streams = Streams(settings.seed)
 
     def run(trials: Trials) -> Measured:
-        return _block(settings, streams, trials, how.segment, counter)
+        first = entries and trials.number == 0
+        return _block(settings, streams, trials, how.segment, counter, entries=first)
 
     if how.workers == 1:
         return Measured.joined([run(trials) for trials in how.blocks])
@@ -195,8 +201,10 @@ def _block(
     trials: Trials,
     segment: int,
     counter: _Counter,
+    *,
+    entries: bool,
 ) -> Measured:
-    """Run the trials of one block."""
+    """Run the trials of one block; `entries` are those of its first one."""
     sizes, rows = settings.sizes, settings.rows
     gain = Magnitude.of(settings.gain)
     layers = [
@@ -215,11 +223,12 @@ def _block(
     ]
     x = draw_input(settings, streams, trials)
     chain = sampled.SampledChain(layers, x, streams, trials, segment, counter)
-    slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward()])
+    census = Census(x[0]) if entries else None
+    slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward(census)])
     loss = losses.get(settings.loss)
     loss_gradient = loss.gradients(chain.output, draw_reference(settings, streams, trials))
-    norms = sampled.norms(chain, loss_gradient, counter)
-    return Measured(
+    norms = sampled.norms(chain, loss_gradient, counter, census)
+    measured = Measured(
         grad_w=norms.grad_w,
         grad_b=norms.grad_b,
         grad_a=norms.grad_a,
@@ -228,3 +237,6 @@ def _block(
         value=chain.value_norms(),
         slopes=slopes,
     )
+    if census is None:
+        return measured
+    return measured._replace(entries=census.entries(settings, measured))

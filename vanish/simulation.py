@@ -7,6 +7,7 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 from vanish import ensemble, initializers, losses, memory
+from vanish.census import Census
 from vanish.chain import Chain, Layer, Matrix, Weight
 from vanish.chainrule import Variable
 from vanish.ensemble import processors
@@ -61,8 +62,10 @@ class Draws:
         return matrix
 
 
-def random_chain(settings: Settings, streams: Streams, draws: Draws, trials: Trials) -> Chain:
-    """Draw the chain that the settings describe."""
+def random_chain(
+    settings: Settings, streams: Streams, draws: Draws, trials: Trials, *, entries: bool = False
+) -> Chain:
+    """Draw the chain that the settings describe; `entries` as for `simulate`."""
     numbered = list(enumerate(pairwise(settings.sizes), 1))
 
     def layer(numbered: tuple[int, tuple[int, int]]) -> Layer:
@@ -84,8 +87,9 @@ def random_chain(settings: Settings, streams: Streams, draws: Draws, trials: Tri
         layers = []
         for each in numbered:
             layers.append(layer(each))
-            # It will be asked for; now the entries are still in the processor's cache.
-            _ = layers[-1].weight.matrix.frobenius_norm
+            # They will be asked for; now the entries are still in the processor's cache.
+            matrix = layers[-1].weight.matrix
+            _ = matrix.frobenius_norm, entries and matrix.largest
         return layers
 
     # Every layer has a stream of its own, and numpy draws without the interpreter's lock.
@@ -116,6 +120,7 @@ def simulate(
     jobs: int | None = None,
     memory_limit: int | None = None,
     watch: Watch | None = None,
+    entries: bool = True,
     **options: Any,
 ) -> Profile:
     """Simulate chains: forward, backward, and every reading of the product.
@@ -132,6 +137,9 @@ def simulate(
         chains are run in segments. It changes no number.
     watch
         Called with how many steps are done and how many there are, for a progress bar.
+    entries
+        Whether to take note of the entries of the first trial's signals, for `precision`; a
+        small part of the time.
 
     Raises
     ------
@@ -148,7 +156,10 @@ def simulate(
     if settings is not None and options:
         raise UsageError(f"settings beside {', '.join(options)}: give one of them")
     settings = settings or Settings(**options)
-    return next(compare([settings], jobs=jobs, memory_limit=memory_limit, watch=watch))
+    profiles = compare(
+        [settings], jobs=jobs, memory_limit=memory_limit, watch=watch, entries=entries
+    )
+    return next(profiles)
 
 
 def compare(
@@ -157,6 +168,7 @@ def compare(
     jobs: int | None = None,
     memory_limit: int | None = None,
     watch: Watch | None = None,
+    entries: bool = True,
 ) -> Iterator[Profile]:
     """Simulate several chains; those of one seed share their random numbers.
 
@@ -164,7 +176,7 @@ def compare(
     ----------
     all_settings
         One record a chain.
-    jobs, memory_limit, watch
+    jobs, memory_limit, watch, entries
         As for `simulate`.
     """
     draws: dict[int, Draws] = {}
@@ -177,6 +189,7 @@ def compare(
             jobs=jobs,
             memory_limit=memory_limit,
             watch=watch,
+            entries=entries,
         )
         yield Profile(settings, settings.engine_used, measured)
 
@@ -188,6 +201,7 @@ def measure(
     jobs: int | None = None,
     memory_limit: int | None = None,
     watch: Watch | None = None,
+    entries: bool = False,
 ) -> Measured:
     """Run all trials of some settings with their engine, without summing them up.
 
@@ -197,15 +211,19 @@ def measure(
         What to run.
     draws
         Where a dense run takes the unscaled weights of trial 0 from.
-    jobs, memory_limit, watch
+    jobs, memory_limit, watch, entries
         As for `simulate`.
     """
     require_memory(settings)
     if settings.engine_used == SAMPLED:
-        return ensemble.measure(settings, jobs, memory_limit, watch)
+        return ensemble.measure(settings, jobs, memory_limit, watch, entries=entries)
     parts = []
     for trial in range(settings.trials):
-        parts.append(Simulation(settings, draws if trial == 0 else None, trial).measure())
+        first = trial == 0
+        simulation = Simulation(
+            settings, draws if first else None, trial, entries=entries and first
+        )
+        parts.append(simulation.measure())
         if watch is not None:
             watch(trial + 1, settings.trials)
     return Measured.joined(parts)
@@ -222,6 +240,8 @@ class Simulation:
         Where to take unscaled weights from; those of another run of the same seed and trial.
     trial
         Which of the settings' independent trials, from 0.
+    entries
+        As for `simulate`, of this trial.
 
     Attributes
     ----------
@@ -235,7 +255,14 @@ class Simulation:
         The readout r, shape (n_N,), or the target, shape (1, n_N) or (B, n_N).
     """
 
-    def __init__(self, settings: Settings, draws: Draws | None = None, trial: int = 0) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        draws: Draws | None = None,
+        trial: int = 0,
+        *,
+        entries: bool = True,
+    ) -> None:
         require_memory(settings, DENSE)
         self.settings = settings
         streams, trials = Streams(settings.seed), Trials.one(trial, settings.sizes)
@@ -243,8 +270,11 @@ class Simulation:
         if network is not None:
             self.chain = given_chain(network, settings)
         else:
-            self.chain = random_chain(settings, streams, draws or Draws(streams, trial), trials)
+            self.chain = random_chain(
+                settings, streams, draws or Draws(streams, trial), trials, entries=entries
+            )
         self.x = draw_input(settings, streams, trials)[0]
+        self._census = Census(self.x) if entries else None
         self.loss = losses.get(settings.loss)
         reference = draw_reference(settings, streams, trials)[0]
         self.reference = reference if self.loss.takes_target else reference[0]
@@ -252,7 +282,7 @@ class Simulation:
     @cached_property
     def trace(self) -> Trace:
         """The forward pass."""
-        return self.chain.forward(self.x)
+        return self.chain.forward(self.x, self._census)
 
     @cached_property
     def loss_gradient(self) -> Scaled:
@@ -262,7 +292,7 @@ class Simulation:
     @cached_property
     def norms(self) -> dict[Variable, Magnitude]:
         """The norm of the gradient by each f_k, a_k, W_k, b_k and x."""
-        return dict(dense.norms(self.chain, self.trace, self.loss_gradient))
+        return dict(dense.norms(self.chain, self.trace, self.loss_gradient, self._census))
 
     def measure(self) -> Measured:
         """Return all that there is to measure, as one trial."""
@@ -272,7 +302,7 @@ class Simulation:
             return Magnitudes.column([self.norms[Variable(letter, k)] for k in layers])
 
         trace = self.trace
-        return Measured(
+        measured = Measured(
             grad_w=column("W"),
             grad_b=column("b"),
             grad_a=column("a"),
@@ -282,6 +312,10 @@ class Simulation:
             slopes=statistics([slopes[None] for slopes in trace.slopes]),
             norm_bound=self._norm_bound(),
         )
+        if self._census is None:
+            return measured
+        largest = Magnitudes.column([each.weight.largest() for each in self.chain.layers])
+        return measured._replace(entries=self._census.entries(self.settings, measured, largest))
 
     def _norm_bound(self) -> Magnitudes | None:
         settings, chain, trace = self.settings, self.chain, self.trace

@@ -122,7 +122,11 @@ def command(
         raise UsageError(f"--save-weights beside {len(runs)} chains: give one --act and one --init")
     if save_weights is None:
         with progress("simulating", len(runs), quiet=quiet) as watch:
-            profiles = list(compare(runs, jobs=jobs, memory_limit=limit, watch=watch))
+            # Only these tell what a number format loses.
+            entries = destination.is_for_people or destination.format == "json"
+            profiles = list(
+                compare(runs, jobs=jobs, memory_limit=limit, watch=watch, entries=entries)
+            )
     else:
         simulation = Simulation(runs[0])
         profiles = [simulation.profile()]

@@ -303,11 +303,9 @@ def _shorten(sizes: Sequence[int]) -> str:
 
 
 def _precision(profile: Profile) -> tuple[Notes, ...]:
-    """Return which number formats cannot hold the gradients, if there are any."""
-    lines = precision.sentences(profile.layers)
-    return (Notes("In fewer bits typical entries of ∂L/∂W do not fit:", tuple(lines)),) * bool(
-        lines
-    )
+    """Return what fewer bits lose in one line, where they do and the run took note of it."""
+    told = precision.summary(profile) if profile.measured.entries is not None else ""
+    return (Notes(told, ()),) if told else ()
 
 
 def _bounds(*profiles: Profile) -> Notes:
