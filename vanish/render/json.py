@@ -60,6 +60,7 @@ def _precision(loss: precision.Loss) -> dict[str, Any]:
             {"signal": each.signal, "layers": each.layers, "how": each.how} for each in loss.misfits
         ],
         "rounding_error": loss.rounding,
+        "sentence": precision.sentence(loss) or None,
     }
 
 
