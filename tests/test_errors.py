@@ -350,6 +350,7 @@ NOT_HERE = (
     *("settings beside", "no weights: give", "biases for", "give a whole number", "give one name"),
     *("unknown_name('setting'", "an empty list: give", "last_act beside layer_acts"),
     *("but layer {k} gets", "b{k} has shape"),
+    "a run without its entries",  # the command line always asks for them
     *("a chain of 0 layers", "layer_acts is empty", "the chain has no", "column {column + 1} is"),
     # of streams and permissions: test_output.py
     *(
