@@ -377,7 +377,11 @@ def iterate(
 
 @pytest.mark.parametrize(
     ("act", "weight_std", "bias_std", "near", "far"),
-    [("gelu", 1.43, 0.1, 1.0, 60.0), ("silu", 1.3, 0.05, 0.1, None), ("silu", 1.5, 0.05, 0.1, 50.0)],
+    [
+        ("gelu", 1.43, 0.1, 1.0, 60.0),
+        ("silu", 1.3, 0.05, 0.1, None),
+        ("silu", 1.5, 0.05, 0.1, 50.0),
+    ],
 )
 def test_where_there_are_several_fixed_points_the_input_decides_as_in_mpmath(
     act: str, weight_std: float, bias_std: float, near: float, far: float | None
