@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from itertools import pairwise
 from threading import Event, Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -21,16 +21,18 @@ from vanish.readings import sampled
 from vanish.readings.slopes import SlopeStatistics, statistics
 from vanish.sample import draw_input, draw_reference
 from vanish.scaled import Magnitude, Scaled
-from vanish.stack import Stack
+from vanish.stack import Magnitudes, Stack
 from vanish.streams import Streams, Trials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vanish.losses import Loss
+    from vanish.readings.sampled import SampledChain
     from vanish.settings import Settings
 
     Watch = Callable[[int, int], object]
+
+Found = TypeVar("Found")
 
 # What the ways forward of all workers may take together where the user does not say.
 MEMORY = 10**9
@@ -128,22 +130,51 @@ def measure(
     VanishError
         If a chain overflows, or the run does not fit into memory.
     """
+    return Measured.joined(_each_block(_measured, settings, jobs, limit, watch))
+
+
+def ratios(
+    settings: Settings,
+    jobs: int | None = None,
+    limit: int | None = None,
+) -> Magnitudes:
+    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ of each trial, shape (T,), without all else that is measured.
+
+    Parameters
+    ----------
+    settings, jobs, limit
+        As for `measure`, as is what it raises.
+    """
+    return Magnitudes.joined(_each_block(_ratios, settings, jobs, limit))
+
+
+def _each_block(
+    read: Callable[[Settings, SampledChain, Trials, _Counter], Found],
+    settings: Settings,
+    jobs: int | None = None,
+    limit: int | None = None,
+    watch: Watch | None = None,
+) -> list[Found]:
+    """Draw the chains of every block, and return what is read of them."""
     _keep_memory()
     how = plan(settings, jobs or processors(), MEMORY if limit is None else limit)
     ways = 2 if how.segment >= settings.depth else 3
     counter = _Counter(watch, ways * settings.depth * len(how.blocks))
     streams = Streams(settings.seed)
 
-    def run(trials: Trials) -> Measured:
-        return _block(settings, streams, trials, how.segment, counter)
+    # see `Stack`: what overflows is found out by its squares
+    @np.errstate(over="ignore", invalid="ignore")
+    def run(trials: Trials) -> Found:
+        chain = _drawn(settings, streams, trials, how.segment, counter)
+        return read(settings, chain, trials, counter)
 
     if how.workers == 1:
-        return Measured.joined([run(trials) for trials in how.blocks])
+        return [run(trials) for trials in how.blocks]
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
 
     with ThreadPoolExecutor(how.workers) as pool:
         try:
-            return Measured.joined(list(pool.map(run, how.blocks)))
+            return list(pool.map(run, how.blocks))
         except BaseException:
             # What else is under way would only delay the end.
             counter.stop.set()
@@ -190,15 +221,14 @@ class _Counter:
                 self._watch(self._done, self._steps)
 
 
-@np.errstate(over="ignore", invalid="ignore")  # see `Stack`: found out by its squares
-def _block(
+def _drawn(
     settings: Settings,
     streams: Streams,
     trials: Trials,
     segment: int,
     counter: _Counter,
-) -> Measured:
-    """Run the trials of one block."""
+) -> SampledChain:
+    """Return the chains of one block."""
     sizes, rows = settings.sizes, settings.rows
     gain = Magnitude.of(settings.gain)
     layers = [
@@ -216,11 +246,20 @@ def _block(
         )
     ]
     x = draw_input(settings, streams, trials)
-    chain = sampled.SampledChain(layers, x, streams, trials, segment, counter)
+    return sampled.SampledChain(layers, x, streams, trials, segment, counter)
+
+
+def _ratios(settings: Settings, chain: SampledChain, trials: Trials, _: _Counter) -> Magnitudes:
+    for _slopes in chain.forward():
+        pass
+    return sampled.ratios(chain, _loss_gradient(settings, chain.output, trials))
+
+
+def _measured(
+    settings: Settings, chain: SampledChain, trials: Trials, counter: _Counter
+) -> Measured:
     slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward()])
-    loss = losses.get(settings.loss)
-    loss_gradient = _loss_gradient(loss, chain.output, draw_reference(settings, streams, trials))
-    norms = sampled.norms(chain, loss_gradient, counter)
+    norms = sampled.norms(chain, _loss_gradient(settings, chain.output, trials), counter)
     return Measured(
         grad_w=norms.grad_w,
         grad_b=norms.grad_b,
@@ -232,8 +271,10 @@ def _block(
     )
 
 
-def _loss_gradient(loss: Loss, output: Stack, references: np.ndarray) -> Stack:
+def _loss_gradient(settings: Settings, output: Stack, trials: Trials) -> Stack:
     """Return ∂L/∂f_N of each trial, shape (T, B, n_N)."""
+    loss = losses.get(settings.loss)
+    references = draw_reference(settings, Streams(settings.seed), trials)
     if isinstance(output.exponents, int):
         rows = loss.gradient(Scaled(output.values, output.exponents), references)
         return Stack(np.asarray(rows.values), rows.exponent)

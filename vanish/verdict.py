@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from vanish import theory
 from vanish.measured import HIGH, LOW
 from vanish.profile import Verdict
 
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vanish.profile import Profile
+    from vanish.remedy import Search
     from vanish.scaled import Magnitude
 
 
@@ -43,11 +43,19 @@ def subject(profile: Profile, among: Sequence[Profile]) -> str:
     return f"{settings.act_label}, {settings.init_name}" if several else settings.act_label
 
 
-def explain(profile: Profile) -> str:
+def explain(profile: Profile, search: Search | None = None) -> str:
     """Return what happened to the gradient, why it matters and what to do, in one or two
     sentences without the verdict's own word.
+
+    Parameters
+    ----------
+    profile
+        The run.
+    search
+        What came of looking for a remedy, if that was done.
     """
-    return _WORDS[profile.verdict](profile) + _paths(profile) + _trials(profile)
+    advice = f" {search.sentence}" if search is not None and search.sentence else ""
+    return _WORDS[profile.verdict](profile) + advice + _paths(profile) + _trials(profile)
 
 
 def _trials(profile: Profile) -> str:
@@ -152,7 +160,7 @@ def _changing(profile: Profile) -> str:
     return (
         f"On its way back the gradient {verb} about {factor}-fold a layer{_decades(profile)}: at"
         f" layer 1 ‖∂L/∂a‖ is {short(profile.ratio)} times what it is at layer {depth}, so the"
-        f" first layers {outcome}. {_remedy(profile)}"
+        f" first layers {outcome}."
     )
 
 
@@ -162,26 +170,6 @@ def _decades(profile: Profile) -> str:
     if expected is None:
         return ""
     return f" ({profile.decades_per_layer:.3f} decades, in theory {expected:.3f})"
-
-
-def _remedy(profile: Profile) -> str:
-    settings = profile.settings
-    assert profile.decades_per_layer is not None
-    kinds = set(settings.activations)
-    if settings.weights is None and len(kinds) == 1 and not (only := kinds.pop()).homogeneous:
-        critical = theory.critical(only, settings.bias_std)
-        if critical.weight_std is not None and critical.stable:
-            other = ", or --act relu" if only.sup_slope < 1.0 else ""
-            return (
-                f"Try --weight-std {critical.weight_std:.4g}, where in theory {only.name} neither"
-                f" vanishes nor explodes{other}."
-            )
-        return (
-            f"Try --act relu: theory knows no weight_std at which deep {only.name} chains"
-            " stay as they are."
-        )
-    gain = short_power(math.log10(settings.gain) - profile.decades_per_layer)
-    return f"Try --gain {gain}, which multiplies every weight."
 
 
 _WORDS = {

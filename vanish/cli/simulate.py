@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vanish.profile import Profile
+    from vanish.remedy import Search
+    from vanish.simulation import Draws
 
 CONDITION_HOLDS = 3
 
@@ -66,7 +68,8 @@ def command(
     from vanish import files
     from vanish.cli.progress import progress
     from vanish.settings import Settings
-    from vanish.simulation import Simulation, compare
+    from vanish.simulation import Draws, Simulation, compare
+    from vanish.streams import Streams
 
     destination = out.Destination.choose(
         format_name, output, header=not no_header, rows=rows, quiet=quiet
@@ -116,20 +119,23 @@ def command(
     runs = [Settings(act=a, init=i, **common) for a in acts for i in inits]
     if save_weights is not None and len(runs) > 1:
         raise UsageError(f"--save-weights beside {len(runs)} chains: give one --act and one --init")
+    draws = Draws(Streams(seed))
     if save_weights is None:
         with progress("simulating", len(runs), quiet=quiet) as watch:
-            profiles = list(compare(runs, jobs=jobs, memory_limit=limit, watch=watch))
+            profiles = list(compare(runs, draws=draws, jobs=jobs, memory_limit=limit, watch=watch))
     else:
-        simulation = Simulation(runs[0])
+        simulation = Simulation(runs[0], draws)
         profiles = [simulation.profile()]
         files.write_network(save_weights, simulation)
+    searches = _searches(profiles, draws) if _advises(destination, len(runs)) else []
+    del draws  # the weights
     if plot is not None:
         from vanish.render.figure import gradient_figure
 
         out.write_figure(gradient_figure(profiles), plot)
-    destination.write(_render(profiles, destination))
+    destination.write(_render(profiles, searches, destination))
     if not destination.quiet and not destination.is_for_people:
-        _say_verdicts(profiles)
+        _say_verdicts(profiles, searches)
     if any(profile.verdict.value in conditions for profile in profiles):
         raise typer.Exit(CONDITION_HOLDS)
 
@@ -155,25 +161,46 @@ def _refuse_options(ctx: typer.Context) -> None:
             )
 
 
-def _render(profiles: Sequence[Profile], destination: out.Destination) -> str:
+def _advises(destination: out.Destination, runs: int) -> bool:
+    """Tell whether anybody will see a remedy."""
+    if destination.quiet:
+        return False
+    if destination.is_for_people:
+        from vanish.render.people import MOST_FINDINGS
+
+        return runs <= MOST_FINDINGS
+    return True
+
+
+def _searches(profiles: Sequence[Profile], draws: Draws) -> list[Search]:
+    from vanish.profile import Verdict
+    from vanish.remedy import Search, find
+
+    ill = Verdict.VANISHING, Verdict.EXPLODING
+    return [find(each, draws) if each.verdict in ill else Search() for each in profiles]
+
+
+def _render(
+    profiles: Sequence[Profile], searches: Sequence[Search], destination: out.Destination
+) -> str:
     """Return the profiles in the format of their destination."""
     if destination.is_for_people:
         from vanish.render.people import view
 
-        return destination.draw_fitting(lambda rows: view(profiles, rows))
+        return destination.draw_fitting(lambda rows: view(profiles, rows, searches))
     if destination.format == "json":
         from vanish.render.json import document
 
-        return document(profiles)
+        return document(profiles, searches)
     return destination.list_rows(row for profile in profiles for row in profile.rows())
 
 
-def _say_verdicts(profiles: Sequence[Profile]) -> None:
+def _say_verdicts(profiles: Sequence[Profile], searches: Sequence[Search]) -> None:
     from vanish.verdict import explain, subject
 
-    for profile in profiles:
+    for profile, search in zip(profiles, searches, strict=True):
         name = subject(profile, profiles)
-        out.say(f"{name}: {profile.verdict.value.upper()}. {explain(profile)}")
+        out.say(f"{name}: {profile.verdict.value.upper()}. {explain(profile, search)}")
 
 
 def _layer_acts(names: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from vanish.chainrule import (
     Weight,
     expression,
     gradients,
+    signal,
 )
 from vanish.conditioning import MATRICES, product
 from vanish.scaled import SAFE_EXPONENT
@@ -360,6 +361,20 @@ def norms(
             watch()
         found[variable.letter].append(Norms(gradient.squares, gradient.exponents))
     return GradientNorms(*(_stacked(found[letter][::-1]) for letter in "Wbaf"))
+
+
+def ratios(chain: SampledChain, loss_gradient: Stack) -> Magnitudes:
+    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ of each trial, shape (T,), and form no other norm.
+
+    Zero where either is; `chain` has gone forward.
+    """
+    rules = reading(chain, loss_gradient.balanced())
+    last, first = signal(expression(len(chain.layers)), rules)
+    return _magnitudes(first).over(_magnitudes(last))
+
+
+def _magnitudes(rows: Stack) -> Magnitudes:
+    return _stacked([_norms_of(rows)]).at(0)
 
 
 def _stacked(norms: list[Norms]) -> Magnitudes:

@@ -11,16 +11,26 @@ from vanish.measured import HIGH, LOW
 from vanish.render.delimited import cell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from vanish.profile import Cell, Profile
+    from vanish.remedy import Search
 
 # Raised when a field changes its meaning or goes away; a new field does not raise it.
 SCHEMA = 1
 
 
-def document(profiles: Iterable[Profile]) -> str:
-    """Return all runs with their settings and verdicts as one JSON document."""
+def document(profiles: Sequence[Profile], searches: Sequence[Search] = ()) -> str:
+    """Return all runs with their settings and verdicts as one JSON document.
+
+    Parameters
+    ----------
+    profiles
+        The runs.
+    searches
+        What came of looking for a remedy, one a run, if that was done.
+    """
+    remedies = [search.remedy for search in searches] or [None] * len(profiles)
     runs = [
         {
             "act": profile.settings.act_name,
@@ -44,9 +54,11 @@ def document(profiles: Iterable[Profile]) -> str:
                 }
                 for loss in precision.losses(profile.layers)
             },
+            "remedy": list(remedy.options) if remedy else None,
+            "remedy_log10_ratio": remedy.log10_ratio if remedy else None,
             "layers": [_plain(row) for row in profile.rows()],
         }
-        for profile in profiles
+        for profile, remedy in zip(profiles, remedies, strict=True)
     ]
     return _dump({"schema": SCHEMA, "version": __version__, "runs": runs}, indent=1) + "\n"
 

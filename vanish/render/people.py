@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vanish.profile import LayerRecord, Profile
+    from vanish.remedy import Search
     from vanish.scaled import Magnitude
 
 
@@ -87,7 +88,11 @@ class View(NamedTuple):
 _BAND = ("5 %", "95 %")
 
 
-def view(profiles: Sequence[Profile], rows: int | None) -> View:
+# Of so many runs at most each gets a verdict in words.
+MOST_FINDINGS = 3
+
+
+def view(profiles: Sequence[Profile], rows: int | None, searches: Sequence[Search] = ()) -> View:
     """Return one run layer by layer, or several compared, one a row.
 
     Parameters
@@ -96,11 +101,16 @@ def view(profiles: Sequence[Profile], rows: int | None) -> View:
         The runs.
     rows
         How many rows to show at most, the middle elided; None for all.
+    searches
+        What came of looking for a remedy, one a run, if that was done.
     """
-    return _layers(profiles[0], rows) if len(profiles) == 1 else _comparison(profiles)
+    found: Sequence[Search | None] = searches or [None] * len(profiles)
+    if len(profiles) == 1:
+        return _layers(profiles[0], rows, found[0])
+    return _comparison(profiles, found)
 
 
-def _layers(profile: Profile, rows: int | None) -> View:
+def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
     low, high = _axis([profile])
     has_active_units = any(layer.active_units is not None for layer in profile.layers)
     has_prediction = profile.layers[0].predicted is not None
@@ -141,7 +151,7 @@ def _layers(profile: Profile, rows: int | None) -> View:
         ),
         rows=tuple(None if k is None else row(profile.layers[k]) for k in elide(depth, rows)),
         notes=(_bounds(profile), *_precision(profile)),
-        findings=(_finding(profile, [profile]),),
+        findings=(_finding(profile, [profile], search),),
         left=frozenset({"activation", f"1e{low:+03d} … 1e{high:+03d}"}),
         dispensable=(
             "active\nunits",
@@ -154,7 +164,7 @@ def _layers(profile: Profile, rows: int | None) -> View:
     )
 
 
-def _comparison(profiles: Sequence[Profile]) -> View:
+def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) -> View:
     low, high = _axis(profiles)
     spark = f"layer 1 → N\n1e{low:+03d} … 1e{high:+03d}"
     several_inits = len({profile.settings.init for profile in profiles}) > 1
@@ -188,8 +198,11 @@ def _comparison(profiles: Sequence[Profile]) -> View:
         ),
         rows=rows,
         notes=(_bounds(*profiles),) if several_acts and len(profiles) <= 3 else (),
-        findings=tuple(_finding(profile, profiles) for profile in profiles)
-        if len(profiles) <= 3
+        findings=tuple(
+            _finding(profile, profiles, search)
+            for profile, search in zip(profiles, searches, strict=True)
+        )
+        if len(profiles) <= MOST_FINDINGS
         else (),
         left=frozenset({"activation", "init", spark, "verdict"}),
         dispensable=("‖∂L/∂a‖\na layer", "slope\nbound", "‖∂L/∂W₁‖"),
@@ -278,8 +291,8 @@ def _mixed(profile: Profile) -> bool:
     return profile.settings.act_name == "mixed"
 
 
-def _finding(profile: Profile, among: Sequence[Profile]) -> Finding:
-    return Finding(profile.verdict.value, subject(profile, among), explain(profile))
+def _finding(profile: Profile, among: Sequence[Profile], search: Search | None) -> Finding:
+    return Finding(profile.verdict.value, subject(profile, among), explain(profile, search))
 
 
 def _axis(profiles: Sequence[Profile]) -> tuple[int, int]:

@@ -1,0 +1,261 @@
+"""Where changes of a run are tried, on its own seed and on further ones, within what is allowed.
+
+All that is measured is the ratio ‖∂L/∂a_1‖/‖∂L/∂a_N‖: a way forward and one back, on weights
+that are drawn once for all changes that differ in scale. What a search may take is about what
+the run took, counted by `effort`. Further seeds are run as the user would run them where that is
+affordable, else drawn in law, else not at all.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from vanish import effort, losses
+from vanish.measured import MEDIAN, magnitude_quantiles
+from vanish.settings import SAMPLED
+from vanish.simulation import Draws, ratios
+from vanish.streams import Streams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from vanish.profile import Profile
+    from vanish.settings import Settings
+
+    # Settings' fields with their new values.
+    Change = Mapping[str, Any]
+
+# How many further seeds are tried, and how many decades may be left on the user's own.
+SEEDS, DECADES = 5, 2.0
+
+# Of many trials so many are run for a first impression, and for each further seed: the median
+# of more varies less.
+FEW = 3
+
+# What a search may take beside what the run took, in units of `effort`: a fraction of the
+# time that Python takes to start.
+ALLOWANCE = 40e6
+
+# Where so many runs would take too long, scouts are sent.
+_MANY = 12
+
+# Bytes up to which the weights of the further seeds are kept for the next change.
+_KEPT = 2**24
+
+
+class SpentError(Exception):
+    """The next step would take longer than is left."""
+
+
+class Band(NamedTuple):
+    """The log10 ratios from `low` to `high`; none where they are the wrong way round."""
+
+    low: float
+    high: float
+
+    @property
+    def width(self) -> float:
+        """How many decades they span."""
+        return self.high - self.low
+
+    def holds(self, log10_ratio: float) -> bool:
+        """Tell whether a ratio is one of them."""
+        return self.low <= log10_ratio <= self.high
+
+
+class Bench:
+    """Where changes are tried, within what a search may take.
+
+    Parameters
+    ----------
+    profile
+        The run that is to be mended.
+    draws
+        The weights of its seed, if they are still there.
+
+    Attributes
+    ----------
+    settings, log10_ratio
+        The user's settings, and what they give; -inf where a gradient is zero.
+    stable, wanted
+        Which ratios the user calls stable, and which ones a remedy may have on their seed.
+    at_critical
+        About what theory's critical weight_std gives, once it was tried.
+    left, kept
+        What may still be spent, and how much of it scouts leave to others.
+    """
+
+    def __init__(self, profile: Profile, draws: Draws | None = None) -> None:
+        self.settings = settings = profile.settings
+        self.log10_ratio = -math.inf if profile.log10_ratio is None else profile.log10_ratio
+        low, high = math.log10(settings.vanish_below), math.log10(settings.explode_above)
+        self.stable = Band(low, high)
+        self.wanted = Band(max(low, -DECADES), min(high, DECADES))
+        self._draws = draws or Draws(Streams(settings.seed))
+        self._further: dict[int, Draws] = {}
+        self._found: dict[tuple[object, ...], float] = {}
+        self.left = effort.running(settings) + ALLOWANCE
+        self.kept = 0.0
+        self.at_critical: float | None = None
+        if settings.trials > FEW:
+            # for all trials of what is found
+            self.left -= self._cost(settings, settings.trials, self._draws)
+
+    @property
+    def is_random(self) -> bool:
+        """Whether another seed gives another run."""
+        settings = self.settings
+        if settings.weights is None or settings.given_input is None:
+            return True
+        return settings.given_reference is None and losses.get(settings.loss).name == "readout"
+
+    @property
+    def aim(self) -> float:
+        """The middle of what is wanted."""
+        return 0.5 * (self.wanted.low + self.wanted.high)
+
+    def few(self, change: Change, spare: float = 0.0) -> float:
+        """Return log10 of the ratio on the user's seed, the median of its first trials.
+
+        Parameters
+        ----------
+        change
+            Fields of the settings with their values.
+        spare
+            What must be left afterwards.
+
+        Raises
+        ------
+        SpentError
+            If it would take too long.
+        VanishError
+            If the change is not allowed, or its run fails.
+        """
+        key = tuple(change.items())
+        if key not in self._found:
+            few = self._few(change)
+            self._pay(self._cost(few, few.trials, self._draws), spare)
+            self._found[key] = _medians(few, few.trials, self._draws)[0]
+        return self._found[key]
+
+    def all(self, change: Change) -> float:
+        """Return the median of all trials, which was paid for in advance."""
+        settings = replace(self.settings, **change)
+        return _medians(settings, settings.trials, self._draws)[0]
+
+    def scout(self, change: Change) -> float:
+        """Return about what `few` does: where that takes long, of chains drawn in law.
+
+        It leaves enough for further seeds, and what is kept for others.
+        """
+        few = self._few(change)
+        cost = self._cost(few, few.trials, self._draws)
+        verifying = min(cost for *_, cost in self._ways(few)) if self.is_random else 0.0
+        if _MANY * cost > self.left and (law := in_law(few, FEW)) is not None:
+            cheap = effort.sampling(law, FEW)
+            if 2.0 * cheap < cost:
+                self._pay(cheap, max(cost + verifying, self.kept))
+                return _medians(law, FEW)[0]
+        return self.few(change, max(verifying, self.kept))
+
+    def further(self, change: Change) -> Further:
+        """Return the ratios on further seeds, as they would be run where that is affordable."""
+        for trials, law, cost in self._ways(self._few(change)):
+            if cost > self.left:
+                continue
+            if law is None:
+                runs = self._run_further(change, trials, cost / SEEDS)
+                return Further(trials, sampled=False, ratios=runs)
+            self._pay(cost)
+            return Further(trials, sampled=True, ratios=iter(_medians(law, trials)))
+        raise SpentError
+
+    def _run_further(self, change: Change, trials: int, cost: float) -> Iterator[float]:
+        for j in range(1, SEEDS + 1):
+            self._pay(cost)
+            seed = self.settings.seed + j
+            run = replace(self.settings, **change, seed=seed, trials=trials)
+            yield _medians(run, trials, self._of_seed(j))[0]
+
+    def _ways(self, few: Settings) -> Iterator[tuple[int, Settings | None, float]]:
+        """Yield the ways to try further seeds, the best one first.
+
+        Yields
+        ------
+        trials
+            Of each seed.
+        law
+            What stands for all seeds where they are drawn in law, else None.
+        cost
+            What it takes.
+        """
+        for trials in dict.fromkeys((few.trials, 1)):
+            one = replace(few, trials=trials)
+            draws = (self._of_seed(j) for j in range(1, SEEDS + 1))
+            yield trials, None, sum(self._cost(one, trials, each) for each in draws)
+            if (law := in_law(few, SEEDS * trials)) is not None:
+                law = replace(law, seed=few.seed + 1)
+                yield trials, law, effort.sampling(law, law.trials)
+
+    def _few(self, change: Change) -> Settings:
+        trials = min(self.settings.trials, FEW)
+        return replace(self.settings, **change, trials=trials)
+
+    def _pay(self, cost: float, spare: float = 0.0) -> None:
+        if cost + spare > self.left:
+            raise SpentError
+        self.left -= cost
+
+    def _of_seed(self, further: int) -> Draws:
+        if self.settings.weights is not None:
+            return self._draws  # the weights are those of every seed
+        seed = self.settings.seed + further
+        draws = self._further.get(seed) or Draws(Streams(seed))
+        if 8 * SEEDS * self.settings.weight_count <= _KEPT:
+            self._further[seed] = draws
+        return draws
+
+    @staticmethod
+    def _cost(settings: Settings, trials: int, draws: Draws) -> float:
+        if settings.engine_used == SAMPLED:
+            return effort.sampling(settings, trials)
+        drawn = trials - 1 if draws.holds(settings) else trials
+        return trials * effort.passing(settings) + drawn * effort.drawing(settings)
+
+
+class Further(NamedTuple):
+    """What further seeds give.
+
+    Attributes
+    ----------
+    trials
+        Of each of them.
+    sampled
+        Whether they are drawn in law in place of the runs of those seeds.
+    ratios
+        Their log10 ratios, `SEEDS` of them, each run when it is asked for.
+    """
+
+    trials: int
+    sampled: bool
+    ratios: Iterator[float]
+
+
+def _medians(settings: Settings, trials: int, draws: Draws | None = None) -> list[float]:
+    """Return the median log10 ratio of each group of so many trials; -inf for zero."""
+    found = ratios(settings, draws=draws)
+    groups = [
+        found.at((None, slice(first, first + trials)))
+        for first in range(0, settings.trials, trials)
+    ]
+    logs = (magnitude_quantiles(group, MEDIAN)[0].listed()[0].log10 for group in groups)
+    return [-math.inf if log10 is None else log10 for log10 in logs]
+
+
+def in_law(settings: Settings, trials: int) -> Settings | None:
+    """Return the same settings for the sampled engine, None where it cannot draw them."""
+    free = replace(settings, norm_bound=None, trials=trials)
+    return None if free.needs_matrices else replace(free, engine=SAMPLED)
