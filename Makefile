@@ -9,7 +9,8 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 VENV ?= .venv
 BIN := $(VENV)/bin
 EXTRAS ?= dev
-ARGS ?= --layers 20 --act sigmoid
+# A table, in a pipe too: what the program is for, not its columns.
+ARGS ?= --layers 20 --act sigmoid --format table
 
 .PHONY: run test check format bench clean
 
@@ -36,6 +37,7 @@ clean:
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "vanish needs Python 3.11 or newer" >&2; exit 1; }
+	@echo "setting up $(VENV) …" >&2
 	@$(PYTHON) -m venv $(VENV)
 
 # An editable install leaves compiling to the first start, and where Python may not write

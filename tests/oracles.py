@@ -231,7 +231,7 @@ def differences(problem: Problem) -> Gradients:
 
 def pytorch() -> Any:
     """Return PyTorch; without it, skip the test."""
-    why = "PyTorch judges the gradients: install the extra vanish-grad[oracles]"
+    why = "PyTorch judges the gradients: pip install torch==2.13.0"
     return pytest.importorskip("torch", reason=why)
 
 

@@ -82,7 +82,7 @@ def test_without_scikit_learn_one_line_says_how_to_install_it(
         if module.partition(".")[0] == "sklearn":
             monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setitem(sys.modules, "sklearn", None)
-    with pytest.raises(InputError, match=r"pip install 'vanish-grad\[data\]'"):
+    with pytest.raises(InputError, match=r"pip install scikit-learn"):
         data.load("digits")
 
 

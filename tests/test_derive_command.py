@@ -20,7 +20,7 @@ from vanish.chainrule import expression
 from vanish.derivation import Derivation, MeasuredFactor, measure, parse_variable
 from vanish.readings.notation import LATEX, TEXT, derivation
 from vanish.render.derivation import rows
-from vanish.verdict import short
+from vanish.words import short
 
 if TYPE_CHECKING:
     from pathlib import Path

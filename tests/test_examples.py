@@ -18,7 +18,7 @@ from command import environment
 import vanish
 from vanish import activations
 from vanish.files import read_network
-from vanish.verdict import short
+from vanish.words import short
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TORCH_TO_VANISH = EXAMPLES / "torch_to_vanish.py"

@@ -276,7 +276,7 @@ def test_without_matplotlib_one_line_says_how_to_install_it(
     result = run_in_process(*shlex.split(COMMANDS[name]), "--plot", str(tmp_path / "x.png"))
     assert (result.status, result.stdout) == (2, b"")
     assert result.stderr.decode() == (
-        "Error: plot: matplotlib is not installed: pip install 'vanish-grad[plot]'\n"
+        "Error: plot: matplotlib is not installed: pip install matplotlib\n"
     )
     assert not [*tmp_path.iterdir()]
 

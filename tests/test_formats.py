@@ -26,6 +26,7 @@ CONTRACT = [
     *("log10_rel_grad_w", "engine", "init"),
     *("active_units", "dead_fraction", "log10_active_paths"),
     *("log10_grad_w_p05", "log10_grad_w_p95", "dead_share"),
+    *("log10_grad_a", "log10_gain_back", "log10_grad_a_p05", "log10_grad_a_p95"),
 ]
 TEXT = {"act", "status", "engine", "init"}
 WHOLE = {"layer", "n_in", "n_out"}

@@ -96,7 +96,7 @@ def test_a_pipe_gets_tsv_and_a_terminal_a_table() -> None:
 def test_stdout_has_the_data_and_stderr_the_verdict(format_name: str) -> None:
     result = run_in_process(*COMMAND, "--format", format_name)
     assert result.status == 0
-    assert [line.split(b".")[0] for line in result.stderr.splitlines()] == [
+    assert [line.split(b",")[0].split(b".")[0] for line in result.stderr.splitlines()] == [
         b"sigmoid: STABLE",
         b"relu: STABLE",
     ]

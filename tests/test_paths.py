@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from vanish import Settings, Simulation, Verdict, activations, simulate
 from vanish.profile import COLUMNS
 from vanish.readings.slopes import SlopeStatistics, log10_active_paths, statistics
-from vanish.verdict import explain
+from vanish.render.people import view
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -213,50 +213,47 @@ def test_a_table_without_numbers_leaves_its_cells_empty() -> None:
     assert "" not in [second[i] for i in at]
 
 
-def test_the_table_shows_the_active_units() -> None:
-    options = ("--act", "relu", "--layers", "3", "--width", "10", "--format", "markdown")
-    text = run_in_process(*options).stdout.decode()
-    table = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
-    at = table[0].index("active units")
-    profile = simulate(act="relu", layers=3, width=10)
-    assert [float(row[at]) for row in table[2:]] == [each.active_units for each in profile.layers]
+def note_on_paths(**options: Any) -> str:
+    (note,) = (
+        each.heading
+        for each in view([simulate(**options)], None).notes
+        if " paths " in each.heading
+    )
+    return note
 
 
-def test_the_verdict_counts_the_surviving_paths() -> None:
-    profile = simulate(act="relu", layers=3, width=4, seed=5)
-    found = profile.layers[0].log10_active_paths
+def test_the_table_counts_the_surviving_paths() -> None:
+    found = simulate(act="relu", layers=3, width=4, seed=5).layers[0].log10_active_paths
     assert found is not None
-    assert f"{round(10.0**found)} of its 64 paths through 3 layers" in explain(profile)
-    assert "one is enough" in explain(profile)
+    note = note_on_paths(act="relu", layers=3, width=4, seed=5)
+    assert note.startswith(f"{round(10.0**found)} of 64 paths have a slope other than 0")
+    assert note.endswith("one is enough")
 
 
-def test_the_verdict_writes_a_large_number_as_a_power_of_ten() -> None:
-    profile = simulate(act="relu", layers=20)
-    found = profile.layers[0].log10_active_paths
+def test_the_table_writes_a_large_number_as_a_power_of_ten() -> None:
+    found = simulate(act="relu", layers=20).layers[0].log10_active_paths
     assert found is not None
     every = 20 * math.log10(64)
-    assert f"10^{found:.1f} of its 10^{every:.1f} paths through 20 layers" in explain(profile)
+    assert note_on_paths(act="relu").startswith(f"10^{found:.1f} of 10^{every:.1f} paths have")
 
 
-def test_the_verdict_says_that_no_path_is_left() -> None:
-    assert "No path of active units leads from layer 1 to layer 8." in explain(
-        simulate(act="relu", layers=8, width=2)
-    )
+def test_the_table_says_that_no_path_is_left() -> None:
+    note = note_on_paths(act="relu", layers=8, width=2)
+    assert note == "None of 256 paths has a slope other than 0 at every unit"
 
 
-def test_the_verdict_says_nothing_of_paths_where_no_slope_is_zero() -> None:
-    assert "path" not in explain(simulate(act="tanh", layers=8))
+def test_the_table_says_nothing_of_paths_where_no_slope_is_zero() -> None:
+    notes = view([simulate(act="tanh", layers=8)], None).notes
+    assert all("path" not in note.heading for note in notes)
 
 
-def test_the_verdict_counts_paths_through_the_layers_that_have_any_to_lose() -> None:
-    dead = simulate(layer_acts=("tanh", "relu", "relu"), width=3)
-    assert dead.verdict is Verdict.DEAD
-    assert "No path of active units leads" in explain(dead)
+def test_the_table_counts_paths_through_the_layers_that_have_any_to_lose() -> None:
+    assert note_on_paths(layer_acts=("tanh", "relu", "relu"), width=3).startswith("None of 27")
 
 
 def test_a_number_of_paths_below_one_is_not_called_none() -> None:
-    profile = simulate(act="relu", layers=2, width=2, batch=8, seed=1)
-    found = profile.layers[0].log10_active_paths
+    options: dict[str, Any] = {"act": "relu", "layers": 2, "width": 2, "batch": 8, "seed": 1}
+    found = simulate(**options).layers[0].log10_active_paths
     assert found is not None
     assert -math.inf < found < 0.0
-    assert not re.search(r"\b0 of its", explain(profile))
+    assert re.match(r"0\.\d+ of 4 paths has", note_on_paths(**options))

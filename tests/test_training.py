@@ -20,6 +20,7 @@ from vanish.errors import MemoryLimitError, UsageError, VanishError
 from vanish.optimizers import get as get_optimizer
 from vanish.readings import dense
 from vanish.readings.plain import Parameters, Passes
+from vanish.render.train import view
 from vanish.streams import Streams
 from vanish.training import Outcome, Run, train, train_all
 
@@ -548,3 +549,36 @@ def test_progress_is_told_by_the_work_that_is_done() -> None:
     list(train_all([*runs, lost], watch=lambda done, steps: told.append((done, steps))))
     assert [done for done, _ in told] == [2, 4, 8, 12, 16]
     assert {steps for _, steps in told} == {32}
+
+
+def dead_by_hand(run: Run) -> list[float]:
+    """Return the share of units of each hidden ReLU layer that no example switches on."""
+    f, counted = run.split.train.x[:1000], []
+    layers = zip(run.parameters.weights, run.parameters.biases, strict=True)
+    for weight, bias in list(layers)[:-1]:
+        a = f @ weight.T + bias
+        counted.append(float(np.mean((a <= 0.0).all(axis=0))))
+        f = np.maximum(a, 0.0)
+    return counted
+
+
+def test_dead_units_are_those_without_a_slope_on_any_example() -> None:
+    # A learning rate that kills a relu network; counted once more, with plain arrays.
+    trained = vanish.train(act="relu", layers=2, width=16, epochs=20, lr=3.0)
+    run = Run(trained.settings, trained.settings.source.split(Streams(0)))
+    start = dead_by_hand(run)
+    for _ in range(20):
+        run.epoch()
+    end = dead_by_hand(run)
+    median = trained.median
+    assert median.end is not None
+    assert (median.start.dead[:2].tolist(), median.end.dead[:2].tolist()) == (start, end)
+    assert trained.row()["dead_fraction_start"] == max(start) < 0.75
+    assert trained.row()["dead_fraction_end"] == max(end) == 1.0
+    (finding,) = view([trained]).findings
+    assert "16 of 16 units are dead: slope 0 on every example" in finding.text
+
+
+def test_dead_units_are_not_asked_for_where_no_slope_is_zero() -> None:
+    row = vanish.train(act="tanh", layers=1, width=4, epochs=1).row()
+    assert row["dead_fraction_start"] is row["dead_fraction_end"] is None

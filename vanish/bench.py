@@ -2,8 +2,8 @@
 
 All that is measured is the ratio ‖∂L/∂a_1‖/‖∂L/∂a_N‖: a way forward and one back, on weights
 that are drawn once for all changes that differ in scale. What a search may take is about what
-the run took, counted by `effort`. Further seeds are run as the user would run them where that is
-affordable, else drawn in law, else not at all.
+the run took, counted by `effort`. Further seeds are drawn in law where that can be done and is
+cheaper, else run as the user would run them; where both would take too long, not at all.
 """
 
 from __future__ import annotations
@@ -113,6 +113,14 @@ class Bench:
         return settings.given_reference is None and losses.get(settings.loss).name == "readout"
 
     @property
+    def has_biases(self) -> bool:
+        """Whether a layer's S is of anything but its weighted inputs."""
+        network = self.settings.weights
+        if network is None:
+            return self.settings.bias_std > 0.0
+        return any(bias is not None and bias.any() for bias in network.biases)
+
+    @property
     def aim(self) -> float:
         """The middle of what is wanted."""
         return 0.5 * (self.wanted.low + self.wanted.high)
@@ -162,7 +170,7 @@ class Bench:
         return self.few(change, max(verifying, self.kept))
 
     def further(self, change: Change) -> Further:
-        """Return the ratios on further seeds, as they would be run where that is affordable."""
+        """Return the ratios on further seeds."""
         for trials, law, cost in self._ways(self._few(change)):
             if cost > self.left:
                 continue
@@ -188,17 +196,19 @@ class Bench:
         trials
             Of each seed.
         law
-            What stands for all seeds where they are drawn in law, else None.
+            What stands for all seeds where they are drawn in law, which is cheaper but for
+            large batches; else None.
         cost
             What it takes.
         """
         for trials in dict.fromkeys((few.trials, 1)):
-            one = replace(few, trials=trials)
             draws = (self._of_seed(j) for j in range(1, SEEDS + 1))
-            yield trials, None, sum(self._cost(one, trials, each) for each in draws)
-            if (law := in_law(few, SEEDS * trials)) is not None:
-                law = replace(law, seed=few.seed + 1)
-                yield trials, law, effort.sampling(law, law.trials)
+            cost = sum(self._cost(few, trials, each) for each in draws)
+            law = in_law(replace(few, seed=few.seed + 1), SEEDS * trials)
+            if law is not None and (cheap := effort.sampling(law, law.trials)) < cost:
+                yield trials, law, cheap
+            else:
+                yield trials, None, cost
 
     def _few(self, change: Change) -> Settings:
         trials = min(self.settings.trials, FEW)

@@ -72,6 +72,10 @@ def _gain(bench: Bench) -> Proposals:
     """Propose the gain nearest to 1 that does, and where seeds differ one in their middle."""
     depth = bench.settings.depth
 
+    scales = all(each.homogeneous for each in bench.settings.activations[:-1])
+    if bench.log10_ratio == -math.inf and scales and not bench.has_biases:
+        return  # a zero stays one
+
     def gain(log10: float) -> float:
         return rounded(10.0**log10, depth)
 

@@ -217,7 +217,7 @@ def _digits() -> Data:
     except ImportError:
         raise InputError(
             "data digits: scikit-learn, which holds them, is not installed: pip install"
-            " 'vanish-grad[data]'"
+            " scikit-learn"
         ) from None
     x, y = load_digits(return_X_y=True)
     return Data.of(x, y, name=DIGITS)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
-from vanish import activations
+from vanish import activations, faults
 from vanish.measured import HIGH, LOW, MEDIAN, Measured, magnitude_quantiles, quantile
 from vanish.readings import meanfield
 from vanish.readings.slopes import slope_products
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from vanish.faults import Fault, Faults
     from vanish.scaled import FloatArray
     from vanish.settings import Settings
     from vanish.stack import Magnitudes
@@ -77,6 +78,8 @@ class LayerRecord(NamedTuple):
         measured is their median, an order statistic for which a true zero is the smallest.
     dead_share
         The share of several trials in which ∂L/∂W_k is exactly 0.
+    grad_a_p05, grad_a_p95
+        The same two quantiles of ‖∂L/∂a_k‖.
     """
 
     act: str
@@ -105,6 +108,8 @@ class LayerRecord(NamedTuple):
     grad_w_p05: Magnitude | None
     grad_w_p95: Magnitude | None
     dead_share: float | None
+    grad_a_p05: Magnitude | None
+    grad_a_p95: Magnitude | None
 
     @property
     def status(self) -> str:
@@ -200,6 +205,34 @@ class Profile:
         return _log10(self._quantile(self.ratios_w, MEDIAN))
 
     @property
+    def log10_gains_back(self) -> list[float]:
+        """log10 of the factors from layer k+1 to layer k that are known, layer 1 first."""
+        logs = (_log10(layer.gain_back) for layer in self.layers)
+        return [log10 for log10 in logs if log10 is not None]
+
+    @property
+    def log10_growth(self) -> float | None:
+        """log10(‖f_{N-1}‖/‖f_0‖), by how much activations grow on their way to W_N."""
+        value = self.measured.value
+        return _log10(self._quantile(value.at(-2).over(value.at(0)), MEDIAN))
+
+    @cached_property
+    def faults(self) -> Faults:
+        """The layers that change the signal going back quite unlike the others."""
+        return faults.find(self.measured)
+
+    @property
+    def named_faults(self) -> tuple[Fault, ...]:
+        """Those of them that the verdict is about.
+
+        Where the signal vanishes or explodes, those that make up at least half of its change;
+        where it is stable, those that would be far from it by themselves.
+        """
+        if self.verdict is Verdict.STABLE:
+            return self.faults.hidden
+        return self.faults.explaining(self.log10_ratio)
+
+    @property
     def decades_per_layer(self) -> float | None:
         """Powers of ten that the gradient gains on its way back, a layer."""
         return None if self.log10_ratio is None else self.log10_ratio / (self.settings.depth - 1)
@@ -258,6 +291,7 @@ def _records(
     """Sum up what was measured of each layer, beside what theory says of it."""
     depth, sizes, several = settings.depth, settings.sizes, measured.trials > 1
     low, median, high = magnitude_quantiles(measured.grad_w, LOW, MEDIAN, HIGH)
+    low_a, median_a, high_a = magnitude_quantiles(measured.grad_a, LOW, MEDIAN, HIGH)
     relative = measured.grad_w.over(measured.weight)
     nothing: list[None] = [None] * depth
 
@@ -283,7 +317,7 @@ def _records(
         "n_out": sizes[1:],
         "grad_w": median.listed(),
         "grad_b": middle(measured.grad_b),
-        "grad_a": middle(measured.grad_a),
+        "grad_a": median_a.listed(),
         "grad_f": middle(measured.grad_f),
         "gain_back": [*(each or None for each in middle(measured.gain_back)), None],
         "weight": weight,
@@ -312,6 +346,8 @@ def _records(
         "dead_share": np.mean(measured.grad_w.mantissas == 0.0, axis=1).tolist()
         if several
         else nothing,
+        "grad_a_p05": low_a.listed() if several else nothing,
+        "grad_a_p95": high_a.listed() if several else nothing,
     }
     rows = zip(*(columns[name] for name in LayerRecord._fields), strict=True)
     return map(LayerRecord._make, rows)
@@ -379,4 +415,6 @@ COLUMNS: Mapping[str, Callable[[Profile, LayerRecord], Cell]] = {
     "dead_share": lambda _, layer: layer.dead_share,
     "log10_grad_a": lambda _, layer: layer.grad_a.log10,
     "log10_gain_back": lambda _, layer: _log10(layer.gain_back),
+    "log10_grad_a_p05": lambda _, layer: _log10(layer.grad_a_p05),
+    "log10_grad_a_p95": lambda _, layer: _log10(layer.grad_a_p95),
 }

@@ -18,7 +18,7 @@ from vanish.bench import FEW, Bench, SpentError
 from vanish.candidates import CANDIDATES, ROUNDING
 from vanish.errors import VanishError
 from vanish.profile import Verdict
-from vanish.verdict import short_power
+from vanish.words import short_power
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,16 +85,18 @@ class Remedy(NamedTuple):
         place = f" in place of {' and '.join(self.excluded)}" if self.excluded else ""
         return (
             f"Try {' '.join(self.options)}{place}: measured, layer 1 then gets"
-            f" {short_power(self.log10_ratio)} times layer {self.layers}'s gradient{self._seeds}."
+            f" {_compared(self.log10_ratio, self.layers)}{self._seeds}."
         )
 
     @property
     def _seeds(self) -> str:
         if not self.seeds:
             return ""
-        medians = f", by medians of {self.trials} trials" if self.trials > 1 else ""
-        what = "sampled chains" if self.sampled else "further seeds"
-        return f", and {self.seeds} of {self.seeds} {what} are stable{medians}"
+        of = f"of {self.trials} trials each" if self.trials > 1 else ""
+        how = " ".join(filter(None, (of, "sampled" if self.sampled else "")))
+        return (
+            f"; {self.seeds} of {self.seeds} further seeds{f' ({how})' if how else ''} are stable"
+        )
 
 
 class Attempt(NamedTuple):
@@ -280,8 +282,8 @@ def find(
         The weights that it was made with, if they are still there: they need not be drawn
         again.
     candidates
-        What to try. Where it is not given: everything for a gradient that vanishes or
-        explodes, else nothing.
+        What to try. Where it is not given: nothing for a run that is stable, or that has a
+        single layer at fault, a weight of zeros, or a loss without a gradient; else everything.
 
     Returns
     -------
@@ -290,8 +292,7 @@ def find(
         longer than the run itself.
     """
     if candidates is None:
-        ill = profile.verdict in (Verdict.VANISHING, Verdict.EXPLODING)
-        candidates = CANDIDATES if ill else ()
+        candidates = CANDIDATES if _is_mendable(profile) else ()
     if not candidates:
         return Search()
     bench = Bench(profile, draws)
@@ -320,7 +321,17 @@ def find(
             continue
         except SpentError:
             spent = True
-    return Search(None, _why(bench, attempts, spent=spent), tuple(attempts))
+    # Why a chain is dead, its verdict says.
+    dead = profile.verdict is Verdict.DEAD
+    why = "" if dead else _why(bench, attempts, spent=spent)
+    return Search(None, why, tuple(attempts))
+
+
+def _is_mendable(profile: Profile) -> bool:
+    """Tell whether what is wrong is a matter of scale or activation."""
+    if profile.verdict is Verdict.STABLE or profile.named_faults:
+        return False
+    return bool(profile.layers[-1].grad_f) and all(layer.weight for layer in profile.layers)
 
 
 _NONE_WANTED = (
@@ -357,21 +368,21 @@ def _why(bench: Bench, attempts: Sequence[Attempt], *, spent: bool) -> str:
     best = min(run, key=lambda each: _shortfall(bench, each))
     assert best.log10_ratio is not None
     options = " ".join(best.options)
-    gets = f"layer 1 gets {_power(best.log10_ratio)} times layer {bench.settings.depth}'s gradient"
+    gets = f"layer 1 gets {_compared(best.log10_ratio, bench.settings.depth)}"
     if best.spent:
         return f"No remedy is promised: with {options} {gets}, but to try further seeds {longer}."
     if not bench.wanted.holds(best.log10_ratio):
         return f"Nothing simple works: nearest comes {options}, with which {gets}.{more}"
     worst = max(best.further, key=lambda each: abs(each - bench.aim))
-    where = "in a sampled chain" if best.sampled else "on a further seed"
+    where = "on a further seed (sampled)" if best.sampled else "on a further seed"
     differ = (
         ": seeds alone differ by more than what counts as stable"
         if max(best.seen) - min(best.seen) > bench.stable.width
         else ""
     )
     return (
-        f"Nothing simple works: with {options} {gets} on this seed, but {_power(worst)} times"
-        f" {where}{differ}.{more}"
+        f"Nothing simple works: with {options} {gets} on this seed, but"
+        f" {_compared(worst, None)} {where}{differ}.{more}"
     )
 
 
@@ -383,5 +394,9 @@ def _shortfall(bench: Bench, attempt: Attempt) -> tuple[bool, int, float]:
     return missed, unstable, abs(attempt.log10_ratio - bench.aim)
 
 
-def _power(log10: float) -> str:
-    return "0" if log10 == -math.inf else short_power(log10)
+def _compared(log10: float, layers: int | None) -> str:
+    """Return ``0.01 of layer 20's signal`` or ``3 times layer 20's signal``."""
+    factor = "0" if log10 == -math.inf else short_power(log10)
+    if layers is None:
+        return factor
+    return f"{factor} {'of' if log10 < 0.0 else 'times'} layer {layers}'s signal"

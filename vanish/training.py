@@ -188,6 +188,9 @@ class State(NamedTuple):
         shape (N,), layer 1 first; -inf for a true zero.
     change
         ‖W_k - W_k(0)‖/‖W_k(0)‖, shape (N,).
+    dead
+        The share of the units of each layer with slope 0 on every one of these examples,
+        shape (N,).
     """
 
     train_accuracy: float
@@ -196,6 +199,12 @@ class State(NamedTuple):
     log10_grad_w: FloatArray
     log10_grad_a: FloatArray
     change: FloatArray
+    dead: FloatArray
+
+    @property
+    def most_dead(self) -> int:
+        """The hidden layer with the largest share of dead units, from 1."""
+        return int(self.dead[:-1].argmax()) + 1
 
     @property
     def log10_ratio(self) -> float:
@@ -306,7 +315,15 @@ class Training:
             "test_accuracy_p05": spread(LOW, _test_accuracy),
             "test_accuracy_p95": spread(HIGH, _test_accuracy),
             "outcome_share": self.outcome_share if several else None,
+            "dead_fraction_start": self._dead(starts),
+            "dead_fraction_end": self._dead(ends),
         }
+
+    def _dead(self, states: Iterable[State | None]) -> float | None:
+        """Return the largest share of dead units of a hidden layer, where S' can be 0."""
+        if not self.settings.chain.activations[0].flat:
+            return None
+        return _quantile(states, lambda state: float(state.dead[state.most_dead - 1]), MEDIAN)
 
     def layer_rows(self) -> list[dict[str, Cell]]:
         """Return one row an epoch and layer, epoch 0 being the start; of a kept history."""
@@ -324,6 +341,9 @@ class Training:
                 "train_accuracy": self.quantile(epoch, _train_accuracy, worst=-math.inf),
                 "test_accuracy": self.quantile(epoch, _test_accuracy, worst=-math.inf),
                 "loss": self.quantile(epoch, lambda state: state.loss),
+                "dead_fraction": self.quantile(epoch, _of_layer("dead", k))
+                if self.settings.chain.activations[k].flat
+                else None,
             }
             for epoch in self.trials[0].history
             for k in range(self.settings.layers + 1)
@@ -601,7 +621,10 @@ class Run:
             if variable.letter in logs:
                 log10 = gradient.norm().log10
                 logs[variable.letter][variable.layer - 1] = -math.inf if log10 is None else log10
-        return State(train_accuracy, test_accuracy, loss, logs["W"], logs["a"], self._change())
+        dead = np.array([1.0 - slopes.any(axis=0).mean() for slopes in trace.slopes])
+        return State(
+            train_accuracy, test_accuracy, loss, logs["W"], logs["a"], self._change(), dead
+        )
 
     def _change(self) -> FloatArray:
         now = self.parameters.weights

@@ -180,7 +180,7 @@ class Cluster:
             from distributed import Client, KilledWorker  # noqa: PLC0415 - an extra
         except ImportError:
             raise UsageError(
-                "scheduler: dask.distributed is not installed: pip install 'vanish-grad[dask]'"
+                "scheduler: dask.distributed is not installed: pip install distributed"
             ) from None
         self.died: tuple[type[BaseException], ...] = (KilledWorker,)
         self._address = address

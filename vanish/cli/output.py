@@ -226,7 +226,7 @@ class Destination(NamedTuple):
             self.write(self.list_rows(rows))
         if not self.quiet:
             for finding in view.findings:
-                say(f"{finding.about}: {finding.word.upper()}. {finding.sentence}")
+                say(f"{finding.about}: {finding.text}")
 
     def write(self, *parts: str) -> None:
         """Write a result to the file, whole or not at all, or to stdout."""

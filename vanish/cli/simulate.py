@@ -127,7 +127,8 @@ def command(
         simulation = Simulation(runs[0], draws)
         profiles = [simulation.profile()]
         files.write_network(save_weights, simulation)
-    searches = _searches(profiles, draws) if _advises(destination, len(runs)) else []
+    advises = _advises(destination, len(runs))
+    searches = [_search(profile, draws) if advises else None for profile in profiles]
     del draws  # the weights
     if plot is not None:
         from vanish.render.figure import gradient_figure
@@ -166,22 +167,25 @@ def _advises(destination: out.Destination, runs: int) -> bool:
     if destination.quiet:
         return False
     if destination.is_for_people:
-        from vanish.render.people import MOST_FINDINGS
+        from vanish.render.people import MOST_TOLD
 
-        return runs <= MOST_FINDINGS
+        return runs <= MOST_TOLD
     return True
 
 
-def _searches(profiles: Sequence[Profile], draws: Draws) -> list[Search]:
+def _search(profile: Profile, draws: Draws) -> Search | None:
+    """Look for a remedy, where there is something to mend."""
     from vanish.profile import Verdict
-    from vanish.remedy import Search, find
 
-    ill = Verdict.VANISHING, Verdict.EXPLODING
-    return [find(each, draws) if each.verdict in ill else Search() for each in profiles]
+    if profile.verdict is Verdict.STABLE:
+        return None
+    from vanish.remedy import find
+
+    return find(profile, draws)
 
 
 def _render(
-    profiles: Sequence[Profile], searches: Sequence[Search], destination: out.Destination
+    profiles: Sequence[Profile], searches: Sequence[Search | None], destination: out.Destination
 ) -> str:
     """Return the profiles in the format of their destination."""
     if destination.is_for_people:
@@ -195,12 +199,12 @@ def _render(
     return destination.list_rows(row for profile in profiles for row in profile.rows())
 
 
-def _say_verdicts(profiles: Sequence[Profile], searches: Sequence[Search]) -> None:
+def _say_verdicts(profiles: Sequence[Profile], searches: Sequence[Search | None]) -> None:
     from vanish.verdict import explain, subject
 
     for profile, search in zip(profiles, searches, strict=True):
         name = subject(profile, profiles)
-        out.say(f"{name}: {profile.verdict.value.upper()}. {explain(profile, search)}")
+        out.say(f"{name}: {explain(profile, search).text}")
 
 
 def _layer_acts(names: str) -> tuple[str, ...]:

@@ -398,7 +398,7 @@ def _estimate(task: Task, jobs: int) -> Iterator[str]:
 
     from vanish import memory
     from vanish.sweep import simulate_points
-    from vanish.verdict import short
+    from vanish.words import short
 
     count = len(task.grid)
     yield f"points  {count:,}\n"

@@ -9,7 +9,7 @@ import numpy as np
 from vanish.render.drawing import curve
 from vanish.render.people import View
 from vanish.scaled import Magnitude
-from vanish.verdict import short
+from vanish.words import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

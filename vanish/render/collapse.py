@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vanish.render.people import Finding, View
-from vanish.verdict import short
+from vanish.words import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from vanish.chainrule import product
 from vanish.readings.notation import LATEX, LONGEST, TEXT, derivation, elide, nested_loss
-from vanish.verdict import short
+from vanish.words import short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

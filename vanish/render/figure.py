@@ -49,9 +49,7 @@ def _matplotlib() -> Any:
     try:
         from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
     except ImportError:
-        raise UsageError(
-            "plot: matplotlib is not installed: pip install 'vanish-grad[plot]'"
-        ) from None
+        raise UsageError("plot: matplotlib is not installed: pip install matplotlib") from None
     return Figure
 
 

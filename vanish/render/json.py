@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-def document(profiles: Sequence[Profile], searches: Sequence[Search] = ()) -> str:
+def document(profiles: Sequence[Profile], searches: Sequence[Search | None] | None = None) -> str:
     """Return all runs with their settings and verdicts as one JSON document.
 
     Parameters
@@ -28,9 +28,10 @@ def document(profiles: Sequence[Profile], searches: Sequence[Search] = ()) -> st
     profiles
         The runs.
     searches
-        What came of looking for a remedy, one a run, if that was done.
+        What was found to help each of them, None where nothing was tried.
     """
-    remedies = [search.remedy for search in searches] or [None] * len(profiles)
+    tried = searches or [None] * len(profiles)
+    remedies = [search.remedy if search is not None else None for search in tried]
     runs = [
         {
             "act": profile.settings.act_name,
@@ -54,6 +55,7 @@ def document(profiles: Sequence[Profile], searches: Sequence[Search] = ()) -> st
                 }
                 for loss in precision.losses(profile.layers)
             },
+            "faults": [fault.as_dict() for fault in profile.named_faults],
             "remedy": list(remedy.options) if remedy else None,
             "remedy_log10_ratio": remedy.log10_ratio if remedy else None,
             "layers": [_plain(row) for row in profile.rows()],

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vanish.render.people import Elided
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vanish.render.people import View
 
 
@@ -13,7 +17,7 @@ def markdown(view: View) -> str:
     kept = [
         i
         for i in range(len(view.columns))
-        if all(row is None or isinstance(row[i], str) for row in view.rows)
+        if all(isinstance(row, Elided) or isinstance(row[i], str) for row in view.rows)
     ]
     headings = [_cell(view.columns[i].replace("\n", " ")) for i in kept]
     lines = [
@@ -22,13 +26,24 @@ def markdown(view: View) -> str:
         _row(headings),
         _row([":---" if view.columns[i] in view.left else "---:" for i in kept]),
     ]
-    lines += [_row([_cell(str(row[i])) if row else "⋮" for i in kept]) for row in view.rows]
+    lines += [_row(_cells(row, kept)) for row in view.rows]
     for notes in view.notes:
-        lines += ["", _escape(notes.heading), ""]
+        lines += ["", _escape(notes.heading)] + [""] * bool(notes.lines)
         lines += [f"- {_escape(label)}: {_escape(text)}" for label, text in notes.lines]
     for finding in view.findings:
-        lines += ["", f"**{_escape(finding.about)}: {finding.word}.** {_escape(finding.sentence)}"]
+        verdict = f"{finding.word}{finding.qualifier}"
+        lines += [
+            "",
+            f"**{_escape(finding.about)}: {_escape(verdict)}.** {_escape(finding.sentence)}",
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _cells(row: Sequence[object] | Elided, kept: Sequence[int]) -> list[str]:
+    """Return the cells of a row; one that stands for others says so in its first ones."""
+    if isinstance(row, Elided):
+        return ["⋮", _cell(row.text), *("" for _ in kept[2:])]
+    return [_cell(str(row[i])) for i in kept]
 
 
 def _row(cells: list[str]) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from vanish import precision
-from vanish.verdict import explain, short, short_power, subject
+from vanish import activations, precision
+from vanish.verdict import dead_units, explain, steady_change, subject
+from vanish.words import plural, power_equation, short, short_power
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,12 +46,36 @@ class Notes(NamedTuple):
     lines: tuple[tuple[str, str], ...]
 
 
+class Elided(NamedTuple):
+    """A row that stands for others: how many, and how to see them."""
+
+    text: str
+
+
 class Finding(NamedTuple):
-    """A verdict on a run: its word, what it is about, and the sentence."""
+    """A verdict on a run.
+
+    Attributes
+    ----------
+    word
+        Its one word.
+    about
+        What it is about.
+    sentence
+        What follows the word and its qualifier.
+    qualifier
+        What the word alone would hide; begins with a comma or a blank where there is any.
+    """
 
     word: str
     about: str
     sentence: str
+    qualifier: str = ""
+
+    @property
+    def text(self) -> str:
+        """The word and all that follows."""
+        return f"{self.word.upper()}{self.qualifier}. {self.sentence}"
 
 
 class View(NamedTuple):
@@ -63,7 +88,7 @@ class View(NamedTuple):
     columns
         Headings.
     rows
-        Cells, one sequence a row; None for a row that stands for elided ones.
+        Cells, one sequence a row, or a sign for elided ones.
     notes
         What stands under the table.
     findings
@@ -77,7 +102,7 @@ class View(NamedTuple):
 
     title: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[str | Bar | Spark | Heat, ...] | None, ...]
+    rows: tuple[tuple[str | Bar | Spark | Heat, ...] | Elided, ...]
     notes: tuple[Notes, ...]
     findings: tuple[Finding, ...]
     left: frozenset[str]
@@ -87,12 +112,17 @@ class View(NamedTuple):
 # The quantiles over several trials.
 _BAND = ("5 %", "95 %")
 
+# What the article is about, layer by layer; from about 100 columns on.
+_SLOPES = ("slope\nproduct", "slope\nbound")
 
-# Of so many runs at most each gets a verdict in words.
-MOST_FINDINGS = 3
+_THEORY, _FACTOR, _RMS = "theory\nexpects", "from the\nnext layer", "rms\nof f"
 
 
-def view(profiles: Sequence[Profile], rows: int | None, searches: Sequence[Search] = ()) -> View:
+def view(
+    profiles: Sequence[Profile],
+    rows: int | None,
+    searches: Sequence[Search | None] | None = None,
+) -> View:
     """Return one run layer by layer, or several compared, one a row.
 
     Parameters
@@ -102,87 +132,84 @@ def view(profiles: Sequence[Profile], rows: int | None, searches: Sequence[Searc
     rows
         How many rows to show at most, the middle elided; None for all.
     searches
-        What came of looking for a remedy, one a run, if that was done.
+        What was found to help each of them, None where nothing was tried.
     """
-    found: Sequence[Search | None] = searches or [None] * len(profiles)
+    tried = searches or [None] * len(profiles)
     if len(profiles) == 1:
-        return _layers(profiles[0], rows, found[0])
-    return _comparison(profiles, found)
+        return _layers(profiles[0], rows, tried[0])
+    return _comparison(profiles, tried)
 
 
 def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
     low, high = _axis([profile])
-    has_active_units = any(layer.active_units is not None for layer in profile.layers)
-    has_prediction = profile.layers[0].predicted is not None
-    has_norm_bound = profile.layers[0].norm_bound is not None
-
-    mixed = _mixed(profile)
+    bar = f"log scale\n1e{low:+03d} … 1e{high:+03d}"
+    has_prediction = profile.layers[0].predicted_b is not None
+    has_dead = any(dead_units(layer) for layer in profile.layers)
+    mixed, several = _mixed(profile), profile.trials > 1
 
     def row(layer: LayerRecord) -> tuple[str | Bar, ...]:
-        cells: list[str | Bar] = [
+        band = (_number(layer.grad_a_p05), _number(layer.grad_a_p95)) if several else ()
+        return (
             str(layer.layer),
-            *([layer.act] if mixed else []),
+            *((layer.act,) if mixed else ()),
+            short(layer.grad_a),
+            *band,
+            *((_number(layer.predicted_b),) if has_prediction else ()),
+            _times(layer.gain_back),
+            Bar(_share(layer.grad_a, low, high)),
             short(layer.grad_w),
-        ]
-        if layer.grad_w_p05 is not None and layer.grad_w_p95 is not None:
-            cells += [short(layer.grad_w_p05), short(layer.grad_w_p95)]
-        cells.append(Bar(_share(layer.grad_w, low, high)))
-        if layer.predicted is not None:
-            cells.insert(-1, short(layer.predicted))
-        if has_active_units:
-            cells.append("" if layer.active_units is None else f"{layer.active_units:.4g}")
-        if layer.norm_bound is not None:
-            cells.append(short(layer.norm_bound))
-        return (*cells, short(layer.slope_product), short(layer.slope_bound))
+            short(layer.value),
+            *((_dead_of(layer),) if has_dead else ()),
+            short(layer.slope_product),
+            short(layer.slope_bound),
+        )
 
     depth = len(profile.layers)
+    shown = elide(depth, rows)
+    hidden = Elided(f"{plural(depth - len(shown) + 1, 'more layer')}: --rows 0")
     return View(
-        title=_title(profile, profile.settings.act_label, _init(profile)),
+        title=title(profile, profile.settings.act_label, _init(profile)),
         columns=(
             "layer",
             *(("activation",) if mixed else ()),
-            *(("median\n‖∂L/∂W‖", *_BAND) if profile.trials > 1 else ("‖∂L/∂W‖",)),
-            *(("theory\nexpects",) if has_prediction else ()),
-            f"1e{low:+03d} … 1e{high:+03d}",
-            *(("active\nunits",) if has_active_units else ()),
-            *(("norm\nbound",) if has_norm_bound else ()),
-            "slope\nproduct",
-            "slope\nbound",
+            *(("median\n‖∂L/∂a‖", *_BAND) if several else ("signal\n‖∂L/∂a‖",)),
+            *((_THEORY,) if has_prediction else ()),
+            _FACTOR,
+            bar,
+            "‖∂L/∂W‖",
+            _RMS,
+            *(("dead\nunits",) if has_dead else ()),
+            *_SLOPES,
         ),
-        rows=tuple(None if k is None else row(profile.layers[k]) for k in elide(depth, rows)),
-        notes=(_bounds(profile), *_precision(profile)),
+        rows=tuple(hidden if k is None else row(profile.layers[k]) for k in shown),
+        notes=(_bounds(profile), *_paths(profile), *_precision(profile)),
         findings=(_finding(profile, [profile], search),),
-        left=frozenset({"activation", f"1e{low:+03d} … 1e{high:+03d}"}),
-        dispensable=(
-            "active\nunits",
-            "slope\nproduct",
-            "theory\nexpects",
-            "norm\nbound",
-            "slope\nbound",
-            _BAND,
-        ),
+        left=frozenset({"activation", bar}),
+        dispensable=(_SLOPES, _THEORY, _RMS, _BAND, "‖∂L/∂W‖", _FACTOR),
     )
 
 
 def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) -> View:
     low, high = _axis(profiles)
-    spark = f"layer 1 → N\n1e{low:+03d} … 1e{high:+03d}"
+    spark = f"‖∂L/∂a‖, layer 1 → N\nlog, 1e{low:+03d} … 1e{high:+03d}"
     several_inits = len({profile.settings.init for profile in profiles}) > 1
     several_acts = len({profile.settings.act_label for profile in profiles}) > 1
     rows = tuple(
         (
             profile.settings.act_label,
             *((profile.settings.init_name,) if several_inits else ()),
-            short(profile.layers[0].grad_w),
-            Spark(tuple(_share(layer.grad_w, low, high) for layer in profile.layers)),
+            short(profile.layers[0].grad_a),
+            Spark(tuple(_share(layer.grad_a, low, high) for layer in profile.layers)),
             _per_layer(profile),
+            short(profile.layers[0].grad_w),
             *((short(profile.layers[0].slope_bound),) if several_acts else ()),
             _verdict(profile),
         )
         for profile in profiles
     )
+    told = len(profiles) <= MOST_TOLD
     return View(
-        title=_title(
+        title=title(
             profiles[0],
             "" if several_acts else profiles[0].settings.act_label,
             "" if several_inits else f"init {profiles[0].settings.init}",
@@ -190,31 +217,36 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
         columns=(
             "activation",
             *(("init",) if several_inits else ()),
-            "‖∂L/∂W₁‖",
+            "‖∂L/∂a₁‖",
             spark,
-            "‖∂L/∂a‖\na layer",
+            "a layer",
+            "‖∂L/∂W₁‖",
             *(("slope\nbound",) if several_acts else ()),
             "verdict",
         ),
         rows=rows,
-        notes=(_bounds(*profiles),) if several_acts and len(profiles) <= 3 else (),
+        notes=(_bounds(*profiles),) if several_acts and told else (),
         findings=tuple(
             _finding(profile, profiles, search)
             for profile, search in zip(profiles, searches, strict=True)
         )
-        if len(profiles) <= MOST_FINDINGS
+        if told
         else (),
         left=frozenset({"activation", "init", spark, "verdict"}),
-        dispensable=("‖∂L/∂a‖\na layer", "slope\nbound", "‖∂L/∂W₁‖"),
+        dispensable=("slope\nbound", "a layer", "‖∂L/∂W₁‖", "‖∂L/∂a₁‖"),
     )
 
 
+# More verdicts than this are no longer read.
+MOST_TOLD = 3
+
+
 def _verdict(profile: Profile) -> str:
-    """Return the verdict, and how many of several trials share it."""
+    """Return the verdict, how it changes within it, and how many of several trials share it."""
+    change = ("", ", growing", ", shrinking")[steady_change(profile)]
     share = profile.verdict_shares[profile.verdict.value]
-    if profile.trials == 1 or share == 1.0:
-        return profile.verdict.value
-    return f"{profile.verdict.value} {math.floor(100.0 * share)} %"
+    counted = "" if profile.trials == 1 or share == 1.0 else f" {math.floor(100.0 * share)} %"
+    return f"{profile.verdict.value}{change}{counted}"
 
 
 def _init(profile: Profile) -> str:
@@ -231,14 +263,23 @@ def _per_layer(profile: Profile) -> str:
     return f"{'×' if decades >= 0 else '÷'}{short_power(abs(decades))}"
 
 
-def _title(profile: Profile, act: str, init: str) -> str:
+def title(profile: Profile, act: str, init: str) -> str:
+    """Return what was run in one line.
+
+    Parameters
+    ----------
+    profile
+        The run.
+    act, init
+        What to call its activation and its initialiser; empty where runs differ in them.
+    """
     settings = profile.settings
     sizes = settings.sizes
     uniform = len(set(sizes)) == 1
     shape = f"width {sizes[0]}" if uniform else "sizes " + _shorten(sizes)
     parts = [
         act,
-        _plural(settings.depth, "layer"),
+        plural(settings.depth, "layer"),
         shape,
         f"weights {settings.weights.name}" if settings.weights else "",
         f"weight_std {settings.weight_std:g}" if settings.weight_std is not None else "",
@@ -260,10 +301,6 @@ def _shorten(sizes: Sequence[int]) -> str:
     return ",".join(map(str, sizes[:3])) + ",…," + ",".join(map(str, sizes[-2:]))
 
 
-def _plural(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def _precision(profile: Profile) -> tuple[Notes, ...]:
     """Return which number formats cannot hold the gradients, if there are any."""
     lines = precision.sentences(profile.layers)
@@ -273,18 +310,54 @@ def _precision(profile: Profile) -> tuple[Notes, ...]:
 
 
 def _bounds(*profiles: Profile) -> Notes:
-    """Return the article's bounds side by side, sup|S'|^N = value for each activation."""
+    """Return the article's bound on the product of all slopes, beside what was measured."""
     depth = len(profiles[0].layers)
-    suprema = {
-        activation.name: activation.sup_slope
-        for profile in profiles
-        for activation in profile.settings.activations
-    }
-    bounds = {name: bound for profile in profiles for name, bound in profile.bounds.items()}
-    base = {"sigmoid": 0.25, "relu": 1.0} | suprema
-    lines = ((name, f"{base[name]:.4g}^{depth} = {short(bound)}") for name, bound in bounds.items())
-    own = [("this chain", short(each.layers[0].slope_bound)) for each in profiles if _mixed(each)]
-    return Notes("The slopes multiply to at most", (*lines, *own[:1]))
+    own: dict[str, str] = {}
+    for profile in profiles:
+        first, mixed = profile.layers[0], _mixed(profile)
+        measured = f" (measured {short(first.slope_product)})" if len(profiles) == 1 else ""
+        name = "" if len(profiles) == 1 else f"{profile.settings.act_label} "
+        bound = (
+            short(first.slope_bound)
+            if mixed
+            else power_equation(profile.settings.activations[0].sup_slope, depth)
+        )
+        own.setdefault(profile.settings.act_label, f"{name}{bound}{measured}")
+    # The article's two, where they are not among them or say the same.
+    shown = {act.sup_slope for profile in profiles for act in profile.settings.activations}
+    named = [
+        f"{act.name} {power_equation(act.sup_slope, depth)}"
+        for act in map(activations.get, ("sigmoid", "relu"))
+        if act.sup_slope not in shown
+    ]
+    return Notes(f"Slopes multiply to at most {'; '.join((*own.values(), *named))}", ())
+
+
+def _paths(profile: Profile) -> tuple[Notes, ...]:
+    """Return how many paths of active units survive, for a chain where some do not."""
+    counts = [layer.log10_active_paths for layer in profile.layers]
+    # Towards the input there are ever fewer: the first count is that of the whole way, but
+    # for the layers before it, in which every unit is active.
+    found = next((count for count in counts if count is not None), None)
+    if found is None:
+        return ()
+    if found > -math.inf:
+        before = profile.layers[: next(k for k, count in enumerate(counts) if count is not None)]
+        found += sum(math.log10(layer.n_out) for layer in before)
+    every = sum(math.log10(layer.n_out) for layer in profile.layers)
+    told = "None" if found == -math.inf else _count(found)
+    has = "have" if found > 0.0 else "has"
+    # Section 4 of the article.
+    enough = "" if found == -math.inf else "; one is enough"
+    return (
+        Notes(
+            f"{told} of {_count(every)} paths {has} a slope other than 0 at every unit{enough}", ()
+        ),
+    )
+
+
+def _count(log10: float) -> str:
+    return f"{10.0**log10:.3g}" if log10 < 3.0 else f"10^{log10:.1f}"
 
 
 def _mixed(profile: Profile) -> bool:
@@ -292,16 +365,33 @@ def _mixed(profile: Profile) -> bool:
 
 
 def _finding(profile: Profile, among: Sequence[Profile], search: Search | None) -> Finding:
-    return Finding(profile.verdict.value, subject(profile, among), explain(profile, search))
+    word, qualifier, sentence = explain(profile, search)
+    return Finding(word, subject(profile, among), sentence, qualifier)
+
+
+def _number(magnitude: Magnitude | None) -> str:
+    return "" if magnitude is None else short(magnitude)
+
+
+def _times(factor: Magnitude | None) -> str:
+    """Return a factor from layer to layer, as a division where it is below 1."""
+    if factor is None or factor.log10 is None:
+        return ""
+    return f"{'×' if factor.log10 >= 0.0 else '÷'}{short_power(abs(factor.log10))}"
+
+
+def _dead_of(layer: LayerRecord) -> str:
+    count = dead_units(layer)
+    return f"{count:,} of {layer.n_out:,}" if count else ""
 
 
 def _axis(profiles: Sequence[Profile]) -> tuple[int, int]:
-    """Return the decades that hold every gradient, lowest and highest."""
+    """Return the decades that hold every signal, lowest and highest."""
     logs = [
-        layer.grad_w.log10
+        layer.grad_a.log10
         for profile in profiles
         for layer in profile.layers
-        if layer.grad_w.log10 is not None
+        if layer.grad_a.log10 is not None
     ]
     low, high = math.floor(min(logs, default=0.0)), math.ceil(max(logs, default=0.0))
     return low, max(high, low + 1)

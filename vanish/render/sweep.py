@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vanish.errors import UsageError
 from vanish.grid import shown
-from vanish.render.people import Heat, Notes, View, elide
-from vanish.verdict import short_power
+from vanish.render.people import Elided, Heat, Notes, View, elide
+from vanish.words import plural, short_power
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -92,6 +92,7 @@ def _points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> 
     names = list(grid.varying) or list(grid.axes)
     several = any(row["trials"] and row["trials"] > 1 for row in rows)
     kept = elide(len(rows), most)
+    hidden = Elided(f"{plural(len(rows) - len(kept) + 1, 'more point')}: --output FILE")
     first = next((row for row in rows if row["error"]), None)
     failed = sum(row["error"] is not None for row in rows)
     return View(
@@ -104,7 +105,7 @@ def _points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> 
             "in\ntheory",
             "verdict",
         ),
-        rows=tuple(None if i is None else _row(rows[i], names, several) for i in kept),
+        rows=tuple(hidden if i is None else _row(rows[i], names, several) for i in kept),
         notes=()
         if first is None
         else (Notes(f"{failed:,} points failed", (("the first", str(first["error"])),)),),

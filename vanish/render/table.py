@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from vanish.render.people import Bar, Heat, Spark
+from vanish.render.people import Bar, Elided, Heat, Spark
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,6 +23,7 @@ _COLOURS = {"vanishing": "red", "exploding": "magenta", "dead": "red", "stable":
 # Of what came of a training.
 _COLOURS |= {"learned": "green", "partly": "yellow", "chance": "red", "unchanged": "red"}
 _COLOURS |= {"diverged": "magenta"}
+_BEWARE = "yellow"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEVELS = "▁▂▃▄▅▆▇█"
 # The levels of a map, in decades a layer.
@@ -74,11 +75,18 @@ def table(view: View, canvas: Canvas, story: bool = True) -> str:
         pad_edge=False,
     )
     for row in view.rows:
-        drawn.add_row(*(_cell(row[i], graphic) if row else Text("⋮") for i in kept))
+        drawn.add_row(
+            *(Text() if isinstance(row, Elided) else _cell(row[i], graphic) for i in kept)
+        )
     width = max(canvas.width, sum(_widths(view, kept)) + graphic)
     title = Text(_folded(view.title, canvas.width), style="bold")
     lines = _print([title], canvas, canvas.width)
-    lines += _print([Text(), drawn], canvas, width)
+    body = _print([Text(), drawn], canvas, width)
+    for number, row in enumerate(view.rows, len(body) - len(view.rows)):
+        if isinstance(row, Elided):
+            # A table has no cells that span columns.
+            body[number] = f"{'⋮':>{_widths(view, kept)[0] - _GAP}}  {row.text}"
+    lines += body
     if story:
         lines += _print(_story(view), canvas, canvas.width)
     return "".join(f"{line}\n" for line in lines)
@@ -116,9 +124,10 @@ def _print(parts: list[RenderableType], canvas: Canvas, width: int) -> list[str]
 
 def _story(view: View) -> list[RenderableType]:
     parts: list[RenderableType] = []
-    for notes in view.notes:
-        wide = max(len(label) for label, _ in notes.lines)
-        parts += [Text(), Text(notes.heading)]
+    for number, notes in enumerate(view.notes):
+        wide = max((len(label) for label, _ in notes.lines), default=0)
+        # Notes of one line each need no space between them.
+        parts += [Text()] * (not number or bool(notes.lines)) + [Text(notes.heading)]
         parts += [Text(f"  {label:<{wide}}  {text}") for label, text in notes.lines]
     for finding in view.findings:
         parts += [Text(), _finding(finding, several=len(view.findings) > 1)]
@@ -129,13 +138,16 @@ def _finding(finding: Finding, several: bool) -> Text:
     text = Text()
     if several:
         text.append(f"{finding.about} ")
-    text.append(finding.word.upper(), style=f"bold {_COLOURS.get(finding.word, '')}")
-    return text.append(f". {finding.sentence}")
+    # What is stable only as far as the word goes is no good news.
+    tone = _COLOURS.get(finding.word, "") if not finding.qualifier else _BEWARE
+    start = len(finding.word) + len(finding.qualifier)
+    text.append(finding.text[:start], style=f"bold {tone}")
+    return text.append(finding.text[start:])
 
 
 def _fit(view: View, width: int) -> tuple[list[int], int]:
     """Return the columns to show and how wide the bars may be."""
-    first = next(row for row in view.rows if row is not None)
+    first = next(row for row in view.rows if not isinstance(row, Elided))
     least, most = 0, 0
     for heading, cell in zip(view.columns, first, strict=True):
         if isinstance(cell, Bar | Spark):
@@ -168,7 +180,7 @@ def _widths(view: View, kept: list[int]) -> list[int]:
 
 
 def _column(view: View, i: int) -> list[str | Bar | Spark | Heat]:
-    cells = [row[i] for row in view.rows if row is not None]
+    cells = [row[i] for row in view.rows if not isinstance(row, Elided)]
     return cells if isinstance(cells[0], Bar | Spark | Heat) else [view.columns[i], *cells]
 
 
@@ -180,8 +192,9 @@ def _cell(cell: str | Bar | Spark | Heat, width: int) -> Text:
     if isinstance(cell, Heat):
         wide = max(1, min(_WIDEST_POINT, width // len(cell.cells)))
         return Text.assemble(*(_point(each, wide) for each in cell.cells))
-    # A verdict may have its share of the trials behind it.
-    return Text(cell, style=_COLOURS.get(cell.split(" ")[0], ""))
+    # A verdict may have a qualifier and its share of the trials behind it.
+    word, comma, _ = cell.split(" ")[0].partition(",")
+    return Text(cell, style=_BEWARE if comma and word in _COLOURS else _COLOURS.get(word, ""))
 
 
 def _point(decades: float | str, wide: int) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from vanish.render.people import Notes, View
-from vanish.verdict import short
+from vanish.words import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from vanish.render.people import Bar, Finding, Notes, Spark, View
 from vanish.training import Outcome
-from vanish.verdict import short, short_power
+from vanish.verdict import MANY_DEAD
+from vanish.words import short, short_power
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 # A gradient at layer 1 that is smaller, beside that of the last layer, has vanished.
 _VANISHED = -3.0
+
+_DEAD = "units with slope 0 on every example at the end, worst layer"
 
 _BAND = "5 % … 95 %\nof trials"
 
@@ -31,6 +34,7 @@ def view(trained: Sequence[Training]) -> View:
     """Return the networks, one a row, with a verdict on each activation."""
     several = trained[0].settings.trials > 1
     several_inits = len({each.settings.init for each in trained}) > 1
+    has_dead = any(_dead_share(each) >= MANY_DEAD for each in trained)
     test = "\n0 … 100 %"
 
     def row(training: Training) -> tuple[str | Bar, ...]:
@@ -50,6 +54,7 @@ def view(trained: Sequence[Training]) -> View:
             _power(found["log10_ratio_end"]),
             _number(found["change_first"]),
             _number(found["change_last"]),
+            *((_percent(found["dead_fraction_end"]),) if has_dead else ()),
             _outcome(training),
         )
 
@@ -68,6 +73,7 @@ def view(trained: Sequence[Training]) -> View:
             "gradient\nat end",
             "W₁\nmoved",
             "last W\nmoved",
+            *(("dead\n%",) if has_dead else ()),
             "outcome",
         ),
         rows=tuple(row(each) for each in trained),
@@ -77,6 +83,7 @@ def view(trained: Sequence[Training]) -> View:
                 (
                     ("gradient", "‖∂L/∂a‖ of layer 1 over the last layer's"),
                     ("moved", "‖ΔW‖/‖W‖, by how much of its size W changed"),
+                    *((("dead", _DEAD),) if has_dead else ()),
                 ),
             ),
         ),
@@ -212,9 +219,24 @@ def _findings(trained: Sequence[Training]) -> tuple[Finding, ...]:
 
 
 def _explain(networks: Sequence[Training]) -> str:
-    """Return what came of the deepest of some networks, why, and what to do."""
+    """Return what came of the deepest of some networks, and why."""
     deepest = networks[-1]
-    return _WORDS[deepest.outcome](deepest) + _shallower(networks)
+    return _WORDS[deepest.outcome](deepest) + _dead_units(deepest) + _shallower(networks)
+
+
+def _dead_share(training: Training) -> float:
+    found = training.row()["dead_fraction_end"]
+    return found if isinstance(found, float) else 0.0
+
+
+def _dead_units(training: Training) -> str:
+    """Return where units of the median network are dead, if many are."""
+    end = training.median.end
+    if end is None or _dead_share(training) < MANY_DEAD:
+        return ""
+    k, width = end.most_dead, training.settings.width
+    count = round(float(end.dead[k - 1]) * width)
+    return f" In layer {k}, {count:,} of {width:,} units are dead: slope 0 on every example."
 
 
 def _shallower(networks: Sequence[Training]) -> str:
@@ -260,21 +282,27 @@ def _learned(training: Training) -> str:
 def _partly(training: Training) -> str:
     return (
         f"{_right(training)}, better than guessing, but with more than half its mistakes."
-        f" {_story(training)} Try more --epochs or another --lr."
+        f" {_story(training)} More --epochs or another --lr may do more; neither was tried."
     )
 
 
 def _chance(training: Training) -> str:
     ratio = training.row()["log10_ratio_start"]
     vanished = not isinstance(ratio, float) or ratio < _VANISHED
-    remedy = "Try --act relu, or fewer --layers." if vanished else "Try another --lr."
-    return f"{_right(training)}, no more than guessing. {_story(training)} {remedy}"
+    settings = training.settings
+    look = (
+        f" What helps its gradient: vanish --act {settings.act_name} --init"
+        f" {settings.init_name} --layers {settings.layers + 1} --width {settings.width}."
+        if vanished
+        else " Another --lr may do more; none was tried."
+    )
+    return f"{_right(training)}, no more than guessing. {_story(training)}{look}"
 
 
 def _dead(training: Training) -> str:
     return (
         f"{_right(training)}, no more than guessing: layer 1 ends with a gradient of exactly 0"
-        " and learns nothing more. Try --act leaky_relu, a larger --width or a smaller --lr."
+        " and learns nothing more."
     )
 
 
