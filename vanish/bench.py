@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from vanish import effort, losses
+from vanish.ensemble import MEMORY
 from vanish.measured import MEDIAN, magnitude_quantiles
 from vanish.settings import SAMPLED
-from vanish.simulation import Draws, ratios
+from vanish.simulation import Draws, memory_needed, ratios
 from vanish.streams import Streams
 
 if TYPE_CHECKING:
@@ -31,19 +32,26 @@ if TYPE_CHECKING:
 # How many further seeds are tried, and how many decades may be left on the user's own.
 SEEDS, DECADES = 5, 2.0
 
+# Where seeds are drawn in law, more of them cost next to nothing: so many chains for each, all
+# of which must be stable.
+CHAINS = 4
+
 # Of many trials so many are run for a first impression, and for each further seed: the median
 # of more varies less.
 FEW = 3
 
 # What a search may take beside what the run took, in units of `effort`: a fraction of the
 # time that Python takes to start.
-ALLOWANCE = 40e6
+ALLOWANCE = 25e6
 
 # Where so many runs would take too long, scouts are sent.
 _MANY = 12
 
 # Bytes up to which the weights of the further seeds are kept for the next change.
 _KEPT = 2**24
+
+# Bytes that are little beside what Python takes.
+_LITTLE_MEMORY = 2**26
 
 
 class SpentError(Exception):
@@ -75,6 +83,8 @@ class Bench:
         The run that is to be mended.
     draws
         The weights of its seed, if they are still there.
+    jobs, memory_limit
+        As for the run.
 
     Attributes
     ----------
@@ -85,15 +95,25 @@ class Bench:
     at_critical
         About what theory's critical weight_std gives, once it was tried.
     left, kept
-        What may still be spent, and how much of it scouts leave to others.
+        What may still be spent, and how much of it must be left for later candidates.
     """
 
-    def __init__(self, profile: Profile, draws: Draws | None = None) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        draws: Draws | None = None,
+        jobs: int | None = None,
+        memory_limit: int | None = None,
+    ) -> None:
         self.settings = settings = profile.settings
         self.log10_ratio = -math.inf if profile.log10_ratio is None else profile.log10_ratio
         low, high = math.log10(settings.vanish_below), math.log10(settings.explode_above)
         self.stable = Band(low, high)
         self.wanted = Band(max(low, -DECADES), min(high, DECADES))
+        self._jobs = jobs
+        # No more than the run itself may take.
+        limit = MEMORY if memory_limit is None else memory_limit
+        self._memory_limit = min(limit, max(memory_needed(settings), _LITTLE_MEMORY))
         self._draws = draws or Draws(Streams(settings.seed))
         self._further: dict[int, Draws] = {}
         self._found: dict[tuple[object, ...], float] = {}
@@ -125,15 +145,21 @@ class Bench:
         """The middle of what is wanted."""
         return 0.5 * (self.wanted.low + self.wanted.high)
 
-    def few(self, change: Change, spare: float = 0.0) -> float:
+    def keep_for_one(self) -> None:
+        """Keep what it takes to try one change more, if that is not much."""
+        few = self._few({})
+        cost = self._cost(few, few.trials, self._draws) + self._least(few)
+        self.kept = cost if cost <= ALLOWANCE else 0.0
+
+    def few(self, change: Change) -> float:
         """Return log10 of the ratio on the user's seed, the median of its first trials.
+
+        It leaves enough for further seeds to be tried.
 
         Parameters
         ----------
         change
             Fields of the settings with their values.
-        spare
-            What must be left afterwards.
 
         Raises
         ------
@@ -145,77 +171,69 @@ class Bench:
         key = tuple(change.items())
         if key not in self._found:
             few = self._few(change)
-            self._pay(self._cost(few, few.trials, self._draws), spare)
-            self._found[key] = _medians(few, few.trials, self._draws)[0]
+            self._pay(self._cost(few, few.trials, self._draws), self._least(few))
+            self._found[key] = self._medians(few, few.trials, self._draws)[0]
         return self._found[key]
 
     def all(self, change: Change) -> float:
         """Return the median of all trials, which was paid for in advance."""
         settings = replace(self.settings, **change)
-        return _medians(settings, settings.trials, self._draws)[0]
+        return self._medians(settings, settings.trials, self._draws)[0]
 
     def scout(self, change: Change) -> float:
-        """Return about what `few` does: where that takes long, of chains drawn in law.
-
-        It leaves enough for further seeds, and what is kept for others.
-        """
+        """Return about what `few` does: where that takes long, of chains drawn in law."""
         few = self._few(change)
         cost = self._cost(few, few.trials, self._draws)
-        verifying = min(cost for *_, cost in self._ways(few)) if self.is_random else 0.0
         if _MANY * cost > self.left and (law := in_law(few, FEW)) is not None:
             cheap = effort.sampling(law, FEW)
             if 2.0 * cheap < cost:
-                self._pay(cheap, max(cost + verifying, self.kept))
-                return _medians(law, FEW)[0]
-        return self.few(change, max(verifying, self.kept))
+                self._pay(cheap, cost + self._least(few))
+                return self._medians(law, FEW)[0]
+        return self.few(change)
+
+    def _least(self, few: Settings) -> float:
+        """Return the least that further seeds cost."""
+        return min(way.cost for way in self._ways(few)) if self.is_random else 0.0
 
     def further(self, change: Change) -> Further:
         """Return the ratios on further seeds."""
-        for trials, law, cost in self._ways(self._few(change)):
-            if cost > self.left:
-                continue
-            if law is None:
-                runs = self._run_further(change, trials, cost / SEEDS)
-                return Further(trials, sampled=False, ratios=runs)
-            self._pay(cost)
-            return Further(trials, sampled=True, ratios=iter(_medians(law, trials)))
+        for way in self._ways(self._few(change)):
+            if way.cost <= self.left - self.kept:
+                found = self._run_further(change, way)
+                return Further(way.chains, sampled=way.law is not None, ratios=found)
         raise SpentError
 
-    def _run_further(self, change: Change, trials: int, cost: float) -> Iterator[float]:
+    def _run_further(self, change: Change, way: _Way) -> Iterator[float]:
+        if way.law is not None:
+            self._pay(way.cost)
+            yield from self._medians(way.law, 1 if self.settings.trials == 1 else way.chains)
+            return
         for j in range(1, SEEDS + 1):
-            self._pay(cost)
+            self._pay(way.cost / SEEDS)
             seed = self.settings.seed + j
-            run = replace(self.settings, **change, seed=seed, trials=trials)
-            yield _medians(run, trials, self._of_seed(j))[0]
+            run = replace(self.settings, **change, seed=seed, trials=way.chains)
+            yield self._medians(run, way.chains, self._of_seed(j))[0]
 
-    def _ways(self, few: Settings) -> Iterator[tuple[int, Settings | None, float]]:
-        """Yield the ways to try further seeds, the best one first.
-
-        Yields
-        ------
-        trials
-            Of each seed.
-        law
-            What stands for all seeds where they are drawn in law, which is cheaper but for
-            large batches; else None.
-        cost
-            What it takes.
-        """
-        for trials in dict.fromkeys((few.trials, 1)):
-            draws = (self._of_seed(j) for j in range(1, SEEDS + 1))
-            cost = sum(self._cost(few, trials, each) for each in draws)
-            law = in_law(replace(few, seed=few.seed + 1), SEEDS * trials)
-            if law is not None and (cheap := effort.sampling(law, law.trials)) < cost:
-                yield trials, law, cheap
-            else:
-                yield trials, None, cost
+    def _ways(self, few: Settings) -> Iterator[_Way]:
+        """Yield the ways to try further seeds, the best one first."""
+        for chains in (CHAINS if few.trials == 1 else few.trials, 1):
+            law = in_law(replace(few, seed=few.seed + 1), SEEDS * chains)
+            cost = math.inf if law is None else effort.sampling(law, law.trials)
+            if law is None or few.rows > 1:
+                trials = min(few.trials, chains)
+                draws = (self._of_seed(j) for j in range(1, SEEDS + 1))
+                run = sum(self._cost(few, trials, each) for each in draws)
+                if run < cost:
+                    yield _Way(trials, None, run)
+                    continue
+            yield _Way(chains, law, cost)
 
     def _few(self, change: Change) -> Settings:
         trials = min(self.settings.trials, FEW)
         return replace(self.settings, **change, trials=trials)
 
     def _pay(self, cost: float, spare: float = 0.0) -> None:
-        if cost + spare > self.left:
+        if cost + spare > self.left - self.kept:
             raise SpentError
         self.left -= cost
 
@@ -228,6 +246,17 @@ class Bench:
             self._further[seed] = draws
         return draws
 
+    def _medians(self, settings: Settings, trials: int, draws: Draws | None = None) -> list[float]:
+        """Return the median log10 ratio of each group of so many trials; -inf for zero."""
+        limit = self._memory_limit
+        found = ratios(settings, draws=draws, jobs=self._jobs, memory_limit=limit)
+        groups = [
+            found.at((None, slice(first, first + trials)))
+            for first in range(0, settings.trials, trials)
+        ]
+        logs = (magnitude_quantiles(group, MEDIAN)[0].listed()[0].log10 for group in groups)
+        return [-math.inf if log10 is None else log10 for log10 in logs]
+
     @staticmethod
     def _cost(settings: Settings, trials: int, draws: Draws) -> float:
         if settings.engine_used == SAMPLED:
@@ -236,33 +265,42 @@ class Bench:
         return trials * effort.passing(settings) + drawn * effort.drawing(settings)
 
 
+class _Way(NamedTuple):
+    """A way to try further seeds.
+
+    Attributes
+    ----------
+    chains
+        How many of each.
+    law
+        What stands for all of them where they are drawn in law, which is cheaper but for large
+        batches; else None.
+    cost
+        What it takes.
+    """
+
+    chains: int
+    law: Settings | None
+    cost: float
+
+
 class Further(NamedTuple):
     """What further seeds give.
 
     Attributes
     ----------
-    trials
-        Of each of them.
+    chains
+        How many of each.
     sampled
         Whether they are drawn in law in place of the runs of those seeds.
     ratios
-        Their log10 ratios, `SEEDS` of them, each run when it is asked for.
+        log10 ratios, each run when it is asked for: of `SEEDS` runs, or of every chain for a
+        run of one trial that is drawn in law.
     """
 
-    trials: int
+    chains: int
     sampled: bool
     ratios: Iterator[float]
-
-
-def _medians(settings: Settings, trials: int, draws: Draws | None = None) -> list[float]:
-    """Return the median log10 ratio of each group of so many trials; -inf for zero."""
-    found = ratios(settings, draws=draws)
-    groups = [
-        found.at((None, slice(first, first + trials)))
-        for first in range(0, settings.trials, trials)
-    ]
-    logs = (magnitude_quantiles(group, MEDIAN)[0].listed()[0].log10 for group in groups)
-    return [-math.inf if log10 is None else log10 for log10 in logs]
 
 
 def in_law(settings: Settings, trials: int) -> Settings | None:

@@ -32,15 +32,15 @@ class Candidate(NamedTuple):
         What it is called.
     proposals
         Given the bench, what proposes the changes, the best one first.
-    keeps
-        Which share of what a search may take it leaves to later ones while it looks around.
+    keeps_for_one
+        Whether it leaves enough of what a search may take to try one change more.
     for_given_weights
         Whether it can be done to a real network.
     """
 
     name: str
     proposals: Callable[[Bench], Proposals]
-    keeps: float = 0.0
+    keeps_for_one: bool = False
     for_given_weights: bool = False
 
 
@@ -93,13 +93,24 @@ def _gain(bench: Bench) -> Proposals:
         start = excess(0.0)
     # Where S scales, the slope of the log10 ratio by the log10 gain is N-1.
     log10_gain, slope = nearest_zero(excess, start, depth - 1, _at_critical(bench))
-    tried: set[float] = set()
+    tried: dict[float, float] = {}
     while gain(log10_gain) not in tried and len(tried) < _CORRECTIONS:
-        tried.add(gain(log10_gain))
         seen = yield {"gain": gain(log10_gain)}
         if not seen or min(seen) == -math.inf or max(seen) - min(seen) > bench.stable.width:
             return
-        log10_gain -= (0.5 * (min(seen) + max(seen)) - bench.aim) / slope
+        tried[gain(log10_gain)] = 0.5 * (min(seen) + max(seen)) - bench.aim
+        log10_gain = _corrected(tried, slope)
+
+
+def _corrected(excesses: dict[float, float], slope: float) -> float:
+    """Return the log10 gain at which the excess should be 0, by the gains seen last."""
+    *before, (gain, excess) = excesses.items()
+    log10_gain = math.log10(gain)
+    for other, value in reversed(before):
+        if (value > 0.0) != (excess > 0.0):
+            slope = (value - excess) / (math.log10(other) - log10_gain)
+            break
+    return log10_gain - excess / slope
 
 
 def _at_critical(bench: Bench) -> tuple[float, float] | None:
@@ -134,7 +145,7 @@ def _activation(bench: Bench) -> Proposals:
 CANDIDATES = (
     Candidate("critical weight_std", _critical),
     Candidate("conventional initialiser", _conventional),
-    Candidate("gain", _gain, keeps=0.2, for_given_weights=True),
+    Candidate("gain", _gain, keeps_for_one=True, for_given_weights=True),
     Candidate("another activation", _activation),
 )
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vanish import initializers
-from vanish.bench import FEW, Bench, SpentError
+from vanish.bench import FEW, SEEDS, Bench, SpentError
 from vanish.candidates import CANDIDATES, ROUNDING
 from vanish.errors import VanishError
 from vanish.profile import Verdict
@@ -65,8 +65,9 @@ class Remedy(NamedTuple):
         N.
     seeds
         How many further seeds were all stable; 0 where nothing is random.
-    trials
-        How many trials of each of them.
+    chains, medians
+        How many of each of them, and whether it is their median that is stable, as for
+        a run of several trials, or every one.
     sampled
         Whether they were chains drawn in law in place of the user's own with those seeds.
     """
@@ -76,7 +77,8 @@ class Remedy(NamedTuple):
     excluded: tuple[str, ...]
     layers: int
     seeds: int
-    trials: int
+    chains: int
+    medians: bool
     sampled: bool
 
     @property
@@ -92,11 +94,12 @@ class Remedy(NamedTuple):
     def _seeds(self) -> str:
         if not self.seeds:
             return ""
-        of = f"of {self.trials} trials each" if self.trials > 1 else ""
-        how = " ".join(filter(None, (of, "sampled" if self.sampled else "")))
-        return (
-            f"; {self.seeds} of {self.seeds} further seeds{f' ({how})' if how else ''} are stable"
+        several = (
+            f"medians of {self.chains} trials" if self.medians else f"{self.chains} chains each"
         )
+        how = ["sampled"] * self.sampled + [several] * (self.chains > 1)
+        told = f" ({', '.join(how)})" if how else ""
+        return f"; {self.seeds} of {self.seeds} further seeds are stable{told}"
 
 
 class Attempt(NamedTuple):
@@ -115,8 +118,8 @@ class Attempt(NamedTuple):
         None where the run failed.
     further
         The same on further seeds, until it was clear that the change will not do.
-    trials, sampled
-        How many trials of each of them, and whether they were drawn in law in place of the
+    chains, sampled
+        How many of each of them, and whether they were drawn in law in place of the
         user's own.
     spent
         Whether they would take too long.
@@ -130,7 +133,7 @@ class Attempt(NamedTuple):
     excluded: tuple[str, ...]
     log10_ratio: float | None = None
     further: tuple[float, ...] = ()
-    trials: int = 1
+    chains: int = 1
     sampled: bool = False
     spent: bool = False
     accepted: bool = False
@@ -225,7 +228,7 @@ def _measured(bench: Bench, tried: Attempt, change: Change) -> Attempt:
             if not bench.stable.holds(each) and max(seen) - min(seen) > bench.stable.width:
                 break
         tried = tried._replace(
-            further=tuple(seen[1:]), trials=further.trials, sampled=further.sampled
+            further=tuple(seen[1:]), chains=further.chains, sampled=further.sampled
         )
         if not all(map(bench.stable.holds, tried.further)):
             return tried
@@ -271,6 +274,9 @@ def find(
     profile: Profile,
     draws: Draws | None = None,
     candidates: Sequence[Candidate] | None = None,
+    *,
+    jobs: int | None = None,
+    memory_limit: int | None = None,
 ) -> Search:
     """Look for the smallest change that makes a run stable.
 
@@ -284,6 +290,8 @@ def find(
     candidates
         What to try. Where it is not given: nothing for a run that is stable, or that has a
         single layer at fault, a weight of zeros, or a loss without a gradient; else everything.
+    jobs, memory_limit
+        As for the run.
 
     Returns
     -------
@@ -295,17 +303,18 @@ def find(
         candidates = CANDIDATES if _is_mendable(profile) else ()
     if not candidates:
         return Search()
-    bench = Bench(profile, draws)
+    bench = Bench(profile, draws, jobs, memory_limit)
     if not bench.wanted.width > 0.0:
         return Search(None, _NONE_WANTED)
     given = profile.settings.weights is not None
     if given:
         candidates = [each for each in candidates if each.for_given_weights]
-    whole = bench.left
     attempts: list[Attempt] = []
     spent = False
     for candidate in candidates:
-        bench.kept = whole * candidate.keeps if candidate is not candidates[-1] else 0.0
+        bench.kept = 0.0
+        if candidate.keeps_for_one and candidate is not candidates[-1]:
+            bench.keep_for_one()
         proposals = candidate.proposals(bench)
         try:
             change = next(proposals)
@@ -347,8 +356,9 @@ def _remedy(bench: Bench, found: Attempt) -> Remedy:
         log10_ratio=found.log10_ratio,
         excluded=found.excluded,
         layers=bench.settings.depth,
-        seeds=len(found.further),
-        trials=found.trials,
+        seeds=SEEDS if found.further else 0,
+        chains=found.chains,
+        medians=bench.settings.trials > 1,
         sampled=found.sampled,
     )
 
@@ -362,7 +372,7 @@ def _why(bench: Bench, attempts: Sequence[Attempt], *, spent: bool) -> str:
             return f"No remedy was looked for: to try one {longer}."
         if attempts:
             tried = " and with ".join(" ".join(attempt.options) for attempt in attempts)
-            return f"Nothing simple works: with {tried} the chain cannot be run."
+            return f"Nothing simple works: with {tried} not every seed can be run."
         return "Nothing simple works: no other gain brings the ratio nearer to 1."
     more = f" No more was tried: it {longer}." if spent else ""
     best = min(run, key=lambda each: _shortfall(bench, each))

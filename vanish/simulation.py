@@ -231,19 +231,25 @@ def measure(
     return Measured.joined(parts)
 
 
-def ratios(settings: Settings, *, draws: Draws | None = None) -> Magnitudes:
+def ratios(
+    settings: Settings,
+    *,
+    draws: Draws | None = None,
+    jobs: int | None = None,
+    memory_limit: int | None = None,
+) -> Magnitudes:
     """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ of each trial, shape (T,), without all else that is measured.
 
     Parameters
     ----------
     settings
         What to run.
-    draws
+    draws, jobs, memory_limit
         As for `measure`, whose numbers these are, and its errors.
     """
     if settings.engine_used == SAMPLED:
         require_memory(settings)
-        return ensemble.ratios(settings)
+        return ensemble.ratios(settings, jobs, memory_limit)
     given = settings.weights is not None
     found = [
         Simulation(settings, draws if trial == 0 or given else None, trial).ratio

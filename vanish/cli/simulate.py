@@ -128,7 +128,7 @@ def command(
         profiles = [simulation.profile()]
         files.write_network(save_weights, simulation)
     advises = _advises(destination, len(runs))
-    searches = [_search(profile, draws) if advises else None for profile in profiles]
+    searches = [_search(profile, draws, jobs, limit) if advises else None for profile in profiles]
     del draws  # the weights
     if plot is not None:
         from vanish.render.figure import gradient_figure
@@ -173,7 +173,9 @@ def _advises(destination: out.Destination, runs: int) -> bool:
     return True
 
 
-def _search(profile: Profile, draws: Draws) -> Search | None:
+def _search(
+    profile: Profile, draws: Draws, jobs: int | None, memory_limit: int | None
+) -> Search | None:
     """Look for a remedy, where there is something to mend."""
     from vanish.profile import Verdict
 
@@ -181,7 +183,7 @@ def _search(profile: Profile, draws: Draws) -> Search | None:
         return None
     from vanish.remedy import find
 
-    return find(profile, draws)
+    return find(profile, draws, jobs=jobs, memory_limit=memory_limit)
 
 
 def _render(
