@@ -530,9 +530,7 @@ def without_what_the_corner_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def with_a_for_u(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remember u + b as what W made of the input."""
 
-    def layer(
-        chain: SampledChain, k: int, inputs: Stack, *census: Any
-    ) -> tuple[Stack, Kept]:
+    def layer(chain: SampledChain, k: int, inputs: Stack, *census: Any) -> tuple[Stack, Kept]:
         f, kept = whole(chain, k, inputs, *census)
         streams, trials, record = chain._streams, chain._trials, chain.layers[k - 1]
         draw = streams.generator(Role.BIAS, k, trials.block).standard_normal
