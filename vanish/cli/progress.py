@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vanish.cli.output import is_terminal, say
+from vanish.signals import last_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from vanish.ensemble import Watch
     from vanish.grid import Grid
     from vanish.sweep import Outcome
+
+# Takes a bar away at once: the cursor is shown, its line is empty.
+_AWAY = "\x1b[?25h\r\x1b[2K"
 
 # Nobody needs a bar for less, in seconds.
 _PATIENCE = 1.0
@@ -61,6 +65,10 @@ class Bar:
         """Take the bar away."""
         if self._shown is not None:
             self._shown.stop()
+
+    def away(self) -> str:
+        """Return what takes the bar away where a signal ends the program."""
+        return "" if self._shown is None else _AWAY
 
 
 def _start(label: str) -> Progress:
@@ -129,6 +137,10 @@ class Points:
         if self._shown is not None:
             self._shown.stop()
 
+    def away(self) -> str:
+        """Return what takes the bar away where a signal ends the program."""
+        return "" if self._shown is None else _AWAY
+
 
 def _clock(seconds: float) -> str:
     whole = round(seconds)
@@ -143,7 +155,8 @@ def points(grid: Grid, done: int, *, quiet: bool) -> Iterator[Callable[[Sequence
         return
     told = Points(grid, done)
     try:
-        yield told.note
+        with last_words(told.away):
+            yield told.note
     finally:
         told.close()
 
@@ -156,6 +169,7 @@ def progress(label: str, parts: int, *, quiet: bool) -> Iterator[Watch | None]:
         return
     bar = Bar(label, parts)
     try:
-        yield bar.watch
+        with last_words(bar.away):
+            yield bar.watch
     finally:
         bar.close()
