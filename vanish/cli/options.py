@@ -175,7 +175,9 @@ Weights = Annotated[
 SaveWeights = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE.npz", help="Write the chain that was simulated, for others to check."
+        metavar="FILE.npz",
+        help="Write the chain that was simulated, for others to check; it takes the place of a"
+        " file that is there.",
     ),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="What all random numbers follow from.")]
@@ -258,7 +260,8 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Write to FILE, whole or not at all, in the format of its suffix.",
+        help="Write to FILE, whole or not at all, in the format of its suffix; it takes the"
+        " place of a file that is there.",
     ),
 ]
 NoHeader = Annotated[
@@ -280,7 +283,8 @@ Plot = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="Draw a figure, too: .png, .svg or .pdf. Needs the extra 'plot'.",
+        help="Draw a figure, too: .png, .svg or .pdf; it takes the place of a file that is"
+        " there. Needs the extra 'plot'.",
     ),
 ]
 Version = Annotated[

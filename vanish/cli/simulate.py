@@ -15,6 +15,8 @@ from vanish.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.figure import Figure
+
     from vanish.profile import Profile
 
 CONDITION_HOLDS = 3
@@ -68,15 +70,20 @@ def command(
     from vanish.settings import Settings
     from vanish.simulation import Simulation, compare
 
+    if save_weights == STANDARD_STREAM:
+        raise UsageError("--save-weights -: it is no text: give the name of a file")
     destination = out.Destination.choose(
-        format_name, output, header=not no_header, rows=rows, quiet=quiet
+        format_name,
+        output,
+        header=not no_header,
+        rows=rows,
+        quiet=quiet,
+        plot=plot,
+        beside=[save_weights],
     )
-    out.check_figure(plot)
     conditions = _conditions(fail_on)
     if [input_file, target, weights].count(STANDARD_STREAM) > 1:
         raise UsageError("several inputs are -: standard input can be read once: give files")
-    if save_weights == STANDARD_STREAM:
-        raise UsageError("--save-weights -: it is no text: give the name of a file")
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs {jobs}: give at least 1")
     limit = parse.converted(memory, parse.size)
@@ -116,18 +123,15 @@ def command(
     runs = [Settings(act=a, init=i, **common) for a in acts for i in inits]
     if save_weights is not None and len(runs) > 1:
         raise UsageError(f"--save-weights beside {len(runs)} chains: give one --act and one --init")
+    beside = out.figure_writer(plot, lambda: _draw(profiles))
     if save_weights is None:
         with progress("simulating", len(runs), quiet=quiet) as watch:
             profiles = list(compare(runs, jobs=jobs, memory_limit=limit, watch=watch))
     else:
         simulation = Simulation(runs[0])
         profiles = [simulation.profile()]
-        files.write_network(save_weights, simulation)
-    if plot is not None:
-        from vanish.render.figure import gradient_figure
-
-        out.write_figure(gradient_figure(profiles), plot)
-    destination.write(_render(profiles, destination))
+        beside[save_weights] = lambda stream: files.write_network(stream, simulation, save_weights)
+    destination.write(_render(profiles, destination), beside=beside)
     if not destination.quiet and not destination.is_for_people:
         _say_verdicts(profiles)
     if any(profile.verdict.value in conditions for profile in profiles):
@@ -153,6 +157,12 @@ def _refuse_options(ctx: typer.Context) -> None:
                 f"{parameter.opts[0]} before {ctx.invoked_subcommand}: put it behind"
                 f" {ctx.invoked_subcommand}, if it has such an option"
             )
+
+
+def _draw(profiles: Sequence[Profile]) -> Figure:
+    from vanish.render.figure import gradient_figure
+
+    return gradient_figure(profiles)
 
 
 def _render(profiles: Sequence[Profile], destination: out.Destination) -> str:
