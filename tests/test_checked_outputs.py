@@ -115,7 +115,9 @@ BAD = {
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_cannot_be_written_is_refused_before_the_work(command: str, place: Path) -> None:
     before = files_in(place)
-    for bad, says in BAD.items():
+    # One place checks them all.
+    often = command in ("-o", "--plot", "sweep -o")
+    for bad, says in BAD.items() if often else [*BAD.items()][::4]:
         name = with_suffix(command, bad)
         message = one_line(run_in_process(*shlex.split(COMMANDS[command]), name))
         assert name in message
@@ -227,7 +229,7 @@ def test_two_outputs_that_are_one_file_are_refused(pair: str, place: Path) -> No
     Path("inside").symlink_to(".")
     os.mkfifo("pipe.png")
     Path("to_pipe.png").symlink_to("pipe.png")
-    for names in SAME:
+    for names in SAME if pair == "main" else SAME[:2]:
         first, second = (name.format(here=place) for name in names)
         for line in (PAIRS[pair].format(first, second), PAIRS[pair].format(second, first)):
             assert "the same file as " in one_line(run_in_process(*shlex.split(line)))

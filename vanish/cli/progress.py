@@ -56,7 +56,8 @@ class Bar:
             return
         self._next = now + _BETWEEN
         if self._shown is None:
-            self._shown = _start(self._label)
+            self._shown = _bar(self._label)
+            self._shown.start()
         share = (self._part + done / steps) / self._parts
         self._shown.update(self._shown.task_ids[0], completed=min(share, 1.0))
         self._shown.refresh()
@@ -71,7 +72,7 @@ class Bar:
         return "" if self._shown is None else _AWAY
 
 
-def _start(label: str) -> Progress:
+def _bar(label: str) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -85,7 +86,6 @@ def _start(label: str) -> Progress:
         auto_refresh=False,
     )
     shown.add_task(label, total=1.0)
-    shown.start()
     return shown
 
 
@@ -128,7 +128,8 @@ class Points:
             return
         self._next = now + _BETWEEN
         if self._shown is None:
-            self._shown = _start("")
+            self._shown = _bar("")
+            self._shown.start()
         self._shown.update(self._shown.task_ids[0], completed=self._done / points, description=text)
         self._shown.refresh()
 
