@@ -189,7 +189,10 @@ def test_a_printed_remedy_obeyed_is_stable(options: dict[str, Any]) -> None:
     for option, value in zip(words[::2], words[1::2], strict=True):
         name = option.removeprefix("--").replace("-", "_")
         change[name] = float(value) if name in ("gain", "weight_std") else value
-        change |= {"weight_std": {"init": "auto"}, "init": {"weight_std": None}}.get(name, {})
+        if name == "weight_std":
+            change["init"] = "auto"
+        if name == "init":
+            change["weight_std"] = None
     helped = vanish.simulate(**{**options, **change})
     assert helped.verdict is Verdict.STABLE
     assert helped.log10_ratio == pytest.approx(found.remedy.log10_ratio, rel=1e-9, abs=1e-12)
