@@ -11,11 +11,13 @@ import numpy as np
 
 from vanish import memory
 from vanish.arrays import Network, Rows
-from vanish.atomic import STANDARD_STREAM, reason, replacing
+from vanish.atomic import STANDARD_STREAM, reason
 from vanish.errors import InputError, OutputError, VanishError
 from vanish.layout import AUTO, OUT_IN
 
 if TYPE_CHECKING:
+    from typing import BinaryIO
+
     from vanish.scaled import FloatArray
     from vanish.simulation import Simulation
 
@@ -93,21 +95,23 @@ def read_network(path: str, layout: str = AUTO) -> Network:
     )
 
 
-def write_network(path: str, simulation: Simulation) -> None:
+def write_network(stream: BinaryIO, simulation: Simulation, name: str) -> None:
     """Write the chain that is simulated, so that others can check it.
 
     Parameters
     ----------
-    path
+    stream
         Where to: an .npz file with W1, b1, …, the input x and, where the loss is the
         readout, its vector r. Given back as weights it gives the same profile.
     simulation
         What to write.
+    name
+        The file's, for the error.
 
     Raises
     ------
     OutputError
-        If the file cannot be written, or float64 cannot hold a weight.
+        If float64 cannot hold a weight.
     """
     arrays: dict[str, FloatArray] = {"x": simulation.x}
     if not simulation.loss.takes_target:
@@ -115,11 +119,10 @@ def write_network(path: str, simulation: Simulation) -> None:
     for k, layer in enumerate(simulation.chain.layers, 1):
         arrays[f"W{k}"] = layer.weight.multiplied_out()
         if not np.isfinite(arrays[f"W{k}"]).all():
-            raise OutputError(f"{path}: W{k} exceeds float64: give a smaller --gain")
+            raise OutputError(f"{name}: W{k} exceeds float64: give a smaller --gain")
         if layer.bias is not None:
             arrays[f"b{k}"] = layer.bias
-    with replacing(path) as stream:
-        np.savez(stream, **arrays)  # type: ignore[arg-type]  # its stub takes no ** mapping
+    np.savez(stream, **arrays)  # type: ignore[arg-type]  # its stub takes no ** mapping
 
 
 def read_bytes(path: str) -> bytes:

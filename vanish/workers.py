@@ -9,7 +9,6 @@ import logging
 import multiprocessing
 import os
 import re
-import signal
 import socket
 import sys
 import threading
@@ -18,6 +17,7 @@ from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExec
 from typing import TYPE_CHECKING, ParamSpec, Protocol, Self, TypeVar
 
 from vanish.errors import InputError, UsageError, VanishError
+from vanish.signals import follow, held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +114,8 @@ class Processes:
     ) -> Future[Result]:
         """Run a function with these arguments as soon as a process is free."""
         try:
-            return self._pool.submit(function, *args, **kwargs)
+            with held():  # a process may be forked
+                return self._pool.submit(function, *args, **kwargs)
         except BrokenExecutor as error:
             future: Future[Result] = Future()
             future.set_exception(error)
@@ -147,7 +148,7 @@ _WATCH_EVERY = 0.25
 def _begin(parent: int) -> None:
     """Prepare a worker process: its life is that of the process that collects."""
     # A terminal sends Ctrl-C to all of them; what it means is for that one to say.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    follow()
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
 
 
