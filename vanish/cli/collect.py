@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from vanish.atomic import check_writable, replacing
 from vanish.cli import output as out
 from vanish.cli.progress import points
-from vanish.errors import UsageError, VanishError
+from vanish.errors import OutputError, UsageError, VanishError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,8 +42,8 @@ class Seen:
             self.rows += rows
 
 
-def to_stdout(
-    task: Task, crew: Callable[[], Workers], destination: out.Destination, seen: Seen
+def to_stream(
+    task: Task, crew: Callable[[], Workers[list[Outcome]]], destination: out.Destination, seen: Seen
 ) -> None:
     """Run all points, and write them in the grid's order as soon as that allows."""
     from vanish.sweep import in_order, run
@@ -85,7 +85,7 @@ def _show(task: Task, destination: out.Destination, seen: Seen) -> None:
 
 def to_file(
     task: Task,
-    crew: Callable[[], Workers],
+    crew: Callable[[], Workers[list[Outcome]]],
     destination: out.Destination,
     seen: Seen,
     *,
@@ -108,6 +108,9 @@ def to_file(
         return
     check_writable(path)
     with crew() as workers, Journal(part, task.header, len(task.grid), resume=resume) as journal:
+        if journal.damaged and not destination.quiet:
+            lines = "line is" if journal.damaged == 1 else "lines are"
+            out.say(f"{part}: {journal.damaged:,} damaged {lines} left out: other points are kept")
         try:
             left = len(task.grid) - journal.done
             with points(task.grid, journal.done, quiet=destination.quiet) as note:
@@ -121,10 +124,16 @@ def to_file(
                     " --resume to go on"
                 )
             raise
-        with replacing(path) as stream:
-            for point, result in enumerate(journal.results()):
-                text = destination.part(seen.note(result), first=point == 0)
-                stream.write(text.encode(errors="replace"))
+        try:
+            with replacing(path) as stream:
+                for point, result in enumerate(journal.results()):
+                    text = destination.part(seen.note(result), first=point == 0)
+                    stream.write(text.encode(errors="replace"))
+        except OutputError as error:
+            raise OutputError(
+                f"{error}; all results are safe in {part}: make room, then give --resume to write"
+                f" {path}"
+            ) from None
         journal.remove()
     if seen.keep and out.window() is not None and not destination.quiet:
         shown = destination._replace(format="table", output=None)

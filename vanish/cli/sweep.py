@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -252,10 +254,9 @@ def command(
     Results are collected in FILE.part as they come, and stand in FILE, in the grid's order,
     when all are there. Every setting of vanish itself can be a list.
     """
-    from vanish import workers
     from vanish.ensemble import processors
     from vanish.grid import Grid
-    from vanish.sweep import Task, columns
+    from vanish.sweep import Task, columns, crew
 
     options = _options(ctx, config)
     axes = {
@@ -280,15 +281,13 @@ def command(
         destination._replace(output=None).write(*_estimate(task, count))
         return
 
-    def crew() -> workers.Workers:
-        return workers.choose(min(count, len(grid)), options["scheduler"])
-
+    workers = partial(crew, task, count, options["scheduler"])
     is_viewed = _is_viewed(task, destination, options["plot"])
     seen = collect.Seen(columns(per_layer=task.per_layer), keep=is_viewed)
-    if destination.output is None:
-        collect.to_stdout(task, crew, destination, seen)
+    if _is_streamed(destination.output):
+        collect.to_stream(task, workers, destination, seen)
     else:
-        collect.to_file(task, crew, destination, seen, resume=resume)
+        collect.to_file(task, workers, destination, seen, resume=resume)
     if options["plot"] is not None:
         from vanish.render.figure import sweep_figure
 
@@ -300,6 +299,11 @@ def command(
                 f" first, {seen.first_error}"
             )
         raise typer.Exit(SOME_FAILED)
+
+
+def _is_streamed(output: str | None) -> bool:
+    """Tell whether results are written as they come: to stdout, a pipe or a device."""
+    return output is None or (Path(output).exists() and not Path(output).is_file())
 
 
 def _options(ctx: typer.Context, config: str | None) -> dict[str, Any]:
@@ -368,6 +372,10 @@ def _check(
         )
     if resume and destination.output is None:
         raise UsageError("--resume without --output: give the file whose sweep is to go on")
+    if resume and _is_streamed(destination.output):
+        raise UsageError(
+            f"--resume beside --output {destination.output}, which is no file: leave it out"
+        )
     if task.per_layer and (destination.format == "table" or plot is not None):
         raise UsageError(
             "--per-layer beside a table or --plot, which show summaries: give --format tsv, csv or"
