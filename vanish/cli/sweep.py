@@ -148,13 +148,15 @@ def _one_list(convert: Callable[[str], Any]) -> Callable[[str, Sequence[str]], l
 def _whole_numbers(option: str, given: Sequence[str]) -> list[int]:
     numbers: list[int] = []
     for item in parse.split_list(given, option):
-        try:
-            numbers.append(int(item))  # as it stands: a float would round a large one
-        except ValueError:
-            for number in parse.numbers(item):
-                if not number.is_integer():
-                    raise UsageError(f"{option} {number:g}: give whole numbers") from None
-                numbers.append(int(number))
+        # As they stand: a float would round large ones. A number alone is a range of one.
+        whole = parse.whole_range(item if ":" in item else f"{item}:{item}:1")
+        if whole is not None:
+            numbers += whole
+            continue
+        for number in parse.numbers(item):
+            if not number.is_integer():
+                raise UsageError(f"{option} {number:g}: give whole numbers")
+            numbers.append(int(number))
     return numbers
 
 
@@ -264,6 +266,8 @@ def command(
         for name, read in _AXES.items()
         if options.get(name) is not None
     }
+    if "act" in axes and "layer_acts" in axes:
+        raise UsageError("--act beside --layer-acts: give one of them")
     if options["norm_bound"] is not None:
         axes["norm_bound"] = [options["norm_bound"]]
     grid = Grid(axes)
