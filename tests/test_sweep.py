@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import math
+import multiprocessing
 import os
+import pickle
+import sys
+import threading
 import time
+import types
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -14,8 +22,18 @@ import numpy as np
 import pytest
 
 import vanish
-from vanish import Rows, Settings, memory, simulation, sweep
-from vanish.errors import UsageError
+from vanish import (
+    Activation,
+    Network,
+    Rows,
+    Settings,
+    activations,
+    memory,
+    simulation,
+    sweep,
+    workers,
+)
+from vanish.errors import InputError, UsageError
 from vanish.grid import Grid
 from vanish.measured import HIGH, LOW
 from vanish.profile import COLUMNS
@@ -24,10 +42,11 @@ from vanish.sweep import Outcome, Task, columns, run, simulate_points
 from vanish.workers import Here, Processes, Workers, choose
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from vanish.measured import Measured
+    from vanish.scaled import FloatArray
 
 # From 3.12 on Python warns of a fork in a process that has threads, such as a test run with
 # BLAS: the threads of BLAS wait for work, and a worker has none for them.
@@ -386,6 +405,187 @@ def test_a_scheduler_without_distributed_is_refused(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UsageError, match=r"pip install distributed"):
         choose(list, 1, "tcp://127.0.0.1:1")
+
+
+# --- activations that are not built in ---
+
+
+def swell(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    t = np.tanh(x)
+    return 0.9 * t, 0.9 * (1.0 - t * t)
+
+
+def mine(pair: Callable[[FloatArray], tuple[FloatArray, FloatArray]] = swell) -> Activation:
+    return Activation(
+        name="mine",
+        aliases=("meins",),
+        pair=pair,
+        sup_slope=0.9,
+        sup_at=0.0,
+        lower=-0.9,
+        upper=0.9,
+    )
+
+
+@pytest.fixture
+def registered() -> Iterator[Activation]:
+    yield vanish.register(mine())
+    activations.unregister("mine")
+
+
+@pytest.fixture(params=["fork", "spawn"])
+def method(request: pytest.FixtureRequest) -> Iterator[str]:
+    """How processes start, as a user may choose, and as other systems do."""
+    before = multiprocessing.get_start_method(allow_none=True)
+    multiprocessing.set_start_method(request.param, force=True)
+    yield request.param
+    multiprocessing.set_start_method(before, force=True)
+
+
+GUESTS: list[dict[str, list[Any]]] = [
+    {"act": ["Meins", "tanh", "mine"], "layers": [3], "width": [4]},
+    {"last_act": ["mine"], "layers": [2, 3], "width": [4]},
+    {"layer_acts": [("relu", "mine"), ("mine", "meins")], "width": [4]},
+    {
+        "weights": [Network((np.eye(3), np.ones((2, 3))), name="net.npz")],
+        "act": ["mine", "relu"],
+        "input": [Rows(np.ones((2, 3)), "x.txt")],
+    },
+]
+
+
+def test_spawned_workers_know_registered_activations_and_networks(
+    registered: Activation, method: str
+) -> None:
+    # One start of processes for all of them: it takes a second.
+    assert registered.name == "mine"
+    tasks = [Task(Grid(axes)) for axes in GUESTS]
+    expected = [rows(dict(enumerate(everything(task)))) for task in tasks]
+    with Processes(partial(simulate_all, tasks, method == "spawn"), 2) as crew:
+        found = [crew.submit([number]).result() for number in range(len(tasks))]
+    assert [rows(dict(enumerate(each))) for each in found] == expected
+    assert not any(each.failed for lot in found for each in lot)
+
+
+def sent(thing: Any) -> Any:
+    return pickle.loads(pickle.dumps(thing))  # noqa: S301 - our own
+
+
+def everything(task: Task) -> list[Outcome]:
+    return simulate_points(task, range(len(task.grid)))
+
+
+def simulate_all(tasks: Sequence[Task], is_new: bool, which: Sequence[int]) -> list[Outcome]:
+    # A new process has not registered it, and need not have.
+    assert is_new != ("mine" in activations.names())
+    return [outcome for number in which for outcome in everything(tasks[number])]
+
+
+@pytest.mark.parametrize("method", ["spawn"], indirect=True)
+def test_the_python_api_takes_them_to_spawned_workers(registered: Activation, method: str) -> None:
+    assert (registered.name, method) == ("mine", "spawn")
+    grid = Grid(GUESTS[0])
+    assert [*vanish.simulate_grid(grid, jobs=2)] == [*vanish.simulate_grid(grid)]
+
+
+def test_an_activation_is_the_one_of_when_the_grid_was_made(registered: Activation) -> None:
+    grid = Grid({"act": ["mine"], "layers": [3], "width": [4]})
+    expected = everything(Task(grid))[0].rows
+    activations.unregister("mine")
+    try:
+        for each in (grid, sent(grid)):
+            assert everything(Task(each))[0].rows == expected
+            assert each.label(0) == ""
+            assert each.fingerprint() == grid.fingerprint()
+    finally:
+        vanish.register(registered)
+
+
+def test_a_record_may_stand_in_place_of_a_name() -> None:
+    record = mine()
+    axes: dict[str, list[Any]] = {"layers": [2], "width": [3]}
+    found = everything(Task(Grid(axes | {"act": [record, "tanh"]})))
+    assert [each.rows[0][0] for each in found] == ["mine", "tanh"]
+    assert Grid(axes | {"act": [record, "tanh"]}).label(0) == "act=mine"
+    layers = Grid(axes | {"layer_acts": [(record, "tanh"), ("relu", record)]})
+    assert layers.label(0) == "layer_acts=mine,tanh"
+    assert [row["layer_acts"] for row in vanish.simulate_grid(layers)] == ["mine,tanh", "relu,mine"]
+    profile = vanish.simulate(act=record, layers=2, width=3)
+    assert {*profile.bounds} == {"sigmoid", "relu", "mine"}
+    assert profile.bounds["mine"].log10 == pytest.approx(2.0 * math.log10(0.9), rel=1e-14)
+
+
+@pytest.mark.parametrize("name", activations.names())
+def test_a_built_in_activation_is_itself_wherever_it_arrives(name: str) -> None:
+    # The closed forms of its moments go by its identity.
+    record = activations.get(name)
+    assert sent(record) is record
+    assert copy.deepcopy(record) is record
+
+
+@pytest.mark.parametrize("method", ["spawn"], indirect=True)
+def test_what_cannot_be_sent_is_told_before_the_work(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert method == "spawn"
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", None)  # nothing is started
+    act = mine(lambda x: swell(x))  # noqa: PLW0108 - as a user may write it
+    task = Task(Grid({"act": ["relu", act], "layers": [2, 3]}))
+    says = r"^activation mine cannot be sent to other processes: .*lambda.*: define its functions"
+    with pytest.raises(UsageError, match=says):
+        sweep.crew(task, 2, None)
+    with sweep.crew(task, 1, None) as workers:
+        assert len(workers.submit(range(len(task.grid))).result()) == 4
+
+
+def test_a_fork_needs_nothing_sent() -> None:
+    lock = threading.Lock()
+
+    def locked(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        with lock:
+            return swell(x)
+
+    axes: dict[str, list[Any]] = {"act": [mine(locked)], "layers": [2, 3], "width": [4]}
+    assert rows(collect(axes, processes(2))) == rows(collect(axes, Here))
+
+
+@pytest.mark.parametrize("method", ["spawn"], indirect=True)
+def test_what_workers_cannot_import_is_told_before_the_work(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert method == "spawn"
+
+    # A module of this process alone, as one of a notebook is.
+    def pair(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        return swell(x)
+
+    pair.__module__, pair.__qualname__ = "only_here", "pair"
+    module = types.ModuleType("only_here")
+    module.__dict__["pair"] = pair
+    monkeypatch.setitem(sys.modules, "only_here", module)
+    task = Task(Grid({"act": [mine(pair)], "layers": [2, 3]}))
+    with pytest.raises(InputError, match=r"^a worker lacks what .*: No module named 'only_here': "):
+        sweep.crew(task, 2, None)
+
+
+def test_processes_that_end_before_they_begin_are_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(workers, "_begin", os._exit)
+    with pytest.raises(InputError, match=r"^2 processes end before they begin: give fewer --jobs"):
+        Processes(list, 2)
+
+
+@pytest.mark.parametrize("error", [BlockingIOError(11, "x"), RuntimeError("x")])
+def test_a_process_that_cannot_be_started_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fork() -> int:
+        raise error
+
+    monkeypatch.setattr(os, "fork", fork)
+    with pytest.raises(InputError, match=r"^2 processes cannot be started: x: give fewer --jobs$"):
+        Processes(list, 2)
 
 
 # --- shares ---
