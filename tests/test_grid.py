@@ -134,6 +134,8 @@ def test_another_value_order_axis_or_content_is_another_fingerprint() -> None:
         {"input": [Rows(ones)]},
         {"input": [Rows(np.where(np.arange(6).reshape(2, 3) == 5, 1.0 + 1e-15, ones))]},
         {"input": [Rows(np.ones((3, 2)))]},
+        {"input": [Rows(np.ones((1, 6)))]},
+        {"input": [Rows(np.ones(6))]},
         {"loss": ["mse"], "target": [Rows(np.ones(64))]},
         {"weights": [network(1.0)]},
         {"weights": [network(2.0)]},
@@ -215,7 +217,7 @@ TWO_LAYERS = Network((np.ones((3, 4)), np.ones((64, 3))), name="net.npz")
 ANY_OLD_AXES = st.fixed_dictionaries(
     {},
     optional={
-        "act": _several(["tanh", "relu"]),
+        "act": _several(["sigmoid", "relu"]),
         "layer_acts": _several([("relu", "tanh"), ("tanh",) * 3]),
         "last_act": _several(["identity"]),
         "layers": _several([2, 3]),
@@ -226,7 +228,7 @@ ANY_OLD_AXES = st.fixed_dictionaries(
         "bias_std": _several([0.0, 0.25]),
         "input": _several([Rows(np.ones((2, 3))), Rows(np.ones((1, 4)))]),
         "batch": _several([1, 2]),
-        "loss": _several(["readout", "mse", "cross_entropy"]),
+        "loss": _several(["readout", "mse", "cross_entropy", "bce"]),
         "target": _several([CLASSES, NUMBERS]),
         "weights": _several([TWO_LAYERS]),
         "engine": _several(["auto", "sampled"]),
@@ -265,6 +267,26 @@ def test_a_grid_accepts_what_a_single_run_accepts(axes: dict[str, list[Any]]) ->
         else:
             with pytest.raises(UsageError):
                 grid.settings(index)
+
+
+@pytest.mark.parametrize(
+    ("axes", "good"),
+    [
+        # What all points share is at odds with a default that none of them has.
+        ({"loss": ["bce"], "act": ["relu", "tanh"]}, 2),
+        ({"loss": ["bce"], "act": ["sigmoid", "tanh"], "seed": [*range(4000)]}, 4000),
+        ({"loss": ["bce"], "last_act": ["identity", "relu"]}, 2),
+        ({"loss": ["mse", "bce"], "act": ["relu", "sigmoid"], "target": [Rows(np.ones(64))]}, 3),
+        ({"target": [Rows(np.ones(64))], "loss": ["mse", "readout"]}, 1),
+    ],
+)
+def test_what_goes_together_at_some_points_is_a_grid(axes: dict[str, Any], good: int) -> None:
+    grid, found = Grid(axes), 0
+    for index in range(len(grid)):
+        with contextlib.suppress(UsageError):
+            grid.settings(index)
+            found += 1
+    assert found == good
 
 
 @pytest.mark.parametrize(
@@ -311,6 +333,20 @@ def test_one_way_that_goes_together_is_enough() -> None:
     grid = Grid(axes | {"layers": [*range(701, 5001)]})
     with pytest.raises(UsageError, match="layer_acts names 700 activations for 701 layers"):
         grid.settings(0)
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        {"loss": ["bce"]},
+        {"loss": ["bce"], "layers": [2, 3]},
+        {"loss": ["bce"], "act": ["sigmoid", "logistic"], "seed": [*range(4000)]},
+        {"target": [Rows(np.ones(64))], "loss": ["sum", "readout"]},
+    ],
+)
+def test_what_goes_together_nowhere_is_told_at_once(axes: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"(loss|target) beside"):
+        Grid(axes)
 
 
 def test_as_many_points_as_are_allowed_are_a_grid() -> None:

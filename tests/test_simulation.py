@@ -12,8 +12,9 @@ import pytest
 
 import vanish
 from vanish import memory, simulation
+from vanish.arrays import Network, Rows
 from vanish.errors import MemoryLimitError, VanishError
-from vanish.settings import Network, Rows, Settings
+from vanish.settings import Settings
 from vanish.simulation import Simulation
 from vanish.streams import Streams
 

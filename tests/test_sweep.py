@@ -112,11 +112,16 @@ def as_column(value: Any) -> Any:
     return decimal_text(value) if isinstance(value, Decimal) else value
 
 
+def settings_cells(settings: Settings) -> dict[str, Any]:
+    used = {name: as_column(value) for name, value in settings.as_dict().items()}
+    # How weights were read is said of a run alone, which has no columns to keep in place.
+    return {name: value for name, value in used.items() if not name.startswith("weights_")}
+
+
 def expected_summary(settings: Settings) -> dict[str, Any]:
     """Return what a row is to say, from the public profile."""
     profile = vanish.simulate(settings)
-    given = {name: as_column(value) for name, value in settings.as_dict().items()}
-    found: dict[str, Any] = given | {
+    found: dict[str, Any] = settings_cells(settings) | {
         "engine": profile.engine,
         "verdict": profile.verdict.value,
         "log10_ratio_p05": profile.log10_ratio_quantile(LOW),
@@ -156,7 +161,7 @@ def test_per_layer_rows_are_the_contract_and_the_settings(name: str, crew: str) 
         settings = grid.settings(point)
         contract = [*vanish.simulate(settings).rows()]
         assert len(outcome.rows) == len(contract) == settings.depth
-        own = {name: as_column(value) for name, value in settings.as_dict().items()}
+        own = settings_cells(settings)
         for row, layer in zip(outcome.rows, contract, strict=True):
             cells = dict(zip(names, row, strict=True))
             assert cells == {
@@ -167,7 +172,7 @@ def test_per_layer_rows_are_the_contract_and_the_settings(name: str, crew: str) 
 
 
 def test_columns_are_settings_results_and_the_error() -> None:
-    assert columns(per_layer=False) == [*Settings().as_dict(), *SUMMARY, "error"]
+    assert columns(per_layer=False) == [*settings_cells(Settings()), *SUMMARY, "error"]
     assert len({*columns(per_layer=True)}) == len(columns(per_layer=True))
 
 
@@ -294,6 +299,20 @@ def test_a_memory_error_is_a_row(monkeypatch: pytest.MonkeyPatch) -> None:
     found = collect(GRIDS["seeds"] | {"layers": [2]}, Here)
     assert [point for point, each in sorted(found.items()) if each.failed] == [2]
     assert failure(found[2])["error"] == "it does not fit into memory"
+
+
+def test_a_fault_of_our_own_is_a_row_and_ends_no_sweep(monkeypatch: pytest.MonkeyPatch) -> None:
+    def measure(settings: Settings, **options: Any) -> Measured:
+        if settings.seed == 2:
+            raise OverflowError("Python int too large to convert to C long")
+        return really(settings, **options)
+
+    really = simulation.measure
+    monkeypatch.setattr(sweep, "measure", measure)
+    found = collect(GRIDS["seeds"] | {"layers": [2]}, Here)
+    assert [point for point, each in sorted(found.items()) if each.failed] == [2]
+    error = "a fault of vanish's own, please report it: OverflowError: Python int too large"
+    assert failure(found[2])["error"].startswith(error)
 
 
 # --- workers that die ---

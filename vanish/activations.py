@@ -122,6 +122,20 @@ class Activation:
         """Where |S'| attains or approaches its supremum, as text."""
         return self.sup_at if isinstance(self.sup_at, str) else f"x = {self.sup_at:.5g}"
 
+    @property
+    def bears_infinity(self) -> tuple[bool, bool]:
+        """Whether S and S' are finite at ∞, and at -∞: there an a that overflows does no harm.
+
+        For tanh and sigmoid both are, for relu those at -∞; silu's formula is -∞ · 0 there.
+        """
+        try:
+            with np.errstate(all="ignore"):
+                value, slope = self.pair(np.array([math.inf, -math.inf]))
+        except (ArithmeticError, ValueError):  # a formula of the user's that refuses it
+            return False, False
+        above, below = (np.isfinite(value) & np.isfinite(slope)).tolist()
+        return above, below
+
     def value(self, a: FloatArray) -> FloatArray:
         """Return S(a), elementwise."""
         return self.pair(a)[0]

@@ -8,29 +8,33 @@ at a time. Neither the pieces nor the number of workers changes a number.
 from __future__ import annotations
 
 import os
+from functools import partial
 from itertools import pairwise
 from threading import Event, Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
 from vanish import losses, memory
+from vanish.census import Census
 from vanish.errors import MemoryLimitError
 from vanish.measured import Measured
 from vanish.readings import sampled
 from vanish.readings.slopes import SlopeStatistics, statistics
 from vanish.sample import draw_input, draw_reference
-from vanish.scaled import Magnitude, Scaled
-from vanish.stack import Stack
+from vanish.scaled import Magnitude
+from vanish.stack import Magnitudes, Stack
 from vanish.streams import Streams, Trials
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vanish.losses import Loss
+    from vanish.readings.sampled import SampledChain
     from vanish.settings import Settings
 
     Watch = Callable[[int, int], object]
+
+Found = TypeVar("Found")
 
 # What the ways forward of all workers may take together where the user does not say.
 MEMORY = 10**9
@@ -109,6 +113,8 @@ def measure(
     jobs: int | None = None,
     limit: int | None = None,
     watch: Watch | None = None,
+    *,
+    entries: bool = False,
 ) -> Measured:
     """Run all trials of some settings.
 
@@ -122,28 +128,60 @@ def measure(
         Bytes that the ways forward may take together, `MEMORY` where it is not given.
     watch
         Called with how many layers have been passed and how many there are to pass.
+    entries
+        Whether to take note of the entries of the first trial's signals.
 
     Raises
     ------
     VanishError
         If a chain overflows, or the run does not fit into memory.
     """
+    read = partial(_measured, entries=entries)
+    return Measured.joined(_each_block(read, settings, jobs, limit, watch))
+
+
+def ratios(
+    settings: Settings,
+    jobs: int | None = None,
+    limit: int | None = None,
+) -> Magnitudes:
+    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ of each trial, shape (T,), without all else that is measured.
+
+    Parameters
+    ----------
+    settings, jobs, limit
+        As for `measure`, as is what it raises.
+    """
+    return Magnitudes.joined(_each_block(_ratios, settings, jobs, limit))
+
+
+def _each_block(
+    read: Callable[[Settings, SampledChain, Trials, _Counter], Found],
+    settings: Settings,
+    jobs: int | None = None,
+    limit: int | None = None,
+    watch: Watch | None = None,
+) -> list[Found]:
+    """Draw the chains of every block, and return what is read of them."""
     _keep_memory()
     how = plan(settings, jobs or processors(), MEMORY if limit is None else limit)
     ways = 2 if how.segment >= settings.depth else 3
     counter = _Counter(watch, ways * settings.depth * len(how.blocks))
     streams = Streams(settings.seed)
 
-    def run(trials: Trials) -> Measured:
-        return _block(settings, streams, trials, how.segment, counter)
+    # see `Stack`: what overflows is found out by its squares
+    @np.errstate(over="ignore", invalid="ignore")
+    def run(trials: Trials) -> Found:
+        chain = _drawn(settings, streams, trials, how.segment, counter)
+        return read(settings, chain, trials, counter)
 
     if how.workers == 1:
-        return Measured.joined([run(trials) for trials in how.blocks])
+        return [run(trials) for trials in how.blocks]
     from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
 
     with ThreadPoolExecutor(how.workers) as pool:
         try:
-            return Measured.joined(list(pool.map(run, how.blocks)))
+            return list(pool.map(run, how.blocks))
         except BaseException:
             # What else is under way would only delay the end.
             counter.stop.set()
@@ -190,15 +228,14 @@ class _Counter:
                 self._watch(self._done, self._steps)
 
 
-@np.errstate(over="ignore", invalid="ignore")  # see `Stack`: found out by its squares
-def _block(
+def _drawn(
     settings: Settings,
     streams: Streams,
     trials: Trials,
     segment: int,
     counter: _Counter,
-) -> Measured:
-    """Run the trials of one block."""
+) -> SampledChain:
+    """Return the chains of one block."""
     sizes, rows = settings.sizes, settings.rows
     gain = Magnitude.of(settings.gain)
     layers = [
@@ -216,12 +253,30 @@ def _block(
         )
     ]
     x = draw_input(settings, streams, trials)
-    chain = sampled.SampledChain(layers, x, streams, trials, segment, counter)
-    slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward()])
-    loss = losses.get(settings.loss)
-    loss_gradient = _loss_gradient(loss, chain.output, draw_reference(settings, streams, trials))
-    norms = sampled.norms(chain, loss_gradient, counter)
-    return Measured(
+    return sampled.SampledChain(layers, x, streams, trials, segment, counter)
+
+
+def _ratios(settings: Settings, chain: SampledChain, trials: Trials, _: _Counter) -> Magnitudes:
+    for _slopes in chain.forward():
+        pass
+    return sampled.ratios(chain, _loss_gradient(settings, chain.output, trials))
+
+
+def _measured(
+    settings: Settings,
+    chain: SampledChain,
+    trials: Trials,
+    counter: _Counter,
+    *,
+    entries: bool = False,
+) -> Measured:
+    census = None
+    if entries and trials.number == 0:
+        census = Census(draw_input(settings, Streams(settings.seed), trials)[0])
+    slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward(census)])
+    loss_gradient = _loss_gradient(settings, chain.output, trials)
+    norms = sampled.norms(chain, loss_gradient, counter, census)
+    measured = Measured(
         grad_w=norms.grad_w,
         grad_b=norms.grad_b,
         grad_a=norms.grad_a,
@@ -230,19 +285,12 @@ def _block(
         value=chain.value_norms(),
         slopes=slopes,
     )
+    if census is None:
+        return measured
+    return measured._replace(entries=census.entries(settings, measured))
 
 
-def _loss_gradient(loss: Loss, output: Stack, references: np.ndarray) -> Stack:
+def _loss_gradient(settings: Settings, output: Stack, trials: Trials) -> Stack:
     """Return ∂L/∂f_N of each trial, shape (T, B, n_N)."""
-    if isinstance(output.exponents, int):
-        rows = loss.gradient(Scaled(output.values, output.exponents), references)
-        return Stack(np.asarray(rows.values), rows.exponent)
-    each = [
-        loss.gradient(Scaled(values, int(exponent)), reference)
-        for values, exponent, reference in zip(
-            output.values, output.exponents, references, strict=True
-        )
-    ]
-    return Stack(
-        np.array([rows.values for rows in each]), np.array([rows.exponent for rows in each])
-    )
+    references = draw_reference(settings, Streams(settings.seed), trials)
+    return losses.get(settings.loss).gradients(output, references)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +10,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish import memory
+from vanish.arrays import Network, Rows
 from vanish.atomic import STANDARD_STREAM, reason, replacing
 from vanish.errors import InputError, OutputError, VanishError
-from vanish.settings import Network, Rows
+from vanish.layout import AUTO, OUT_IN
 
 if TYPE_CHECKING:
     from vanish.scaled import FloatArray
@@ -51,40 +51,45 @@ def read_rows(path: str) -> Rows:
     return Rows(values, name)
 
 
-def read_network(path: str) -> Network:
+def read_network(path: str, layout: str = AUTO) -> Network:
     """Read the parameters of a real network.
 
     Parameters
     ----------
     path
-        An .npz file with W1, b1, W2, b2, …: each W_k of shape (n_out, n_in), as PyTorch
-        stores it, each b_k, zero if missing, of shape (n_out,). Beside them it may hold
-        the input x and the readout r, as `write_network` writes them.
+        An .npz file with weights and biases, a missing bias being zero: W1, b1, W2, b2, …,
+        the names of a PyTorch state_dict, of Keras or Flax, or any others that
+        `arraynames.layers_of` understands. Beside them it may hold the input x and the
+        readout r, as `write_network` writes them.
+    layout
+        Whether the weights are ``out_in``, (n_out, n_in) as PyTorch stores them, or
+        ``in_out``; ``auto`` takes what fits. Where both fit it is what the names usually
+        mean; for W1, W2, … with an input beside them it is known, as `write_network`'s.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or holds anything else.
+        If the file cannot be read, or its names do not tell which array is which.
+    UsageError
+        If an array does not fit the others.
     """
+    from vanish.arraynames import layers_of  # noqa: PLC0415 - start-up
+    from vanish.fit import Labels  # noqa: PLC0415 - start-up
+
     arrays = load_npz(path, read_bytes(path))
-    layers = sorted(int(name[1:]) for name in arrays if re.fullmatch(r"W[1-9]\d*", name))
-    known = {"x", "r"} | {f"{letter}{k}" for letter in "Wb" for k in layers}
-    if not layers:
-        raise InputError(f"{path}: no array W1 in it: name the weights W1, W2, …")
-    if layers != list(range(1, len(layers) + 1)):
-        gap = min(set(range(1, layers[-1])) - set(layers))
-        raise InputError(f"{path}: W{layers[-1]} but no W{gap}: name the weights W1, W2, …")
-    unknown = sorted(set(arrays) - known)
-    if unknown:
-        raise InputError(
-            f"{path}: an array {unknown[0]!r} in it: name the arrays W1, b1, W2, b2, …, x, r"
-        )
-    return Network(
-        weights=tuple(arrays[f"W{k}"] for k in layers),
-        biases=tuple(arrays.get(f"b{k}") for k in layers),
-        x=arrays.get("x"),
-        readout=arrays.get("r"),
+    x, readout = arrays.pop("x", None), arrays.pop("r", None)
+    naming = layers_of(path, arrays)
+    is_ours = x is not None and naming.weights == Labels.numbered(len(naming.weights)).weights
+    return Network.of(
+        weights=[arrays[name] for name in naming.weights],
+        biases=[None if name is None else arrays[name] for name in naming.biases],
+        x=x,
+        readout=readout,
         name=path,
+        layout=layout,
+        usual=OUT_IN if is_ours else naming.usual,
+        is_known=is_ours,
+        labels=Labels(naming.weights, tuple(name or "" for name in naming.biases)),
     )
 
 
@@ -185,31 +190,38 @@ def load_npz(path: str, content: bytes) -> dict[str, np.ndarray]:
 
 
 def _parse_text(name: str, content: bytes) -> FloatArray:
+    """Return the rows of a text; of one number a line, an array of one axis."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise InputError(f"{name}: neither .npy nor text: give one of them") from None
     rows: list[list[float]] = []
+    header: InputError | None = None
     for number, line in enumerate(text.splitlines(), 1):
         fields = line.partition("#")[0].replace(",", " ").split()
-        row = []
+        row, words = [], []
         for field in fields:
             try:
                 row.append(float(field))
             except ValueError:
-                raise InputError(
-                    f"{name}: line {number}: {field[:40]!r} is not a number: give numbers"
-                    " separated by commas or blanks"
-                ) from None
-        if rows and row and len(row) != len(rows[0]):
+                words.append(field)
+        if words:
+            error = InputError(
+                f"{name}: line {number}: {words[0][:40]!r} is not a number: give numbers"
+                " separated by commas or blanks"
+            )
+            # The first line may be a header, if it is of words alone and numbers follow.
+            if row or rows or header:
+                raise error
+            header = error
+        elif rows and row and len(row) != len(rows[0]):
             raise InputError(
                 f"{name}: line {number} has {len(row)} numbers, the first row {len(rows[0])}:"
                 " give rows of equal length"
             )
-        if row:
+        elif row:
             rows.append(row)
     if not rows:
-        raise InputError(f"{name}: no numbers in it: give one row a line")
+        raise header or InputError(f"{name}: no numbers in it: give one row a line")
     values = np.array(rows)
-    # A column of numbers, one a line, is one vector.
-    return values.T if values.shape[1] == 1 else values
+    return values[:, 0] if values.shape[1] == 1 else values

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from vanish import activations
 from vanish.activations import Activation
+from vanish.arrays import Network, Rows
 from vanish.errors import ConflictError, UsageError, unknown_name
-from vanish.settings import Network, Rows, Settings
+from vanish.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -176,7 +177,9 @@ def _digest(value: Rows | Network | Activation) -> Any:
         if isinstance(value, Rows)
         else [*value.weights, *value.biases, value.x, value.readout]
     )
-    return [
+    digests: list[Any] = [
         None if array is None else [array.shape, hashlib.sha256(array.tobytes()).hexdigest()]
         for array in arrays
     ]
+    # What numbers without a second axis mean depends on the chain, see `Rows.of`.
+    return [*digests, "flat"] if isinstance(value, Rows) and value.flat else digests

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanish import activations, initializers, losses
+from vanish.arrays import Network, Rows
 from vanish.errors import ConflictError, UsageError, unknown_name
 from vanish.initializers import Law
 from vanish.scaled import Magnitude
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
     from vanish.activations import Activation
     from vanish.initializers import Initializer
     from vanish.scaled import FloatArray
@@ -36,128 +35,8 @@ AUTO_ENGINE, DENSE, SAMPLED = ENGINES = ("auto", "dense", "sampled")
 _LARGEST_STD = 1e300
 
 
-# Records that compare by identity have no use for generated methods, which would cost
+# A record that compares by identity has no use for generated methods, which would cost
 # start-up time.
-@dataclass(frozen=True, eq=False, repr=False)
-class Rows:
-    """A batch of rows with the name of where it came from.
-
-    Attributes
-    ----------
-    values
-        Shape (B, n), finite.
-    name
-        What messages and results call it: a file's path, or ``"array"``.
-    """
-
-    values: FloatArray
-    name: str = "array"
-
-    def __post_init__(self) -> None:
-        values = np.atleast_2d(_real(self.name, self.values))
-        if values.ndim != 2 or not values.size:
-            raise UsageError(
-                f"{self.name}: an array of shape {np.shape(self.values)}: give one vector, or"
-                " a batch of rows"
-            )
-        object.__setattr__(self, "values", values)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Network:
-    """The parameters of a real network, and the sample that it was saved with.
-
-    Attributes
-    ----------
-    weights
-        W_1, …, W_N, each of shape (n_out, n_in).
-    biases
-        b_1, …, b_N, each of shape (n_out,), or None for zero; all zero without.
-    x, readout
-        The input batch and the readout r of the run that saved it, if it holds them.
-    name
-        What messages and results call it: a file's path, or ``"arrays"``.
-
-    Raises
-    ------
-    UsageError
-        If an array has another shape, or an entry that is not a finite number.
-    """
-
-    weights: tuple[FloatArray, ...]
-    biases: tuple[FloatArray | None, ...] = ()
-    x: FloatArray | None = None
-    readout: FloatArray | None = None
-    name: str = "arrays"
-
-    def __post_init__(self) -> None:
-        if not self.weights:
-            raise UsageError(f"{self.name}: no weights: give W1, W2, …")
-        biases = self.biases or (None,) * len(self.weights)
-        if len(biases) != len(self.weights):
-            raise UsageError(
-                f"{self.name}: {len(biases)} biases for {len(self.weights)} weights: give one"
-                " each, None for zero"
-            )
-        checked = {
-            "weights": tuple(
-                self._checked(f"W{k}", weight, ("n_out", "n_in"))
-                for k, weight in enumerate(self.weights, 1)
-            ),
-            "biases": tuple(
-                None if bias is None else self._checked(f"b{k}", bias, ("n_out",))
-                for k, bias in enumerate(biases, 1)
-            ),
-            "x": None if self.x is None else Rows(self.x, f"{self.name}: x").values,
-            "readout": None if self.readout is None else self._checked("r", self.readout, ("n_N",)),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
-        if self.x is not None and self.x.shape[1] != self.sizes[0]:
-            raise UsageError(
-                f"{self.name}: x has rows of {self.x.shape[1]} numbers, W1 takes"
-                f" {self.sizes[0]} inputs: give rows of {self.sizes[0]}"
-            )
-        if self.readout is not None and len(self.readout) != self.sizes[-1]:
-            raise UsageError(
-                f"{self.name}: r has {len(self.readout)} entries, W{len(self.weights)} has"
-                f" {self.sizes[-1]} outputs: give r {self.sizes[-1]} entries"
-            )
-
-    def _checked(self, name: str, given: ArrayLike, axes: tuple[str, ...]) -> FloatArray:
-        array = _real(f"{self.name}: {name}", given)
-        if array.ndim != len(axes) or not array.size:
-            wanted = ", ".join(axes) + ("," if len(axes) == 1 else "")
-            raise UsageError(f"{self.name}: {name} has shape {array.shape}: give ({wanted})")
-        return array
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """n_0, n_1, …, n_N."""
-        return (self.weights[0].shape[1], *(weight.shape[0] for weight in self.weights))
-
-
-def _real(name: str, given: ArrayLike) -> FloatArray:
-    """Return an array of finite float64.
-
-    Raises
-    ------
-    UsageError
-        If an entry is no real number, or not finite.
-    """
-    array = np.asarray(given)
-    if array.dtype.kind not in "fiub":
-        raise UsageError(f"{name}: entries of type {array.dtype}: give real numbers")
-    values = array.astype(np.float64)
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        index = ", ".join(str(i + 1) for i in bad[0])
-        raise UsageError(
-            f"{name}: entry {index} is {values[tuple(bad[0])]}: give finite numbers only"
-        )
-    return values
-
-
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Settings:
     """All that one simulation depends on.
@@ -184,13 +63,17 @@ class Settings:
         Multiplies the weights in every case.
     input
         The input batch, `Rows` or an array; without it, `batch` rows of independent normal entries.
+        k numbers without a second axis are one row, or k rows of a network with one input; a
+        target likewise by the outputs.
     batch
         B, 1 where nothing else says.
     loss, target
         The loss's name, and for a loss that takes one its target, of one row or as many as
-        the input (default: zeros); for ``cross_entropy`` one class a row, from 0.
+        the input (default: zeros); for ``cross_entropy`` one class a row, from 0, and for
+        ``bce`` zeros and ones.
     weights
-        A real network instead of a random one.
+        A real network instead of a random one. What its layout leaves open the input and the
+        target settle, see `Network.settled`.
     seed
         What all random numbers follow from.
     trials
@@ -236,6 +119,7 @@ class Settings:
         self._check_types()
         self._check_ranges()
         self._check_shape()
+        self._fit_data()
         self._check_data()
         # Names are checked by looking them up.
         for name in self._act_names:
@@ -244,7 +128,7 @@ class Settings:
             initializers.get(self.init)
         if self.weight_std is not None:
             initializers.from_weight_std(self.weight_std)
-        losses.get(self.loss)
+        self._check_loss()
         self._check_engine()
 
     def _check_types(self) -> None:
@@ -347,6 +231,20 @@ class Settings:
     def _sizes_are_given(self) -> bool:
         return not (self.layers is None and self.widths is None and self.weights is None)
 
+    def _fit_data(self) -> None:
+        """Let the network, its input and its target settle what they leave open in each other."""
+        target = self.target
+        if target is not None and losses.get(self.loss).takes_classes:
+            target = None
+        if self.weights is not None:
+            object.__setattr__(self, "weights", self.weights.settled(self.input, target))
+        if self.input is not None:
+            given = self.weights.sizes if self.weights is not None else self.widths
+            n_in = self.width if given is None else given[0]
+            object.__setattr__(self, "input", self.input.of(n_in))
+        if target is not None:
+            object.__setattr__(self, "target", target.of(self.n_out))
+
     def _check_data(self) -> None:
         if self.input is not None:
             rows, columns = self.input.values.shape
@@ -365,8 +263,8 @@ class Settings:
         if self.target is not None:
             if not losses.get(self.loss).takes_target:
                 raise ConflictError(
-                    f"target beside loss {self.loss}: it takes none: leave it out, or give loss mse"
-                    " or cross_entropy",
+                    f"target beside loss {self.loss}: it takes none: leave it out, or give loss"
+                    f" {' or '.join(losses.names_with_target())}",
                     *("target", "loss"),
                 )
             if losses.get(self.loss).takes_classes:
@@ -385,6 +283,19 @@ class Settings:
                     f" give 1 or {self.rows}",
                     *("target", "loss", "batch", "input", "weights"),
                 )
+            if losses.get(self.loss).takes_bits:
+                self._check_bits(self.target)
+
+    def _check_bits(self, target: Rows) -> None:
+        """Check that every entry of a target is 0 or 1."""
+        wrong = np.argwhere((target.values != 0.0) & (target.values != 1.0))
+        if len(wrong):
+            index = ", ".join(str(i + 1) for i in wrong[0])
+            raise ConflictError(
+                f"{target.name}: entry {index} is {target.values[tuple(wrong[0])]}: give loss"
+                f" {losses.get(self.loss).name} a target of zeros and ones",
+                *("target", "loss"),
+            )
 
     def _check_classes(self, target: Rows) -> None:
         """Check that a target is one class for each row of the input, or one for all."""
@@ -403,6 +314,18 @@ class Settings:
                 f"{target.name}: class {first + 1} is {classes[first]:g}: give whole numbers from"
                 f" 0 to {self.n_out - 1}, for a chain of {self.n_out} outputs",
                 *("target", "loss", "width", "widths", "weights"),
+            )
+
+    def _check_loss(self) -> None:
+        """Check that what the loss applies to f_N is not applied twice."""
+        loss = losses.get(self.loss)
+        last = activations.get(self._act_names[-1]).name
+        if last == loss.contains:
+            remedy = "end layer_acts with" if self.layer_acts else "give --last-act"
+            raise ConflictError(
+                f"loss beside last activation {last}: {loss.name} contains the output {last}:"
+                f" {remedy} identity",
+                *("loss", "act", "last_act", "layer_acts"),
             )
 
     def _check_engine(self) -> None:
@@ -588,6 +511,8 @@ class Settings:
             "loss": losses.get(self.loss).name,
             "target": self.target.name if self.target else None,
             "weights": self.weights.name if self.weights else None,
+            "weights_layout": self.weights.layout if self.weights else None,
+            "weights_layout_assumed": self.weights.assumed if self.weights else None,
         }
 
 

@@ -7,6 +7,7 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 from vanish import ensemble, initializers, losses, memory
+from vanish.census import Census
 from vanish.chain import Chain, Layer, Matrix, Weight
 from vanish.chainrule import Variable
 from vanish.ensemble import processors
@@ -17,13 +18,14 @@ from vanish.readings import bounds, dense
 from vanish.readings.slopes import statistics
 from vanish.sample import draw_input, draw_reference
 from vanish.scaled import Magnitude, Scaled
-from vanish.settings import DENSE, SAMPLED, Network, Settings
+from vanish.settings import DENSE, SAMPLED, Settings
 from vanish.stack import Magnitudes
 from vanish.streams import Role, Streams, Trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from vanish.arrays import Network
     from vanish.chain import Trace
     from vanish.ensemble import Watch
     from vanish.initializers import Law
@@ -41,12 +43,15 @@ class Draws:
 
     Activations and initialisers that differ only in scale get the same numbers, so that
     like is compared with like and neither the drawing nor the singular values are paid
-    for twice. One matrix a layer is kept: another law or shape takes its place.
+    for twice. One matrix a layer is kept: another law or shape takes its place. Of a real
+    network its weights are kept, made ready once for all gains.
     """
 
     def __init__(self, streams: Streams, trial: int = 0) -> None:
+        self.seed = streams.seed
         self._streams, self._trial = streams, trial
         self._kept: dict[int, tuple[Law, Matrix]] = {}
+        self._given: tuple[Network, tuple[Weight, ...]] | None = None
 
     def matrix(self, k: int, law: Law, n_out: int, n_in: int) -> Matrix:
         """Return the unscaled (n_out, n_in) matrix of layer k."""
@@ -59,9 +64,27 @@ class Draws:
         self._kept[k] = law, matrix
         return matrix
 
+    def given(self, network: Network) -> tuple[Weight, ...]:
+        """Return the weights of a real network."""
+        if self._given is None or self._given[0] is not network:
+            self._given = network, tuple(map(Weight.of, network.weights))
+        return self._given[1]
 
-def random_chain(settings: Settings, streams: Streams, draws: Draws, trials: Trials) -> Chain:
-    """Draw the chain that the settings describe."""
+    def holds(self, settings: Settings) -> bool:
+        """Tell whether these settings find all their weights drawn."""
+        laws = [each.law for each in settings.initializers]
+        shapes = [(n_out, n_in) for n_in, n_out in pairwise(settings.sizes)]
+        kept = [self._kept.get(k) for k in range(1, settings.depth + 1)]
+        return settings.weights is not None or all(
+            each is not None and each[0] is law and each[1].entries.shape == shape
+            for each, law, shape in zip(kept, laws, shapes, strict=True)
+        )
+
+
+def random_chain(
+    settings: Settings, streams: Streams, draws: Draws, trials: Trials, *, entries: bool = False
+) -> Chain:
+    """Draw the chain that the settings describe; `entries` as for `simulate`."""
     numbered = list(enumerate(pairwise(settings.sizes), 1))
 
     def layer(numbered: tuple[int, tuple[int, int]]) -> Layer:
@@ -83,8 +106,9 @@ def random_chain(settings: Settings, streams: Streams, draws: Draws, trials: Tri
         layers = []
         for each in numbered:
             layers.append(layer(each))
-            # It will be asked for; now the entries are still in the processor's cache.
-            _ = layers[-1].weight.matrix.frobenius_norm
+            # They will be asked for; now the entries are still in the processor's cache.
+            matrix = layers[-1].weight.matrix
+            _ = matrix.frobenius_norm, entries and matrix.largest
         return layers
 
     # Every layer has a stream of its own, and numpy draws without the interpreter's lock.
@@ -96,14 +120,13 @@ def random_chain(settings: Settings, streams: Streams, draws: Draws, trials: Tri
         return Chain(tuple(chain.from_iterable(pool.map(part, parts))))
 
 
-def given_chain(network: Network, settings: Settings) -> Chain:
+def given_chain(network: Network, settings: Settings, draws: Draws) -> Chain:
     """Return the chain with the parameters of a real network."""
     gain = Magnitude.of(settings.gain)
     layers = []
-    for entries, bias, activation in zip(
-        network.weights, network.biases, settings.activations, strict=True
+    for weight, bias, activation in zip(
+        draws.given(network), network.biases, settings.activations, strict=True
     ):
-        weight = Weight.of(entries)
         layers.append(Layer(Weight(weight.matrix, weight.scale * gain), bias, activation))
     return Chain(tuple(layers))
 
@@ -115,6 +138,7 @@ def simulate(
     jobs: int | None = None,
     memory_limit: int | None = None,
     watch: Watch | None = None,
+    entries: bool = True,
     **options: Any,
 ) -> Profile:
     """Simulate chains: forward, backward, and every reading of the product.
@@ -131,6 +155,9 @@ def simulate(
         chains are run in segments. It changes no number.
     watch
         Called with how many steps are done and how many there are, for a progress bar.
+    entries
+        Whether to take note of the entries of the first trial's signals, for `precision`; a
+        small part of the time.
 
     Raises
     ------
@@ -147,15 +174,20 @@ def simulate(
     if settings is not None and options:
         raise UsageError(f"settings beside {', '.join(options)}: give one of them")
     settings = settings or Settings(**options)
-    return next(compare([settings], jobs=jobs, memory_limit=memory_limit, watch=watch))
+    profiles = compare(
+        [settings], jobs=jobs, memory_limit=memory_limit, watch=watch, entries=entries
+    )
+    return next(profiles)
 
 
 def compare(
     all_settings: Iterable[Settings],
     *,
+    draws: Draws | None = None,
     jobs: int | None = None,
     memory_limit: int | None = None,
     watch: Watch | None = None,
+    entries: bool = True,
 ) -> Iterator[Profile]:
     """Simulate several chains; those of one seed share their random numbers.
 
@@ -163,19 +195,22 @@ def compare(
     ----------
     all_settings
         One record a chain.
-    jobs, memory_limit, watch
+    draws
+        Where those of its seed take the unscaled weights of trial 0 from, for whoever needs
+        them again.
+    jobs, memory_limit, watch, entries
         As for `simulate`.
     """
-    draws: dict[int, Draws] = {}
     for settings in all_settings:
-        if settings.seed not in draws:
-            draws = {settings.seed: Draws(Streams(settings.seed))}
+        if draws is None or draws.seed != settings.seed:
+            draws = Draws(Streams(settings.seed))
         measured = measure(
             settings,
-            draws=draws[settings.seed],
+            draws=draws,
             jobs=jobs,
             memory_limit=memory_limit,
             watch=watch,
+            entries=entries,
         )
         yield Profile(settings, settings.engine_used, measured)
 
@@ -187,6 +222,7 @@ def measure(
     jobs: int | None = None,
     memory_limit: int | None = None,
     watch: Watch | None = None,
+    entries: bool = False,
 ) -> Measured:
     """Run all trials of some settings with their engine, without summing them up.
 
@@ -196,18 +232,49 @@ def measure(
         What to run.
     draws
         Where a dense run takes the unscaled weights of trial 0 from.
-    jobs, memory_limit, watch
+    jobs, memory_limit, watch, entries
         As for `simulate`.
     """
     require_memory(settings)
     if settings.engine_used == SAMPLED:
-        return ensemble.measure(settings, jobs, memory_limit, watch)
+        return ensemble.measure(settings, jobs, memory_limit, watch, entries=entries)
     parts = []
     for trial in range(settings.trials):
-        parts.append(Simulation(settings, draws if trial == 0 else None, trial).measure())
+        first = trial == 0
+        simulation = Simulation(
+            settings, draws if first else None, trial, entries=entries and first
+        )
+        parts.append(simulation.measure())
         if watch is not None:
             watch(trial + 1, settings.trials)
     return Measured.joined(parts)
+
+
+def ratios(
+    settings: Settings,
+    *,
+    draws: Draws | None = None,
+    jobs: int | None = None,
+    memory_limit: int | None = None,
+) -> Magnitudes:
+    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ of each trial, shape (T,), without all else that is measured.
+
+    Parameters
+    ----------
+    settings
+        What to run.
+    draws, jobs, memory_limit
+        As for `measure`, whose numbers these are, and its errors.
+    """
+    if settings.engine_used == SAMPLED:
+        require_memory(settings)
+        return ensemble.ratios(settings, jobs, memory_limit)
+    given = settings.weights is not None
+    found = [
+        Simulation(settings, draws if trial == 0 or given else None, trial).ratio
+        for trial in range(settings.trials)
+    ]
+    return Magnitudes.column(found).at((slice(None), 0))
 
 
 class Simulation:
@@ -221,6 +288,8 @@ class Simulation:
         Where to take unscaled weights from; those of another run of the same seed and trial.
     trial
         Which of the settings' independent trials, from 0.
+    entries
+        As for `simulate`, of this trial.
 
     Attributes
     ----------
@@ -234,16 +303,25 @@ class Simulation:
         The readout r, shape (n_N,), or the target, shape (1, n_N) or (B, n_N).
     """
 
-    def __init__(self, settings: Settings, draws: Draws | None = None, trial: int = 0) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        draws: Draws | None = None,
+        trial: int = 0,
+        *,
+        entries: bool = True,
+    ) -> None:
         require_memory(settings, DENSE)
         self.settings = settings
         streams, trials = Streams(settings.seed), Trials.one(trial, settings.sizes)
         network = settings.weights
+        draws = draws or Draws(streams, trial)
         if network is not None:
-            self.chain = given_chain(network, settings)
+            self.chain = given_chain(network, settings, draws)
         else:
-            self.chain = random_chain(settings, streams, draws or Draws(streams, trial), trials)
+            self.chain = random_chain(settings, streams, draws, trials, entries=entries)
         self.x = draw_input(settings, streams, trials)[0]
+        self._census = Census(self.x) if entries else None
         self.loss = losses.get(settings.loss)
         reference = draw_reference(settings, streams, trials)[0]
         self.reference = reference if self.loss.takes_target else reference[0]
@@ -251,7 +329,7 @@ class Simulation:
     @cached_property
     def trace(self) -> Trace:
         """The forward pass."""
-        return self.chain.forward(self.x)
+        return self.chain.forward(self.x, self._census)
 
     @cached_property
     def loss_gradient(self) -> Scaled:
@@ -261,7 +339,12 @@ class Simulation:
     @cached_property
     def norms(self) -> dict[Variable, Magnitude]:
         """The norm of the gradient by each f_k, a_k, W_k, b_k and x."""
-        return dict(dense.norms(self.chain, self.trace, self.loss_gradient))
+        return dict(dense.norms(self.chain, self.trace, self.loss_gradient, self._census))
+
+    @property
+    def ratio(self) -> Magnitude:
+        """‖∂L/∂a_1‖/‖∂L/∂a_N‖, zero where either is; as `norms` has them, but for less."""
+        return dense.ratio(self.chain, self.trace, self.loss_gradient)
 
     def measure(self) -> Measured:
         """Return all that there is to measure, as one trial."""
@@ -271,7 +354,7 @@ class Simulation:
             return Magnitudes.column([self.norms[Variable(letter, k)] for k in layers])
 
         trace = self.trace
-        return Measured(
+        measured = Measured(
             grad_w=column("W"),
             grad_b=column("b"),
             grad_a=column("a"),
@@ -281,6 +364,10 @@ class Simulation:
             slopes=statistics([slopes[None] for slopes in trace.slopes]),
             norm_bound=self._norm_bound(),
         )
+        if self._census is None:
+            return measured
+        largest = Magnitudes.column([each.weight.largest() for each in self.chain.layers])
+        return measured._replace(entries=self._census.entries(self.settings, measured, largest))
 
     def _norm_bound(self) -> Magnitudes | None:
         settings, chain, trace = self.settings, self.chain, self.trace

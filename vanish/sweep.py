@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 # Shares of about so many seconds cost little to hand out, and end soon enough to be collected.
 _SHARE_SECONDS = 0.2
 
-SETTINGS = tuple(Settings().as_dict())
+# How weights were read came later, and rows keep their places.
+SETTINGS = tuple(name for name in Settings().as_dict() if not name.startswith("weights_layout"))
 
 # Of a point's summary, in this order; a new column goes to the end.
 _SUMMARY: Mapping[str, Callable[[Profile], Any]] = {
@@ -136,6 +137,9 @@ def simulate_points(task: Task, points: Sequence[int]) -> list[Outcome]:
             rows, failed = error_rows(task, point, str(error)), True
         except MemoryError:
             rows, failed = error_rows(task, point, "it does not fit into memory"), True
+        except Exception as error:  # noqa: BLE001 - hours of other points are worth more
+            why = f"a fault of vanish's own, please report it: {type(error).__name__}: {error}"
+            rows, failed = error_rows(task, point, why), True
         outcomes.append(Outcome(point, rows, failed, time.perf_counter() - begun))
     return outcomes
 
@@ -150,7 +154,8 @@ def _rows(profile: Profile, per_layer: bool) -> Rows:
 
 def settings_cells(settings: Settings, engine: str) -> dict[str, Any]:
     """Return the settings of a point as cells, with the engine that runs it."""
-    cells = settings.as_dict() | {"engine": engine}
+    used = settings.as_dict() | {"engine": engine}
+    cells = {name: used[name] for name in SETTINGS}
     return {name: shown(cell) if isinstance(cell, list) else cell for name, cell in cells.items()}
 
 

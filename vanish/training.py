@@ -395,9 +395,27 @@ def _quantile(
     worst: float = math.inf,
 ) -> float | None:
     """Return an order statistic; None where it is a true zero or of one that diverged."""
-    values = sorted(worst if state is None else float(of(state)) for state in states)
-    found = values[rank(share, len(values))]
+    found = order_statistic(states, of, share, worst)
     return found if math.isfinite(found) else None
+
+
+def order_statistic(
+    states: Iterable[State | None],
+    of: Callable[[State], float],
+    share: float = MEDIAN,
+    worst: float = math.inf,
+) -> float:
+    """Return a quantile over trials, as it is: log10 of a true zero is -inf.
+
+    Parameters
+    ----------
+    states
+        Of each trial; None where it diverged.
+    of, share, worst
+        As for `Training.quantile`.
+    """
+    values = sorted(worst if state is None else float(of(state)) for state in states)
+    return values[rank(share, len(values))]
 
 
 def train(

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vanish.profile import Profile
+    from vanish.remedy import Search
+    from vanish.simulation import Draws
 
 CONDITION_HOLDS = 3
 
@@ -37,6 +39,7 @@ def command(
     loss: opt.LossName = "readout",
     target: opt.Target = None,
     weights: opt.Weights = None,
+    weights_layout: opt.WeightsLayout = None,
     save_weights: opt.SaveWeights = None,
     seed: opt.Seed = 0,
     trials: opt.Trials = 1,
@@ -64,9 +67,11 @@ def command(
         _refuse_options(ctx)
         return
     from vanish import files
+    from vanish.cli import networks
     from vanish.cli.progress import progress
     from vanish.settings import Settings
-    from vanish.simulation import Simulation, compare
+    from vanish.simulation import Draws, Simulation, compare
+    from vanish.streams import Streams
 
     destination = out.Destination.choose(
         format_name, output, header=not no_header, rows=rows, quiet=quiet
@@ -102,7 +107,9 @@ def command(
         "batch": batch,
         "loss": loss,
         "target": parse.converted(target, files.read_rows),
-        "weights": parse.converted(weights, files.read_network),
+        "weights": parse.converted(
+            weights, networks.reader(weights_layout, wanted=weights is not None)
+        ),
         "seed": seed,
         "trials": trials,
         "engine": engine,
@@ -116,20 +123,29 @@ def command(
     runs = [Settings(act=a, init=i, **common) for a in acts for i in inits]
     if save_weights is not None and len(runs) > 1:
         raise UsageError(f"--save-weights beside {len(runs)} chains: give one --act and one --init")
+    draws = Draws(Streams(seed))
     if save_weights is None:
         with progress("simulating", len(runs), quiet=quiet) as watch:
-            profiles = list(compare(runs, jobs=jobs, memory_limit=limit, watch=watch))
+            # Only these tell what a number format loses.
+            entries = destination.is_for_people or destination.format == "json"
+            limits = {"jobs": jobs, "memory_limit": limit}
+            profiles = list(compare(runs, draws=draws, watch=watch, entries=entries, **limits))
     else:
-        simulation = Simulation(runs[0])
+        simulation = Simulation(runs[0], draws)
         profiles = [simulation.profile()]
         files.write_network(save_weights, simulation)
+    advises = _advises(destination, len(runs))
+    searches = [_search(profile, draws, jobs, limit) if advises else None for profile in profiles]
+    del draws  # the weights
     if plot is not None:
         from vanish.render.figure import gradient_figure
 
         out.write_figure(gradient_figure(profiles), plot)
-    destination.write(_render(profiles, destination))
+    destination.write(_render(profiles, searches, destination))
     if not destination.quiet and not destination.is_for_people:
-        _say_verdicts(profiles)
+        _say_verdicts(profiles, searches)
+        read = (profile.settings.weights for profile in profiles)
+        networks.say_layouts(filter(None, read), weights_layout)
     if any(profile.verdict.value in conditions for profile in profiles):
         raise typer.Exit(CONDITION_HOLDS)
 
@@ -155,25 +171,51 @@ def _refuse_options(ctx: typer.Context) -> None:
             )
 
 
-def _render(profiles: Sequence[Profile], destination: out.Destination) -> str:
+def _advises(destination: out.Destination, runs: int) -> bool:
+    """Tell whether anybody will see a remedy."""
+    if destination.quiet:
+        return False
+    if destination.is_for_people:
+        from vanish.render.people import MOST_TOLD
+
+        return runs <= MOST_TOLD
+    return True
+
+
+def _search(
+    profile: Profile, draws: Draws, jobs: int | None, memory_limit: int | None
+) -> Search | None:
+    """Look for a remedy, where there is something to mend."""
+    from vanish.profile import Verdict
+
+    if profile.verdict is Verdict.STABLE:
+        return None
+    from vanish.remedy import find
+
+    return find(profile, draws, jobs=jobs, memory_limit=memory_limit)
+
+
+def _render(
+    profiles: Sequence[Profile], searches: Sequence[Search | None], destination: out.Destination
+) -> str:
     """Return the profiles in the format of their destination."""
     if destination.is_for_people:
         from vanish.render.people import view
 
-        return destination.draw_fitting(lambda rows: view(profiles, rows))
+        return destination.draw_fitting(lambda rows: view(profiles, rows, searches))
     if destination.format == "json":
         from vanish.render.json import document
 
-        return document(profiles)
+        return document(profiles, searches)
     return destination.list_rows(row for profile in profiles for row in profile.rows())
 
 
-def _say_verdicts(profiles: Sequence[Profile]) -> None:
+def _say_verdicts(profiles: Sequence[Profile], searches: Sequence[Search | None]) -> None:
     from vanish.verdict import explain, subject
 
-    for profile in profiles:
+    for profile, search in zip(profiles, searches, strict=True):
         name = subject(profile, profiles)
-        out.say(f"{name}: {explain(profile).text}")
+        out.say(f"{name}: {explain(profile, search).text}")
 
 
 def _layer_acts(names: str) -> tuple[str, ...]:

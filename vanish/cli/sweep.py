@@ -16,6 +16,7 @@ from vanish.errors import InputError, UsageError, VanishError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from vanish.arrays import Network
     from vanish.sweep import Task
 
 SOME_FAILED = 1
@@ -174,12 +175,6 @@ def _rows(path: str) -> Any:
     return read_rows(path)
 
 
-def _network(path: str) -> Any:
-    from vanish.files import read_network
-
-    return read_network(path)
-
-
 def _layer_acts(names: str) -> tuple[str, ...]:
     return tuple(parse.split_list([names], "--layer-acts"))
 
@@ -200,7 +195,7 @@ _AXES: Mapping[str, Callable[[str, Sequence[str]], list[Any]]] = {
     "batch": _whole_numbers,
     "loss": _names,
     "target": _one_list(_rows),
-    "weights": _one_list(_network),
+    "weights": _one_list(str),  # read once it is known how they lie
     "seed": _whole_numbers,
     "trials": _whole_numbers,
     "engine": _names,
@@ -210,7 +205,7 @@ _AXES: Mapping[str, Callable[[str, Sequence[str]], list[Any]]] = {
 
 # The options that a configuration file may set beside the axes.
 _OTHERS = (
-    *("norm_bound", "per_layer", "jobs", "scheduler", "memory"),
+    *("weights_layout", "norm_bound", "per_layer", "jobs", "scheduler", "memory"),
     *("format", "output", "no_header", "quiet", "plot"),
 )
 
@@ -232,6 +227,7 @@ def command(
     loss: Losses = None,
     target: Targets = None,
     weights: Networks = None,
+    weights_layout: opt.WeightsLayout = None,
     seed: Seeds = None,
     trials: TrialCounts = None,
     engine: Engines = None,
@@ -256,6 +252,7 @@ def command(
     Results are collected in FILE.part as they come, and stand in FILE, in the grid's order,
     when all are there. Every setting of vanish itself can be a list.
     """
+    from vanish.cli import networks
     from vanish.ensemble import processors
     from vanish.grid import Grid
     from vanish.sweep import Task, columns, crew
@@ -268,6 +265,10 @@ def command(
     }
     if "act" in axes and "layer_acts" in axes:
         raise UsageError("--act beside --layer-acts: give one of them")
+    layout = options["weights_layout"]
+    read_network = networks.reader(layout, wanted="weights" in axes)
+    if "weights" in axes:
+        axes["weights"] = [read_network(path) for path in axes["weights"]]
     if options["norm_bound"] is not None:
         axes["norm_bound"] = [options["norm_bound"]]
     grid = Grid(axes)
@@ -296,6 +297,8 @@ def command(
         from vanish.render.figure import sweep_figure
 
         out.write_figure(sweep_figure(grid, seen.rows), options["plot"])
+    if not destination.quiet:
+        networks.say_layouts(_as_run(axes), layout)
     if seen.failed:
         if not destination.quiet:
             out.say(
@@ -308,6 +311,14 @@ def command(
 def _is_streamed(output: str | None) -> bool:
     """Tell whether results are written as they come: to stdout, a pipe or a device."""
     return output is None or (Path(output).exists() and not Path(output).is_file())
+
+
+def _as_run(axes: Mapping[str, Sequence[Any]]) -> Iterator[Network]:
+    """Yield the networks as a single input or target settles them."""
+    data = [axes.get(name, [None]) for name in ("input", "target")]
+    x, target = (values[0] if len(values) == 1 else None for values in data)
+    for network in axes.get("weights", ()):
+        yield network.settled(x, target)
 
 
 def _options(ctx: typer.Context, config: str | None) -> dict[str, Any]:

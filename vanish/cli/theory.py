@@ -31,6 +31,14 @@ BiasStds = Annotated[
         "--bias-std", metavar="X,...", help="Standard deviations of the biases: numbers or ranges."
     ),
 ]
+InputRms = Annotated[
+    float,
+    typer.Option(
+        metavar="X",
+        help="The input's root mean square: q starts from weight_std²·X² + bias_std² and settles"
+        " at q*. Where there are several such points it matters.",
+    ),
+]
 InitOfWidth = Annotated[
     str | None,
     typer.Option(
@@ -66,6 +74,7 @@ def command(
     act: TheoryActs = None,
     weight_std: WeightStds = None,
     bias_std: BiasStds = "0",
+    input_rms: InputRms = 1.0,
     init: InitOfWidth = None,
     layers: Depth = None,
     width: opt.Width = None,
@@ -78,7 +87,8 @@ def command(
     """Show what mean-field theory says: fixed points, phases, depth scales, critical points.
 
     One row an activation and point. Without --weight-std the row is at the critical point,
-    where gradients neither vanish nor explode.
+    where gradients neither vanish nor explode. q* is where the length map settles from an
+    input of mean square 1 on; --input-rms gives another one.
     """
     from vanish import activations, theory
     from vanish.render import theory as render
@@ -94,7 +104,7 @@ def command(
     weight_stds: Sequence[float | None] = parse.converted(weight_std, parse.numbers) or [None]
     bias_stds = parse.numbers(bias_std)
     points = [
-        theory.point(each, std, bias)
+        theory.point(each, std, bias, input_rms)
         for each in shown
         for bias in bias_stds
         for std in ([_weight_std(each, init)] if init else weight_stds)
@@ -103,7 +113,7 @@ def command(
     if layers is not None and width is not None:
         from vanish.spread import spread
 
-        spreads = [spread(point, layers, width) for point in points]
+        spreads = [spread(point, layers, width, input_rms) for point in points]
     settings = {
         "act": [each.name for each in shown],
         "weight_std": weight_std,
@@ -111,12 +121,14 @@ def command(
         "init": init,
         "layers": layers,
         "width": width,
+        "input_rms": input_rms,
     }
     if plot is not None:
         from vanish.render.figure import phase_figure
 
-        out.write_figure(phase_figure(points), plot)
-    destination.write_table(render.view(points, spreads), render.rows(points, spreads), settings)
+        out.write_figure(phase_figure(points, input_rms), plot)
+    view = render.view(points, spreads, input_rms)
+    destination.write_table(view, render.rows(points, spreads), settings)
 
 
 def _weight_std(activation: Activation, init: str) -> float:
