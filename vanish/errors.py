@@ -17,6 +17,23 @@ class UsageError(VanishError):
     """A setting that is unknown, out of range, or at odds with another one."""
 
 
+class ConflictError(UsageError):
+    """Settings that are fine alone and do not go together.
+
+    Parameters
+    ----------
+    message
+        What is wrong, as for any error.
+    settings
+        The names of those that it may depend on, the ones that are not given included: where
+        all of them stay as they are it is wrong whatever the others are.
+    """
+
+    def __init__(self, message: str, *settings: str) -> None:
+        super().__init__(message)
+        self.settings = frozenset(settings)
+
+
 class InputError(VanishError):
     """A file that cannot be read, or that holds something else than it should."""
 

@@ -10,10 +10,11 @@ import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vanish import __version__
-from vanish.errors import MemoryLimitError, VanishError
+from vanish.errors import MemoryLimitError, UsageError, VanishError
 from vanish.grid import Grid, shown
 from vanish.measured import HIGH, LOW
 from vanish.profile import COLUMNS, Profile
@@ -21,7 +22,7 @@ from vanish.scaled import decimal_text
 from vanish.settings import Settings
 from vanish.simulation import Draws, measure
 from vanish.streams import Streams
-from vanish.workers import choose
+from vanish.workers import UnsendableError, choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -176,7 +177,38 @@ def _plain(cell: Any) -> Any:
     return decimal_text(cell) if isinstance(cell, Decimal) else cell
 
 
-def run(task: Task, points: Iterable[int], workers: Workers, count: int) -> Iterator[list[Outcome]]:
+def crew(task: Task, jobs: int, scheduler: str | None) -> Workers[list[Outcome]]:
+    """Return workers that simulate points of a grid.
+
+    Parameters
+    ----------
+    task
+        The grid, and what is wanted of it; activations and networks go with it.
+    jobs, scheduler
+        As for `simulate_grid`.
+
+    Raises
+    ------
+    VanishError
+        If they cannot be had, or cannot be sent what they need.
+    """
+    try:
+        return choose(partial(simulate_points, task), min(jobs, len(task.grid)), scheduler)
+    except UnsendableError as error:
+        for activation in task.grid.guests.values():
+            try:
+                error.dumps(activation)
+            except Exception as why:  # noqa: BLE001 - whatever its functions have to say
+                raise UsageError(
+                    f"activation {activation.name} cannot be sent to other processes: {why}: define"
+                    " its functions in a module, or give jobs=1"
+                ) from None
+        raise error from None
+
+
+def run(
+    task: Task, points: Iterable[int], workers: Workers[list[Outcome]], count: int
+) -> Iterator[list[Outcome]]:
     """Simulate points of a grid, yielding outcomes as they come, in no fixed order.
 
     Parameters
@@ -186,8 +218,8 @@ def run(task: Task, points: Iterable[int], workers: Workers, count: int) -> Iter
     points
         Which of its points.
     workers
-        Who does it. The points of one that dies are given to others; a point that kills
-        every worker fails.
+        Who does it, see `crew`. The points of one that dies are given to others; a point that
+        kills every worker fails.
     count
         How many points there are, to share the last ones evenly.
     """
@@ -204,7 +236,7 @@ def run(task: Task, points: Iterable[int], workers: Workers, count: int) -> Iter
             share = [suspects.popleft()] if alone else pace.take(waiting)
             if not share:
                 break
-            under_way[workers.submit(simulate_points, task, share)] = share
+            under_way[workers.submit(share)] = share
         if not under_way:
             return
         done, _ = wait(under_way, return_when=FIRST_COMPLETED)
@@ -225,6 +257,8 @@ def run(task: Task, points: Iterable[int], workers: Workers, count: int) -> Iter
                 yield [Outcome(share[0], rows, failed=True, seconds=0.0)]
             except CancelledError:
                 raise workers.lost() from None
+            except Exception as error:  # noqa: BLE001 - whatever it is, it goes on
+                raise workers.explained(error) from None
             else:
                 pace.note(outcomes)
                 yield outcomes
@@ -274,7 +308,7 @@ def simulate_grid(
     ['vanishing', 'vanishing', 'stable', 'stable']
     """
     task, names = Task(grid, per_layer), columns(per_layer=per_layer)
-    with choose(min(jobs, len(grid)), scheduler) as workers:
+    with crew(task, jobs, scheduler) as workers:
         for outcomes in in_order(run(task, range(len(grid)), workers, len(grid))):
             for outcome in outcomes:
                 for row in outcome.rows:

@@ -46,7 +46,7 @@ class Seen:
 
 def to_stream(
     task: Task,
-    crew: Callable[[], Workers],
+    crew: Callable[[], Workers[list[Outcome]]],
     destination: out.Destination,
     seen: Seen,
     figure: out.Writers,
@@ -103,7 +103,7 @@ def part_of(path: str) -> str:
 
 def to_file(
     task: Task,
-    crew: Callable[[], Workers],
+    crew: Callable[[], Workers[list[Outcome]]],
     destination: out.Destination,
     seen: Seen,
     figure: out.Writers,
@@ -152,6 +152,9 @@ def to_file(
         )
 
     with crew() as workers, Journal(part, task.header, len(task.grid), resume=resume) as journal:
+        if journal.damaged and not destination.quiet:
+            lines = "line is" if journal.damaged == 1 else "lines are"
+            out.say(f"{part}: {journal.damaged:,} damaged {lines} left out: other points are kept")
         left = len(task.grid) - journal.done
         try:
             with (
@@ -166,7 +169,13 @@ def to_file(
             if not destination.quiet:
                 out.say(stopped())
             raise
-        out.write_together({path: write_rows, **figure})
+        try:
+            out.write_together({path: write_rows, **figure})
+        except OutputError as error:
+            raise OutputError(
+                f"{error}; all results are safe in {part}: make room, then give --resume to write"
+                f" {path}"
+            ) from None
         journal.remove()
     if seen.keep and out.window() is not None and not destination.quiet:
         shown = destination._replace(format="table", output=None)

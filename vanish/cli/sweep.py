@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -167,13 +168,15 @@ def _one_list(convert: Callable[[str], Any]) -> Callable[[str, Sequence[str]], l
 def _whole_numbers(option: str, given: Sequence[str]) -> list[int]:
     numbers: list[int] = []
     for item in parse.split_list(given, option):
-        try:
-            numbers.append(int(item))  # as it stands: a float would round a large one
-        except ValueError:
-            for number in parse.numbers(item):
-                if not number.is_integer():
-                    raise UsageError(f"{option} {number:g}: give whole numbers") from None
-                numbers.append(int(number))
+        # As they stand: a float would round large ones. A number alone is a range of one.
+        whole = parse.whole_range(item if ":" in item else f"{item}:{item}:1")
+        if whole is not None:
+            numbers += whole
+            continue
+        for number in parse.numbers(item):
+            if not number.is_integer():
+                raise UsageError(f"{option} {number:g}: give whole numbers")
+            numbers.append(int(number))
     return numbers
 
 
@@ -269,11 +272,10 @@ def command(
     Results are collected in FILE.part as they come, and stand in FILE, in the grid's order,
     when all are there. Every setting of vanish itself can be a list.
     """
-    from vanish import workers
     from vanish.cli import networks
     from vanish.ensemble import processors
     from vanish.grid import Grid
-    from vanish.sweep import Task, columns
+    from vanish.sweep import Task, columns, crew
 
     options = _options(ctx, config)
     destination = _destination(options)
@@ -282,6 +284,8 @@ def command(
         for name, read in _AXES.items()
         if options.get(name) is not None
     }
+    if "act" in axes and "layer_acts" in axes:
+        raise UsageError("--act beside --layer-acts: give one of them")
     layout = options["weights_layout"]
     read_network = networks.reader(layout, wanted="weights" in axes)
     if "weights" in axes:
@@ -296,16 +300,14 @@ def command(
         destination._replace(output=None).write(*_estimate(task, count))
         return
 
-    def crew() -> workers.Workers:
-        return workers.choose(min(count, len(grid)), options["scheduler"])
-
+    workers = partial(crew, task, count, options["scheduler"])
     is_viewed = _is_viewed(task, destination, options["plot"])
     seen = collect.Seen(columns(per_layer=task.per_layer), keep=is_viewed)
     figure = out.figure_writer(options["plot"], lambda: _draw(grid, seen))
     if _is_streamed(destination.output):
-        collect.to_stream(task, crew, destination, seen, figure)
+        collect.to_stream(task, workers, destination, seen, figure)
     else:
-        collect.to_file(task, crew, destination, seen, figure, resume=resume, force=force)
+        collect.to_file(task, workers, destination, seen, figure, resume=resume, force=force)
     if not destination.quiet:
         networks.say_layouts(_as_run(axes), layout)
     if seen.failed:
