@@ -137,9 +137,7 @@ class _Controller(NamedTuple):
     droppable: tuple[str, ...]
 
 
-_V2 = _Controller(
-    ("memory.max", "memory.high"), "memory.current", ("inactive_file", "active_file")
-)
+_V2 = _Controller(("memory.max", "memory.high"), "memory.current", ("inactive_file", "active_file"))
 _V1 = _Controller(
     ("memory.limit_in_bytes",),
     "memory.usage_in_bytes",
