@@ -8,6 +8,7 @@ at a time. Neither the pieces nor the number of workers changes a number.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from threading import Event, Lock
@@ -17,7 +18,7 @@ import numpy as np
 
 from vanish import losses, memory
 from vanish.census import Census
-from vanish.errors import MemoryLimitError
+from vanish.errors import MemoryLimitError, UsageError
 from vanish.measured import Measured
 from vanish.readings import sampled
 from vanish.readings.slopes import SlopeStatistics, statistics
@@ -27,7 +28,8 @@ from vanish.stack import Magnitudes, Stack
 from vanish.streams import Streams, Trials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
 
     from vanish.readings.sampled import SampledChain
     from vanish.settings import Settings
@@ -125,7 +127,8 @@ def measure(
     jobs
         The most threads; as many as there are processors where it is not given.
     limit
-        Bytes that the ways forward may take together, `MEMORY` where it is not given.
+        Bytes that the ways forward may take together; where it is not given `MEMORY`, but
+        not more than half of what this process may take.
     watch
         Called with how many layers have been passed and how many there are to pass.
     entries
@@ -164,7 +167,7 @@ def _each_block(
 ) -> list[Found]:
     """Draw the chains of every block, and return what is read of them."""
     _keep_memory()
-    how = plan(settings, jobs or processors(), MEMORY if limit is None else limit)
+    how = plan(settings, jobs or processors(), _limit(settings) if limit is None else limit)
     ways = 2 if how.segment >= settings.depth else 3
     counter = _Counter(watch, ways * settings.depth * len(how.blocks))
     streams = Streams(settings.seed)
@@ -177,9 +180,7 @@ def _each_block(
 
     if how.workers == 1:
         return [run(trials) for trials in how.blocks]
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
-
-    with ThreadPoolExecutor(how.workers) as pool:
+    with threads(how.workers) as pool:
         try:
             return list(pool.map(run, how.blocks))
         except BaseException:
@@ -187,6 +188,15 @@ def _each_block(
             counter.stop.set()
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _limit(settings: Settings) -> int:
+    """Return what the ways forward may take where the user does not say, in bytes."""
+    at_once = min(settings.trials, Trials.block_size(settings.sizes))
+    if 8 * 4 * settings.rows * sum(settings.sizes) * at_once <= memory.FLOOR:
+        return MEMORY
+    have = memory.available()
+    return MEMORY if have is None else min(MEMORY, max(have, memory.FLOOR) // 2)
 
 
 def _keep_memory() -> None:
@@ -204,6 +214,29 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextmanager
+def threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Let so many threads take part.
+
+    Raises
+    ------
+    UsageError
+        If the system starts no more.
+    """
+    import concurrent.futures  # noqa: PLC0415 - start-up
+
+    try:
+        with concurrent.futures.ThreadPoolExecutor(count) as pool:
+            yield pool
+    except RuntimeError as error:
+        if "start new thread" not in str(error):
+            raise
+        raise UsageError(
+            "no thread can be started, the limits of this system forbid it: allow more (ulimit"
+            " -u, ulimit -v)"
+        ) from None
 
 
 class _StoppedError(Exception):

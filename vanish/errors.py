@@ -9,8 +9,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+def plain(text: str) -> str:
+    """Return text from outside as it may be shown: what is no printable character is escaped.
+
+    Names of files, arrays, columns and classes may hold anything; a terminal would take some
+    of it for commands.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 class VanishError(Exception):
     """Anything that a user can mend; its text is one line, ready to be shown."""
+
+    def __str__(self) -> str:
+        return plain(super().__str__())
 
 
 class UsageError(VanishError):
@@ -59,7 +75,7 @@ class MemoryLimitError(VanishError):
 
     def __init__(self, what: str, limit: str, remedy: str) -> None:
         super().__init__(f"{what}, {limit}: {remedy}")
-        self.lasting = f"{what}: {remedy}"
+        self.lasting = plain(f"{what}: {remedy}")
 
 
 def unknown_name(kind: str, given: str, known: Iterable[str]) -> UsageError:

@@ -10,7 +10,7 @@ from vanish import ensemble, initializers, losses, memory
 from vanish.census import Census
 from vanish.chain import Chain, Layer, Matrix, Weight
 from vanish.chainrule import Variable
-from vanish.ensemble import processors
+from vanish.ensemble import processors, threads
 from vanish.errors import UsageError
 from vanish.measured import Measured
 from vanish.profile import Profile
@@ -100,7 +100,6 @@ def random_chain(
 
     if sum(n_in * n_out for _, (n_in, n_out) in numbered) < _WORTH_THREADS:
         return Chain(tuple(map(layer, numbered)))
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
 
     def part(numbered: list[tuple[int, tuple[int, int]]]) -> list[Layer]:
         layers = []
@@ -116,7 +115,7 @@ def random_chain(
     workers = processors()
     size = -(-len(numbered) // (_PARTS_A_WORKER * workers))
     parts = [numbered[first : first + size] for first in range(0, len(numbered), size)]
-    with ThreadPoolExecutor(workers) as pool:
+    with threads(workers) as pool:
         return Chain(tuple(chain.from_iterable(pool.map(part, parts))))
 
 
@@ -418,10 +417,16 @@ def require_memory(settings: Settings, engine: str | None = None) -> None:
 
 def memory_needed(settings: Settings, engine: str | None = None) -> int:
     """Return about how many bytes a run takes while it lasts."""
-    sizes, trials = settings.sizes, settings.trials
+    trials = settings.trials
+    # Not by a list of the sizes, which may not fit into memory itself.
+    if settings.widths is None and settings.weights is None:
+        sizes = (settings.n_in, settings.n_out)
+        units = sizes[0] + settings.depth * sizes[1]
+    else:
+        sizes, units = settings.sizes, sum(settings.sizes)
     least = (_BYTES_A_LAYER + _BYTES_A_RESULT * (trials if trials > 1 else 0)) * settings.depth
     # Of every layer its input and its slopes are kept, one row a sample.
     if (engine or settings.engine_used) == DENSE:
-        return 8 * (settings.weight_count + 2 * settings.rows * sum(sizes)) + least
+        return 8 * (settings.weight_count + 2 * settings.rows * units) + least
     at_once = min(trials, Trials.block_size(sizes))
-    return min(8 * 4 * settings.rows * sum(sizes) * at_once, ensemble.MEMORY) + least
+    return min(8 * 4 * settings.rows * units * at_once, ensemble.MEMORY) + least

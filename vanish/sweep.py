@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 
 # Shares of about so many seconds cost little to hand out, and end soon enough to be collected.
 _SHARE_SECONDS = 0.2
+
+# A point that failed is described layer by layer up to so many; it may be no longer because it
+# has too many. It does not depend on the machine, so that neither do the bytes.
+_LISTED = 100_000
 
 # How weights were read came later, and rows keep their places.
 SETTINGS = tuple(name for name in Settings().as_dict() if not name.startswith("weights_layout"))
@@ -162,8 +167,7 @@ def settings_cells(settings: Settings, engine: str) -> dict[str, Any]:
 def error_rows(task: Task, point: int, message: str) -> Rows:
     """Return the row of a point that failed: its settings as far as they are known, and why."""
     try:
-        settings = task.grid.settings(point)
-        known = settings_cells(settings, settings.engine_used)
+        known = _known(task.grid.settings(point))
     except VanishError:
         known = {
             name: value if isinstance(value, int | float | str | None) else shown(value)
@@ -171,6 +175,16 @@ def error_rows(task: Task, point: int, message: str) -> Rows:
         }
     known["error"] = " ".join(message.split())
     return [[known.get(name) for name in columns(per_layer=task.per_layer)]]
+
+
+def _known(settings: Settings) -> dict[str, Any]:
+    """Return the settings of a point as cells, without a list as long as a long chain."""
+    engine = settings.engine_used
+    if settings.layers is None or settings.layers <= _LISTED:
+        return settings_cells(settings, engine)
+    # Two layers have all that N have: what is said of each of them is left out.
+    known = settings_cells(replace(settings, layers=2), engine)
+    return known | {"layers": settings.layers, "layer_acts": None, "widths": None}
 
 
 def _plain(cell: Any) -> Any:
