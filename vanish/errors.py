@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+# What a person reads of a text that was given; the rest of a message is the program's own.
+_LONGEST_NUMBER, _LONGEST_WORD, _LONGEST = 20, 300, 1500
+
+
 class VanishError(Exception):
     """Anything that a user can mend; its text is one line, ready to be shown."""
+
+    def __str__(self) -> str:
+        return shortened(super().__str__())
 
 
 class UsageError(VanishError):
@@ -42,7 +50,30 @@ class MemoryLimitError(VanishError):
 
     def __init__(self, what: str, limit: str, remedy: str) -> None:
         super().__init__(f"{what}, {limit}: {remedy}")
-        self.lasting = f"{what}: {remedy}"
+        self.lasting = shortened(f"{what}: {remedy}")
+
+
+def shortened(message: str) -> str:
+    """Return a message without the middle of what is too long in it to be read."""
+    words = re.sub(rf"\S{{{_LONGEST_WORD + 1},}}", lambda word: _ends(word[0], 60, 20), message)
+    return words if len(words) <= _LONGEST else _ends(words, _LONGEST * 2 // 3, _LONGEST // 4)
+
+
+def _ends(text: str, first: int, last: int) -> str:
+    """Return the two ends of a text, and how many characters stand between them."""
+    return f"{text[:first]}…({len(text) - first - last:,} more)…{text[-last:]}"
+
+
+def whole(value: int) -> str:
+    """Return a whole number for a message: a long one, which Python may not print, by its length.
+
+    It stands behind a name, as in ``width 3`` and ``width of 160 digits``.
+    """
+    try:
+        text = str(abs(value))
+    except ValueError:  # beyond sys.get_int_max_str_digits()
+        return "of thousands of digits"
+    return f"{value}" if len(text) <= _LONGEST_NUMBER else f"of {len(text):,} digits"
 
 
 def unknown_name(kind: str, given: str, known: Iterable[str]) -> UsageError:
