@@ -12,7 +12,7 @@ import numpy as np
 
 from vanish import activations, initializers, losses
 from vanish.arrays import Network, Rows
-from vanish.errors import ConflictError, UsageError, unknown_name
+from vanish.errors import ConflictError, UsageError, unknown_name, whole
 from vanish.initializers import Law
 from vanish.scaled import Magnitude
 
@@ -30,6 +30,9 @@ DENSE_WEIGHTS = 2**24
 _LEAST_WEIGHTS = 10_000
 
 AUTO_ENGINE, DENSE, SAMPLED = ENGINES = ("auto", "dense", "sampled")
+
+# Of anything: more are a slip of the finger. Products of a few of them stay in float64.
+LARGEST_COUNT = 10**15
 
 # Normal numbers times this stay in float64.
 _LARGEST_STD = 1e300
@@ -154,13 +157,14 @@ class Settings:
     def _check_ranges(self) -> None:
         for name in ("layers", "width", "batch", "trials"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} {value}: give at least 1")
+            if value is not None:
+                check_count(name, value)
         for value in self.widths or ():
             if value < 1:
                 raise UsageError(f"widths {_listed(self.widths)}: give sizes of at least 1")
+            check_count("widths: one", value)
         if self.seed < 0:
-            raise UsageError(f"seed {self.seed}: give an integer of at least 0")
+            raise UsageError(f"seed {whole(self.seed)}: give an integer of at least 0")
         if not 0.0 <= self.bias_std <= _LARGEST_STD:
             raise UsageError(
                 f"bias_std {self.bias_std:g}: give a number from 0 to {_LARGEST_STD:g}"
@@ -514,6 +518,20 @@ class Settings:
             "weights_layout": self.weights.layout if self.weights else None,
             "weights_layout_assumed": self.weights.assumed if self.weights else None,
         }
+
+
+def check_count(name: str, value: int) -> None:
+    """Refuse how many there are to be of something, unless it is from 1 to `LARGEST_COUNT`.
+
+    Raises
+    ------
+    UsageError
+        If it is not.
+    """
+    if value < 1:
+        raise UsageError(f"{name} {whole(value)}: give at least 1")
+    if value > LARGEST_COUNT:
+        raise UsageError(f"{name} {whole(value)}: give at most {LARGEST_COUNT:,}")
 
 
 def _listed(values: tuple[object, ...] | None) -> str:

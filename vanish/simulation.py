@@ -419,6 +419,7 @@ def memory_needed(settings: Settings, engine: str | None = None) -> int:
     """Return about how many bytes a run takes while it lasts."""
     trials = settings.trials
     # Not by a list of the sizes, which may not fit into memory itself.
+    sizes: tuple[int, ...]
     if settings.widths is None and settings.weights is None:
         sizes = (settings.n_in, settings.n_out)
         units = sizes[0] + settings.depth * sizes[1]

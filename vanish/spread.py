@@ -83,6 +83,7 @@ def spread(point: TheoryPoint, layers: int, width: int, input_rms: float = 1.0) 
     """
     if point.weight_std is None:
         return None
+    Settings(layers=layers, width=width)  # before an input as long as that is made
     settings = Settings(
         act=point.act,
         layers=layers,

@@ -26,7 +26,7 @@ from vanish.measured import HIGH, LOW, MEDIAN, rank
 from vanish.readings import dense
 from vanish.readings.plain import Parameters, Passes
 from vanish.scaled import Scaled
-from vanish.settings import Settings
+from vanish.settings import Settings, check_count
 from vanish.simulation import Draws, random_chain
 from vanish.streams import Role, Streams, Trials
 
@@ -105,8 +105,7 @@ class TrainingSettings:
             value = getattr(self, name)
             if not isinstance(value, int):
                 raise UsageError(f"{name} {value!r}: give a whole number")
-            if value < 1:
-                raise UsageError(f"{name} {value}: give at least 1")
+            check_count(name, value)
         if self.lr is not None and not 0.0 <= self.lr < math.inf:
             raise UsageError(f"lr {self.lr:g}: give a finite number of at least 0")
         optimizers.get(self.optimizer)

@@ -273,7 +273,7 @@ def _rows_of(task: Task, destination: out.Destination) -> Iterator[dict[str, Any
             if destination.header and (not lines or lines.pop(0) != names):
                 raise other
             found = [dict(zip(names, line, strict=True)) for line in lines]
-    except ValueError:  # neither text, nor JSON, nor so many cells
+    except (ValueError, RecursionError, csv.Error):  # no text, no JSON, not so many cells
         raise other from None
     if not all(isinstance(row, dict) and list(row) == names for row in found):
         raise other

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, TypeVar
 
@@ -118,7 +119,7 @@ def size(given: str) -> int:
         If it is none, or not above 0.
     """
     found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)(i?)B?\s*", given, re.IGNORECASE)
-    if found is None or not float(found[1]):
+    if found is None or not 0.0 < float(found[1]) < math.inf:
         raise UsageError(f"{given!r} is no amount of memory: give one such as 500MB or 2GB")
     power = "KMGT".find(found[2].upper()) + 1 if found[2] else 0
     unit = (1024 if found[3] else 1000) ** power

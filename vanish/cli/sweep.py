@@ -377,8 +377,14 @@ def _read_config(path: str) -> dict[str, Any]:
 
     try:
         content = tomllib.loads(read_bytes(path).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
+        # Not TOML, not UTF-8, or a number too long for Python.
         raise InputError(f"{path}: {error}: give option = value lines, as TOML has them") from None
+    except RecursionError:
+        raise InputError(
+            f"{path}: lists in lists, too many to read: give option = value lines, a value or a"
+            " list of values"
+        ) from None
     known = [*_AXES, *_OTHERS]
     found = {}
     for written, value in content.items():
@@ -386,15 +392,28 @@ def _read_config(path: str) -> dict[str, Any]:
         if name not in known:
             names = [each.replace("_", "-") for each in known]
             raise unknown_name(f"option in {path}", written, names)
-        found[name] = _texts(value) if name in _AXES else _plain(path, name, value)
+        found[name] = _texts(path, name, value) if name in _AXES else _plain(path, name, value)
     return found
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(path: str, name: str, value: Any) -> list[str]:
     """Return a value of a TOML file as the command line would have it, one text a value."""
-    if not isinstance(value, list):
-        return [str(value)]
-    return [",".join(map(str, each)) if isinstance(each, list) else str(each) for each in value]
+    texts = []
+    for each in value if isinstance(value, list) else [value]:
+        items = each if isinstance(each, list) else [each]
+        if not all(isinstance(item, str | int | float) for item in items):
+            raise UsageError(
+                f"{path}: {name} = {value!r}: give texts and numbers, or a list of them"
+            )
+        texts.append(",".join(_text(path, name, str(item)) for item in items))
+    return texts
+
+
+def _text(path: str, name: str, value: str) -> str:
+    """Refuse a text that no command line can hold."""
+    if "\0" in value:
+        raise UsageError(f"{path}: {name} = {value!r}: a NUL in it: leave it out")
+    return value
 
 
 def _plain(path: str, name: str, value: Any) -> Any:
@@ -403,7 +422,7 @@ def _plain(path: str, name: str, value: Any) -> Any:
     if type(value) is not kind:
         words = {bool: "true or false", int: "a whole number", str: "a text"}
         raise UsageError(f"{path}: {name} = {value!r}: give {words[kind]}")
-    return value
+    return _text(path, name, value) if isinstance(value, str) else value
 
 
 def _check(
@@ -468,7 +487,7 @@ def _estimate(task: Task, jobs: int) -> Iterator[str]:
         seconds += [each.seconds for each in simulate_points(task, [point])]
         if time.monotonic() > begun + _PATIENCE:
             break
-    total = sum(seconds) / len(seconds) * count / jobs
+    total = sum(seconds) / len(seconds) * count / min(jobs, count)
     workers = "1 process" if jobs == 1 else f"{jobs} processes"
     yield f"time    about {short(total)} s on {workers}, by {len(seconds)} points tried\n"
     most = max(map(_memory_of, map(task.grid.coordinates, tried)))

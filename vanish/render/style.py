@@ -7,6 +7,8 @@ become a text a letter. Only formulas are mathematics.
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import textwrap
 import warnings
 from contextlib import contextmanager
@@ -87,13 +89,38 @@ def new_figure(width: float, height: float) -> Figure:
     Raises
     ------
     UsageError
-        If matplotlib is not installed.
+        If matplotlib is not installed, or cannot be imported.
     """
+    _import_matplotlib()
+    from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _import_matplotlib() -> None:
+    """Import matplotlib as it comes, so that a figure is the same for every user.
+
+    A program that has imported it already has its own wishes, which are kept. The user's
+    matplotlibrc and MPLBACKEND are meant for windows and papers of their own: LaTeX that is
+    not there, or a backend that does not exist, would end the import or the drawing.
+    """
+    if "matplotlib" in sys.modules:
+        return
+    backend = os.environ.pop("MPLBACKEND", None)
     try:
-        from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
+        with _quiet("matplotlib"), warnings.catch_warnings(action="ignore"):
+            import matplotlib as mpl  # noqa: PLC0415 - an extra
+
+            mpl.rcdefaults()
     except ImportError:
         raise UsageError("plot: matplotlib is not installed: pip install matplotlib") from None
-    return Figure(figsize=(width, height), layout="constrained")
+    except Exception as error:  # noqa: BLE001 - a matplotlibrc can be wrong in many ways
+        raise UsageError(
+            f"plot: matplotlib cannot be imported: {error}: see to the file matplotlibrc"
+        ) from None
+    finally:
+        if backend is not None:
+            os.environ["MPLBACKEND"] = backend
 
 
 def plain(text: str) -> str:
@@ -223,10 +250,10 @@ def save(figure: Figure, stream: BinaryIO, format_name: str) -> None:
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """Keep what a library has to say of the fonts that come with matplotlib from stderr."""
+    """Keep from stderr what a library has to say of its fonts, its settings, its directories."""
     logger = logging.getLogger(name)
     level = logger.level
-    logger.setLevel(logging.ERROR)
+    logger.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
