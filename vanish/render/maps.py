@@ -151,7 +151,7 @@ def _panels(names: Sequence[str]) -> tuple[Figure, dict[str, Axes]]:
     """Return a figure with axes for each activation, below its name."""
     columns = 2 if len(names) == 4 else min(len(names), 3)
     lines = -(-len(names) // columns)
-    figure = style.new_figure(4.0 * columns + 1.8, _HEIGHT * lines)
+    figure = style.new_figure(4.0 * columns + 1.9, _HEIGHT * lines)
     panels = {}
     for number, name in enumerate(names):
         panels[name] = figure.add_subplot(lines, columns, number + 1)

@@ -33,7 +33,7 @@ _LINES = ("-", "--", "-.", (0, (1, 1)))
 _MARKED, _FEW = 20, 4
 
 # In inches: a character of a title and one of a legend, and the line before its text.
-_CHARACTER, _SMALL, _HANDLE = 0.088, 0.07, 0.65
+_CHARACTER, _SMALL, _HANDLE = 0.09, 0.07, 0.65
 _LEGEND_ROW = 0.2
 
 
