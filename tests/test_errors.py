@@ -362,7 +362,12 @@ NOT_HERE = (
     *(
         "are too few to hold a fifth",
         "it does not fit into memory",
+        "no thread can be started",
+        "no process can be started",
+        "LARGEST_TEXT",
         "that cannot be unpacked",
+        "packed in a way",
+        "entries of {what}",
         "matplotlib is not installed",
     ),
     *("dask.distributed is not installed", "scikit-learn, which holds them, is not installed"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vanish.errors import InputError, unknown_name
+from vanish.errors import InputError, plain, unknown_name
 from vanish.files import is_archive, load_npz, read_bytes
 from vanish.streams import Role
 
@@ -118,6 +118,7 @@ class Data(NamedTuple):
         InputError
             If they are no finite numbers, do not fit each other, or cannot be classified.
         """
+        name = plain(name)
         features, labels = _features(f"{name}: X", x), _labels(f"{name}: y", y)
         _check_lengths(name, "X", features, "y", labels)
         classes, number = _classes(name, labels)
@@ -304,7 +305,8 @@ def _features(name: str, given: ArrayLike) -> FloatArray:
         raise InputError(f"{name}: entries of type {array.dtype}: give real numbers")
     if array.ndim < 2 or not array.size:
         raise InputError(f"{name}: shape {array.shape}: give (examples, features)")
-    values = array.reshape(len(array), -1).astype(np.float64)
+    with np.errstate(over="ignore"):  # what is beyond float64 is refused here
+        values = array.reshape(len(array), -1).astype(np.float64)
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         row, column = bad[0]
@@ -316,7 +318,7 @@ def _features(name: str, given: ArrayLike) -> FloatArray:
 
 
 def _labels(name: str, given: ArrayLike) -> list[str]:
-    """Return labels as text, numbers that are equal as the same text."""
+    """Return labels as text that may be shown, numbers that are equal as the same text."""
     array = np.asarray(given)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -325,14 +327,16 @@ def _labels(name: str, given: ArrayLike) -> list[str]:
             f"{name}: shape {array.shape}, type {array.dtype}: give one label an example, a"
             " number or text"
         )
-    texts = [str(each) for each in array.tolist()]
-    if not all(map(_is_number, texts)):
-        return texts
-    numbers = [float(text) for text in texts]
-    for number, value in enumerate(numbers, 1):
-        if not math.isfinite(value):
-            raise InputError(f"{name}: label {number} is {value}: give every example a label")
-    return [str(int(value)) if value.is_integer() else repr(value) for value in numbers]
+    # Each label once: as text they may take a hundred times what the array does.
+    found, places = np.unique(array, return_inverse=True)
+    texts = [plain(str(each)) for each in found.tolist()]
+    if all(map(_is_number, texts)):
+        for i, text in enumerate(texts):
+            if not math.isfinite(value := float(text)):
+                number = int(np.flatnonzero(places == i)[0]) + 1
+                raise InputError(f"{name}: label {number} is {value}: give every example a label")
+            texts[i] = str(int(value)) if value.is_integer() else repr(value)
+    return [texts[place] for place in places.tolist()]
 
 
 def _classes(name: str, labels: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:

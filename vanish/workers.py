@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, ParamSpec, Protocol, Self, TypeVar
 
 from vanish.errors import InputError, UsageError, VanishError
@@ -119,6 +120,14 @@ class Processes:
             future: Future[Result] = Future()
             future.set_exception(error)
             return future
+        except (OSError, RuntimeError) as error:
+            # RuntimeError: a thread that watches over the processes; an OSError: one of them.
+            if isinstance(error, RuntimeError) and "start new thread" not in str(error):
+                raise
+            raise UsageError(
+                "no process can be started, the limits of this system forbid it: give fewer"
+                " --jobs, or allow more (ulimit -u, ulimit -v)"
+            ) from None
 
     def lost(self) -> VanishError:
         """Return an error that cannot be: a process that died breaks its pool."""
@@ -137,7 +146,9 @@ class Processes:
         if error[0] is not None:
             for process in multiprocessing.active_children():
                 process.terminate()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        # Python joins the thread that watches over the processes also if it never started.
+        with suppress(RuntimeError):
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 # How long a worker may outlive the process that collects, in seconds.
