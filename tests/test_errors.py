@@ -365,6 +365,7 @@ NOT_HERE = (
         "no thread can be started",
         "no process can be started",
         "LARGEST_TEXT",
+        "{name}: neither .npy nor text: give one of them",
         "that cannot be unpacked",
         "packed in a way",
         "entries of {what}",

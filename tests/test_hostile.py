@@ -16,7 +16,7 @@ from arrayfile import npy, npz
 from command import VANISH, check_error, environment, run_in_process
 from limits import MB, check_refused, limited
 
-from vanish import errors, files
+from vanish import Rows, errors
 from vanish.data import Data
 from vanish.errors import InputError, UsageError, VanishError, plain
 from vanish.files import read_network, read_rows
@@ -55,27 +55,27 @@ def bomb(
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_an_archive_that_unpacks_without_bounds_is_refused(tmp_path: Path, method: int) -> None:
-    bomb(tmp_path / "x.npz", 200 * MB, method, header("'<f8'", "(25000000,)"))
+    bomb(tmp_path / "x.npz", 50 * MB, method, header("'<f8'", "(6250000,)"))
     assert (tmp_path / "x.npz").stat().st_size < 100_000
     for line in ("--weights x.npz", "train --data x.npz"):
         result = limited(f"exec $VANISH {line}", cwd=tmp_path)
         check_refused(result, "packed in a way that numpy does not")
-        assert result.peak < 100 * MB
+        assert result.peak < 60 * MB
 
 
 def test_a_member_counts_as_what_it_unpacks_to(tmp_path: Path) -> None:
-    # 400 kB that are 400 MB, where half of that may be taken.
-    bomb(tmp_path / "x.npz", 400 * MB, start=header("'<f8'", "(50000000,)"))
-    result = limited("exec $VANISH --weights x.npz", "-v 700000", tmp_path)
+    # 150 kB that are 150 MB, of which, with its copies, not a third fits.
+    bomb(tmp_path / "x.npz", 150 * MB, start=header("'<f8'", "(18750000,)"))
+    result = limited("exec $VANISH --weights x.npz", "-v 500000", tmp_path)
     check_refused(result, "x.npz", "it does not fit into memory")
 
 
 def test_no_more_is_unpacked_than_the_shape_asks_for(tmp_path: Path) -> None:
     content = npy(np.eye(2))
-    bomb(tmp_path / "x.npz", 400 * MB, start=content)
+    bomb(tmp_path / "x.npz", 100 * MB, start=content)
     result = limited("exec $VANISH --weights x.npz --quiet -f csv", cwd=tmp_path)
     assert (result.returncode, result.stderr) == (0, b"")
-    assert result.peak < 100 * MB
+    assert result.peak < 80 * MB
 
 
 @pytest.mark.parametrize("claimed", [10, 10**9, 2**32 - 2])
@@ -105,7 +105,7 @@ def test_members_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
     check_error(f"--weights {target}", "a damaged .npz file")
 
 
-@pytest.mark.parametrize("last", [10**8, 10**17, 10**30])
+@pytest.mark.parametrize("last", [10**8, 10**17])
 def test_a_number_in_a_name_is_no_size(tmp_path: Path, last: int) -> None:
     (tmp_path / "x.npz").write_bytes(npz(W1=np.eye(2), **{f"W{last}": np.eye(2)}))
     result = limited("exec $VANISH --weights x.npz", "-v 600000", tmp_path)
@@ -170,7 +170,7 @@ def test_as_many_labels_as_one_likes_cost_no_more_than_their_array() -> None:
 def test_what_is_beyond_float64_is_refused_without_a_warning() -> None:
     huge = np.array([[np.longdouble("1e4000"), 1.0]])
     with pytest.raises(UsageError, match="entry 1, 1 is inf"):
-        files.Rows(huge)
+        Rows(huge)
     with pytest.raises(InputError, match="example 1, feature 1 is inf"):
         Data.of(np.repeat(huge, 4, axis=0), [0, 0, 1, 1])
 
@@ -198,11 +198,11 @@ def test_an_endless_input_ends_at_a_limit(tmp_path: Path, script: str, says: str
 
 def test_an_endless_line_of_text_takes_what_it_is(tmp_path: Path) -> None:
     script = (
-        "yes 1 | head -n 3000000 | tr '\\n' ' ' > x; exec $VANISH --input x --layers 1 --width 1"
+        "yes 1 | head -n 1000000 | tr '\\n' ' ' > x; exec $VANISH --input x --layers 1 --width 1 --quiet"
     )
     result = limited(script, cwd=tmp_path)
+    assert result.returncode == 0
     assert result.peak < 400 * MB
-    assert result.returncode in (0, 2)
 
 
 def test_an_interrupt_ends_the_wait_for_an_input(tmp_path: Path) -> None:

@@ -184,10 +184,8 @@ def test_where_no_thread_can_be_started_that_is_one_line(line: str) -> None:
         "--layers 3000000000",
         "--layers 3000000000 --engine sampled --last-act relu",
         "theory --layers 500000000 --width 5",
-        "theory --act relu --layers 3000000000 --width 5",
         "theory --act tanh --layers 100000000 --width 5",
         "derive --layers 1000000000",
-        "derive --layers 1000000000 --values",
         "collapse --layers 1000000000",
         "train --layers 1000000000",
         "train --epochs 1000000000000 --per-layer",
@@ -199,7 +197,7 @@ def test_what_is_too_long_is_refused_before_it_is_made(line: str) -> None:
 
 @pytest.mark.parametrize(
     "options",
-    ["", "-j 2", "--last-act identity", "--per-layer", "--engine sampled --trials 9", "--input x"],
+    ["-j 2", "--last-act identity --per-layer", "--engine sampled --trials 9 --input x"],
 )
 def test_a_point_of_a_sweep_that_is_too_long_is_one_row(tmp_path: Path, options: str) -> None:
     (tmp_path / "x").write_text("1 2 3\n")

@@ -76,7 +76,7 @@ class Data(NamedTuple):
     name
         What messages and results call it: ``spirals``, ``digits``, or a file's path.
     classes
-        The names of the classes.
+        The names of the classes, as they may be shown.
     features
         How many numbers describe an example.
     draw
@@ -145,7 +145,7 @@ class Data(NamedTuple):
         fixed = Examples(features, np.array([number[each] for each in labels]))
         if given is None:
             _check_splits(name, fixed.y)
-        return cls(name, classes, features.shape[1], lambda _, __: fixed, given)
+        return cls(name, tuple(map(plain, classes)), features.shape[1], lambda _, __: fixed, given)
 
     def split(self, streams: Streams, trial: int = 0) -> Split:
         """Return the training and the test part of a trial.
@@ -318,7 +318,7 @@ def _features(name: str, given: ArrayLike) -> FloatArray:
 
 
 def _labels(name: str, given: ArrayLike) -> list[str]:
-    """Return labels as text that may be shown, numbers that are equal as the same text."""
+    """Return labels as text, numbers that are equal as the same text."""
     array = np.asarray(given)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -329,7 +329,7 @@ def _labels(name: str, given: ArrayLike) -> list[str]:
         )
     # Each label once: as text they may take a hundred times what the array does.
     found, places = np.unique(array, return_inverse=True)
-    texts = [plain(str(each)) for each in found.tolist()]
+    texts = [str(each) for each in found.tolist()]
     if all(map(_is_number, texts)):
         for i, text in enumerate(texts):
             if not math.isfinite(value := float(text)):
