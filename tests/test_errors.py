@@ -378,7 +378,13 @@ NOT_HERE = (
     *(
         "are too few to hold a fifth",
         "it does not fit into memory",
+        "no thread can be started",
+        "no process can be started",
+        "LARGEST_TEXT",
+        "{name}: neither .npy nor text: give one of them",
         "that cannot be unpacked",
+        "packed in a way",
+        "entries of {what}",
         "matplotlib is not installed",
         "matplotlib cannot be imported",  # test_numbers.py
     ),
