@@ -72,6 +72,7 @@ FILES = {
     "cube_x.npz": npz(W1=np.eye(2), x=np.ones((2, 2, 2))),
     "wide_x.npz": npz(W1=np.eye(2), x=np.ones(3)),
     "class.txt": b"9\n",
+    "nul.toml": b'layers = 2\noutput = "\\u0000.csv"\n',
     "empty.csv": b"",
     "cells.csv": b'1,2,"a\n3,4,b',
     "ragged.csv": b"1,2,a\n3,b\n",
@@ -241,6 +242,10 @@ foo
 --output . --format tsv
 --output missing/x.tsv
 --output loop.tsv
+--output row.txt/x.tsv
+--output x.tsv/
+--output x.tsv --save-weights ./x.tsv --act relu
+--plot missing/x.png
 --save-weights x.npz
 --save-weights x.npz --act relu --init he_normal,orthogonal
 --save-weights '' --act relu
@@ -327,6 +332,10 @@ train --lr -1
 sweep --layers 2 --output there.csv
 sweep --layers 2 --output there.csv --resume
 sweep --layers 2 --output missing/x.csv
+sweep --layers 2 --output row.txt --format csv
+sweep --layers 2 --force
+sweep --layers 2 --output /dev/null --format csv --resume
+sweep --config nul.toml
 --loss cross_entropy --widths 2,2 --target class.txt
 train --optimizer sdg
 train --epochs 0
@@ -350,6 +359,7 @@ NOT_HERE = (
     *("settings beside", "no weights: give", "biases for", "give a whole number", "give one name"),
     *("unknown_name('setting'", "an empty list: give", "last_act beside layer_acts"),
     *("but layer {k} gets", "b{k} has shape"),
+    "a run without its entries",  # the command line always asks for them
     *("a chain of 0 layers", "layer_acts is empty", "the chain has no", "column {column + 1} is"),
     # of streams and permissions: test_output.py
     *(
@@ -357,7 +367,10 @@ NOT_HERE = (
         "standard output is closed",
         "standard output: {reason(error)}",
         "it is read-only",
+        "a socket",
     ),
+    # of a journal that could be opened when it was checked: test_journal.py
+    "{path}: {reason(error)}: give a file that can be written",
     # of machines that lack something
     *(
         "are too few to hold a fifth",

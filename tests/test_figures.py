@@ -418,7 +418,7 @@ def test_a_deep_chain_has_few_markers() -> None:
 
 def pieces(axes: Axes, curve: str) -> list[tuple[FloatArray, FloatArray]]:
     """Return the parts of a curve, S or S', from left to right."""
-    name = {"S": "S(x)", "S'": "S′(x)"}[curve]
+    name = {"S": "S(x)", "S'": "S'(x)"}[curve]
     found = [line for line in axes.lines if str(line.get_label()).lstrip("_") == name]
     return [(np.asarray(line.get_xdata()), np.asarray(line.get_ydata())) for line in found]
 
@@ -489,7 +489,7 @@ def test_no_legend_hides_a_curve() -> None:
     figure = activation_figure([*activations.registered()])
     assert not drawn.hidden(figure)
     assert drawn.is_finite(figure)
-    assert drawn.legend_texts(figure) == ["S(x)", "S′(x)"]
+    assert drawn.legend_texts(figure) == ["S(x)", "S'(x)"]
 
 
 # Texts.
@@ -501,7 +501,7 @@ def test_text_stays_text() -> None:
     assert "3 layers · width 4 · init auto · loss readout · seed 0" in texts
     assert {"layer k (input side first)", "‖∂L/∂aₖ‖: the signal going back", "10⁻¹"} <= set(texts)
     texts = drawn.svg_texts(activation_figure([activations.get("tanh")]))
-    assert {"S(x)", "S′(x)", "tanh: sup|S'| = 1"} <= set(texts)
+    assert {"S(x)", "S'(x)", "tanh: sup|S'| = 1"} <= set(texts)
 
 
 def test_text_in_pdf_has_a_font_that_can_be_searched() -> None:

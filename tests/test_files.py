@@ -127,7 +127,7 @@ def test_the_default_target_is_zero(file: Path) -> None:
         (np.array(["1"]), "<U1"),
         (np.array([b"1"]), r"\|S1"),
         (np.array(["2020-01-01"], dtype="M8[D]"), "datetime64"),
-        (np.array([(1.0, 2)], dtype=[("a", "f8"), ("b", "i4")]), "entries of type"),
+        (np.array([(1.0, 2)], dtype=[("a", "f8"), ("b", "i4")]), "entries of a type of"),
         (np.array([None]), "pickled objects"),
         (np.zeros((2, 2, 2)), r"\(2, 2, 2\)"),
         (np.zeros(0), r"\(0,\)"),

@@ -82,12 +82,9 @@ def test_a_count_has_a_largest_value(kind: Callable[..., object], name: str) -> 
             kind(**{name: value})
     with pytest.raises(UsageError, match="of 201 digits: give at least 1"):
         kind(**{name: -(10**200)})
-
-
-@pytest.mark.parametrize("name", ["layers", "width", "batch", "trials"])
-def test_a_count_may_be_its_largest_value(name: str) -> None:
-    largest: dict[str, Any] = {name: LARGEST_COUNT}
-    assert getattr(Settings(**largest), name) == LARGEST_COUNT
+    if kind is Settings:
+        largest: dict[str, Any] = {name: LARGEST_COUNT}
+        assert getattr(Settings(**largest), name) == LARGEST_COUNT
 
 
 def test_a_seed_may_have_any_number_of_digits() -> None:

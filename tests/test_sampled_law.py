@@ -530,8 +530,8 @@ def without_what_the_corner_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def with_a_for_u(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remember u + b as what W made of the input."""
 
-    def layer(chain: SampledChain, k: int, inputs: Stack) -> tuple[Stack, Kept]:
-        f, kept = whole(chain, k, inputs)
+    def layer(chain: SampledChain, k: int, inputs: Stack, *census: Any) -> tuple[Stack, Kept]:
+        f, kept = whole(chain, k, inputs, *census)
         streams, trials, record = chain._streams, chain._trials, chain.layers[k - 1]
         draw = streams.generator(Role.BIAS, k, trials.block).standard_normal
         bias = record.bias_std * trials.rows(draw, (1, record.n_out))

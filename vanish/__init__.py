@@ -8,11 +8,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
+# As of `typing`, which takes longer to import than all of this: long enough to be interrupted.
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from vanish.activations import Activation, register, verify
     from vanish.arrays import Network, Rows
     from vanish.data import Data

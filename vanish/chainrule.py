@@ -237,3 +237,19 @@ def gradients(
             yield variable, reading.ends[type(factor)](value, factor.layer)
         value = reading.through[type(step.factor)](value, step.factor.layer)
         yield step.outer.inner.variable, value
+
+
+def signal(outer: Loss, reading: Reading[Prefix, End]) -> tuple[Prefix, Prefix]:
+    """Return the gradients by a_N and by a_1, in a walk that forms no other one and ends there.
+
+    They are those of `gradients`, to the last digit.
+    """
+    value = last = reading.one
+    for step in differentiate(outer):
+        value = reading.through[type(step.factor)](value, step.factor.layer)
+        variable = step.outer.inner.variable
+        if variable == Variable("a", outer.layer):
+            last = value
+        if variable == Variable("a", 1):
+            break
+    return last, value

@@ -8,28 +8,35 @@ at a time. Neither the pieces nor the number of workers changes a number.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from threading import Event, Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
 from vanish import losses, memory
 from vanish.census import Census
-from vanish.errors import MemoryLimitError
+from vanish.errors import MemoryLimitError, UsageError
 from vanish.measured import Measured
 from vanish.readings import sampled
 from vanish.readings.slopes import SlopeStatistics, statistics
 from vanish.sample import draw_input, draw_reference
 from vanish.scaled import Magnitude
+from vanish.stack import Magnitudes, Stack
 from vanish.streams import Streams, Trials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
 
+    from vanish.readings.sampled import SampledChain
     from vanish.settings import Settings
 
     Watch = Callable[[int, int], object]
+
+Found = TypeVar("Found")
 
 # What the ways forward of all workers may take together where the user does not say.
 MEMORY = 10**9
@@ -120,7 +127,8 @@ def measure(
     jobs
         The most threads; as many as there are processors where it is not given.
     limit
-        Bytes that the ways forward may take together, `MEMORY` where it is not given.
+        Bytes that the ways forward may take together; where it is not given `MEMORY`, but
+        not more than half of what this process may take.
     watch
         Called with how many layers have been passed and how many there are to pass.
     entries
@@ -131,28 +139,64 @@ def measure(
     VanishError
         If a chain overflows, or the run does not fit into memory.
     """
+    read = partial(_measured, entries=entries)
+    return Measured.joined(_each_block(read, settings, jobs, limit, watch))
+
+
+def ratios(
+    settings: Settings,
+    jobs: int | None = None,
+    limit: int | None = None,
+) -> Magnitudes:
+    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ of each trial, shape (T,), without all else that is measured.
+
+    Parameters
+    ----------
+    settings, jobs, limit
+        As for `measure`, as is what it raises.
+    """
+    return Magnitudes.joined(_each_block(_ratios, settings, jobs, limit))
+
+
+def _each_block(
+    read: Callable[[Settings, SampledChain, Trials, _Counter], Found],
+    settings: Settings,
+    jobs: int | None = None,
+    limit: int | None = None,
+    watch: Watch | None = None,
+) -> list[Found]:
+    """Draw the chains of every block, and return what is read of them."""
     _keep_memory()
-    how = plan(settings, jobs or processors(), MEMORY if limit is None else limit)
+    how = plan(settings, jobs or processors(), _limit(settings) if limit is None else limit)
     ways = 2 if how.segment >= settings.depth else 3
     counter = _Counter(watch, ways * settings.depth * len(how.blocks))
     streams = Streams(settings.seed)
 
-    def run(trials: Trials) -> Measured:
-        first = entries and trials.number == 0
-        return _block(settings, streams, trials, how.segment, counter, entries=first)
+    # see `Stack`: what overflows is found out by its squares
+    @np.errstate(over="ignore", invalid="ignore")
+    def run(trials: Trials) -> Found:
+        chain = _drawn(settings, streams, trials, how.segment, counter)
+        return read(settings, chain, trials, counter)
 
     if how.workers == 1:
-        return Measured.joined([run(trials) for trials in how.blocks])
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
-
-    with ThreadPoolExecutor(how.workers) as pool:
+        return [run(trials) for trials in how.blocks]
+    with threads(how.workers) as pool:
         try:
-            return Measured.joined(list(pool.map(run, how.blocks)))
+            return list(pool.map(run, how.blocks))
         except BaseException:
             # What else is under way would only delay the end.
             counter.stop.set()
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _limit(settings: Settings) -> int:
+    """Return what the ways forward may take where the user does not say, in bytes."""
+    at_once = min(settings.trials, Trials.block_size(settings.sizes))
+    if 8 * 4 * settings.rows * sum(settings.sizes) * at_once <= memory.FLOOR:
+        return MEMORY
+    have = memory.available()
+    return MEMORY if have is None else min(MEMORY, max(have, memory.FLOOR) // 2)
 
 
 def _keep_memory() -> None:
@@ -170,6 +214,29 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextmanager
+def threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Let so many threads take part.
+
+    Raises
+    ------
+    UsageError
+        If the system starts no more.
+    """
+    import concurrent.futures  # noqa: PLC0415 - start-up
+
+    try:
+        with concurrent.futures.ThreadPoolExecutor(count) as pool:
+            yield pool
+    except RuntimeError as error:
+        if "start new thread" not in str(error):
+            raise
+        raise UsageError(
+            "no thread can be started, the limits of this system forbid it: allow more (ulimit"
+            " -u, ulimit -v)"
+        ) from None
 
 
 class _StoppedError(Exception):
@@ -194,17 +261,14 @@ class _Counter:
                 self._watch(self._done, self._steps)
 
 
-@np.errstate(over="ignore", invalid="ignore")  # see `Stack`: found out by its squares
-def _block(
+def _drawn(
     settings: Settings,
     streams: Streams,
     trials: Trials,
     segment: int,
     counter: _Counter,
-    *,
-    entries: bool,
-) -> Measured:
-    """Run the trials of one block; `entries` are those of its first one."""
+) -> SampledChain:
+    """Return the chains of one block."""
     sizes, rows = settings.sizes, settings.rows
     gain = Magnitude.of(settings.gain)
     layers = [
@@ -222,11 +286,28 @@ def _block(
         )
     ]
     x = draw_input(settings, streams, trials)
-    chain = sampled.SampledChain(layers, x, streams, trials, segment, counter)
-    census = Census(x[0]) if entries else None
+    return sampled.SampledChain(layers, x, streams, trials, segment, counter)
+
+
+def _ratios(settings: Settings, chain: SampledChain, trials: Trials, _: _Counter) -> Magnitudes:
+    for _slopes in chain.forward():
+        pass
+    return sampled.ratios(chain, _loss_gradient(settings, chain.output, trials))
+
+
+def _measured(
+    settings: Settings,
+    chain: SampledChain,
+    trials: Trials,
+    counter: _Counter,
+    *,
+    entries: bool = False,
+) -> Measured:
+    census = None
+    if entries and trials.number == 0:
+        census = Census(draw_input(settings, Streams(settings.seed), trials)[0])
     slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward(census)])
-    loss = losses.get(settings.loss)
-    loss_gradient = loss.gradients(chain.output, draw_reference(settings, streams, trials))
+    loss_gradient = _loss_gradient(settings, chain.output, trials)
     norms = sampled.norms(chain, loss_gradient, counter, census)
     measured = Measured(
         grad_w=norms.grad_w,
@@ -240,3 +321,9 @@ def _block(
     if census is None:
         return measured
     return measured._replace(entries=census.entries(settings, measured))
+
+
+def _loss_gradient(settings: Settings, output: Stack, trials: Trials) -> Stack:
+    """Return ∂L/∂f_N of each trial, shape (T, B, n_N)."""
+    references = draw_reference(settings, Streams(settings.seed), trials)
+    return losses.get(settings.loss).gradients(output, references)

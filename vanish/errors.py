@@ -14,15 +14,45 @@ if TYPE_CHECKING:
 _LONGEST_NUMBER, _LONGEST_WORD, _LONGEST = 20, 300, 1500
 
 
+def plain(text: str) -> str:
+    """Return text from outside as it may be shown: what is no printable character is escaped.
+
+    Names of files, arrays, columns and classes may hold anything; a terminal would take some
+    of it for commands.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 class VanishError(Exception):
     """Anything that a user can mend; its text is one line, ready to be shown."""
 
     def __str__(self) -> str:
-        return shortened(super().__str__())
+        return plain(shortened(super().__str__()))
 
 
 class UsageError(VanishError):
     """A setting that is unknown, out of range, or at odds with another one."""
+
+
+class ConflictError(UsageError):
+    """Settings that are fine alone and do not go together.
+
+    Parameters
+    ----------
+    message
+        What is wrong, as for any error.
+    settings
+        The names of those that it may depend on, the ones that are not given included: where
+        all of them stay as they are it is wrong whatever the others are.
+    """
+
+    def __init__(self, message: str, *settings: str) -> None:
+        super().__init__(message)
+        self.settings = frozenset(settings)
 
 
 class InputError(VanishError):
@@ -50,7 +80,7 @@ class MemoryLimitError(VanishError):
 
     def __init__(self, what: str, limit: str, remedy: str) -> None:
         super().__init__(f"{what}, {limit}: {remedy}")
-        self.lasting = shortened(f"{what}: {remedy}")
+        self.lasting = plain(shortened(f"{what}: {remedy}"))
 
 
 def shortened(message: str) -> str:

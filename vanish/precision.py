@@ -355,27 +355,20 @@ def _ranges(which: NDArray[np.bool_], first: int = 1) -> Ranges:
     return [(start + first, stop + first - 1) for start, stop in edges.reshape(-1, 2).tolist()]
 
 
-def sentences(profile: Profile) -> list[tuple[str, str]]:
-    """Return a format's name and what becomes of the signals in it, where any suffer."""
-    which = " (in the first trial)" if profile.trials > 1 else ""
-    return [
-        (loss.format, f"{_sentence(loss)}{which}")
-        for loss in losses(profile)
-        if loss.suffers or loss.is_chaotic
-    ]
-
-
 def summary(profile: Profile) -> str:
     """Return one line of at most 80 columns on lost precision; empty where there is none.
 
-    It tells of the widest format that suffers, since narrower ones lose more.
+    It tells of the widest format that suffers, since narrower ones lose more; where none
+    does, of the widest in which rounding spoils the gradients.
     """
     found = losses(profile)
     suffering = [loss for loss in found if loss.suffers]
     if not suffering:
-        return ""
+        chaotic = [loss.format for loss in found if loss.is_chaotic]
+        spoils = "rounding spoils the gradients at any scale: the chain is chaotic"
+        return f"In {chaotic[-1]} {spoils}." if chaotic else ""
     widest, wider = suffering[-1], found[len(suffering) :]
-    fits = f"; {wider[0].format} fits" if wider else ""
+    fits = f"; {wider[0].format} fits" if wider and not wider[0].is_chaotic else ""
     cure = _cure(widest) and f", {_cure(widest)}"
     if widest.is_chaotic and widest.fits != NO:
         cure, fits = ", and rounding spoils it at any scale", ""
@@ -387,15 +380,16 @@ def summary(profile: Profile) -> str:
     return next((line for line in lines if len(line) <= _WIDTH), lines[-1])
 
 
-_GRADIENTS = {"grad_f": "∂L/∂f", "grad_a": "∂L/∂a", "grad_w": "∂L/∂W"}
-
-
-def _sentence(loss: Loss) -> str:
+def sentence(loss: Loss) -> str:
+    """Return what becomes of the signals in one format, without its name; empty if they fit."""
     clauses = [_complaint(loss), _cure(loss)] if loss.suffers else []
     if loss.is_chaotic and loss.fits != NO:
         share = f"{100.0 * loss.rounding:.0f} %"
         clauses.append(f"rounding changes a by about {share}, and the gradients at any scale")
     return "; ".join(filter(None, clauses))
+
+
+_GRADIENTS = {"grad_f": "∂L/∂f", "grad_a": "∂L/∂a", "grad_w": "∂L/∂W"}
 
 
 def _complaint(loss: Loss, ranges: int = 4) -> str:

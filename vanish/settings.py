@@ -12,7 +12,7 @@ import numpy as np
 
 from vanish import activations, initializers, losses
 from vanish.arrays import Network, Rows
-from vanish.errors import UsageError, unknown_name, whole
+from vanish.errors import ConflictError, UsageError, unknown_name, whole
 from vanish.initializers import Law
 from vanish.scaled import Magnitude
 
@@ -47,7 +47,7 @@ class Settings:
     Attributes
     ----------
     act
-        The activation of every layer.
+        The activation of every layer: its name, or an `Activation` that need not be registered.
     layer_acts
         One activation a layer, layer 1 first, instead of `act`.
     last_act
@@ -96,8 +96,8 @@ class Settings:
         If a setting is unknown, out of range, or at odds with another one.
     """
 
-    act: str = "sigmoid"
-    layer_acts: tuple[str, ...] | None = None
+    act: str | Activation = "sigmoid"
+    layer_acts: tuple[str | Activation, ...] | None = None
     layers: int | None = None
     width: int | None = None
     widths: tuple[int, ...] | None = None
@@ -116,7 +116,7 @@ class Settings:
     norm_bound: bool | None = None
     vanish_below: float = 1e-3
     explode_above: float = 1e3
-    last_act: str | None = None
+    last_act: str | Activation | None = None
 
     def __post_init__(self) -> None:
         self._check_types()
@@ -144,12 +144,15 @@ class Settings:
             given = getattr(self, name)
             if given is not None and not isinstance(given, int):
                 raise UsageError(f"{name} {given!r}: give a whole number")
-        for name in ("act", "init", "loss", "engine"):
+        for name in ("init", "loss", "engine"):
             given = getattr(self, name)
             if not isinstance(given, str):
                 raise UsageError(f"{name} {given!r}: give one name")
-        if self.last_act is not None and not isinstance(self.last_act, str):
-            raise UsageError(f"last_act {self.last_act!r}: give one name")
+        for name in ("act", "last_act"):
+            given = getattr(self, name)
+            left_out = name == "last_act" and given is None
+            if not (left_out or isinstance(given, str | activations.Activation)):
+                raise UsageError(f"{name} {given!r}: give one name")
 
     def _check_ranges(self) -> None:
         for name in ("layers", "width", "batch", "trials"):
@@ -168,25 +171,31 @@ class Settings:
             )
         if not 0.0 < self.gain < math.inf:
             raise UsageError(f"gain {self.gain:g}: give a finite number above 0")
-        if not 0.0 < self.vanish_below <= self.explode_above < math.inf:
-            raise UsageError(
-                f"vanish_below {self.vanish_below:g} and explode_above {self.explode_above:g}:"
-                " give 0 < vanish_below ≤ explode_above"
-            )
+        thresholds = self.vanish_below, self.explode_above
+        wrong = (
+            f"vanish_below {self.vanish_below:g} and explode_above {self.explode_above:g}:"
+            " give 0 < vanish_below ≤ explode_above"
+        )
+        if not all(0.0 < each < math.inf for each in thresholds):
+            raise UsageError(wrong)
+        if self.vanish_below > self.explode_above:
+            raise ConflictError(wrong, "vanish_below", "explode_above")
 
     def _check_shape(self) -> None:
         if self.weights is not None:
             for name in ("layers", "width", "widths", "weight_std"):
                 if getattr(self, name) is not None:
-                    raise UsageError(
+                    raise ConflictError(
                         f"{name} beside weights: {self.weights.name} has sizes and weights of"
-                        f" its own: leave out {name}"
+                        f" its own: leave out {name}",
+                        *(name, "weights"),
                     )
             if self.init != initializers.AUTO or self.bias_std:
                 name = "bias_std" if self.bias_std else "init"
-                raise UsageError(
+                raise ConflictError(
                     f"{name} beside weights: {self.weights.name} holds its parameters:"
-                    f" leave out {name}"
+                    f" leave out {name}",
+                    *(name, "weights"),
                 )
         elif self.widths is not None:
             if len(self.widths) < 2:
@@ -194,26 +203,30 @@ class Settings:
                     f"widths {_listed(self.widths)}: give at least two sizes, input first"
                 )
             if self.width is not None:
-                raise UsageError("width beside widths: give one of them")
+                raise ConflictError("width beside widths: give one of them", "width", "widths")
             if self.layers is not None and self.layers != len(self.widths) - 1:
-                raise UsageError(
+                raise ConflictError(
                     f"layers {self.layers} beside widths of {len(self.widths) - 1} layers:"
-                    " leave out layers"
+                    " leave out layers",
+                    *("layers", "widths"),
                 )
         if self.weight_std is not None and self.init != initializers.AUTO:
-            raise UsageError(
-                f"weight_std beside init {self.init}: both set the weights: give one of them"
+            raise ConflictError(
+                f"weight_std beside init {self.init}: both set the weights: give one of them",
+                *("weight_std", "init"),
             )
         if self.layer_acts is not None:
             if self.last_act is not None:
-                raise UsageError(
-                    "last_act beside layer_acts, which names the last one, too: give one of them"
+                raise ConflictError(
+                    "last_act beside layer_acts, which names the last one, too: give one of them",
+                    *("last_act", "layer_acts"),
                 )
             given = len(self.layer_acts)
             if self._sizes_are_given and given != self.depth:
-                raise UsageError(
+                raise ConflictError(
                     f"layer_acts names {given} activations for {self.depth} layers:"
-                    " give one a layer"
+                    " give one a layer",
+                    *("layer_acts", "layers", "widths", "weights"),
                 )
             if not given:
                 raise UsageError("layer_acts is empty: give one activation a layer")
@@ -240,34 +253,39 @@ class Settings:
         if self.input is not None:
             rows, columns = self.input.values.shape
             if self.batch is not None:
-                raise UsageError(
-                    f"batch beside input: {self.input.name} has {rows} rows: leave out batch"
+                raise ConflictError(
+                    f"batch beside input: {self.input.name} has {rows} rows: leave out batch",
+                    *("batch", "input"),
                 )
             given = self.weights.sizes if self.weights is not None else self.widths
             if given is not None and columns != given[0]:
-                raise UsageError(
+                raise ConflictError(
                     f"{self.input.name}: rows of {columns} numbers for a chain of"
-                    f" {given[0]} inputs: give rows of {given[0]}"
+                    f" {given[0]} inputs: give rows of {given[0]}",
+                    *("input", "widths", "weights"),
                 )
         if self.target is not None:
             if not losses.get(self.loss).takes_target:
-                raise UsageError(
+                raise ConflictError(
                     f"target beside loss {self.loss}: it takes none: leave it out, or give loss"
-                    f" {' or '.join(losses.names_with_target())}"
+                    f" {' or '.join(losses.names_with_target())}",
+                    *("target", "loss"),
                 )
             if losses.get(self.loss).takes_classes:
                 self._check_classes(self.target)
                 return
             rows, columns = self.target.values.shape
             if columns != self.n_out:
-                raise UsageError(
+                raise ConflictError(
                     f"{self.target.name}: rows of {columns} numbers for a chain of"
-                    f" {self.n_out} outputs: give rows of {self.n_out}"
+                    f" {self.n_out} outputs: give rows of {self.n_out}",
+                    *("target", "loss", "width", "widths", "weights"),
                 )
             if rows not in (1, self.rows):
-                raise UsageError(
+                raise ConflictError(
                     f"{self.target.name}: {rows} rows for a batch of {self.rows}:"
-                    f" give 1 or {self.rows}"
+                    f" give 1 or {self.rows}",
+                    *("target", "loss", "batch", "input", "weights"),
                 )
             if losses.get(self.loss).takes_bits:
                 self._check_bits(self.target)
@@ -277,9 +295,10 @@ class Settings:
         wrong = np.argwhere((target.values != 0.0) & (target.values != 1.0))
         if len(wrong):
             index = ", ".join(str(i + 1) for i in wrong[0])
-            raise UsageError(
+            raise ConflictError(
                 f"{target.name}: entry {index} is {target.values[tuple(wrong[0])]}: give loss"
-                f" {losses.get(self.loss).name} a target of zeros and ones"
+                f" {losses.get(self.loss).name} a target of zeros and ones",
+                *("target", "loss"),
             )
 
     def _check_classes(self, target: Rows) -> None:
@@ -287,16 +306,18 @@ class Settings:
         classes = target.values.ravel()
         if min(target.values.shape) > 1 or classes.size not in (1, self.rows):
             what = " × ".join(map(str, target.values.shape))
-            raise UsageError(
+            raise ConflictError(
                 f"{target.name}: {what} numbers as the target of {self.rows} rows: give loss"
-                f" cross_entropy one class a row, 1 or {self.rows} of them"
+                f" cross_entropy one class a row, 1 or {self.rows} of them",
+                *("target", "loss", "batch", "input", "weights"),
             )
         wrong = (classes != np.floor(classes)) | (classes < 0.0) | (classes >= self.n_out)
         if wrong.any():
             first = int(wrong.argmax())
-            raise UsageError(
+            raise ConflictError(
                 f"{target.name}: class {first + 1} is {classes[first]:g}: give whole numbers from"
-                f" 0 to {self.n_out - 1}, for a chain of {self.n_out} outputs"
+                f" 0 to {self.n_out - 1}, for a chain of {self.n_out} outputs",
+                *("target", "loss", "width", "widths", "weights"),
             )
 
     def _check_loss(self) -> None:
@@ -305,18 +326,21 @@ class Settings:
         last = activations.get(self._act_names[-1]).name
         if last == loss.contains:
             remedy = "end layer_acts with" if self.layer_acts else "give --last-act"
-            raise UsageError(
+            raise ConflictError(
                 f"loss beside last activation {last}: {loss.name} contains the output {last}:"
-                f" {remedy} identity"
+                f" {remedy} identity",
+                *("loss", "act", "last_act", "layer_acts"),
             )
 
     def _check_engine(self) -> None:
         if self.engine not in ENGINES:
             raise unknown_name("engine", self.engine, ENGINES)
         if self.engine == SAMPLED and self.needs_matrices:
-            raise UsageError(
+            raise ConflictError(
                 f"engine sampled beside {self.needs_matrices}, which it cannot draw in law:"
-                " give engine dense"
+                " give engine dense",
+                *("engine", "weights", "norm_bound", "init", "weight_std"),
+                *("act", "layer_acts", "last_act"),
             )
 
     @cached_property
@@ -427,8 +451,8 @@ class Settings:
         return (*(each,) * (self.depth - 1), last)
 
     @property
-    def _act_names(self) -> tuple[str, ...]:
-        """The names as they were given."""
+    def _act_names(self) -> tuple[str | Activation, ...]:
+        """The names, or the records, as they were given."""
         last = () if self.last_act is None else (self.last_act,)
         return self.layer_acts or (self.act, *last)
 

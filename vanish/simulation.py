@@ -10,7 +10,7 @@ from vanish import ensemble, initializers, losses, memory
 from vanish.census import Census
 from vanish.chain import Chain, Layer, Matrix, Weight
 from vanish.chainrule import Variable
-from vanish.ensemble import processors
+from vanish.ensemble import processors, threads
 from vanish.errors import UsageError
 from vanish.measured import Measured
 from vanish.profile import Profile
@@ -43,12 +43,15 @@ class Draws:
 
     Activations and initialisers that differ only in scale get the same numbers, so that
     like is compared with like and neither the drawing nor the singular values are paid
-    for twice. One matrix a layer is kept: another law or shape takes its place.
+    for twice. One matrix a layer is kept: another law or shape takes its place. Of a real
+    network its weights are kept, made ready once for all gains.
     """
 
     def __init__(self, streams: Streams, trial: int = 0) -> None:
+        self.seed = streams.seed
         self._streams, self._trial = streams, trial
         self._kept: dict[int, tuple[Law, Matrix]] = {}
+        self._given: tuple[Network, tuple[Weight, ...]] | None = None
 
     def matrix(self, k: int, law: Law, n_out: int, n_in: int) -> Matrix:
         """Return the unscaled (n_out, n_in) matrix of layer k."""
@@ -60,6 +63,22 @@ class Draws:
         matrix = Matrix(initializers.draw(law, generator, n_out, n_in))
         self._kept[k] = law, matrix
         return matrix
+
+    def given(self, network: Network) -> tuple[Weight, ...]:
+        """Return the weights of a real network."""
+        if self._given is None or self._given[0] is not network:
+            self._given = network, tuple(map(Weight.of, network.weights))
+        return self._given[1]
+
+    def holds(self, settings: Settings) -> bool:
+        """Tell whether these settings find all their weights drawn."""
+        laws = [each.law for each in settings.initializers]
+        shapes = [(n_out, n_in) for n_in, n_out in pairwise(settings.sizes)]
+        kept = [self._kept.get(k) for k in range(1, settings.depth + 1)]
+        return settings.weights is not None or all(
+            each is not None and each[0] is law and each[1].entries.shape == shape
+            for each, law, shape in zip(kept, laws, shapes, strict=True)
+        )
 
 
 def random_chain(
@@ -81,7 +100,6 @@ def random_chain(
 
     if sum(n_in * n_out for _, (n_in, n_out) in numbered) < _WORTH_THREADS:
         return Chain(tuple(map(layer, numbered)))
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
 
     def part(numbered: list[tuple[int, tuple[int, int]]]) -> list[Layer]:
         layers = []
@@ -97,18 +115,17 @@ def random_chain(
     workers = processors()
     size = -(-len(numbered) // (_PARTS_A_WORKER * workers))
     parts = [numbered[first : first + size] for first in range(0, len(numbered), size)]
-    with ThreadPoolExecutor(workers) as pool:
+    with threads(workers) as pool:
         return Chain(tuple(chain.from_iterable(pool.map(part, parts))))
 
 
-def given_chain(network: Network, settings: Settings) -> Chain:
+def given_chain(network: Network, settings: Settings, draws: Draws) -> Chain:
     """Return the chain with the parameters of a real network."""
     gain = Magnitude.of(settings.gain)
     layers = []
-    for entries, bias, activation in zip(
-        network.weights, network.biases, settings.activations, strict=True
+    for weight, bias, activation in zip(
+        draws.given(network), network.biases, settings.activations, strict=True
     ):
-        weight = Weight.of(entries)
         layers.append(Layer(Weight(weight.matrix, weight.scale * gain), bias, activation))
     return Chain(tuple(layers))
 
@@ -165,6 +182,7 @@ def simulate(
 def compare(
     all_settings: Iterable[Settings],
     *,
+    draws: Draws | None = None,
     jobs: int | None = None,
     memory_limit: int | None = None,
     watch: Watch | None = None,
@@ -176,16 +194,18 @@ def compare(
     ----------
     all_settings
         One record a chain.
+    draws
+        Where those of its seed take the unscaled weights of trial 0 from, for whoever needs
+        them again.
     jobs, memory_limit, watch, entries
         As for `simulate`.
     """
-    draws: dict[int, Draws] = {}
     for settings in all_settings:
-        if settings.seed not in draws:
-            draws = {settings.seed: Draws(Streams(settings.seed))}
+        if draws is None or draws.seed != settings.seed:
+            draws = Draws(Streams(settings.seed))
         measured = measure(
             settings,
-            draws=draws[settings.seed],
+            draws=draws,
             jobs=jobs,
             memory_limit=memory_limit,
             watch=watch,
@@ -229,6 +249,33 @@ def measure(
     return Measured.joined(parts)
 
 
+def ratios(
+    settings: Settings,
+    *,
+    draws: Draws | None = None,
+    jobs: int | None = None,
+    memory_limit: int | None = None,
+) -> Magnitudes:
+    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ of each trial, shape (T,), without all else that is measured.
+
+    Parameters
+    ----------
+    settings
+        What to run.
+    draws, jobs, memory_limit
+        As for `measure`, whose numbers these are, and its errors.
+    """
+    if settings.engine_used == SAMPLED:
+        require_memory(settings)
+        return ensemble.ratios(settings, jobs, memory_limit)
+    given = settings.weights is not None
+    found = [
+        Simulation(settings, draws if trial == 0 or given else None, trial).ratio
+        for trial in range(settings.trials)
+    ]
+    return Magnitudes.column(found).at((slice(None), 0))
+
+
 class Simulation:
     """One chain of the dense engine with its input and loss, ready to be read.
 
@@ -267,12 +314,11 @@ class Simulation:
         self.settings = settings
         streams, trials = Streams(settings.seed), Trials.one(trial, settings.sizes)
         network = settings.weights
+        draws = draws or Draws(streams, trial)
         if network is not None:
-            self.chain = given_chain(network, settings)
+            self.chain = given_chain(network, settings, draws)
         else:
-            self.chain = random_chain(
-                settings, streams, draws or Draws(streams, trial), trials, entries=entries
-            )
+            self.chain = random_chain(settings, streams, draws, trials, entries=entries)
         self.x = draw_input(settings, streams, trials)[0]
         self._census = Census(self.x) if entries else None
         self.loss = losses.get(settings.loss)
@@ -293,6 +339,11 @@ class Simulation:
     def norms(self) -> dict[Variable, Magnitude]:
         """The norm of the gradient by each f_k, a_k, W_k, b_k and x."""
         return dict(dense.norms(self.chain, self.trace, self.loss_gradient, self._census))
+
+    @property
+    def ratio(self) -> Magnitude:
+        """‖∂L/∂a_1‖/‖∂L/∂a_N‖, zero where either is; as `norms` has them, but for less."""
+        return dense.ratio(self.chain, self.trace, self.loss_gradient)
 
     def measure(self) -> Measured:
         """Return all that there is to measure, as one trial."""
@@ -366,10 +417,17 @@ def require_memory(settings: Settings, engine: str | None = None) -> None:
 
 def memory_needed(settings: Settings, engine: str | None = None) -> int:
     """Return about how many bytes a run takes while it lasts."""
-    sizes, trials = settings.sizes, settings.trials
+    trials = settings.trials
+    # Not by a list of the sizes, which may not fit into memory itself.
+    sizes: tuple[int, ...]
+    if settings.widths is None and settings.weights is None:
+        sizes = (settings.n_in, settings.n_out)
+        units = sizes[0] + settings.depth * sizes[1]
+    else:
+        sizes, units = settings.sizes, sum(settings.sizes)
     least = (_BYTES_A_LAYER + _BYTES_A_RESULT * (trials if trials > 1 else 0)) * settings.depth
     # Of every layer its input and its slopes are kept, one row a sample.
     if (engine or settings.engine_used) == DENSE:
-        return 8 * (settings.weight_count + 2 * settings.rows * sum(sizes)) + least
+        return 8 * (settings.weight_count + 2 * settings.rows * units) + least
     at_once = min(trials, Trials.block_size(sizes))
-    return min(8 * 4 * settings.rows * sum(sizes) * at_once, ensemble.MEMORY) + least
+    return min(8 * 4 * settings.rows * units * at_once, ensemble.MEMORY) + least

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from vanish.initializers import Law
 from vanish.readings import finitewidth, meanfield
 from vanish.scaled import Magnitude, Scaled
 from vanish.settings import Settings
-from vanish.simulation import measure
+from vanish.simulation import measure, require_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +79,7 @@ def spread(point: TheoryPoint, layers: int, width: int, input_rms: float = 1.0) 
     Raises
     ------
     VanishError
-        If such a chain cannot be simulated.
+        If such a chain cannot be simulated, or does not fit into memory.
     """
     if point.weight_std is None:
         return None
@@ -93,8 +94,10 @@ def spread(point: TheoryPoint, layers: int, width: int, input_rms: float = 1.0) 
         trials=MEASURED_CHAINS,
         engine="sampled",
     )
+    is_exact = point.act in _EXACT and point.bias_std == 0.0
+    require_memory(replace(settings, trials=1) if is_exact else settings)
     expected = _expected(settings, input_rms)
-    if point.act in _EXACT and point.bias_std == 0.0:
+    if is_exact:
         law = _EXACT[point.act](settings.sizes, settings.weight_variances)
         typical, std = float(law.mean[0]) / math.log(10.0), float(law.std[0]) / math.log(10.0)
         return Spread(layers, width, expected, typical, std, law.dead, "exact")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -45,6 +45,7 @@ class Streams:
     """
 
     def __init__(self, seed: int) -> None:
+        self.seed: Final = seed
         self._key = np.random.SeedSequence(seed).generate_state(2, np.uint64)
 
     def generator(self, role: Role, layer: int = 0, trial: int = 0) -> np.random.Generator:

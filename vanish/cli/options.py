@@ -189,7 +189,9 @@ WeightsLayout = Annotated[
 SaveWeights = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE.npz", help="Write the chain that was simulated, for others to check."
+        metavar="FILE.npz",
+        help="Write the chain that was simulated, for others to check; it takes the place of a"
+        " file that is there.",
     ),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="What all random numbers follow from.")]
@@ -272,7 +274,8 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Write to FILE, whole or not at all, in the format of its suffix.",
+        help="Write to FILE, whole or not at all, in the format of its suffix; it takes the"
+        " place of a file that is there.",
     ),
 ]
 NoHeader = Annotated[
@@ -294,7 +297,8 @@ Plot = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="Draw a figure, too: .png, .svg or .pdf. Needs the extra 'plot'.",
+        help="Draw a figure, too: .png, .svg or .pdf; it takes the place of a file that is"
+        " there. Needs the extra 'plot'.",
     ),
 ]
 Version = Annotated[

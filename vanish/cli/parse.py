@@ -95,6 +95,21 @@ def numbers(listed: str) -> list[float]:
     return found
 
 
+def whole_range(item: str) -> list[int] | None:
+    """Return the numbers of a range if all are whole, as `numbers` has them but unrounded.
+
+    None is for anything else: what is wrong with it, `numbers` says.
+    """
+    try:
+        first, last, count = map(int, item.split(":"))
+    except ValueError:
+        return None
+    if not 1 <= count <= _LONGEST_RANGE:
+        return None
+    step, rest = divmod(last - first, max(count - 1, 1))
+    return None if rest else [first + i * step for i in range(count)]
+
+
 def size(given: str) -> int:
     """Return the bytes that a text such as 500MB, 2G or 1.5 GiB means.
 

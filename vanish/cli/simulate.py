@@ -15,7 +15,11 @@ from vanish.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.figure import Figure
+
     from vanish.profile import Profile
+    from vanish.remedy import Search
+    from vanish.simulation import Draws
 
 CONDITION_HOLDS = 3
 
@@ -68,17 +72,23 @@ def command(
     from vanish.cli import networks
     from vanish.cli.progress import progress
     from vanish.settings import Settings
-    from vanish.simulation import Simulation, compare
+    from vanish.simulation import Draws, Simulation, compare
+    from vanish.streams import Streams
 
+    if save_weights == STANDARD_STREAM:
+        raise UsageError("--save-weights -: it is no text: give the name of a file")
     destination = out.Destination.choose(
-        format_name, output, header=not no_header, rows=rows, quiet=quiet
+        format_name,
+        output,
+        header=not no_header,
+        rows=rows,
+        quiet=quiet,
+        plot=plot,
+        beside=[save_weights],
     )
-    out.check_figure(plot)
     conditions = _conditions(fail_on)
     if [input_file, target, weights].count(STANDARD_STREAM) > 1:
         raise UsageError("several inputs are -: standard input can be read once: give files")
-    if save_weights == STANDARD_STREAM:
-        raise UsageError("--save-weights -: it is no text: give the name of a file")
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs {jobs}: give at least 1")
     limit = parse.converted(memory, parse.size)
@@ -120,24 +130,24 @@ def command(
     runs = [Settings(act=a, init=i, **common) for a in acts for i in inits]
     if save_weights is not None and len(runs) > 1:
         raise UsageError(f"--save-weights beside {len(runs)} chains: give one --act and one --init")
+    draws = Draws(Streams(seed))
+    beside = out.figure_writer(plot, lambda: _draw(profiles))
     if save_weights is None:
         with progress("simulating", len(runs), quiet=quiet) as watch:
             # Only these tell what a number format loses.
             entries = destination.is_for_people or destination.format == "json"
-            profiles = list(
-                compare(runs, jobs=jobs, memory_limit=limit, watch=watch, entries=entries)
-            )
+            limits = {"jobs": jobs, "memory_limit": limit}
+            profiles = list(compare(runs, draws=draws, watch=watch, entries=entries, **limits))
     else:
-        simulation = Simulation(runs[0])
+        simulation = Simulation(runs[0], draws)
         profiles = [simulation.profile()]
-        files.write_network(save_weights, simulation)
-    if plot is not None:
-        from vanish.render.figure import gradient_figure
-
-        out.write_figure(gradient_figure(profiles), plot)
-    destination.write(_render(profiles, destination))
+        beside[save_weights] = lambda stream: files.write_network(stream, simulation, save_weights)
+    advises = _advises(destination, len(runs))
+    searches = [_search(profile, draws, jobs, limit) if advises else None for profile in profiles]
+    del draws  # the weights
+    destination.write(_render(profiles, searches, destination), beside=beside)
     if not destination.quiet and not destination.is_for_people:
-        _say_verdicts(profiles)
+        _say_verdicts(profiles, searches)
         read = (profile.settings.weights for profile in profiles)
         networks.say_layouts(filter(None, read), weights_layout)
     if any(profile.verdict.value in conditions for profile in profiles):
@@ -165,25 +175,57 @@ def _refuse_options(ctx: typer.Context) -> None:
             )
 
 
-def _render(profiles: Sequence[Profile], destination: out.Destination) -> str:
+def _draw(profiles: Sequence[Profile]) -> Figure:
+    from vanish.render.figure import gradient_figure
+
+    return gradient_figure(profiles)
+
+
+def _advises(destination: out.Destination, runs: int) -> bool:
+    """Tell whether anybody will see a remedy."""
+    if destination.quiet:
+        return False
+    if destination.is_for_people:
+        from vanish.render.people import MOST_TOLD
+
+        return runs <= MOST_TOLD
+    return True
+
+
+def _search(
+    profile: Profile, draws: Draws, jobs: int | None, memory_limit: int | None
+) -> Search | None:
+    """Look for a remedy, where there is something to mend."""
+    from vanish.profile import Verdict
+
+    if profile.verdict is Verdict.STABLE:
+        return None
+    from vanish.remedy import find
+
+    return find(profile, draws, jobs=jobs, memory_limit=memory_limit)
+
+
+def _render(
+    profiles: Sequence[Profile], searches: Sequence[Search | None], destination: out.Destination
+) -> str:
     """Return the profiles in the format of their destination."""
     if destination.is_for_people:
         from vanish.render.people import view
 
-        return destination.draw_fitting(lambda rows: view(profiles, rows))
+        return destination.draw_fitting(lambda rows: view(profiles, rows, searches))
     if destination.format == "json":
         from vanish.render.json import document
 
-        return document(profiles)
+        return document(profiles, searches)
     return destination.list_rows(row for profile in profiles for row in profile.rows())
 
 
-def _say_verdicts(profiles: Sequence[Profile]) -> None:
+def _say_verdicts(profiles: Sequence[Profile], searches: Sequence[Search | None]) -> None:
     from vanish.verdict import explain, subject
 
-    for profile in profiles:
+    for profile, search in zip(profiles, searches, strict=True):
         name = subject(profile, profiles)
-        out.say(f"{name}: {explain(profile).text}")
+        out.say(f"{name}: {explain(profile, search).text}")
 
 
 def _layer_acts(names: str) -> tuple[str, ...]:

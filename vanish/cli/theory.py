@@ -14,7 +14,10 @@ from vanish.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.figure import Figure
+
     from vanish.activations import Activation
+    from vanish.theory import TheoryPoint
 
 WeightStds = Annotated[
     str | None,
@@ -93,8 +96,9 @@ def command(
     from vanish import activations, theory
     from vanish.render import theory as render
 
-    destination = out.Destination.choose(format_name, output, header=not no_header, quiet=quiet)
-    out.check_figure(plot)
+    destination = out.Destination.choose(
+        format_name, output, header=not no_header, quiet=quiet, plot=plot
+    )
     if init is not None and weight_std is not None:
         raise UsageError("--init beside --weight-std: give one of them")
     if (layers is None) != (width is None):
@@ -123,12 +127,18 @@ def command(
         "width": width,
         "input_rms": input_rms,
     }
-    if plot is not None:
-        from vanish.render.figure import phase_figure
+    destination.write_table(
+        render.view(points, spreads, input_rms),
+        render.rows(points, spreads),
+        settings,
+        out.figure_writer(plot, lambda: _draw(points, input_rms)),
+    )
 
-        out.write_figure(phase_figure(points, input_rms), plot)
-    view = render.view(points, spreads, input_rms)
-    destination.write_table(view, render.rows(points, spreads), settings)
+
+def _draw(points: Sequence[TheoryPoint], input_rms: float) -> Figure:
+    from vanish.render.figure import phase_figure
+
+    return phase_figure(points, input_rms)
 
 
 def _weight_std(activation: Activation, init: str) -> float:

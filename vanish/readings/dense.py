@@ -14,8 +14,9 @@ from vanish.chainrule import (
     Slope,
     Weight,
     gradients,
+    signal,
 )
-from vanish.scaled import Magnitude, Scaled
+from vanish.scaled import ZERO, Magnitude, Scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -97,6 +98,23 @@ def norms(
                     above.values[None], above.exponent, gradient.values[None], gradient.exponent
                 )
         yield variable, gradient.norm()
+
+
+def ratio(chain: Chain, trace: Trace, loss_gradient: Scaled) -> Magnitude:
+    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ and form no other norm; zero where either is.
+
+    Parameters
+    ----------
+    chain, trace, loss_gradient
+        As for `norms`.
+    """
+
+    def unread(_: Scaled, __: Scaled | None = None) -> Scaled:
+        raise AssertionError
+
+    rules = _reading(chain, trace, loss_gradient, unread, unread)
+    last, first = (rows.norm() for rows in signal(chain.expression(), rules))
+    return first / last if first and last else ZERO
 
 
 def arrays(chain: Chain, trace: Trace, loss_gradient: Scaled) -> Iterator[tuple[Variable, Scaled]]:

@@ -21,6 +21,7 @@ from vanish.chainrule import (
     Weight,
     expression,
     gradients,
+    signal,
 )
 from vanish.conditioning import MATRICES, product
 from vanish.scaled import SAFE_EXPONENT
@@ -393,6 +394,20 @@ def _take_outer(census: Census, rows: Stack, kept: Kept) -> None:
     powers = rows.exponents + kept.exponents
     inputs = kept.coefficients[0] @ kept.frame[0]
     census.outer(rows.values[0], inputs, powers if isinstance(powers, int) else int(powers[0]))
+
+
+def ratios(chain: SampledChain, loss_gradient: Stack) -> Magnitudes:
+    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ of each trial, shape (T,), and form no other norm.
+
+    Zero where either is; `chain` has gone forward.
+    """
+    rules = reading(chain, loss_gradient.balanced())
+    last, first = signal(expression(len(chain.layers)), rules)
+    return _magnitudes(first).over(_magnitudes(last))
+
+
+def _magnitudes(rows: Stack) -> Magnitudes:
+    return _stacked([_norms_of(rows)]).at(0)
 
 
 def _stacked(norms: list[Norms]) -> Magnitudes:

@@ -65,7 +65,7 @@ def _draw_pair(axes: Axes, activation: Activation) -> None:
         ends = np.nextafter(left, right), np.nextafter(right, left)
         inner = np.concatenate(([ends[0]], x[(x > left) & (x < right)], [ends[1]]))
         for curve, colour, line, label in zip(
-            activation.pair(inner), style.COLOURS, ("-", "--"), ("S", "S′"), strict=False
+            activation.pair(inner), style.COLOURS, ("-", "--"), ("S", "S'"), strict=False
         ):
             hidden = "_" * (number > 0)
             axes.plot(inner, curve, color=colour, linestyle=line, label=f"{hidden}{label}(x)")

@@ -33,7 +33,7 @@ _SHOWN = 101
 _SIGNAL = "‖∂L/∂aₖ‖"
 _WEIGHTS = "‖∂L/∂Wₖ‖"
 _SLOPES = "product of the layers' largest slopes"
-_SLOPE_BOUND = "bound on the slopes, ∏ sup|S′|"
+_SLOPE_BOUND = "bound on the slopes, ∏ sup|S'|"
 _NORM_BOUND = "norm bound on " + _WEIGHTS
 _BOUND = {"linestyle": ":"}
 

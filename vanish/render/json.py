@@ -12,16 +12,27 @@ from vanish.measured import HIGH, LOW
 from vanish.render.delimited import cell
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from vanish.profile import Cell, Profile
+    from vanish.remedy import Search
 
 # Raised when a field changes its meaning or goes away; a new field does not raise it.
 SCHEMA = 1
 
 
-def document(profiles: Iterable[Profile]) -> str:
-    """Return all runs with their settings and verdicts as one JSON document."""
+def document(profiles: Sequence[Profile], searches: Sequence[Search | None] | None = None) -> str:
+    """Return all runs with their settings and verdicts as one JSON document.
+
+    Parameters
+    ----------
+    profiles
+        The runs.
+    searches
+        What was found to help each of them, None where nothing was tried.
+    """
+    tried = searches or [None] * len(profiles)
+    remedies = [search.remedy if search is not None else None for search in tried]
     runs = [
         {
             "act": profile.settings.act_name,
@@ -38,9 +49,11 @@ def document(profiles: Iterable[Profile]) -> str:
             "bounds": {name: {"log10": bound.log10} for name, bound in profile.bounds.items()},
             "precision": {loss.format: _precision(loss) for loss in precision.losses(profile)},
             "faults": [fault.as_dict() for fault in profile.named_faults],
+            "remedy": list(remedy.options) if remedy else None,
+            "remedy_log10_ratio": remedy.log10_ratio if remedy else None,
             "layers": [_plain(row) for row in profile.rows()],
         }
-        for profile in profiles
+        for profile, remedy in zip(profiles, remedies, strict=True)
     ]
     return _dump({"schema": SCHEMA, "version": __version__, "runs": runs}, indent=1) + "\n"
 
@@ -60,6 +73,7 @@ def _precision(loss: precision.Loss) -> dict[str, Any]:
             {"signal": each.signal, "layers": each.layers, "how": each.how} for each in loss.misfits
         ],
         "rounding_error": loss.rounding,
+        "sentence": precision.sentence(loss) or None,
     }
 
 

@@ -205,7 +205,7 @@ def _draw_critical(
 
 
 # So many points make a line smooth.
-_ALONG = 160
+_ALONG = 81
 
 
 def _fine(low: float, high: float) -> list[float]:

@@ -207,7 +207,7 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
         )
         for profile in profiles
     )
-    told = len(profiles) <= _MOST_TOLD
+    told = len(profiles) <= MOST_TOLD
     return View(
         title=title(profiles),
         columns=(
@@ -234,7 +234,7 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
 
 
 # More verdicts than this are no longer read.
-_MOST_TOLD = 3
+MOST_TOLD = 3
 
 
 def _verdict(profile: Profile) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,8 +28,8 @@ _BETWEEN = 3
 # With more kinds of networks only the start and the end are drawn.
 _FEW = 3
 
-# More depths than this are not all named.
-_TICKS = 12
+# Depths that are nearer to another one than this share of the axis are not named.
+_APART = 0.07
 
 
 def training_figure(trained: Sequence[Training]) -> Figure:
@@ -81,7 +82,14 @@ def shown_epochs(epochs: int) -> list[int]:
 def _number_depths(axes: Axes, depths: Sequence[int]) -> None:
     """Put numbers of hidden layers on the axis across, each doubling as wide as the next."""
     axes.set_xscale("log", base=2)
-    shown = depths if len(depths) <= _TICKS else [*depths[:: -(-len(depths) // _TICKS)], depths[-1]]
+    shown = [depths[-1]]
+    for depth in reversed(depths[:-1]):
+        if math.log(shown[-1] / depth) >= _APART * math.log(depths[-1] / depths[0]):
+            shown.append(depth)
+    # The first one has a place, if need be its neighbour's.
+    if shown[-1] != depths[0]:
+        shown[-1] = depths[0]
+    shown.reverse()
     axes.set_xticks(shown, [f"{depth:,}" for depth in shown])
     axes.minorticks_off()
     axes.set_xlim(depths[0] / 1.2, depths[-1] * 1.2)
