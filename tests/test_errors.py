@@ -346,6 +346,9 @@ train --width 0
 --loss bce --last-act identity --width 3 --target row.txt
 --loss bce --layer-acts relu,sigmoid
 sweep --loss bce --layers 2,3
+sweep --act tanh --layer-acts relu,relu
+sweep --resume --format csv --output /dev/null
+sweep --vanish-below 1e4 --explode-above 1,2
 --act relu --layer-acts relu --last-act relu
 --layer-acts relu --last-act relu
 --last-act foo
@@ -382,8 +385,14 @@ NOT_HERE = (
     *("dask.distributed is not installed", "scikit-learn, which holds them, is not installed"),
     # of configurations: test_numbers.py
     *("lists in lists, too many to read", "give texts and numbers, or a list", "a NUL in it"),
-    # of clusters, and of sweeps that meet or run out of room: test_sweep_command.py
-    *("it has no workers", "another sweep is writing it", "make room, then go on with --resume"),
+    # of workers: test_sweep.py, test_sweep_cluster.py
+    *("cannot be sent to other processes", "a worker lacks what the sweep needs"),
+    *("processes end before they begin", "processes cannot be started"),
+    *("it has no workers", "worker {worker} {wrong}", "a worker has {wrong[0]}"),
+    # of sweeps that meet or run out of room: test_journal.py, test_sweep_command.py
+    *("another sweep is writing it", "it cannot be locked", "no regular file: remove it"),
+    "all results are safe in",
+    "make room, then go on with --resume",
 )
 
 Place = tuple[Path, int]

@@ -35,7 +35,7 @@ _LINES = ("-", "--", "-.", (0, (1, 1)))
 _MARKED, _FEW = 20, 4
 
 # In inches: a character of a title and one of a legend, and the line before its text.
-_CHARACTER, _SMALL, _HANDLE = 0.095, 0.07, 0.65
+_CHARACTER, _SMALL, _HANDLE = 0.09, 0.07, 0.65
 _LEGEND_ROW = 0.2
 
 
@@ -135,9 +135,12 @@ def entitle(figure: Figure, text: str) -> None:
     than a line is broken.
     """
     across = int(figure.get_figwidth() / _CHARACTER)
-    # A space that does not break.
-    glued = " · ".join(part.replace(" ", "\xa0") for part in text.split(" · "))
-    lines = [line.replace("\xa0", " ") for line in textwrap.wrap(glued, across)]
+    # With spaces that do not break.
+    parts = [
+        part.replace(" ", "\xa0") if len(part) <= across else part for part in text.split(" · ")
+    ]
+    wrapped = textwrap.wrap(" · ".join(parts), across, break_on_hyphens=False)
+    lines = [line.replace("\xa0", " ") for line in wrapped]
     figure.suptitle("\n".join(lines), fontsize="medium", parse_math=False)
 
 
