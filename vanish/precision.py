@@ -366,7 +366,7 @@ def summary(profile: Profile) -> str:
     suffering = [loss for loss in found if loss.suffers]
     if not suffering:
         chaotic = [loss.format for loss in found if loss.is_chaotic]
-        spoils = "rounding spoils the gradients at any scale: the chain is chaotic"
+        spoils = "rounding spoils the gradients, whatever the loss scale"
         return f"In {chaotic[-1]} {spoils}." if chaotic else ""
     widest, wider = suffering[-1], found[len(suffering) :]
     fits = f"; {wider[0].format} fits" if wider and not wider[0].is_chaotic else ""

@@ -340,7 +340,7 @@ class Cluster(Generic[Result]):
         self.died: tuple[type[BaseException], ...] = (KilledWorker,)
         self._address = address
         # What it has to say about lost connections is said by the errors here.
-        for name in ("distributed", "distributed.client"):
+        for name in ("distributed", "distributed.client", "tornado.application", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         packed = _packed(work, cloudpickle.dumps)
         _require_scheduler(address)

@@ -91,18 +91,23 @@ def new_figure(width: float, height: float) -> Figure:
     UsageError
         If matplotlib is not installed, or cannot be imported.
     """
-    _import_matplotlib()
+    import_matplotlib()
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _import_matplotlib() -> None:
+def import_matplotlib() -> None:
     """Import matplotlib as it comes, so that a figure is the same for every user.
 
     A program that has imported it already has its own wishes, which are kept. The user's
     matplotlibrc and MPLBACKEND are meant for windows and papers of their own: LaTeX that is
     not there, or a backend that does not exist, would end the import or the drawing.
+
+    Raises
+    ------
+    UsageError
+        If it is not installed, or cannot be imported.
     """
     if "matplotlib" in sys.modules:
         return
