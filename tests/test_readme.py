@@ -69,6 +69,14 @@ def commands(block: Block) -> list[Command]:
     return [Command(command, shown) for command, *shown in lines]
 
 
+def without_progress(text: str) -> str:
+    """Return what a terminal shows in the end: a slow machine's progress bar is gone by then.
+
+    It is drawn on a line of its own between hiding the cursor and showing it, and wiped out.
+    """
+    return re.sub(r"\x1b\[\?25l.*?\x1b\[\?25h\n?(?:\x1b\[1A\x1b\[2K)?", "", text, flags=re.DOTALL)
+
+
 def reason_not_to_run(command: Command) -> str | None:
     reasons = (NOT_RUN[start] for start in NOT_RUN if f"{command.text} ".startswith(f"{start} "))
     return next(reasons, None)
@@ -89,7 +97,8 @@ def run_session(block: Block) -> None:
         if "torch" in command.text:
             pytest.importorskip("torch")
         line = last_of_recipe(command.text) if command.text.startswith("make ") else command.text
-        status, printed = run_in_terminal(f"(exit {status})\n{line}", env={"NO_COLOR": "1"})
+        status, text = run_in_terminal(f"(exit {status})\n{line}", env={"NO_COLOR": "1"})
+        printed = without_progress(text)
         for shown, real in zip_longest(command.shown, printed.splitlines()):
             assert agree(shown, real), f"{where}:\nshown:   {shown}\nprinted: {real}"
     assert status == 0, f"line {block.line}: the last command ends with exit status {status}"
