@@ -1,6 +1,7 @@
 # make run    sets everything up and runs vanish (ARGS="…" for another command line)
 # make test   sets everything up and runs the tests
 # make check  format, lint and types
+# make fuzz   tries command lines and damaged files (LINES=20000 FILES=10000 SEED=0)
 # make bench  measures speed, side by side with PyTorch and JAX; takes some minutes
 # A second call installs nothing: each environment is renewed when pyproject.toml changes.
 
@@ -11,8 +12,12 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 # A table, in a pipe too: what the program is for, not its columns.
 ARGS ?= --layers 20 --act sigmoid --format table
+# How much `make fuzz` tries, and of what it draws: another seed, other lines.
+LINES ?= 20000
+FILES ?= 10000
+SEED ?= 0
 
-.PHONY: run test check format bench clean
+.PHONY: run test check format fuzz bench clean
 
 run: $(VENV)/.installed
 	@$(BIN)/vanish $(ARGS)
@@ -28,6 +33,9 @@ check: $(VENV)/.installed-$(EXTRAS)
 format: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+fuzz: $(VENV)/.installed-$(EXTRAS)
+	$(BIN)/python tests/fuzz.py --lines $(LINES) --files $(FILES) --seed $(SEED)
 
 bench: $(VENV)/.installed-dev,bench
 	$(BIN)/python tests/benchmarks/run.py

@@ -151,6 +151,7 @@ def symbolic(problem: Problem) -> Gradients:
         "sum": output,
         "mse": (output - reference) ** 2 / 2,
         "cross_entropy": sympy.log(sympy.exp(output)) - output,
+        "bce": sympy.log(1 + sympy.exp(output)) - reference * output,
     }[problem.loss]
     derivatives = [sympy.diff(loss, symbol[name]) for name in values]
     evaluate = sympy.lambdify([symbol[name] for name in values], derivatives, "mpmath", cse=True)
@@ -178,6 +179,7 @@ def scalar_product(problem: Problem, digits: int = DIGITS) -> Gradients:
             "sum": mp.mpf(1),
             "mse": f[-1] - reference,
             "cross_entropy": mp.mpf(0),  # of a single class
+            "bce": (1 if reference == 0 else -1) / (1 + mp.exp((2 * reference - 1) * f[-1])),
         }[problem.loss]
         for k in reversed(range(len(w))):
             running *= derivative(problem.acts[k], 1)(a[k])
@@ -206,6 +208,11 @@ def _loss(problem: Problem, parameters: Gradients) -> Any:
             total = sum(
                 mp.log(sum(map(mp.exp, row))) - row[t] for row, t in zip(f, classes, strict=True)
             )
+        case "bce":
+            likelihoods = np.frompyfunc(
+                lambda logit, t: mp.log(1 + mp.exp(-logit if t else logit)), 2, 1
+            )
+            total = likelihoods(f, np.broadcast_to(problem.reference, f.shape)).sum()
     return total / len(f)
 
 
@@ -259,6 +266,8 @@ def autograd(problem: Problem) -> Gradients:
             loss = torch.nn.MSELoss(reduction="sum")(f, reference) / 2 / len(f)
         case "cross_entropy":
             loss = torch.nn.CrossEntropyLoss()(f, reference[:, 0].long())
+        case "bce":
+            loss = torch.nn.BCEWithLogitsLoss(reduction="sum")(f, reference) / len(f)
     gradients = torch.autograd.grad(loss, list(nodes.values()))
     return {name: each.numpy() for name, each in zip(nodes, gradients, strict=True)}
 

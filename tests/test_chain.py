@@ -8,10 +8,11 @@ import pytest
 from oracles import Problem, relative_error, scalar_product
 
 from vanish import activations
+from vanish.arrays import Network, Rows
 from vanish.chain import Chain, Layer, Matrix, Weight, activate
 from vanish.errors import ForwardOverflowError, UsageError
 from vanish.scaled import ONE, Magnitude, Scaled
-from vanish.settings import Network, Rows, Settings
+from vanish.settings import Settings
 from vanish.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def test_one_layer_applied_alone_is_that_of_the_forward_pass() -> None:
     trace = simulation.chain.forward(simulation.x)
     after = [*trace.inputs[1:], trace.output]
     for k, (inputs, outputs) in enumerate(zip(trace.inputs, after, strict=True), 1):
-        found = simulation.chain.apply(k, inputs).with_exponent(0).values
+        found = simulation.chain.apply(k, inputs)[0].with_exponent(0).values
         assert found == pytest.approx(outputs.with_exponent(0).values, rel=1e-14)
 
 

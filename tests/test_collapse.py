@@ -14,14 +14,18 @@ from command import check_error, run_in_process
 from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp
+from oracles import derivative
 from snapshot import check
 
+import vanish.collapse
 from vanish import Network, Rows, Settings, Simulation, activations
 from vanish.collapse import affine_maps, collapse, nonadditivity
+from vanish.scaled import ZERO
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from vanish.chain import Layer
     from vanish.scaled import FloatArray, Scaled
 
 SHOWN = {
@@ -210,15 +214,152 @@ def test_a_constant_layer_has_no_nonadditivity() -> None:
     for layer in (first, second):
         assert (layer.difference, layer.nonadditivity) == (None, None)
         assert not layer.map_norm
-        assert layer.row()["log10_map_norm"] is None
+        assert {name for name, cell in layer.row().items() if cell is None} == {
+            *("log10_map_norm", "difference", "nonadditivity"),
+            *("difference_below", "nonadditivity_below"),
+        }
 
 
 def test_a_difference_beyond_float64_is_no_infinity() -> None:
     # relu halves ‖f‖² a layer, the map without it does not: 1.4^2500 is 10^365.
-    options = "--act relu --layers 2500 --width 16 --quiet"
+    options = "--act relu --layers 2500 --width 16 --batch 4 --quiet"
     assert all(row["difference"] is not None for row in rows(options))
-    assert "inf" not in run_collapse(f"{options} --format tsv")[0]
     assert "inf" not in run_collapse(f"{options} --format table")[0]
+
+
+# What rounding hides.
+
+# Departures at every size: of ε or ε² of the input, beside biases, at a fixed point.
+SCALES = [
+    *((weight_std, 0.0) for weight_std in (2.0, 1e-2, 1e-4, 1e-5, 1e-6, 1e-8, 1e-12)),
+    *((1e-6, 1.0), (1e-9, 1e-3), (1e-6, 1e-6), (1.0, 1e3), (1.0, 1e6), (1.0, 1e12), (1e-4, 1e8)),
+]
+
+
+def exactly(run: Simulation) -> list[tuple[Any, Any]]:
+    """Return difference and nonadditivity of each layer by mpmath, None for 0/0."""
+    found = []
+    with mp.workdps(250):  # exp(x)-1 of a tiny x
+        number = np.vectorize(mp.mpf, otypes=[object])
+        f = one_map = number(run.x)
+        for k, layer in enumerate(run.chain.layers):
+            s = np.frompyfunc(derivative(layer.activation.name), 1, 1)
+            weight = number(layer.weight.multiplied_out())
+            bias = 0 if layer.bias is None else number(layer.bias)
+
+            def g(rows: Any, s: Any = s, weight: Any = weight, bias: Any = bias) -> Any:
+                return s(rows.dot(weight.T) + bias)
+
+            u = number(run.trace.inputs[k].with_exponent(0).values)
+            v = np.roll(u, 1, axis=0)
+            at_zero = g(0 * u[:1])
+            change = g(u + v) - at_zero
+            departure = change - (g(u) - at_zero) - (g(v) - at_zero)
+            f, one_map = g(f), one_map.dot(weight.T) + bias
+            found.append((ratio(f - one_map, f), ratio(departure, change)))
+    return found
+
+
+def ratio(difference: Any, whole: Any) -> Any:
+    norm = mp.norm(whole.ravel().tolist())
+    return mp.norm(difference.ravel().tolist()) / norm if norm else None
+
+
+def misleading(act: str, weight_std: float, bias_std: float, **options: Any) -> list[str]:
+    """Return which cells of a chain say what is not true."""
+    run = simulation(act=act, weight_std=weight_std, bias_std=bias_std, batch=3, **options)
+    wrong = []
+    for layer, right in zip(collapse(run), exactly(run), strict=True):
+        row = layer.row()
+        for name, exact in zip(("difference", "nonadditivity"), right, strict=True):
+            value, below = row[name], row[f"{name}_below"]
+            where = f"{name} of layer {layer.layer}: {value}, below {below}, is {mp.nstr(exact, 5)}"
+            if value is not None and not abs(mp.mpf(value) - exact) <= exact / 100:
+                wrong.append(where)
+            if below is not None and not exact < mp.mpf(below):
+                wrong.append(where)
+            if value is not None and below is not None:
+                wrong.append(where)
+    return wrong
+
+
+ODD = ["tanh", "sin", "softsign", "hard_tanh"]
+
+
+@pytest.mark.parametrize("act", ["identity", *ODD, "gelu", "elu", "sigmoid", "relu"])
+def test_a_departure_is_right_or_a_bound(act: str) -> None:
+    for seed, (weight_std, bias_std) in enumerate(SCALES):
+        widths = ((4, 6, 3), (1, 1, 1), (3, 1, 5))[seed % 3]
+        assert not misleading(act, weight_std, bias_std, widths=widths, seed=seed)
+
+
+def test_noise_that_is_taken_for_a_departure_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    chains = [(act, 1e-5, bias_std) for act in ODD for bias_std in (0.0, 1e-3)]
+    assert not any(misleading(*chain, layers=3, width=4) for chain in chains)
+    monkeypatch.setattr("vanish.collapse._KNOWN", 0.0)
+    assert any(misleading(*chain, layers=3, width=4) for chain in chains)
+
+
+def test_a_rounding_error_without_its_biases_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not misleading("identity", 1.0, 1e9, layers=2, width=4)
+
+    def without(layer: Layer, f: Scaled) -> Scaled:
+        return terms(layer._replace(bias=None), f)
+
+    terms = vanish.collapse._terms
+    monkeypatch.setattr("vanish.collapse._terms", without)
+    monkeypatch.setattr("vanish.collapse._absolute", lambda array: array.times(ZERO))
+    assert misleading("identity", 1.0, 1e9, layers=2, width=4)
+
+
+@pytest.mark.parametrize("act", ["tanh", "sin", "gelu", "softsign"])
+def test_what_is_real_is_shown(act: str) -> None:
+    """The departures of layer 1 at the scale ε: ε² of an odd smooth S, ε of the others."""
+    power = 2 if act in ("tanh", "sin") else 1
+    sizes = [
+        rows(f"--act {act} --layers 1 --width 8 --weight-std {scale}")[0]["nonadditivity"]
+        for scale in (1e-3, 1e-4, 1e-5)
+    ]
+    for larger, smaller in pairwise(sizes):
+        assert larger / smaller == pytest.approx(10.0**power, rel=0.01)
+
+
+@pytest.mark.parametrize("bias_std", [1e3, 1e6, 1e12, 1e15, 1e30, 1e300])
+@pytest.mark.parametrize("chain", ["--layers 5", "--widths 3,1,7,2", "--layers 30 --width 2"])
+def test_an_affine_chain_is_affine_whatever_its_biases(bias_std: float, chain: str) -> None:
+    for seed in (0, 1):
+        options = f"{chain} --bias-std {bias_std} --seed {seed}"
+        stdout, _ = run_collapse(f"{options} --format table")
+        assert "NOT AFFINE" not in stdout
+        assert "layers are one affine map" in " ".join(stdout.split())
+        for row in rows(options):
+            assert row["difference"] is row["nonadditivity"] is None
+
+
+@pytest.mark.parametrize("act", ["leaky_relu", "relu", "gelu"])
+def test_a_bent_chain_is_bent_whatever_its_biases(act: str) -> None:
+    # From layer 2 on the values are as large as the biases.
+    for bias_std in (0.0, 1e6, 1e12):
+        stdout, _ = run_collapse(f"--act {act} --bias-std {bias_std} --format table")
+        assert "NOT AFFINE" in stdout
+
+
+def test_a_nearly_affine_chain_shows_no_noise_and_what_is_known() -> None:
+    stdout, _ = run_collapse("--act tanh --weight-std 1e-5 --layers 4 --format table")
+    cells = [line.split() for line in stdout.splitlines() if line[:5].strip().isdecimal()]
+    found = [row["nonadditivity"] for row in rows("--act tanh --weight-std 1e-5 --layers 4")]
+    assert [each is None for each in found] == [False, True, True, True]
+    assert float(cells[0][-1]) == pytest.approx(found[0], rel=5e-3)
+    assert [row[-1] for row in cells[1:]] == ["<1e-12"] * 3
+    assert "by up to 1.78e-10" in " ".join(stdout.split())
+
+
+@pytest.mark.parametrize("act", ["tanh", "sigmoid", "softsign"])
+def test_a_saturated_chain_is_as_good_as_constant(act: str) -> None:
+    stdout, _ = run_collapse(f"--act {act} --bias-std 1e12 --layers 3 --format table")
+    said = " ".join(stdout.split())
+    assert "AFFINE. On 16 random inputs no layer's output changes by more than its rounding" in said
+    assert "NOT" not in said
 
 
 # The command.
@@ -249,7 +390,9 @@ def test_the_rows_are_those_of_the_library() -> None:
 def test_the_verdict_says_whether_depth_adds_anything(format_name: str) -> None:
     stdout, stderr = run_collapse(f"--layers 20 --act identity,tanh --format {format_name}")
     said = " ".join((stdout if format_name == "table" else stderr).split())
-    assert rows("--layers 20")[-1]["difference"] < 1e-12
+    last = rows("--layers 20")[-1]
+    assert last["difference"] is None
+    assert last["difference_below"] < 1e-12
     assert "the two differ by <1e-12 of the output" in said
     assert "20 layers are one affine map with a W of 64 × 64: on 16 random inputs" in said
     assert "NOT AFFINE. On 16 random inputs the chain differs" in said

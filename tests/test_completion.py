@@ -32,7 +32,7 @@ def completions(*words: str) -> list[str]:
         (("--loss", ""), options.LOSSES.split(", ")),
         (("--fail-on", "dead,v"), ["dead,vanishing"]),
         (("--act", "relu", "--format", "j"), ["json", "jsonl"]),
-        (("--weight",), ["--weight-std", "--weights"]),
+        (("--weight",), ["--weight-std", "--weights", "--weights-layout"]),
         (("--act", "nothing"), []),
     ],
 )

@@ -16,10 +16,11 @@ from oracles import Problem, relative_error
 
 import vanish
 from vanish import activations, losses
+from vanish.arrays import Network, Rows
 from vanish.profile import Verdict
 from vanish.readings.dense import outer_norm, sum_norm
 from vanish.scaled import Magnitude, Scaled
-from vanish.settings import Network, Rows, Settings
+from vanish.settings import Settings
 from vanish.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -40,11 +41,15 @@ RECTANGULAR: dict[str, Any] = {
 
 def with_target(options: dict[str, Any], loss: str, rows: int) -> Settings:
     """Return settings with that loss; if it takes a target, with a random one."""
+    if losses.get(loss).contains == options["act"]:
+        options = options | {"last_act": "identity"}
     if not losses.get(loss).takes_target:
         return Settings(**options, loss=loss, batch=rows)
     generator, n_out = np.random.default_rng(rows), options["widths"][-1]
     if losses.get(loss).takes_classes:
         target = generator.integers(n_out, size=(rows, 1)).astype(np.float64)
+    elif losses.get(loss).takes_bits:
+        target = generator.integers(2, size=(rows, n_out)).astype(np.float64)
     else:
         target = generator.standard_normal((rows, n_out))
     return Settings(**options, loss=loss, batch=rows, target=Rows(target))
@@ -89,7 +94,7 @@ def test_mpmath_multiplies_out_a_chain_1000_layers_deep(
 @pytest.mark.parametrize("act", NAMES)
 def test_differences_of_the_loss(act: str, differentiate: Differentiate) -> None:
     options: dict[str, Any] = {"widths": (3, 2, 4, 2), "weight_std": 1.5, "bias_std": 0.5}
-    for loss, rows in (("readout", 2), ("mse", 5), ("cross_entropy", 3)):
+    for loss, rows in (("readout", 2), ("mse", 5), ("cross_entropy", 3), ("bce", 2)):
         simulation = Simulation(with_target({"act": act} | options, loss, rows))
         expected = oracles.differences(Problem.of(simulation))
         assert relative_error(differentiate(simulation), expected) <= TOLERANCE
@@ -123,6 +128,47 @@ def test_pytorchs_autograd_where_every_layer_has_its_own_activation(
     )
     expected = oracles.autograd(Problem.of(simulation))
     assert relative_error(differentiate(simulation), expected) <= TOLERANCE
+
+
+def test_bce_is_pytorchs_bceloss_behind_the_sigmoid(differentiate: Differentiate) -> None:
+    # Whoever has a final sigmoid and BCELoss leaves out the sigmoid and finds the same.
+    torch = oracles.pytorch()
+    target = np.array([[1.0, 0.0, 1.0, 1.0]])
+    options = RECTANGULAR | {"batch": 3, "loss": "bce", "target": Rows(target)}
+    simulation = Simulation(Settings(act="sigmoid", last_act="identity", **options))
+    weights = [torch.tensor(w, requires_grad=True) for w in Problem.of(simulation).weights]
+    f = torch.tensor(simulation.x)
+    for weight, bias in zip(weights, Problem.of(simulation).biases, strict=True):
+        f = torch.sigmoid(f @ weight.T + torch.tensor(bias))
+    loss = torch.nn.BCELoss(reduction="sum")(f, torch.tensor(target).expand(3, 4)) / 3
+    expected = torch.autograd.grad(loss, weights)
+    found = differentiate(simulation)
+    named = {f"W{k}": each.numpy() for k, each in enumerate(expected, 1)}
+    assert relative_error(found, named) <= TOLERANCE
+
+
+@pytest.mark.parametrize("t", [0.0, 1.0])
+@pytest.mark.parametrize("power", [-1500, -20, 3, 8, 12, 30, 58])
+def test_bce_of_a_logit_of_any_size_at_the_end_of_a_chain(t: float, power: int) -> None:
+    # Both answers, the right one and the wrong one, with certainty 2^power.
+    halves = math.ldexp(1.0, power // 2), math.ldexp(0.625, power - power // 2)
+    for sign in (-1.0, 1.0):
+        network = Network(tuple(np.array([[each]]) for each in (0.5, halves[0], halves[1], sign)))
+        simulation = Simulation(
+            Settings(
+                act="leaky_relu",
+                last_act="identity",
+                weights=network,
+                loss="bce",
+                input=Rows(np.ones(1)),
+                target=Rows(np.array([t])),
+            )
+        )
+        expected = oracles.scalar_product(Problem.of(simulation))
+        with mp.workdps(oracles.DIGITS):
+            for layer in simulation.profile().layers:
+                log10 = float(mp.log10(abs(expected[f"W{layer.layer}"].item())))
+                assert layer.grad_w.log10 == pytest.approx(log10, rel=1e-14, abs=1e-14)
 
 
 def test_pytorchs_autograd_where_the_gradient_has_vanished(differentiate: Differentiate) -> None:

@@ -51,8 +51,15 @@ FILES = {
     "pickled.npz": npz(W1=np.array([[None]])),
     "damaged_array.npz": npz(W1=np.eye(2)).replace(b"NUMPY", b"DUMPY"),
     "no_arrays.npz": npz(),
-    "no_w.npz": npz(weight=np.eye(2)),
+    "no_w.npz": npz(weight=np.ones((3, 2)), mask=np.ones(2)),
     "gap.npz": npz(W1=np.eye(2), W3=np.eye(2)),
+    "no_number.npz": npz(W1=np.eye(2), weight=np.eye(2)),
+    "twice.npz": npz(W1=np.eye(2), w1=np.eye(2)),
+    "only_biases.npz": npz(b1=np.ones(2)),
+    "flat_arrays.npz": npz(arr_0=np.ones(2)),
+    "cube_arrays.npz": npz(arr_0=np.ones((2, 2, 2))),
+    "loose_array.npz": npz(arr_0=np.ones(2), arr_1=np.eye(2), arr_2=np.eye(2)),
+    "kernels.npz": npz(W1=np.ones((2, 3)), W2=np.ones((3, 4))),
     "unknown_array.npz": npz(W1=np.eye(2), mask=np.ones(2)),
     "bias_without_weight.npz": npz(W1=np.eye(2), b2=np.ones(2)),
     "flat_weight.npz": npz(W1=np.ones(4)),
@@ -65,6 +72,7 @@ FILES = {
     "cube_x.npz": npz(W1=np.eye(2), x=np.ones((2, 2, 2))),
     "wide_x.npz": npz(W1=np.eye(2), x=np.ones(3)),
     "class.txt": b"9\n",
+    "nul.toml": b'layers = 2\noutput = "\\u0000.csv"\n',
     "empty.csv": b"",
     "cells.csv": b'1,2,"a\n3,4,b',
     "ragged.csv": b"1,2,a\n3,b\n",
@@ -198,6 +206,15 @@ foo
 --weights no_arrays.npz
 --weights no_w.npz
 --weights gap.npz
+--weights no_number.npz
+--weights twice.npz
+--weights only_biases.npz
+--weights flat_arrays.npz
+--weights cube_arrays.npz
+--weights loose_array.npz
+--weights kernels.npz --weights-layout out_in
+--weights good.npz --weights-layout inout
+--weights-layout in_out
 --weights unknown_array.npz
 --weights bias_without_weight.npz
 --weights flat_weight.npz
@@ -225,6 +242,10 @@ foo
 --output . --format tsv
 --output missing/x.tsv
 --output loop.tsv
+--output row.txt/x.tsv
+--output x.tsv/
+--output x.tsv --save-weights ./x.tsv --act relu
+--plot missing/x.png
 --save-weights x.npz
 --save-weights x.npz --act relu --init he_normal,orthogonal
 --save-weights '' --act relu
@@ -311,12 +332,20 @@ train --lr -1
 sweep --layers 2 --output there.csv
 sweep --layers 2 --output there.csv --resume
 sweep --layers 2 --output missing/x.csv
+sweep --layers 2 --output row.txt --format csv
+sweep --layers 2 --force
+sweep --layers 2 --output /dev/null --format csv --resume
+sweep --config nul.toml
 --loss cross_entropy --widths 2,2 --target class.txt
 train --optimizer sdg
 train --epochs 0
 train --width 0
 --loss cross_entropy --target word.txt
 --loss cross_entropy --target row.txt
+--loss bce
+--loss bce --last-act identity --width 3 --target row.txt
+--loss bce --layer-acts relu,sigmoid
+sweep --loss bce --layers 2,3
 --act relu --layer-acts relu --last-act relu
 --layer-acts relu --last-act relu
 --last-act foo
@@ -329,6 +358,8 @@ NOT_HERE = (
     *("activation name", "activation {activation.name}:", "activation {self.name}:"),
     *("settings beside", "no weights: give", "biases for", "give a whole number", "give one name"),
     *("unknown_name('setting'", "an empty list: give", "last_act beside layer_acts"),
+    *("but layer {k} gets", "b{k} has shape"),
+    "a run without its entries",  # the command line always asks for them
     *("a chain of 0 layers", "layer_acts is empty", "the chain has no", "column {column + 1} is"),
     # of streams and permissions: test_output.py
     *(
@@ -336,15 +367,21 @@ NOT_HERE = (
         "standard output is closed",
         "standard output: {reason(error)}",
         "it is read-only",
+        "a socket",
     ),
+    # of a journal that could be opened when it was checked: test_journal.py
+    "{path}: {reason(error)}: give a file that can be written",
     # of machines that lack something
     *(
         "are too few to hold a fifth",
         "it does not fit into memory",
         "that cannot be unpacked",
         "matplotlib is not installed",
+        "matplotlib cannot be imported",  # test_numbers.py
     ),
     *("dask.distributed is not installed", "scikit-learn, which holds them, is not installed"),
+    # of configurations: test_numbers.py
+    *("lists in lists, too many to read", "give texts and numbers, or a list", "a NUL in it"),
     # of clusters, and of sweeps that meet or run out of room: test_sweep_command.py
     *("it has no workers", "another sweep is writing it", "make room, then go on with --resume"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -166,3 +166,122 @@ def test_wide_and_deep_chain_is_nearly_the_normal_law_of_the_literature() -> Non
     found = finitewidth.relu([1000] * 2001, [TWO] * 2000)
     assert found.mean[0] == pytest.approx(-5 * 2000 / 1000 / 4 - math.log(2.0) / 2, rel=1e-2)
     assert found.std[0] == pytest.approx(math.sqrt(5 * 2000 / 1000) / 2, rel=1e-2)
+
+
+def chi_square_below(x: Any, k: int) -> Any:
+    """P(χ²_K ≤ x)."""
+    return mp.gammainc(mp.mpf(k) / 2, 0, x / 2, regularized=True)
+
+
+def binomial(n: int) -> dict[int, Any]:
+    """The law of the number of active units, of which there is one."""
+    return {k: mp.binomial(n, k) / (mp.mpf(2) ** n - 1) for k in range(1, n + 1)}
+
+
+def dead_below(share: Any, sizes: Sequence[int]) -> Any:
+    """Return the distribution over all chains from that over those that are not dead."""
+    alive = mp.fprod(1 - mp.mpf(2) ** -n for n in sizes[1:])
+    return 1 - alive + alive * share
+
+
+def two_layers_below(x: Any, sizes: Sequence[int], variances: Sequence[float], what: str) -> Any:
+    """P(‖∂L/∂a_1‖² ≤ x) of a ReLU chain of two layers, or P(‖∂L/∂W_2‖² ≤ x) for ‖x‖ = 2.
+
+    Both are K_2/n_2 times a multiple of χ²_{K_1}.
+    """
+    n_0, n_1, n_2 = sizes
+    scale = mp.mpf(variances[1]) / n_1 if what == "grad_a" else 4 * mp.mpf(variances[0]) / n_0
+    share = mp.fsum(
+        p_1 * p_2 * chi_square_below(x * n_2 / (k_2 * scale), k_1)
+        for k_1, p_1 in binomial(n_1).items()
+        for k_2, p_2 in binomial(n_2).items()
+    )
+    return dead_below(share, sizes)
+
+
+@pytest.mark.parametrize("sizes", [(3, 4, 5), (7, 3, 9), (2, 12, 3)])
+def test_medians_of_two_relu_layers_are_those_of_mpmath(sizes: tuple[int, ...]) -> None:
+    variances = [1.7, 0.6]
+    found = finitewidth.medians(
+        "relu", sizes, list(map(Magnitude.of, variances)), Magnitude.of(2.0), [1, 2]
+    )
+    with mp.workdps(25):
+        for what, log in (("grad_a", found.grad_a[0]), ("grad_w", found.grad_w[1])):
+            below = two_layers_below(mp.exp(2 * mp.mpf(log)), sizes, variances, what)
+            assert float(below) == pytest.approx(0.5, abs=1e-9)
+
+
+def test_medians_of_three_linear_layers_are_those_of_mpmath() -> None:
+    # ‖∂L/∂a_1‖² = (σ_2²σ_3²/(n_1 n_2)) χ²_3 χ²_5, the density of one and the distribution of
+    # the other.
+    sizes, variances = (4, 3, 5, 2), [0.3, 1.7, 0.6]
+    found = finitewidth.medians(
+        "identity", sizes, list(map(Magnitude.of, variances)), None, [1, 2, 3]
+    )
+    with mp.workdps(20):
+        x = mp.exp(2 * mp.mpf(found.grad_a[0])) * 15 / (mp.mpf(variances[1]) * variances[2])
+
+        def integrand(y: Any) -> Any:
+            density = mp.sqrt(y) * mp.exp(-y / 2) / (mp.mpf(2) ** 1.5 * mp.gamma(1.5))
+            return density * chi_square_below(x / y, 5)
+
+        below = mp.quad(integrand, [0, 0.1, 1, 5, 20, 100])
+        assert float(below) == pytest.approx(0.5, abs=1e-9)
+    # ‖∂L/∂a_3‖ is the readout's own norm.
+    assert found.grad_a[2] == 0.0
+
+
+def test_median_of_the_readouts_factor_is_an_order_statistic() -> None:
+    # K of 4 with one active at least: 4, 6, 4, 1 of 15; half of all chains are 8 of 16.
+    found = finitewidth.medians("relu", [4, 4], [TWO], Magnitude.of(3.0), [1])
+    assert found.grad_a[0] == pytest.approx(0.5 * math.log(2 / 4), rel=1e-14)
+    assert found.grad_w[0] == pytest.approx(0.5 * math.log(2 / 4) + math.log(3.0), rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("act", "sizes", "variances"),
+    [
+        ("relu", [16] * 21, [2.0] * 20),
+        ("relu", [3] * 5, [2.0] * 4),
+        ("relu", [5, 30, 7, 12, 9], [1.0, 0.5, 3.0, 2.0]),
+        ("identity", [5, 30, 7, 12, 9], [1.0, 0.5, 3.0, 2.0]),
+        ("identity", [1] * 6, [1.0] * 5),
+    ],
+)
+def test_half_of_all_chains_are_below_their_medians(
+    act: str, sizes: list[int], variances: list[float]
+) -> None:
+    depth, chains = len(variances), 6000
+    logs = simulated(act, sizes, variances, chains)[:, : depth - 1]
+    found = finitewidth.medians(
+        act, sizes, list(map(Magnitude.of, variances)), None, range(1, depth)
+    )
+    below = (logs < found.grad_a).mean(axis=0)
+    assert (np.abs(below - 0.5) < 4.0 * 0.5 / math.sqrt(chains)).all()
+
+
+def test_chains_of_which_half_are_dead_have_the_median_0() -> None:
+    found = finitewidth.medians("relu", [3] * 7, [TWO] * 6, None, range(1, 7))
+    assert 1.0 - (7 / 8) ** 6 > 0.5
+    assert np.isneginf([*found.grad_a, *found.grad_w]).all()
+    found = finitewidth.medians("relu", [3] * 6, [TWO] * 5, None, range(1, 6))
+    assert np.isfinite([*found.grad_a, *found.grad_w]).all()
+
+
+@pytest.mark.parametrize("n", [256, 1000, 10**5, 10**7])
+def test_median_of_a_wide_chain_is_nearly_the_mean_of_its_nearly_normal_law(n: int) -> None:
+    sizes, variances = [n] * 6, [TWO] * 5
+    law = finitewidth.relu(sizes, variances)
+    found = finitewidth.medians("relu", sizes, variances, None, range(1, 5))
+    # Cornish and Fisher: they differ by a sixth of the skewness times the deviation, and the
+    # skewness falls as 1/√n.
+    assert (np.abs(found.grad_a - law.mean[:4]) < law.std[:4] / math.sqrt(n)).all()
+
+
+def test_ln_gamma_agrees_with_mpmath() -> None:
+    for z in (0.5 + 0j, 0.5 + 30j, 3 + 100j, 1000 + 3j, 50 + 400j):
+        found = complex(finitewidth._log_gamma(np.array([z]))[0])
+        exact = complex(mp.loggamma(z))
+        assert found.real == pytest.approx(exact.real, rel=1e-13)
+        turns = (found.imag - exact.imag) / (2.0 * math.pi)
+        assert turns == pytest.approx(round(turns), abs=1e-11)

@@ -87,7 +87,7 @@ OPTIONS = st.builds(
     st.sampled_from([1e-200, 0.1, 1.0, 7.0, 1e30]),
     st.sampled_from([0.0, 1.0]),
     st.sampled_from(["auto", "orthogonal", "he_uniform"]),
-    st.sampled_from(["readout", "sum", "mse"]),
+    st.sampled_from(["readout", "sum", "mse", "cross_entropy"]),
     st.integers(0, 2**64),
 )
 

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import io
 import itertools
+import re
 import resource
 import subprocess
 import sys
 from dataclasses import fields
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
 import pytest
-from command import VANISH, check_error, environment
-from hypothesis import given
+from command import VANISH, check_error, environment, run_in_process
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vanish import Network, Rows, Settings
+from vanish.cli import parse
 from vanish.errors import UsageError, VanishError
 from vanish.grid import LARGEST, Grid, shown
 
@@ -128,6 +134,8 @@ def test_another_value_order_axis_or_content_is_another_fingerprint() -> None:
         {"input": [Rows(ones)]},
         {"input": [Rows(np.where(np.arange(6).reshape(2, 3) == 5, 1.0 + 1e-15, ones))]},
         {"input": [Rows(np.ones((3, 2)))]},
+        {"input": [Rows(np.ones((1, 6)))]},
+        {"input": [Rows(np.ones(6))]},
         {"loss": ["mse"], "target": [Rows(np.ones(64))]},
         {"weights": [network(1.0)]},
         {"weights": [network(2.0)]},
@@ -164,6 +172,8 @@ def test_the_fingerprint_is_the_same_in_another_process() -> None:
         ({"widths": [(3, 4), (3, 4)]}, r"widths: 3,4 is given twice"),
         ({"act": ["tanh", "relu", "tanhh"]}, r"unknown activation 'tanhh': did you mean tanh\?"),
         ({"weight_std": [1.0, 2.0, -1.0]}, r"weight_std -1: give a number from"),
+        ({"explode_above": [1.0, 0.0]}, r"explode_above 0: give 0 < vanish_below"),
+        ({"vanish_below": [1.0, float("nan")]}, r"vanish_below nan and explode_above"),
         ({"weight_std": [1.0, float("nan")]}, r"weight_std nan: give a number from"),
         ({"seed": [1, -1], "act": ["tanh", "relu"]}, r"seed -1: give an integer of at least 0"),
         ({"layers": [1, 2], "width": [4, 0]}, r"width 0: give at least 1"),
@@ -198,6 +208,145 @@ def test_what_does_not_go_together_is_told_at_its_point() -> None:
     for index in (2, 3):
         with pytest.raises(VanishError, match="weight_std beside init he_normal"):
             grid.settings(index)
+
+
+CLASSES, NUMBERS = Rows(np.array([1.0])), Rows(np.zeros((1, 64)))
+FOUR_FOR_THREE: dict[str, list[Any]] = {"layers": [3], "layer_acts": [("relu",) * 4]}
+TWO_LAYERS = Network((np.ones((3, 4)), np.ones((64, 3))), name="net.npz")
+# What is at odds with each other, or with the default of another one, and what is not.
+ANY_OLD_AXES = st.fixed_dictionaries(
+    {},
+    optional={
+        "act": _several(["sigmoid", "relu"]),
+        "layer_acts": _several([("relu", "tanh"), ("tanh",) * 3]),
+        "last_act": _several(["identity"]),
+        "layers": _several([2, 3]),
+        "width": _several([3, 64]),
+        "widths": _several([(3, 4, 64), (4, 64)]),
+        "init": _several(["auto", "he_uniform"]),
+        "weight_std": _several([1.0, 2.0]),
+        "bias_std": _several([0.0, 0.25]),
+        "input": _several([Rows(np.ones((2, 3))), Rows(np.ones((1, 4)))]),
+        "batch": _several([1, 2]),
+        "loss": _several(["readout", "mse", "cross_entropy", "bce"]),
+        "target": _several([CLASSES, NUMBERS]),
+        "weights": _several([TWO_LAYERS]),
+        "engine": _several(["auto", "sampled"]),
+        "norm_bound": _several([True]),
+        "vanish_below": _several([1e-5, 1e4]),
+        "explode_above": _several([1e-4, 1e5]),
+    },
+)
+
+
+def accepted(axes: dict[str, list[Any]]) -> list[bool]:
+    """Tell for each combination whether a single run accepts it."""
+    found = []
+    for values in itertools.product(*axes.values()):
+        try:
+            Settings(**dict(zip(axes, values, strict=True)))
+            found.append(True)
+        except UsageError:
+            found.append(False)
+    return found
+
+
+@settings(max_examples=150)
+@given(ANY_OLD_AXES)
+def test_a_grid_accepts_what_a_single_run_accepts(axes: dict[str, list[Any]]) -> None:
+    axes = {name: axes[name] for name in ORDER if name in axes}
+    good = accepted(axes)
+    if not any(good):
+        with contextlib.suppress(UsageError):
+            Grid(axes)
+        return
+    grid = Grid(axes)
+    for index, is_good in enumerate(good):
+        if is_good:
+            grid.settings(index)
+        else:
+            with pytest.raises(UsageError):
+                grid.settings(index)
+
+
+@pytest.mark.parametrize(
+    ("axes", "good"),
+    [
+        # What all points share is at odds with a default that none of them has.
+        ({"loss": ["bce"], "act": ["relu", "tanh"]}, 2),
+        ({"loss": ["bce"], "act": ["sigmoid", "tanh"], "seed": [*range(4000)]}, 4000),
+        ({"loss": ["bce"], "last_act": ["identity", "relu"]}, 2),
+        ({"loss": ["mse", "bce"], "act": ["relu", "sigmoid"], "target": [Rows(np.ones(64))]}, 3),
+        ({"target": [Rows(np.ones(64))], "loss": ["mse", "readout"]}, 1),
+    ],
+)
+def test_what_goes_together_at_some_points_is_a_grid(axes: dict[str, Any], good: int) -> None:
+    grid, found = Grid(axes), 0
+    for index in range(len(grid)):
+        with contextlib.suppress(UsageError):
+            grid.settings(index)
+            found += 1
+    assert found == good
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        {"vanish_below": [1e-5], "explode_above": [1e-4]},
+        {"vanish_below": [1e4], "explode_above": [1e5]},
+        {"vanish_below": [1e-6, 1e-5], "explode_above": [1e-4, 1.0]},
+        {"target": [CLASSES], "loss": ["cross_entropy"]},
+        {"target": [NUMBERS], "loss": ["mse"], "seed": [1, 2]},
+    ],
+)
+def test_what_is_at_odds_with_a_default_only_is_a_grid(axes: dict[str, list[Any]]) -> None:
+    grid = Grid(axes)
+    for index in range(len(grid)):
+        grid.settings(index)
+
+
+@pytest.mark.parametrize(
+    ("axes", "says"),
+    [
+        ({"vanish_below": [1e4]}, "vanish_below 10000 and explode_above 1000"),
+        ({"vanish_below": [1e4], "seed": [1, 2]}, "vanish_below 10000 and explode_above 1000"),
+        ({"vanish_below": [2e3, 1e4], "explode_above": [1.0, 2.0]}, "vanish_below 2000 and"),
+        ({"layer_acts": [("relu",) * 4], "layers": [2, 3]}, "layer_acts names 4 activations"),
+        ({"widths": [(3, 4)], "width": [3], "seed": [*range(5000)]}, "width beside widths"),
+        # The first point is at odds in another way, too.
+        (
+            {"init": ["he_normal", "auto"], "weight_std": [1.0], **FOUR_FOR_THREE},
+            "layer_acts names 4 activations for 3 layers",
+        ),
+    ],
+)
+def test_what_is_at_odds_everywhere_is_told_at_once(axes: dict[str, Any], says: str) -> None:
+    assert not any(accepted(axes))
+    with pytest.raises(UsageError, match=f"^{re.escape(says)}"):
+        Grid(axes)
+
+
+def test_one_way_that_goes_together_is_enough() -> None:
+    axes = {"layer_acts": [("relu",) * 700], "layers": [*range(1, 5001)]}
+    assert Grid(axes).settings(699).depth == 700
+    # So many ways are not all tried beforehand: none of them is right here.
+    grid = Grid(axes | {"layers": [*range(701, 5001)]})
+    with pytest.raises(UsageError, match="layer_acts names 700 activations for 701 layers"):
+        grid.settings(0)
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        {"loss": ["bce"]},
+        {"loss": ["bce"], "layers": [2, 3]},
+        {"loss": ["bce"], "act": ["sigmoid", "logistic"], "seed": [*range(4000)]},
+        {"target": [Rows(np.ones(64))], "loss": ["sum", "readout"]},
+    ],
+)
+def test_what_goes_together_nowhere_is_told_at_once(axes: dict[str, Any]) -> None:
+    with pytest.raises(UsageError, match=r"(loss|target) beside"):
+        Grid(axes)
 
 
 def test_as_many_points_as_are_allowed_are_a_grid() -> None:
@@ -260,6 +409,51 @@ def test_a_grid_of_1e9_points_is_one_line_and_takes_no_memory(options: str) -> N
 )
 def test_the_command_says_what_is_wrong_with_an_axis(options: str, says: str) -> None:
     check_error(f"sweep {options}", says)
+
+
+# --- ranges ---
+
+# Of these, first + (count - 1)·step is not last: 0.30000000000000004, 0.8999999999999999.
+INEXACT = ("0.1:0.3:4", "0.2:0.9:2")
+
+
+@given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.integers(2, 300))
+@example(0.1, 0.3, 4)
+def test_a_range_has_both_its_ends_exactly(first: float, last: float, count: int) -> None:
+    found = parse.numbers(f"{first!r}:{last!r}:{count}")
+    assert (len(found), found[0], found[-1]) == (count, first, last)
+    size = max(abs(first), abs(last))
+    for i, number in enumerate(found):
+        exact = Fraction(first) + (Fraction(last) - Fraction(first)) * i / (count - 1)
+        assert abs(Fraction(number) - exact) <= 4 * Fraction(2) ** -53 * Fraction(size)
+
+
+def test_ranges_of_commands_have_their_ends_exactly() -> None:
+    for given_range in INEXACT:
+        first, last, count = given_range.split(":")
+        for command in ("sweep --layers 2 --width 2 -j 1 -q", "theory --act tanh"):
+            result = run_in_process(
+                *command.split(), "--weight-std", given_range, "--bias-std", given_range, "-fcsv"
+            )
+            rows = [*csv.DictReader(io.StringIO(result.stdout.decode()))]
+            assert len(rows) == int(count) ** 2
+            for name in ("weight_std", "bias_std"):
+                found = [*dict.fromkeys(float(row[name]) for row in rows)]
+                assert (found[0], found[-1]) == (float(first), float(last))
+    # Whole numbers have no rounding at all.
+    result = run_in_process(
+        *("sweep", "--layers", "1:7:3", "--width=2", "-j1", "-q", "-fcsv"),
+        *("--seed", f"{2**70 + 1}:{2**70 + 10**20 + 1}:3"),
+    )
+    rows = [*csv.DictReader(io.StringIO(result.stdout.decode()))]
+    assert [*dict.fromkeys(int(row["layers"]) for row in rows)] == [1, 4, 7]
+    seeds = [2**70 + 1, 2**70 + 5 * 10**19 + 1, 2**70 + 10**20 + 1]
+    assert [*dict.fromkeys(int(row["seed"]) for row in rows)] == seeds
+
+
+def test_an_activation_beside_a_list_of_them_is_refused_as_by_a_single_run() -> None:
+    for command in ("", "sweep "):
+        check_error(f"{command}--act tanh --layer-acts relu,relu", "--act beside --layer-acts")
 
 
 def test_a_large_whole_number_is_not_rounded() -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import subprocess
 import sys
+import threading
+import time
+import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,11 +17,12 @@ from command import environment
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vanish import journal as journal_module
 from vanish.errors import OutputError, UsageError
 from vanish.journal import Journal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 HEADER = {"vanish": "1", "grid": "f00d", "columns": ["a", "β"]}
@@ -32,6 +37,11 @@ RESULTS: list[tuple[int, Any]] = [
     (2, '\\" \udcff'),
 ]
 SORTED = [result for _, result in sorted(RESULTS, key=lambda each: each[0])]
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: None)
 
 
 def write(path: Path, results: Iterable[tuple[int, Any]] = RESULTS, points: int = 6) -> bytes:
@@ -102,7 +112,7 @@ def test_a_file_cut_at_any_byte_keeps_all_whole_lines(tmp_path: Path) -> None:
         assert found == SORTED
 
 
-def test_a_byte_that_is_wrong_costs_what_comes_after_it_only(tmp_path: Path) -> None:
+def test_a_byte_that_is_wrong_costs_the_line_that_it_is_in(tmp_path: Path) -> None:
     path = tmp_path / "j"
     whole = write(path)
     header = whole.index(b"\n") + 1
@@ -113,10 +123,54 @@ def test_a_byte_that_is_wrong_costs_what_comes_after_it_only(tmp_path: Path) -> 
                 with pytest.raises(UsageError, match="another grid or version"):
                     resume(path)
                 continue
-            kept = whole.count(b"\n", 0, place) - 1
+            hit = whole.count(b"\n", 0, place) - 1
             missing, found = resume(path)
-            assert missing == sorted(point for point, _ in RESULTS[kept:])
+            assert missing == [RESULTS[hit][0]]
             assert found == SORTED
+
+
+@pytest.mark.parametrize(
+    ("damage", "lost", "told"),
+    [
+        (lambda lines: [*lines[:3], b"", *lines[4:]], [2], 0),  # a line less
+        (lambda lines: [*lines[:3], b"\n", *lines[3:]], [], 1),  # a line more
+        (lambda lines: [*lines[:3], b"x" * 5000 + b"\n", *lines[3:]], [], 1),
+        (lambda lines: [*lines[:3], bytes(4096), *lines[3:]], [], 1),  # a page of zeros
+        (lambda lines: [*lines[:3], bytes(len(lines[3])), *lines[4:]], [2], 1),
+        (lambda lines: [*lines[:2], lines[2][:-1], *lines[3:]], [1], 1),  # two in one
+        (lambda lines: [*lines[:2], lines[2][:9], lines[2][12:], *lines[3:]], [1], 1),
+        (lambda lines: [lines[0], *(each[:-2] + b"\n" for each in lines[1:])], [*range(6)], 6),
+        (lambda lines: [lines[0], *(b"0" * 8 + each[8:] for each in lines[1:4])], [*range(6)], 3),
+        (lambda lines: [*lines[:4], lines[4][:-5]], [3, 4, 5], 0),  # torn, as a kill leaves it
+        (lambda lines: [*lines[:6], lines[6][:-5] + b"\n"], [5], 1),  # the last one
+        (lambda lines: [*lines, b"no result\n"], [], 1),
+    ],
+)
+def test_what_is_damaged_is_left_out_and_told(
+    tmp_path: Path, damage: Callable[[list[bytes]], list[bytes]], lost: list[int], told: int
+) -> None:
+    path = tmp_path / "j"
+    lines = write(path).splitlines(keepends=True)
+    path.write_bytes(b"".join(damage(lines)))
+    with Journal(str(path), HEADER, 6, resume=True) as journal:
+        assert journal.damaged == told
+    missing, found = resume(path)
+    assert missing == sorted(RESULTS[place][0] for place in lost)
+    assert found == SORTED
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[6,[]]", "[-1,[]]", "[true,[]]", '["0",[]]', "[0]", "[0,1,2]", "0", "{}", "x", "[" * 10**5],
+)
+def test_a_line_that_no_sweep_wrote_is_damaged(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "j"
+    whole = write(path, RESULTS[:3])
+    text = content.encode()
+    path.write_bytes(whole + b"%08x %s\n" % (zlib.crc32(text), text))
+    with Journal(str(path), HEADER, 6, resume=True) as journal:
+        assert (journal.damaged, [*journal.missing()]) == (1, [1, 2, 4])
+    assert resume(path) == ([1, 2, 4], SORTED)
 
 
 @given(garbage=st.one_of(st.binary(max_size=40), st.text("0123456789abcdef []\n,").map(str.encode)))
@@ -186,30 +240,111 @@ def test_resuming_without_a_file_or_with_an_empty_one_begins(tmp_path: Path) -> 
     assert write(path)
 
 
-def test_only_one_at_a_time_writes_a_file(tmp_path: Path) -> None:
+BUSY = "another sweep is writing it: wait for it, or give another name"
+
+
+@pytest.mark.parametrize("resuming", [True, False])
+def test_only_one_at_a_time_writes_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resuming: bool
+) -> None:
+    path = tmp_path / "j"
+    monkeypatch.setattr(journal_module, "_PATIENCE", 0.05)
+
+    def other() -> None:
+        # A file is locked for whoever opens it again, in this process too.
+        with Journal(str(path), {}, 2, resume=resuming):
+            pass
+
+    with Journal(str(path), {}, 2) as journal:
+        before = path.read_bytes()
+        # Nobody is told to remove it.
+        with pytest.raises(OutputError, match=f"^{path}: {BUSY}$"):
+            other()
+        assert path.read_bytes() == before
+        journal.append([(0, 1)])
+    if resuming:
+        other()
+    else:
+        with pytest.raises(UsageError, match=r"an unfinished sweep is there: give --resume"):
+            other()
+
+
+def test_a_lock_is_one_between_processes(tmp_path: Path) -> None:
     path = tmp_path / "j"
     program = (
-        "import sys\nfrom vanish.errors import OutputError\nfrom vanish.journal import Journal\n"
-        "try: Journal(sys.argv[1], {}, 1, resume=True)\n"
+        "import sys\nfrom vanish import journal\nfrom vanish.errors import OutputError\n"
+        "journal._PATIENCE = 0.05\n"
+        "try: journal.Journal(sys.argv[1], {}, 1, resume=True)\n"
         "except OutputError as error: print(error)\n"
     )
-
-    def other() -> str:
-        return subprocess.run(
+    with Journal(str(path), {}, 1):
+        done = subprocess.run(
             [sys.executable, "-c", program, path],
             env=environment(),
             capture_output=True,
             check=True,
             encoding="utf-8",
-        ).stdout
+        )
+    assert done.stdout == f"{path}: {BUSY}\n"
 
-    with Journal(str(path), {}, 1) as journal:
-        before = path.read_bytes()
-        busy = f"{path}: another sweep is writing it: wait for it, or give another name"
-        assert other() == f"{busy}\n"
-        assert path.read_bytes() == before
-        journal.append([(0, 1)])
-    assert other() == ""
+
+def test_a_lock_that_the_dying_still_have_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    whole = write(path, RESULTS[:4])
+    # As workers have it that outlive their sweep for a moment: by the same open file.
+    held = os.open(path, os.O_RDWR)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    waiting = threading.Timer(0.3, os.close, [held])
+    waiting.start()
+    assert resume(path) == ([2, 4], SORTED)
+    waiting.join()
+    assert path.read_bytes().startswith(whole)
+
+
+@pytest.mark.parametrize("new", [True, False])
+def test_a_file_that_is_removed_while_it_is_waited_for_is_not_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new: bool
+) -> None:
+    # The sweep that had it ends and removes it; a third one may be there before this one.
+    path = tmp_path / "j"
+    write(path)
+    really = fcntl.flock
+    calls = 0
+
+    def flock(file: int, how: int) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            path.unlink()
+            if new:
+                path.write_bytes(b"")
+        really(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with Journal(str(path), HEADER, 6, resume=True) as journal:
+        assert (calls, [*journal.missing()]) == (2, [0, 1, 2, 3, 4, 5])
+        journal.append(RESULTS)
+    assert resume(path) == ([], SORTED)
+
+
+def test_a_file_system_without_locks_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with pytest.raises(OutputError, match=r"it cannot be locked \(no locks available\): give"):
+        Journal(str(tmp_path / "j"), HEADER, 6)
+
+
+@pytest.mark.parametrize("resuming", [True, False])
+def test_what_is_no_regular_file_is_refused(tmp_path: Path, resuming: bool) -> None:
+    path = tmp_path / "j"
+    os.mkfifo(path)
+    for name in (str(path), "/dev/null"):
+        with pytest.raises(OutputError, match=r": no regular file: remove it$"):
+            Journal(name, HEADER, 6, resume=resuming)
 
 
 @pytest.mark.parametrize("name", ["", "missing/j", "file/j"])
@@ -271,3 +406,55 @@ def test_a_full_disk_at_the_first_byte(tmp_path: Path, monkeypatch: pytest.Monke
         with pytest.raises(OutputError, match="no space left on device"):
             Journal(str(path), HEADER, 6)
     assert resume(path) == ([0, 1, 2, 3, 4, 5], SORTED)
+
+
+# --- a power cut ---
+
+
+class Disk:
+    """What a power cut would leave of a file: what was there when it was last synced."""
+
+    def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 0.0
+        self.safe = b""
+        self._path = path
+        monkeypatch.setattr(time, "monotonic", lambda: self.now)
+        monkeypatch.setattr(os, "fsync", self._sync)
+
+    def _sync(self, file: int) -> None:
+        assert os.path.samestat(os.fstat(file), self._path.stat())
+        self.safe = self._path.read_bytes()
+
+
+@pytest.mark.parametrize("step", [0.25, 0.6, 1.5, 60.0])
+def test_a_power_cut_costs_the_results_of_a_second(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: float
+) -> None:
+    path = tmp_path / "j"
+    disk = Disk(path, monkeypatch)
+    # What the file was at each time.
+    written: list[tuple[float, bytes]] = []
+    with Journal(str(path), HEADER, 100) as journal:
+        for point in range(100):
+            disk.now += step
+            journal.append([(point, point)])
+            written.append((disk.now, path.read_bytes()))
+            late = [content for when, content in written if when <= disk.now - 1.0 - step]
+            assert disk.safe.startswith(late[-1] if late else b"")
+        assert len(late) > 40
+    # Whoever is told that results are kept, is told so afterwards.
+    assert disk.safe == path.read_bytes()
+    assert disk.safe.count(b"\n") == 101
+
+
+def test_a_disk_that_fails_at_last_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with Journal(str(tmp_path / "j"), HEADER, 6) as journal:
+        monkeypatch.setattr(journal_module, "_SYNC", -1.0)
+        monkeypatch.setattr(os, "fsync", fails)
+        with pytest.raises(OutputError, match=r"input/output error: make room, then go on"):
+            journal.append(RESULTS)

@@ -47,6 +47,27 @@ def test_quadrature_agrees_with_mpmath_and_so_with_the_closed_forms(act: str) ->
         assert error(by_quadrature(act, float(q)), list(map(float, right))) < 1e-12
 
 
+@pytest.mark.parametrize("act", ["tanh", "gelu"])
+def test_x_is_root_q_times_the_derivative_of_v(act: str) -> None:
+    with mp.workdps(30):
+        q, step = mp.mpf("2.5"), mp.mpf(10) ** -8
+        above, below = (reference.expectation(act, q + each, "V") for each in (step, -step))
+        right = float(mp.sqrt(q) * (above - below) / (2 * step))
+    assert moments.at(activations.get(act), 2.5).x == pytest.approx(right, rel=1e-11)
+
+
+def test_a_hundred_hermite_nodes_miss_the_slopes_of_sigmoid() -> None:
+    # What the module says of them.
+    z, weights = np.polynomial.hermite_e.hermegauss(100)
+    value, slope = activations.get("sigmoid").pair(5.0 * z)
+    found = [
+        float(np.sum(weights * each)) / math.sqrt(2.0 * math.pi) for each in (value**2, slope**2)
+    ]
+    right = moments.at(activations.get("sigmoid"), 25.0)
+    assert abs(found[0] / right.v - 1.0) < 1e-4
+    assert 3e-3 < abs(found[1] / right.c - 1.0) < 4e-3
+
+
 @pytest.mark.parametrize("q", [1e-6, 0.01, 0.5, 1.0])
 def test_quadrature_agrees_with_the_closed_form_of_sin_where_it_does_not_oscillate(
     q: float,

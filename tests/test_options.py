@@ -11,7 +11,7 @@ import pytest
 from command import run, run_in_process
 
 import vanish
-from vanish import activations, initializers, losses
+from vanish import activations, initializers, layout, losses
 from vanish.cli import options
 from vanish.cli.output import AUTO, TABLES
 from vanish.profile import Verdict
@@ -215,6 +215,7 @@ def test_the_module_is_the_command() -> None:
         (options.LOSSES, losses.names()),
         (options.FORMATS, (AUTO, *TABLES.by_suffix.values())),
         (options.VERDICTS, set(Verdict) - {Verdict.STABLE}),
+        (options.LAYOUTS, (layout.AUTO, *layout.LAYOUTS)),
     ],
 )
 def test_the_names_in_help_are_the_registries(written_out: str, live: Iterable[str]) -> None:

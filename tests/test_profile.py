@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import vanish
+from vanish.arrays import Network, Rows
 from vanish.profile import COLUMNS, Profile, Verdict
-from vanish.settings import Network, Rows
 from vanish.simulation import Simulation
 
 # The output contract, in its order; later columns stand behind these.

@@ -24,11 +24,12 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 from vanish import activations, conditioning, ensemble
+from vanish.arrays import Rows
 from vanish.conditioning import MATRICES, Gaussian, Orthogonal
 from vanish.errors import ForwardOverflowError, MemoryLimitError
 from vanish.initializers import Law
 from vanish.readings.sampled import Kept, SampledChain
-from vanish.settings import Rows, Settings
+from vanish.settings import Settings
 from vanish.simulation import Simulation, measure
 from vanish.stack import Stack
 from vanish.streams import LayerStreams, Role, Streams
@@ -421,6 +422,7 @@ ENGINE_CASES: dict[str, dict[str, Any]] = {
     "silu on its tangent": {"act": "silu", "widths": (2, 5, 4, 5), "input": [1e-150, 2e-151]},
     "gelu on its tangent": {"act": "gelu", "widths": (1, 5, 4, 5), "input": [1e-200]},
     "tiny weights": {"act": "identity", "weight_std": 1e-250, "bias_std": 0.3, "width": 4},
+    "certain": {"act": "identity", "weight_std": 30.0, "width": 3, "loss": "cross_entropy"},
     "huge weights": {"act": "identity", "weight_std": 1e250, "bias_std": 1.0, "width": 4},
 }
 
@@ -528,8 +530,8 @@ def without_what_the_corner_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def with_a_for_u(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remember u + b as what W made of the input."""
 
-    def layer(chain: SampledChain, k: int, inputs: Stack) -> tuple[Stack, Kept]:
-        f, kept = whole(chain, k, inputs)
+    def layer(chain: SampledChain, k: int, inputs: Stack, *census: Any) -> tuple[Stack, Kept]:
+        f, kept = whole(chain, k, inputs, *census)
         streams, trials, record = chain._streams, chain._trials, chain.layers[k - 1]
         draw = streams.generator(Role.BIAS, k, trials.block).standard_normal
         bias = record.bias_std * trials.rows(draw, (1, record.n_out))
@@ -836,6 +838,7 @@ REPEATED: dict[str, dict[str, Any]] = {
     "relu": {"act": "relu"},
     "sigmoid": {"act": "sigmoid", "batch": 3, "bias_std": 0.3},
     "orthogonal": {"act": "tanh", "init": "orthogonal", "batch": 2, "loss": "mse"},
+    "certain": {"act": "identity", "weight_std": 3.0, "loss": "cross_entropy"},
     "gelu": {"act": "gelu", "loss": "sum"},
 }
 

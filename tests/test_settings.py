@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from vanish.arrays import Network, Rows
 from vanish.errors import UsageError
-from vanish.settings import Network, Rows, Settings
+from vanish.settings import Settings
 
 NETWORK = Network((np.ones((3, 2)), np.ones((4, 3))), (None, np.zeros(4)), name="net.npz")
 
@@ -125,7 +126,8 @@ def rows(*shape: int, name: str = "in.txt") -> Rows:
         ),
         (
             {"target": rows(1, 64, name="t.txt")},
-            "target beside loss readout: it takes none: leave it out, or give loss mse",
+            "target beside loss readout: it takes none: leave it out, or give loss mse or"
+            " cross_entropy or bce",
         ),
         (
             {"target": rows(1, 5, name="t.txt"), "loss": "mse"},
@@ -143,6 +145,35 @@ def rows(*shape: int, name: str = "in.txt") -> Rows:
         (
             {"target": rows(2, 2, name="t.txt"), "loss": "cross_entropy", "batch": 4},
             "t.txt: 2 × 2 numbers as the target of 4 rows",
+        ),
+        *(
+            (
+                {"target": Rows(np.array([[0.0, 1.0], [1.0, wrong]]), "t.txt"), "loss": "bce"}
+                | {"batch": 2, "widths": (4, 2), "act": "relu"},
+                f"t.txt: entry 2, 2 is {wrong}: give loss bce a target of zeros and ones",
+            )
+            for wrong in (0.5, -1.0, 2.0, 1.0 - 2.0**-53)
+        ),
+        (
+            {"target": rows(3, 64, name="t.txt"), "loss": "bce", "act": "relu", "batch": 2},
+            "t.txt: 3 rows for a batch of 2: give 1 or 2",
+        ),
+        # a sigmoid that would be applied twice
+        *(
+            (
+                options | {"loss": "bce"},
+                "loss beside last activation sigmoid: bce contains the output sigmoid: give"
+                " --last-act identity",
+            )
+            for options in (
+                *({}, {"act": "Logistic"}, {"act": "relu", "last_act": "sigmoid"}),
+                {"weights": NETWORK, "loss": "BCE"},
+            )
+        ),
+        (
+            {"loss": "bce", "layer_acts": ("relu", "sigmoid")},
+            "loss beside last activation sigmoid: bce contains the output sigmoid: end layer_acts"
+            " with identity",
         ),
         *(
             (
@@ -306,6 +337,8 @@ def test_as_dict_holds_every_setting_as_it_was_used() -> None:
         "loss": "readout",
         "target": None,
         "weights": None,
+        "weights_layout": None,
+        "weights_layout_assumed": None,
         "seed": 0,
         "trials": 1,
         "engine": "auto",
@@ -359,6 +392,8 @@ def test_as_dict_resolves_names_and_files() -> None:
         "loss": "mse",
         "target": "t.txt",
         "weights": "net.npz",
+        "weights_layout": "out_in",
+        "weights_layout_assumed": False,
     }
     assert {name: used[name] for name in expected} == expected
 

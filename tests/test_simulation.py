@@ -12,8 +12,9 @@ import pytest
 
 import vanish
 from vanish import memory, simulation
+from vanish.arrays import Network, Rows
 from vanish.errors import MemoryLimitError, VanishError
-from vanish.settings import Network, Rows, Settings
+from vanish.settings import Settings
 from vanish.simulation import Simulation
 from vanish.streams import Streams
 
@@ -166,7 +167,8 @@ for options in ({"layers": 10**9, "width": 10**6}, {"layers": 1, "width": 10**7,
     assert first.startswith("MemoryLimitError a chain of 1,000,000,000 layers needs ")
     assert second.startswith("MemoryLimitError a chain of 1 layers of width 10,000,000 needs 800,0")
     assert third.startswith("MemoryLimitError a chain of 2 layers of width 10 needs ")
-    remedy = "free: give fewer --layers, a smaller --width or a smaller --batch"
+    assert "of memory, this process may take 1." in first
+    remedy = "GB: give fewer --layers, a smaller --width or a smaller --batch"
     assert first.endswith(remedy)
     assert second.endswith(f"{remedy}, or --engine sampled")
     assert third.endswith(remedy)

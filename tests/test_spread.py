@@ -14,7 +14,7 @@ from vanish.errors import VanishError
 from vanish.readings import finitewidth
 from vanish.settings import Settings
 from vanish.simulation import measure
-from vanish.spread import MEASURED_CHAINS, Spread, spread
+from vanish.spread import MEASURED_CHAINS, Spread, medians, spread
 
 LAWS: dict[str, Any] = {"relu": finitewidth.relu, "identity": finitewidth.linear}
 
@@ -149,10 +149,90 @@ def test_relu_chain_of_width_1_is_almost_surely_dead() -> None:
 def test_measured_chains_that_are_all_dead_have_no_mean() -> None:
     result = found("relu", 30, 1, weight_std=1.4, bias_std=0.5)
     assert result.log10_expected is not None
-    assert result[3:] == (None, None, 1.0, "measured")
+    assert result.log10_typical is result.log10_std is None
+    assert (result.dead, result.source) == (1.0, "measured")
+    # All of 256 are dead: how near to 1 the probability is they cannot tell.
+    assert result.dead_se is result.log10_typical_se is result.log10_std_se is None
 
 
 @pytest.mark.parametrize(("layers", "width"), [(0, 3), (3, 0), (-1, 3)])
 def test_a_chain_that_is_none_is_an_error(layers: int, width: int) -> None:
     with pytest.raises(VanishError):
         found("tanh", layers, width)
+
+
+@pytest.mark.parametrize(
+    ("act", "layers", "width", "at"),
+    [
+        ("relu", 5, 4, {"weight_std": 1.4, "bias_std": 0.2}),
+        ("tanh", 8, 6, {"weight_std": 1.5, "bias_std": 0.1}),
+    ],
+)
+def test_standard_errors_are_those_of_many_such_samples(
+    act: str, layers: int, width: int, at: dict[str, float]
+) -> None:
+    # The spread between 24 samples of 256 chains, by 24 seeds, to about 1/√46 of itself.
+    samples, chains = 24, 256
+    options: dict[str, Any] = {"act": act, "layers": layers, "width": width, **at}
+    measured = [
+        measure(Settings(trials=chains, engine="sampled", seed=seed, **options)).grad_b.at(0).log10
+        for seed in range(1, samples + 1)
+    ]
+    alive = [logs[np.isfinite(logs)] for logs in measured]
+    between = {
+        "log10_typical_se": np.std([each.mean() for each in alive], ddof=1),
+        "log10_std_se": np.std([each.std(ddof=1) for each in alive], ddof=1),
+        "dead_se": np.std([each.size / chains for each in alive], ddof=1),
+    }
+    result = found(act, layers, width, **at)
+    for name, expected in between.items():
+        error = getattr(result, name)
+        if expected == 0.0:
+            assert error is None
+        else:
+            assert error == pytest.approx(expected, rel=4.0 / math.sqrt(2.0 * (samples - 1)))
+
+
+def test_an_exact_law_has_no_standard_errors() -> None:
+    assert found("relu", 5, 4)[-3:] == (None, None, None)
+
+
+def test_an_input_of_another_size_is_measured_and_expected_alike() -> None:
+    point = theory.point(activations.get("tanh"), 1.5, 0.3, input_rms=6.0)
+    small, large = spread(point, 4, 128), spread(point, 4, 128, 6.0)
+    assert small is not None
+    assert large is not None
+    # In a wide chain theory and measurement agree, for either input.
+    for result in (small, large):
+        assert result.log10_typical == pytest.approx(result.log10_expected, abs=0.05)
+    assert small.log10_expected is not None
+    assert abs(small.log10_expected - (large.log10_expected or 0.0)) > 0.1
+
+
+def test_medians_are_those_of_the_trials_of_these_settings() -> None:
+    settings = Settings(act="relu", layers=6, width=8, trials=2000, engine="sampled", seed=4)
+    known = medians(settings, range(1, 7))
+    assert known is not None
+    measured = measure(settings)
+    for found_logs, trials in ((known.grad_a, measured.grad_a), (known.grad_w, measured.grad_w)):
+        below = (trials.log10 < found_logs[:, None] / math.log(10.0)).mean(axis=1)
+        # The readout's own factor has few values.
+        kept = slice(0, 5) if trials is measured.grad_a else slice(None)
+        assert (np.abs(below[kept] - 0.5) < 4.0 * 0.5 / math.sqrt(2000)).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"act": "tanh"},
+        {"act": "relu", "init": "orthogonal"},
+        {"act": "relu", "init": "he_uniform"},
+        {"act": "relu", "bias_std": 0.1},
+        {"act": "relu", "batch": 2},
+        {"act": "relu", "loss": "mse"},
+        {"layer_acts": ("relu", "identity")},
+        {"act": "relu", "last_act": "identity"},
+    ],
+)
+def test_medians_of_other_chains_are_not_known(options: dict[str, Any]) -> None:
+    assert medians(Settings(trials=3, **options), [1]) is None

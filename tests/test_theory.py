@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import make_meanfield_reference as reference
 import numpy as np
@@ -18,6 +18,8 @@ from vanish.readings import meanfield
 from vanish.scaled import Magnitude
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vanish.scaled import FloatArray
 
 CRITICAL = json.loads(reference.FILE.read_text(encoding="utf-8"))["critical"]
@@ -352,3 +354,168 @@ def test_critical_point_is_told_for_any_bias_std_that_a_simulation_takes() -> No
     assert critical("tanh", 1e-12).weight_std == pytest.approx(1.0, abs=1e-7)
     assert critical("tanh", 1e200).weight_std is None
     assert "beyond bias_std 1e+09" in critical("tanh", 1e200).reason
+
+
+def iterate(
+    value: Callable[[Any], Any], weight_std: float, bias_std: float, input_rms: float
+) -> float:
+    """Where the length map leads, by mpmath's integrals: 0 below 1e-8, infinity beyond 1e4."""
+    q = mp.mpf(weight_std * input_rms) ** 2 + bias_std**2
+    for _ in range(60):
+        root, last = mp.sqrt(q), q
+        square = mp.quad(
+            lambda z, root=root: mp.npdf(z) * (value(root * z) ** 2 + value(-root * z) ** 2),
+            [0, 0.5, 2, 5, 12],
+        )
+        q = weight_std**2 * square + bias_std**2
+        if not 1e-8 < q < 1e4:
+            return 0.0 if q < 1.0 else math.inf
+        if abs(q / last - 1) < 1e-11:
+            break
+    return float(q)
+
+
+@pytest.mark.parametrize(
+    ("act", "weight_std", "bias_std", "near", "far"),
+    [
+        ("gelu", 1.43, 0.1, 1.0, 60.0),
+        ("silu", 1.3, 0.05, 0.1, None),
+        ("silu", 1.5, 0.05, 0.1, 50.0),
+    ],
+)
+def test_where_there_are_several_fixed_points_the_input_decides_as_in_mpmath(
+    act: str, weight_std: float, bias_std: float, near: float, far: float | None
+) -> None:
+    value = {
+        "gelu": lambda x: x * mp.ncdf(x),
+        "silu": lambda x: x / (1 + mp.exp(-x)),
+    }[act]
+    activation = activations.get(act)
+    small = theory.point(activation, weight_std, bias_std, near)
+    expected = iterate(value, weight_std, bias_std, near)
+    assert 0.0 < expected < 1.0
+    assert small.q_star == pytest.approx(expected, rel=1e-9)
+    assert small.phase is theory.Phase.ORDERED
+    if far is not None:
+        large = theory.point(activation, weight_std, bias_std, far)
+        assert large.q_star == iterate(value, weight_std, bias_std, far) == math.inf
+        assert large.phase is theory.Phase.UNBOUNDED
+
+
+def cubed() -> Activation:
+    """S = tanh(x)³: at 0 it is flat, so that q = 0 attracts, and far away it saturates."""
+
+    def pair(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        value, slope = activations.get("tanh").pair(x)
+        return value**3, 3.0 * value * value * slope
+
+    return Activation(
+        name="cubed", pair=pair, sup_slope=0.75, sup_at=0.88137, lower=-1.0, upper=1.0
+    )
+
+
+@pytest.mark.parametrize(("input_rms", "lives"), [(0.05, False), (0.3, True), (30.0, True)])
+def test_of_two_finite_fixed_points_that_attract_the_input_finds_its_own(
+    input_rms: float, lives: bool
+) -> None:
+    expected = iterate(lambda x: mp.tanh(x) ** 3, 3.0, 0.0, input_rms)
+    found = theory.fixed_point(cubed(), 3.0, 0.0, input_rms)
+    assert found == pytest.approx(expected, rel=1e-9)
+    assert (found > 0.0) is lives
+
+
+@pytest.mark.parametrize("act", activations.names())
+def test_fixed_point_of_any_input_is_where_iteration_leads(act: str) -> None:
+    activation = activations.get(act)
+    for weight_std, bias_std in ((0.9, 0.02), (1.47, 0.3), (3.0, 0.0)):
+        for input_rms in (1e-3, 0.2, 40.0):
+            q = weight_std**2 * input_rms**2 + bias_std**2
+            for _ in range(2000):
+                last, q = q, weight_std**2 * moments.at(activation, q).v + bias_std**2
+                if not 1e-25 < q < 1e25 or abs(q / last - 1.0) < 1e-15:
+                    break
+            found = theory.fixed_point(activation, weight_std, bias_std, input_rms)
+            if 1e-25 < q < 1e25:
+                assert found == pytest.approx(q, rel=1e-9)
+            else:
+                assert found == (math.inf if q > 1.0 else 0.0)
+
+
+@pytest.mark.parametrize("input_rms", [0.3, 1.0, 7.0])
+def test_relu_at_criticality_keeps_the_q_of_its_input(input_rms: float) -> None:
+    point = theory.point(activations.get("relu"), input_rms=input_rms)
+    assert point.q_star == pytest.approx(2.0 * input_rms**2, rel=1e-14)
+
+
+@pytest.mark.parametrize("input_rms", [0.0, -1.0, 1e10, math.nan, math.inf])
+def test_an_input_rms_out_of_range_is_told(input_rms: float) -> None:
+    with pytest.raises(UsageError, match=r"^input_rms .*: give a number from 1e-09 to 1e\+09$"):
+        theory.point(activations.get("tanh"), 1.0, 0.0, input_rms)
+
+
+# Where the χ₁ of a phase diagram grows through 1.
+
+
+@pytest.mark.parametrize("input_rms", [1.0, 0.1, 5.0])
+@pytest.mark.parametrize("act", activations.names())
+def test_chi_1_is_1_on_the_line_less_left_of_it_and_more_right_of_it(
+    act: str, input_rms: float
+) -> None:
+    activation = activations.get(act)
+    for bias_std in (0.0, 1e-6, 0.05, 0.2, 0.41, 0.5, 0.7, 1.0, 3.0):
+        found = theory.crossing(activation, bias_std, input_rms)
+        if found is None:
+            continue
+        left, there, right = (
+            theory.point(activation, found.weight_std * factor, bias_std, input_rms)
+            for factor in (0.999, 1.0, 1.001)
+        )
+        assert there.chi_1 == pytest.approx(1.0, abs=1e-9)
+        assert (left.chi_1 or 0.0) < 1.0 < (right.chi_1 or 0.0)
+        assert found.bounded == (there.q_star != math.inf)
+
+
+@pytest.mark.parametrize("act", activations.names())
+def test_where_there_is_no_line_chi_1_jumps_over_1(act: str) -> None:
+    activation = activations.get(act)
+    for bias_std in (0.0, 0.05, 0.2, 0.4, 0.6, 1.5):
+
+        def chi_1(weight_std: float, bias_std: float = bias_std) -> float:
+            return theory.point(activation, weight_std, bias_std).chi_1 or 0.0
+
+        if theory.crossing(activation, bias_std) is not None:
+            continue
+        below, above = 0.1, 20.0
+        assert chi_1(below) < 1.0 < chi_1(above)
+        while above - below > 1e-12 * above:
+            middle = 0.5 * (below + above)
+            below, above = (middle, above) if chi_1(middle) < 1.0 else (below, middle)
+        assert chi_1(above) - chi_1(below) > 0.01
+        assert act in UNSTABLE
+
+
+def test_an_unstable_critical_point_is_no_line() -> None:
+    # gelu at bias_std 0 is critical at weight_std 2, where what is shown is 2.
+    gelu = activations.get("gelu")
+    assert theory.critical(gelu, 0.0).weight_std == pytest.approx(2.0)
+    assert theory.point(gelu, 2.0).chi_1 == pytest.approx(2.0)
+    assert theory.crossing(gelu, 0.0) is None
+
+
+@pytest.mark.parametrize(
+    ("act", "weight_std"), [("relu", math.sqrt(2.0)), ("identity", 1.0), ("softplus", math.sqrt(2))]
+)
+def test_a_chain_whose_q_grows_without_bound_may_keep_its_gradient(
+    act: str, weight_std: float
+) -> None:
+    found = theory.crossing(activations.get(act), 0.3)
+    assert found is not None
+    assert found.weight_std == pytest.approx(weight_std, rel=1e-12)
+    assert not found.bounded
+
+
+def test_far_from_all_that_theory_knows_there_is_no_line() -> None:
+    tanh = activations.get("tanh")
+    assert theory.crossing(tanh, 1e200) is None
+    assert theory.crossing(tanh, 0.0, 0.0) is None
+    assert theory.crossing(tanh, 0.0, 1e200) is None

@@ -28,6 +28,7 @@ COLUMNS: tuple[str, ...] = (
 )
 SPREAD_COLUMNS = (
     *("layers", "width", "log10_expected", "log10_typical", "log10_std", "dead", "source"),
+    *("log10_typical_se", "log10_std_se", "dead_se"),
 )
 
 SHOWN = {
@@ -206,6 +207,7 @@ def test_json_says_what_was_asked() -> None:
         "init": None,
         "layers": None,
         "width": None,
+        "input_rms": 1.0,
     }
 
 
@@ -223,6 +225,9 @@ def test_json_says_what_was_asked() -> None:
         ("--act tanh --weight-std inf", "inf"),
         ("--act tanh --bias-std -1", "bias_std -1"),
         ("--act tanh --bias-std nan", "nan"),
+        ("--act tanh --input-rms 0", "input_rms 0: give a number from 1e-09 to 1e+09"),
+        ("--act tanh --input-rms nan", "input_rms nan"),
+        ("--act tanh --input-rms 1:2", "1:2"),
         ("--act tanh --weight-std 1:2", "'1:2' is neither a number nor a range"),
         ("--act tanh --weight-std 1:2:0", "'1:2:0' is neither"),
         ("--act tanh --weight-std 1:2:3:4", "'1:2:3:4' is neither"),
@@ -235,6 +240,73 @@ def test_json_says_what_was_asked() -> None:
 )
 def test_errors_are_one_line(options: str, told: str) -> None:
     assert told in failure(options)
+
+
+# The input that q starts from.
+
+
+def test_q_starts_from_the_input_s_mean_square_and_the_table_says_so() -> None:
+    options = "--act gelu --weight-std 1.43 --bias-std 0.1"
+    for more, input_rms, square in (("", 1.0, "1"), ("--input-rms 60", 60.0, "3.60e+03")):
+        point = theory.point(activations.get("gelu"), 1.43, 0.1, input_rms)
+        (row,) = rows(f"{options} {more}")
+        assert row["q_star"] == finite(point.q_star)
+        assert row["phase"] == point.phase
+        shown = run_theory(f"{options} {more} --format table")
+        assert shown.partition("\n")[0].endswith(f", input of mean square {square}")
+        document = json.loads(run_theory(f"{options} {more} --format json"))
+        assert document["settings"]["input_rms"] == input_rms
+    # Of these two chains only the input differs.
+    assert rows(options)[0]["phase"] == "ordered"
+    assert rows(f"{options} --input-rms 60")[0]["phase"] == "unbounded"
+    said = " ".join(run_in_process("theory", "--help").stdout.decode().split())
+    assert "input of mean square 1" in said
+    assert "--input-rms" in said
+
+
+def test_the_spread_is_that_of_the_same_input() -> None:
+    (row,) = rows("--act tanh --weight-std 1.5 --bias-std 0.3 --layers 3 --width 8 --input-rms 4")
+    point = theory.point(activations.get("tanh"), 1.5, 0.3, 4.0)
+    found = spread(point, 3, 8, 4.0)
+    assert [row[name] for name in SPREAD_COLUMNS] == list(found or ())
+
+
+# What was measured beside theory.
+
+
+def test_what_was_measured_has_its_standard_error_in_the_table() -> None:
+    options = "--act relu,tanh --layers 20 --width 4 --bias-std 0.1 --weight-std 1.4"
+    text = " ".join(run_theory(f"{options} --format table").split())
+    assert "(± standard errors)" in text
+    for row in rows(options):
+        found = [("log10_typical", "log10_typical_se"), ("log10_std", "log10_std_se")]
+        found += [("dead", "dead_se")] * (row["dead"] > 0.0)
+        for value, error in found:
+            decimals = max(0, 1 - math.floor(math.log10(row[error])))
+            assert f"{row[value]:.{decimals}f} ± {row[error]:.{decimals}f}" in text
+    exact = run_theory("--act relu --layers 20 --width 4 --format table")
+    assert "±" not in exact
+    assert "(exact)" in exact
+
+
+def test_a_chain_that_is_always_dead_has_a_gradient_of_0_beside_theory() -> None:
+    options = "--act relu --layers 40 --width 1 --weight-std 1.4 --bias-std 0.01"
+    text = " ".join(run_theory(f"{options} --format table").split())
+    (row,) = rows(options)
+    assert row["log10_typical"] is None
+    assert "‖∂L/∂b₁‖ is exactly 0 in every chain (measured)" in text
+    assert f"log10 of theory's root mean square {row['log10_expected']:.4g}" in text
+
+
+@pytest.mark.parametrize("act", ["relu6", "tanh"])
+def test_an_exact_zero_is_0_in_the_table(act: str) -> None:
+    # Without a bias and with small weights q* is 0.
+    options = f"--act {act} --weight-std 0.5"
+    (row,) = rows(options)
+    assert row["q_star"] == 0.0
+    lines = run_theory(f"{options} --format markdown").splitlines()
+    cells = [[each.strip() for each in line.split("|")] for line in lines if line.startswith("|")]
+    assert dict(zip(cells[0], cells[2], strict=True))["q*"] == "0"
 
 
 # The phase diagram.

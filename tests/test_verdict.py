@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vanish
+from vanish.arrays import Network, Rows
 from vanish.profile import Verdict
 from vanish.render.people import Elided, view
 from vanish.scaled import ZERO, Magnitude
-from vanish.settings import Network, Rows, Settings
+from vanish.settings import Settings
 from vanish.simulation import Simulation
 from vanish.verdict import explain
 from vanish.words import short

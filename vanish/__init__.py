@@ -8,18 +8,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
+# As of `typing`, which takes longer to import than all of this: long enough to be interrupted.
+TYPE_CHECKING = False
+
 if TYPE_CHECKING:
+    from typing import Any
+
     from vanish.activations import Activation, register, verify
+    from vanish.arrays import Network, Rows
     from vanish.data import Data
     from vanish.errors import VanishError
     from vanish.grid import Grid
     from vanish.profile import LayerRecord, Profile, Verdict
     from vanish.scaled import Magnitude
-    from vanish.settings import Network, Rows, Settings
+    from vanish.settings import Settings
     from vanish.simulation import Simulation, compare, simulate
     from vanish.sweep import simulate_grid
     from vanish.training import Training, TrainingSettings, train, train_all
@@ -52,12 +56,13 @@ __all__ = [
 # wait for numpy.
 _HOMES = {
     "activations": ("Activation", "register", "verify"),
+    "arrays": ("Network", "Rows"),
     "data": ("Data",),
     "errors": ("VanishError",),
     "grid": ("Grid",),
     "profile": ("LayerRecord", "Profile", "Verdict"),
     "scaled": ("Magnitude",),
-    "settings": ("Network", "Rows", "Settings"),
+    "settings": ("Settings",),
     "simulation": ("Simulation", "compare", "simulate"),
     "sweep": ("simulate_grid",),
     "training": ("Training", "TrainingSettings", "train", "train_all"),

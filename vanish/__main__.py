@@ -1,17 +1,34 @@
 """`python -m vanish`, and what the command `vanish` runs."""
 
+import os
 import sys
 
 
 def main() -> int:
     """Run the command line and return its exit status."""
+    _let_go()
     try:
-        # Even importing takes long enough to be interrupted.
-        from vanish.cli import app  # noqa: PLC0415 - see above
+        from vanish import signals  # noqa: PLC0415 - see `_let_go`
+
+        signals.install()
+        from vanish.cli import app  # noqa: PLC0415 - see `_let_go`
 
         return app.main()
     except KeyboardInterrupt:
         return 130
+
+
+def _let_go() -> None:
+    """Let Ctrl-C end the program without a word until there is something to tidy up.
+
+    Even importing `signal` takes long enough to be interrupted, and where an import takes
+    Python's KeyboardInterrupt it may print it and go on. This needs nothing but a part of
+    Python that is always there.
+    """
+    import _signal  # type: ignore[import-not-found]  # noqa: PLC0415 - no stub; only here
+
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, lambda *_: os._exit(130))
 
 
 if __name__ == "__main__":

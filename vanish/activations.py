@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
@@ -122,6 +122,20 @@ class Activation:
         """Where |S'| attains or approaches its supremum, as text."""
         return self.sup_at if isinstance(self.sup_at, str) else f"x = {self.sup_at:.5g}"
 
+    @property
+    def bears_infinity(self) -> tuple[bool, bool]:
+        """Whether S and S' are finite at ∞, and at -∞: there an a that overflows does no harm.
+
+        For tanh and sigmoid both are, for relu those at -∞; silu's formula is -∞ · 0 there.
+        """
+        try:
+            with np.errstate(all="ignore"):
+                value, slope = self.pair(np.array([math.inf, -math.inf]))
+        except (ArithmeticError, ValueError):  # a formula of the user's that refuses it
+            return False, False
+        above, below = (np.isfinite(value) & np.isfinite(slope)).tolist()
+        return above, below
+
     def value(self, a: FloatArray) -> FloatArray:
         """Return S(a), elementwise."""
         return self.pair(a)[0]
@@ -129,6 +143,12 @@ class Activation:
     def slope(self, a: FloatArray) -> FloatArray:
         """Return S'(a), elementwise."""
         return self.pair(a)[1]
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> str | tuple[Any, ...]:
+        # A built-in one is itself wherever it arrives: its closed forms go by its identity.
+        if is_built_in(self):
+            return _built_in, (self.name,)
+        return super().__reduce_ex__(protocol)
 
     def around_zero(self) -> tuple[float, tuple[float, float, float]]:
         """Return S(0) and (S'(0-), S'(0), S'(0+))."""
@@ -297,19 +317,30 @@ def unregister(name: str) -> None:
         del _SPELLINGS[_spelling(spelled)]
 
 
-def get(name: str) -> Activation:
-    """Return the activation that a name or alias means.
+def get(name: str | Activation) -> Activation:
+    """Return the activation that a name or alias means; one that is given is itself.
 
     Raises
     ------
     UsageError
         If there is none; the message names the nearest ones.
     """
+    if isinstance(name, Activation):
+        return name
     try:
         return _REGISTRY[_SPELLINGS[_spelling(name)]]
     except KeyError:
         aliases = (alias for known in _REGISTRY.values() for alias in known.aliases)
         raise unknown_name("activation", name, [*_REGISTRY, *aliases]) from None
+
+
+def is_built_in(activation: Activation) -> bool:
+    """Tell whether an activation is one that every process has."""
+    return _BUILT_IN.get(activation.name) is activation
+
+
+def _built_in(name: str) -> Activation:
+    return _BUILT_IN[name]
 
 
 def registered() -> Iterator[Activation]:
@@ -653,3 +684,4 @@ def _register_built_in() -> None:
 
 
 _register_built_in()
+_BUILT_IN = dict(_REGISTRY)

@@ -90,7 +90,8 @@ def _gain(bench: Bench) -> Proposals:
     except OutOfReachError:
         return
     # Where S scales, the slope of the log10 ratio by the log10 gain is N-1.
-    walk = Walk(excess, start, settings.depth - 1, _at_critical(bench))
+    slope, enough = settings.depth - 1, 0.5 * bench.wanted.width
+    walk = Walk(excess, start, slope, _at_critical(bench), enough)
     tried: set[float] = set()
     try:
         for zero in islice(walk.zeros(), _MOST_ZEROS):
@@ -99,8 +100,7 @@ def _gain(bench: Bench) -> Proposals:
         if not tried:
             yield from _around(bench, walk.best, tried)
         raise
-    if not tried:
-        yield from _around(bench, walk.best, tried)
+    yield from _around(bench, walk.best, tried)
 
 
 def _around(bench: Bench, zero: Zero, tried: set[float]) -> Proposals:

@@ -13,6 +13,7 @@ from vanish.scaled import SAFE_EXPONENT, Magnitude, Scaled
 
 if TYPE_CHECKING:
     from vanish.activations import Activation
+    from vanish.census import Census
     from vanish.scaled import FloatArray
 
 
@@ -32,6 +33,11 @@ class Matrix:
     def frobenius_norm(self) -> Magnitude:
         """The square root of the sum of the squared entries."""
         return Scaled(self.entries).norm()
+
+    @cached_property
+    def largest(self) -> Magnitude:
+        """The largest |entry|."""
+        return Magnitude.of(float(max(self.entries.max(), -self.entries.min())))
 
     @cached_property
     def spectral_norm(self) -> Magnitude:
@@ -68,6 +74,10 @@ class Weight(NamedTuple):
     def frobenius_norm(self) -> Magnitude:
         """Return ‖W‖_F."""
         return self.matrix.frobenius_norm * self.scale
+
+    def largest(self) -> Magnitude:
+        """Return the largest |entry| of W."""
+        return self.matrix.largest * self.scale
 
     def spectral_norm(self) -> Magnitude:
         """Return ‖W‖₂, the largest singular value."""
@@ -148,13 +158,15 @@ class Chain:
         """Return L(S(W_N … S(W_1 x + b_1) … + b_N))."""
         return chainrule.expression(len(self.layers))
 
-    def forward(self, x: FloatArray) -> Trace:
+    def forward(self, x: FloatArray, census: Census | None = None) -> Trace:
         """Run the forward pass.
 
         Parameters
         ----------
         x
             The input f_0, shape (B, n_0).
+        census
+            What takes note of every a_k and f_k.
 
         Raises
         ------
@@ -167,20 +179,23 @@ class Chain:
             if abs(f.top - f.exponent) > SAFE_EXPONENT:
                 f = f.normalized()
             inputs.append(f)
-            f, slope = self._layer(k, f)
+            a = self._preactivation(k, f)
+            f, slope = activate(self.layers[k - 1].activation, a, k)
             slopes.append(slope)
+            if census is not None:
+                census.forward(a.values[None], a.exponent, f.values[None], f.exponent)
         return Trace(tuple(inputs), tuple(slopes), f)
 
-    def apply(self, k: int, inputs: Scaled) -> Scaled:
-        """Return S(W_k f + b_k) for each row f of any inputs to layer k."""
-        return self._layer(k, inputs.normalized())[0]
+    def apply(self, k: int, inputs: Scaled) -> tuple[Scaled, FloatArray]:
+        """Return S(a) and S'(a) with a = W_k f + b_k, for each row f of any inputs to layer k."""
+        a = self._preactivation(k, inputs.normalized())
+        return activate(self.layers[k - 1].activation, a, k)
 
-    def _layer(self, k: int, inputs: Scaled) -> tuple[Scaled, FloatArray]:
-        """Return f_k and S'(a_k)."""
+    def _preactivation(self, k: int, inputs: Scaled) -> Scaled:
+        """Return a_k."""
         layer = self.layers[k - 1]
         a = layer.weight.forward(inputs)
-        a = a.settled() if layer.bias is None else a + Scaled(layer.bias)
-        return activate(layer.activation, a, k)
+        return a.settled() if layer.bias is None else a + Scaled(layer.bias)
 
 
 def activate(activation: Activation, a: Scaled, layer: int) -> tuple[Scaled, FloatArray]:

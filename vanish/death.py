@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vanish import activations
+from vanish import activations, losses
 from vanish.words import listed, spans
 
 if TYPE_CHECKING:
@@ -84,6 +84,11 @@ def _without_loss(profile: Profile) -> str:
     settings = profile.settings
     if settings.loss == "mse":
         return "The output equals the target, so the loss has no gradient: nothing learns."
+    if losses.get(settings.loss).by_trial is not None and settings.n_out > 1:
+        return (
+            "The chain is so certain of the target that the loss's gradient, below"
+            " 10^(-6.9·10^17), counts as 0: nothing learns."
+        )
     return f"The gradient of the loss {settings.loss} is exactly 0: nothing learns."
 
 

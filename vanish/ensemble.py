@@ -8,6 +8,8 @@ at a time. Neither the pieces nor the number of workers changes a number.
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
+from functools import partial
 from itertools import pairwise
 from threading import Event, Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -15,17 +17,19 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 import numpy as np
 
 from vanish import losses, memory
-from vanish.errors import MemoryLimitError
+from vanish.census import Census
+from vanish.errors import MemoryLimitError, UsageError
 from vanish.measured import Measured
 from vanish.readings import sampled
 from vanish.readings.slopes import SlopeStatistics, statistics
 from vanish.sample import draw_input, draw_reference
-from vanish.scaled import Magnitude, Scaled
+from vanish.scaled import Magnitude
 from vanish.stack import Magnitudes, Stack
 from vanish.streams import Streams, Trials
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
 
     from vanish.readings.sampled import SampledChain
     from vanish.settings import Settings
@@ -111,6 +115,8 @@ def measure(
     jobs: int | None = None,
     limit: int | None = None,
     watch: Watch | None = None,
+    *,
+    entries: bool = False,
 ) -> Measured:
     """Run all trials of some settings.
 
@@ -121,16 +127,20 @@ def measure(
     jobs
         The most threads; as many as there are processors where it is not given.
     limit
-        Bytes that the ways forward may take together, `MEMORY` where it is not given.
+        Bytes that the ways forward may take together; where it is not given `MEMORY`, but
+        not more than half of what this process may take.
     watch
         Called with how many layers have been passed and how many there are to pass.
+    entries
+        Whether to take note of the entries of the first trial's signals.
 
     Raises
     ------
     VanishError
         If a chain overflows, or the run does not fit into memory.
     """
-    return Measured.joined(_each_block(_measured, settings, jobs, limit, watch))
+    read = partial(_measured, entries=entries)
+    return Measured.joined(_each_block(read, settings, jobs, limit, watch))
 
 
 def ratios(
@@ -157,7 +167,7 @@ def _each_block(
 ) -> list[Found]:
     """Draw the chains of every block, and return what is read of them."""
     _keep_memory()
-    how = plan(settings, jobs or processors(), MEMORY if limit is None else limit)
+    how = plan(settings, jobs or processors(), _limit(settings) if limit is None else limit)
     ways = 2 if how.segment >= settings.depth else 3
     counter = _Counter(watch, ways * settings.depth * len(how.blocks))
     streams = Streams(settings.seed)
@@ -170,9 +180,7 @@ def _each_block(
 
     if how.workers == 1:
         return [run(trials) for trials in how.blocks]
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
-
-    with ThreadPoolExecutor(how.workers) as pool:
+    with threads(how.workers) as pool:
         try:
             return list(pool.map(run, how.blocks))
         except BaseException:
@@ -180,6 +188,15 @@ def _each_block(
             counter.stop.set()
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def _limit(settings: Settings) -> int:
+    """Return what the ways forward may take where the user does not say, in bytes."""
+    at_once = min(settings.trials, Trials.block_size(settings.sizes))
+    if 8 * 4 * settings.rows * sum(settings.sizes) * at_once <= memory.FLOOR:
+        return MEMORY
+    have = memory.available()
+    return MEMORY if have is None else min(MEMORY, max(have, memory.FLOOR) // 2)
 
 
 def _keep_memory() -> None:
@@ -197,6 +214,29 @@ def processors() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@contextmanager
+def threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Let so many threads take part.
+
+    Raises
+    ------
+    UsageError
+        If the system starts no more.
+    """
+    import concurrent.futures  # noqa: PLC0415 - start-up
+
+    try:
+        with concurrent.futures.ThreadPoolExecutor(count) as pool:
+            yield pool
+    except RuntimeError as error:
+        if "start new thread" not in str(error):
+            raise
+        raise UsageError(
+            "no thread can be started, the limits of this system forbid it: allow more (ulimit"
+            " -u, ulimit -v)"
+        ) from None
 
 
 class _StoppedError(Exception):
@@ -256,11 +296,20 @@ def _ratios(settings: Settings, chain: SampledChain, trials: Trials, _: _Counter
 
 
 def _measured(
-    settings: Settings, chain: SampledChain, trials: Trials, counter: _Counter
+    settings: Settings,
+    chain: SampledChain,
+    trials: Trials,
+    counter: _Counter,
+    *,
+    entries: bool = False,
 ) -> Measured:
-    slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward()])
-    norms = sampled.norms(chain, _loss_gradient(settings, chain.output, trials), counter)
-    return Measured(
+    census = None
+    if entries and trials.number == 0:
+        census = Census(draw_input(settings, Streams(settings.seed), trials)[0])
+    slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward(census)])
+    loss_gradient = _loss_gradient(settings, chain.output, trials)
+    norms = sampled.norms(chain, loss_gradient, counter, census)
+    measured = Measured(
         grad_w=norms.grad_w,
         grad_b=norms.grad_b,
         grad_a=norms.grad_a,
@@ -269,21 +318,12 @@ def _measured(
         value=chain.value_norms(),
         slopes=slopes,
     )
+    if census is None:
+        return measured
+    return measured._replace(entries=census.entries(settings, measured))
 
 
 def _loss_gradient(settings: Settings, output: Stack, trials: Trials) -> Stack:
     """Return ∂L/∂f_N of each trial, shape (T, B, n_N)."""
-    loss = losses.get(settings.loss)
     references = draw_reference(settings, Streams(settings.seed), trials)
-    if isinstance(output.exponents, int):
-        rows = loss.gradient(Scaled(output.values, output.exponents), references)
-        return Stack(np.asarray(rows.values), rows.exponent)
-    each = [
-        loss.gradient(Scaled(values, int(exponent)), reference)
-        for values, exponent, reference in zip(
-            output.values, output.exponents, references, strict=True
-        )
-    ]
-    return Stack(
-        np.array([rows.values for rows in each]), np.array([rows.exponent for rows in each])
-    )
+    return losses.get(settings.loss).gradients(output, references)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,49 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
+# What a person reads of a text that was given; the rest of a message is the program's own.
+_LONGEST_NUMBER, _LONGEST_WORD, _LONGEST = 20, 300, 1500
+
+
+def plain(text: str) -> str:
+    """Return text from outside as it may be shown: what is no printable character is escaped.
+
+    Names of files, arrays, columns and classes may hold anything; a terminal would take some
+    of it for commands.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
+    )
+
+
 class VanishError(Exception):
     """Anything that a user can mend; its text is one line, ready to be shown."""
+
+    def __str__(self) -> str:
+        return plain(shortened(super().__str__()))
 
 
 class UsageError(VanishError):
     """A setting that is unknown, out of range, or at odds with another one."""
+
+
+class ConflictError(UsageError):
+    """Settings that are fine alone and do not go together.
+
+    Parameters
+    ----------
+    message
+        What is wrong, as for any error.
+    settings
+        The names of those that it may depend on, the ones that are not given included: where
+        all of them stay as they are it is wrong whatever the others are.
+    """
+
+    def __init__(self, message: str, *settings: str) -> None:
+        super().__init__(message)
+        self.settings = frozenset(settings)
 
 
 class InputError(VanishError):
@@ -42,7 +80,30 @@ class MemoryLimitError(VanishError):
 
     def __init__(self, what: str, limit: str, remedy: str) -> None:
         super().__init__(f"{what}, {limit}: {remedy}")
-        self.lasting = f"{what}: {remedy}"
+        self.lasting = plain(shortened(f"{what}: {remedy}"))
+
+
+def shortened(message: str) -> str:
+    """Return a message without the middle of what is too long in it to be read."""
+    words = re.sub(rf"\S{{{_LONGEST_WORD + 1},}}", lambda word: _ends(word[0], 60, 20), message)
+    return words if len(words) <= _LONGEST else _ends(words, _LONGEST * 2 // 3, _LONGEST // 4)
+
+
+def _ends(text: str, first: int, last: int) -> str:
+    """Return the two ends of a text, and how many characters stand between them."""
+    return f"{text[:first]}…({len(text) - first - last:,} more)…{text[-last:]}"
+
+
+def whole(value: int) -> str:
+    """Return a whole number for a message: a long one, which Python may not print, by its length.
+
+    It stands behind a name, as in ``width 3`` and ``width of 160 digits``.
+    """
+    try:
+        text = str(abs(value))
+    except ValueError:  # beyond sys.get_int_max_str_digits()
+        return "of thousands of digits"
+    return f"{value}" if len(text) <= _LONGEST_NUMBER else f"of {len(text):,} digits"
 
 
 def unknown_name(kind: str, given: str, known: Iterable[str]) -> UsageError:

@@ -2,16 +2,20 @@
 
 One line a result, with a checksum in front. Whatever ends the program, the file is a
 sequence of whole lines and at most one torn one, which is cut off when it is opened again.
+A line that something else has damaged since is left out, and costs the result in it.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import stat
 import time
 import zlib
 from array import array
 from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,7 +29,16 @@ if TYPE_CHECKING:
 # A power cut may cost the results of so many seconds; a killed program none.
 _SYNC = 1.0
 
+# A sweep that was killed has a lock until its workers have noticed, see
+# `workers.Processes`: a quarter of a second, on a machine that has time for them.
+_PATIENCE = 2.0
+_AGAIN = 0.02
+
 _NOWHERE = -1
+
+# How a result's line begins, and how often one is looked for in a damaged line.
+_BEGINS = re.compile(rb"[0-9a-f]{8} \[")
+_MOST_TRIED = 100
 
 
 class Journal:
@@ -48,6 +61,13 @@ class Journal:
         If the file cannot be written, or another sweep writes it.
     UsageError
         If it is there without `resume`, or of another header.
+
+    Attributes
+    ----------
+    done
+        How many results there are.
+    damaged
+        How many lines were left out since they are not what was written.
     """
 
     def __init__(
@@ -56,23 +76,18 @@ class Journal:
         self.path = path
         # Where each result begins in the file.
         self._places = array("q", [_NOWHERE]) * points
-        self.done = 0
+        self.done = self.damaged = 0
         first = _line(dict(header))
-        exists = Path(path).exists() and Path(path).stat().st_size > 0
-        if exists and not resume:
-            raise UsageError(
-                f"{path}: an unfinished sweep is there: give --resume to go on with it, or remove"
-                " it"
-            )
-        try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError as error:
-            raise OutputError(f"{path}: {reason(error)}: give a file that can be written") from None
+        self._file = self._open()
         self._synced = time.monotonic()
         self._size = 0
         try:
-            self._lock()
-            if exists:
+            if os.fstat(self._file).st_size:
+                if not resume:
+                    raise UsageError(
+                        f"{path}: an unfinished sweep is there: give --resume to go on with it, or"
+                        " remove it"
+                    )
                 self._recover(first)
             if not self._size:
                 self._write(first)
@@ -80,20 +95,60 @@ class Journal:
             os.close(self._file)
             raise
 
-    def _lock(self) -> None:
+    def _open(self) -> int:
+        """Return the file, opened and locked."""
+        while True:
+            try:
+                file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            except OSError as error:
+                raise OutputError(
+                    f"{self.path}: {reason(error)}: give a file that can be written"
+                ) from None
+            try:
+                if not stat.S_ISREG(os.fstat(file).st_mode):
+                    raise OutputError(f"{self.path}: no regular file: remove it")
+                self._lock(file)
+                if self._is_there(file):
+                    return file
+            except BaseException:
+                os.close(file)
+                raise
+            # The sweep that had it has ended meanwhile, and removed it.
+            os.close(file)
+
+    def _lock(self, file: int) -> None:
         try:
             import fcntl  # noqa: PLC0415 - not on Windows
         except ImportError:
             return
+        until = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise OutputError(
+                        f"{self.path}: another sweep is writing it: wait for it, or give another"
+                        " name"
+                    ) from None
+                time.sleep(_AGAIN)
+            except OSError as error:
+                raise OutputError(
+                    f"{self.path}: it cannot be locked ({reason(error)}): give a file on another"
+                    " file system"
+                ) from None
+            else:
+                return
+
+    def _is_there(self, file: int) -> bool:
+        """Tell whether a file that is open is still the one of this name."""
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise OutputError(
-                f"{self.path}: another sweep is writing it: wait for it, or give another name"
-            ) from None
+            return os.path.samestat(os.fstat(file), os.stat(self.path))  # noqa: PTH116 - as open
+        except FileNotFoundError:
+            return False
 
     def _recover(self, first: bytes) -> None:
-        """Find the whole lines, and cut off what is behind them."""
+        """Find the whole lines, and cut off a torn one behind them."""
         with os.fdopen(os.dup(self._file), "rb") as stream:
             head = stream.readline()
             if head == first:
@@ -103,15 +158,30 @@ class Journal:
                     f"{self.path}: an unfinished sweep of another grid or version: give its own"
                     " options, or another --output"
                 )
+            place = self._size
             for line in stream if self._size else ():
-                entry = _entry(line)
-                if entry is None:
-                    break
-                if self._places[entry[0]] == _NOWHERE:
-                    self._places[entry[0]] = self._size
-                    self.done += 1
-                self._size += len(line)
+                found = self._find(line)
+                if found is not None:
+                    begins, point = found
+                    if self._places[point] == _NOWHERE:
+                        self._places[point] = place + begins
+                        self.done += 1
+                    self._size = place + len(line)
+                # What has no end was torn when the program ended, as it may be.
+                if line.endswith(b"\n") and (found is None or begins):
+                    self.damaged += 1
+                place += len(line)
         os.ftruncate(self._file, self._size)
+
+    def _find(self, line: bytes) -> tuple[int, int] | None:
+        """Return where in a line a result begins that is whole, and its point; None without."""
+        # It is not at the beginning where the end of the line before has been damaged.
+        later = (match.start() for match in islice(_BEGINS.finditer(line, 1), _MOST_TRIED))
+        for begins in chain((0,), later):
+            entry = _entry(line[begins:])
+            if entry is not None and 0 <= entry[0] < len(self._places):
+                return begins, entry[0]
+        return None
 
     def append(self, results: Iterable[tuple[int, Any]]) -> None:
         """Write results, each a point's number and what JSON can hold.
@@ -130,10 +200,16 @@ class Journal:
             size += len(line)
         self._write(b"".join(lines))
         self.done += len(lines)
-        now = time.monotonic()
-        if now > self._synced + _SYNC:
+        if time.monotonic() > self._synced + _SYNC:
+            self._sync()
+
+    def _sync(self) -> None:
+        """Have the system put on the disk what was written."""
+        try:
             os.fsync(self._file)
-            self._synced = now
+        except OSError as error:
+            raise self._unwritten(error) from None
+        self._synced = time.monotonic()
 
     def _write(self, data: bytes) -> None:
         rest = memoryview(data)
@@ -144,10 +220,11 @@ class Journal:
         except OSError as error:
             with suppress(OSError):
                 os.ftruncate(self._file, self._size)
-            raise OutputError(
-                f"{self.path}: {reason(error)}: make room, then go on with --resume"
-            ) from None
+            raise self._unwritten(error) from None
         self._size += len(data)
+
+    def _unwritten(self, error: OSError) -> OutputError:
+        return OutputError(f"{self.path}: {reason(error)}: make room, then go on with --resume")
 
     def missing(self) -> Iterator[int]:
         """Yield the points without a result, in ascending order."""
@@ -171,8 +248,8 @@ class Journal:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with suppress(OSError):
-            os.fsync(self._file)
+        with suppress(OutputError):
+            self._sync()
         os.close(self._file)
 
     def remove(self) -> None:
@@ -190,5 +267,8 @@ def _entry(line: bytes) -> tuple[int, Any] | None:
     checksum, _, text = line.rstrip(b"\n").partition(b" ")
     if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
         return None
-    point, result = json.loads(text)
-    return point, result
+    try:
+        point, result = json.loads(text)
+    except (TypeError, ValueError, RecursionError):  # whole, but not written by a sweep
+        return None
+    return (point, result) if type(point) is int else None

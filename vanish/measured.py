@@ -13,6 +13,7 @@ from vanish.stack import Magnitudes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vanish.census import Entries
     from vanish.scaled import FloatArray
 
 LOW, MEDIAN, HIGH = 0.05, 0.5, 0.95
@@ -31,6 +32,8 @@ class Measured(NamedTuple):
         What the slopes say.
     norm_bound
         The bound that always holds, shape (N, T); None where it was not computed.
+    entries
+        The entries of the signals of the first trial, the plain run; None where nobody asked.
     """
 
     grad_w: Magnitudes
@@ -41,6 +44,7 @@ class Measured(NamedTuple):
     value: Magnitudes
     slopes: SlopeStatistics
     norm_bound: Magnitudes | None = None
+    entries: Entries | None = None
 
     @classmethod
     def joined(cls, parts: Sequence[Measured]) -> Measured:
@@ -58,6 +62,7 @@ class Measured(NamedTuple):
             value=Magnitudes.joined([part.value for part in parts]),
             slopes=SlopeStatistics(*(np.concatenate(each, axis=1) for each in slopes)),
             norm_bound=Magnitudes.joined(bounds) if bounds else None,
+            entries=parts[0].entries,
         )
 
     @property

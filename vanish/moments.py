@@ -4,13 +4,13 @@ With z ~ N(0, 1) and the variance q of a unit's value before S,
 
     V(q) = E[S(√q z)²],   C(q) = E[S'(√q z)²],   X(q) = E[z S(√q z) S'(√q z)],
 
-where X = √q V'(q), by Stein's identity. V and C are the length map and the slope of
-Poole et al. 2016, "Exponential expressivity in deep neural networks through transient
-chaos", and Schoenholz et al. 2017, "Deep information propagation".
+where X = √q V'(q), since d/dq S(√q z)² = S S' z/√q. V and C are the length map and the
+slope of Poole et al. 2016, "Exponential expressivity in deep neural networks through
+transient chaos", and Schoenholz et al. 2017, "Deep information propagation".
 
-Gauss-Hermite nodes are of no use here: at q = 25 a hundred of them miss the sigmoid's V
-by 3e-3, and a kink costs percents. Panels of Gauss-Legendre nodes, split at the kinks and
-graded around the scale of S, leave nothing but rounding.
+Gauss-Hermite nodes are of no use here: at q = 25 a hundred of them miss the sigmoid's C
+by 3e-3 of it, and a kink costs percents. Panels of Gauss-Legendre nodes, split at the kinks
+and graded around the scale of S, leave nothing but rounding.
 """
 
 from __future__ import annotations

@@ -160,10 +160,15 @@ class Profile:
     @cached_property
     def bounds(self) -> Mapping[str, Magnitude]:
         """sup|S'|^N for the sigmoid, ReLU and every activation of the run, by name."""
-        acts = {"sigmoid", "relu", *(each.name for each in self.settings.activations)}
-        ordered = [each for each in activations.registered() if each.name in acts]
+        own = {each.name: each for each in self.settings.activations}
+        known = {each.name: each for each in activations.registered()}
         depth = self.settings.depth
-        return {each.name: Magnitude.of(each.sup_slope) ** depth for each in ordered}
+        # In the order of the registry, behind it those that are not in it.
+        return {
+            name: Magnitude.of(each.sup_slope) ** depth
+            for name, each in (known | own).items()
+            if name in {"sigmoid", "relu", *own}
+        }
 
     @property
     def trials(self) -> int:

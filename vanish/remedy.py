@@ -375,6 +375,7 @@ def _why(bench: Bench, attempts: Sequence[Attempt], *, spent: bool) -> str:
             return f"Nothing simple works: with {tried} not every seed can be run."
         return "Nothing simple works: no other gain brings the ratio nearer to 1."
     more = f" No more was tried: it {longer}." if spent else ""
+    nothing = "No remedy was found" if spent else "Nothing simple works"
     best = min(run, key=lambda each: _shortfall(bench, each))
     assert best.log10_ratio is not None
     options = " ".join(best.options)
@@ -382,7 +383,7 @@ def _why(bench: Bench, attempts: Sequence[Attempt], *, spent: bool) -> str:
     if best.spent:
         return f"No remedy is promised: with {options} {gets}, but to try further seeds {longer}."
     if not bench.wanted.holds(best.log10_ratio):
-        return f"Nothing simple works: nearest comes {options}, with which {gets}.{more}"
+        return f"{nothing}: nearest comes {options}, with which {gets}.{more}"
     worst = max(best.further, key=lambda each: abs(each - bench.aim))
     where = "on a further seed (sampled)" if best.sampled else "on a further seed"
     differ = (
@@ -391,7 +392,7 @@ def _why(bench: Bench, attempts: Sequence[Attempt], *, spent: bool) -> str:
         else ""
     )
     return (
-        f"Nothing simple works: with {options} {gets} on this seed, but"
+        f"{nothing}: with {options} {gets} on this seed, but"
         f" {_compared(worst, None)} {where}{differ}.{more}"
     )
 

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 # Within 2^±500 a product of two values, and so a sum of squares, stays in float64.
 SAFE_EXPONENT = 500
 
+# A loss's gradient below 2^-(2^61), about 10^(-7·10^17), counts as zero. That leaves room on
+# both sides for the factors of any chain that fits into memory: decimal's exponents end at
+# ±(10^18 - 1), about 2^±(3.3·10^18), and int64 at ±2^63.
+LARGEST_EXPONENT = 2**61
+
 _LOG10_2 = math.log10(2.0)
 
 

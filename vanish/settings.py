@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanish import activations, initializers, losses
-from vanish.errors import UsageError, unknown_name
+from vanish.arrays import Network, Rows
+from vanish.errors import ConflictError, UsageError, unknown_name, whole
 from vanish.initializers import Law
 from vanish.scaled import Magnitude
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
     from vanish.activations import Activation
     from vanish.initializers import Initializer
     from vanish.scaled import FloatArray
@@ -32,132 +31,15 @@ _LEAST_WEIGHTS = 10_000
 
 AUTO_ENGINE, DENSE, SAMPLED = ENGINES = ("auto", "dense", "sampled")
 
+# Of anything: more are a slip of the finger. Products of a few of them stay in float64.
+LARGEST_COUNT = 10**15
+
 # Normal numbers times this stay in float64.
 _LARGEST_STD = 1e300
 
 
-# Records that compare by identity have no use for generated methods, which would cost
+# A record that compares by identity has no use for generated methods, which would cost
 # start-up time.
-@dataclass(frozen=True, eq=False, repr=False)
-class Rows:
-    """A batch of rows with the name of where it came from.
-
-    Attributes
-    ----------
-    values
-        Shape (B, n), finite.
-    name
-        What messages and results call it: a file's path, or ``"array"``.
-    """
-
-    values: FloatArray
-    name: str = "array"
-
-    def __post_init__(self) -> None:
-        values = np.atleast_2d(_real(self.name, self.values))
-        if values.ndim != 2 or not values.size:
-            raise UsageError(
-                f"{self.name}: an array of shape {np.shape(self.values)}: give one vector, or"
-                " a batch of rows"
-            )
-        object.__setattr__(self, "values", values)
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Network:
-    """The parameters of a real network, and the sample that it was saved with.
-
-    Attributes
-    ----------
-    weights
-        W_1, …, W_N, each of shape (n_out, n_in).
-    biases
-        b_1, …, b_N, each of shape (n_out,), or None for zero; all zero without.
-    x, readout
-        The input batch and the readout r of the run that saved it, if it holds them.
-    name
-        What messages and results call it: a file's path, or ``"arrays"``.
-
-    Raises
-    ------
-    UsageError
-        If an array has another shape, or an entry that is not a finite number.
-    """
-
-    weights: tuple[FloatArray, ...]
-    biases: tuple[FloatArray | None, ...] = ()
-    x: FloatArray | None = None
-    readout: FloatArray | None = None
-    name: str = "arrays"
-
-    def __post_init__(self) -> None:
-        if not self.weights:
-            raise UsageError(f"{self.name}: no weights: give W1, W2, …")
-        biases = self.biases or (None,) * len(self.weights)
-        if len(biases) != len(self.weights):
-            raise UsageError(
-                f"{self.name}: {len(biases)} biases for {len(self.weights)} weights: give one"
-                " each, None for zero"
-            )
-        checked = {
-            "weights": tuple(
-                self._checked(f"W{k}", weight, ("n_out", "n_in"))
-                for k, weight in enumerate(self.weights, 1)
-            ),
-            "biases": tuple(
-                None if bias is None else self._checked(f"b{k}", bias, ("n_out",))
-                for k, bias in enumerate(biases, 1)
-            ),
-            "x": None if self.x is None else Rows(self.x, f"{self.name}: x").values,
-            "readout": None if self.readout is None else self._checked("r", self.readout, ("n_N",)),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)
-        if self.x is not None and self.x.shape[1] != self.sizes[0]:
-            raise UsageError(
-                f"{self.name}: x has rows of {self.x.shape[1]} numbers, W1 takes"
-                f" {self.sizes[0]} inputs: give rows of {self.sizes[0]}"
-            )
-        if self.readout is not None and len(self.readout) != self.sizes[-1]:
-            raise UsageError(
-                f"{self.name}: r has {len(self.readout)} entries, W{len(self.weights)} has"
-                f" {self.sizes[-1]} outputs: give r {self.sizes[-1]} entries"
-            )
-
-    def _checked(self, name: str, given: ArrayLike, axes: tuple[str, ...]) -> FloatArray:
-        array = _real(f"{self.name}: {name}", given)
-        if array.ndim != len(axes) or not array.size:
-            wanted = ", ".join(axes) + ("," if len(axes) == 1 else "")
-            raise UsageError(f"{self.name}: {name} has shape {array.shape}: give ({wanted})")
-        return array
-
-    @property
-    def sizes(self) -> tuple[int, ...]:
-        """n_0, n_1, …, n_N."""
-        return (self.weights[0].shape[1], *(weight.shape[0] for weight in self.weights))
-
-
-def _real(name: str, given: ArrayLike) -> FloatArray:
-    """Return an array of finite float64.
-
-    Raises
-    ------
-    UsageError
-        If an entry is no real number, or not finite.
-    """
-    array = np.asarray(given)
-    if array.dtype.kind not in "fiub":
-        raise UsageError(f"{name}: entries of type {array.dtype}: give real numbers")
-    values = array.astype(np.float64)
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        index = ", ".join(str(i + 1) for i in bad[0])
-        raise UsageError(
-            f"{name}: entry {index} is {values[tuple(bad[0])]}: give finite numbers only"
-        )
-    return values
-
-
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Settings:
     """All that one simulation depends on.
@@ -165,7 +47,7 @@ class Settings:
     Attributes
     ----------
     act
-        The activation of every layer.
+        The activation of every layer: its name, or an `Activation` that need not be registered.
     layer_acts
         One activation a layer, layer 1 first, instead of `act`.
     last_act
@@ -184,13 +66,17 @@ class Settings:
         Multiplies the weights in every case.
     input
         The input batch, `Rows` or an array; without it, `batch` rows of independent normal entries.
+        k numbers without a second axis are one row, or k rows of a network with one input; a
+        target likewise by the outputs.
     batch
         B, 1 where nothing else says.
     loss, target
         The loss's name, and for a loss that takes one its target, of one row or as many as
-        the input (default: zeros); for ``cross_entropy`` one class a row, from 0.
+        the input (default: zeros); for ``cross_entropy`` one class a row, from 0, and for
+        ``bce`` zeros and ones.
     weights
-        A real network instead of a random one.
+        A real network instead of a random one. What its layout leaves open the input and the
+        target settle, see `Network.settled`.
     seed
         What all random numbers follow from.
     trials
@@ -210,8 +96,8 @@ class Settings:
         If a setting is unknown, out of range, or at odds with another one.
     """
 
-    act: str = "sigmoid"
-    layer_acts: tuple[str, ...] | None = None
+    act: str | Activation = "sigmoid"
+    layer_acts: tuple[str | Activation, ...] | None = None
     layers: int | None = None
     width: int | None = None
     widths: tuple[int, ...] | None = None
@@ -230,12 +116,13 @@ class Settings:
     norm_bound: bool | None = None
     vanish_below: float = 1e-3
     explode_above: float = 1e3
-    last_act: str | None = None
+    last_act: str | Activation | None = None
 
     def __post_init__(self) -> None:
         self._check_types()
         self._check_ranges()
         self._check_shape()
+        self._fit_data()
         self._check_data()
         # Names are checked by looking them up.
         for name in self._act_names:
@@ -244,7 +131,7 @@ class Settings:
             initializers.get(self.init)
         if self.weight_std is not None:
             initializers.from_weight_std(self.weight_std)
-        losses.get(self.loss)
+        self._check_loss()
         self._check_engine()
 
     def _check_types(self) -> None:
@@ -257,48 +144,58 @@ class Settings:
             given = getattr(self, name)
             if given is not None and not isinstance(given, int):
                 raise UsageError(f"{name} {given!r}: give a whole number")
-        for name in ("act", "init", "loss", "engine"):
+        for name in ("init", "loss", "engine"):
             given = getattr(self, name)
             if not isinstance(given, str):
                 raise UsageError(f"{name} {given!r}: give one name")
-        if self.last_act is not None and not isinstance(self.last_act, str):
-            raise UsageError(f"last_act {self.last_act!r}: give one name")
+        for name in ("act", "last_act"):
+            given = getattr(self, name)
+            left_out = name == "last_act" and given is None
+            if not (left_out or isinstance(given, str | activations.Activation)):
+                raise UsageError(f"{name} {given!r}: give one name")
 
     def _check_ranges(self) -> None:
         for name in ("layers", "width", "batch", "trials"):
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} {value}: give at least 1")
+            if value is not None:
+                check_count(name, value)
         for value in self.widths or ():
             if value < 1:
                 raise UsageError(f"widths {_listed(self.widths)}: give sizes of at least 1")
+            check_count("widths: one", value)
         if self.seed < 0:
-            raise UsageError(f"seed {self.seed}: give an integer of at least 0")
+            raise UsageError(f"seed {whole(self.seed)}: give an integer of at least 0")
         if not 0.0 <= self.bias_std <= _LARGEST_STD:
             raise UsageError(
                 f"bias_std {self.bias_std:g}: give a number from 0 to {_LARGEST_STD:g}"
             )
         if not 0.0 < self.gain < math.inf:
             raise UsageError(f"gain {self.gain:g}: give a finite number above 0")
-        if not 0.0 < self.vanish_below <= self.explode_above < math.inf:
-            raise UsageError(
-                f"vanish_below {self.vanish_below:g} and explode_above {self.explode_above:g}:"
-                " give 0 < vanish_below ≤ explode_above"
-            )
+        thresholds = self.vanish_below, self.explode_above
+        wrong = (
+            f"vanish_below {self.vanish_below:g} and explode_above {self.explode_above:g}:"
+            " give 0 < vanish_below ≤ explode_above"
+        )
+        if not all(0.0 < each < math.inf for each in thresholds):
+            raise UsageError(wrong)
+        if self.vanish_below > self.explode_above:
+            raise ConflictError(wrong, "vanish_below", "explode_above")
 
     def _check_shape(self) -> None:
         if self.weights is not None:
             for name in ("layers", "width", "widths", "weight_std"):
                 if getattr(self, name) is not None:
-                    raise UsageError(
+                    raise ConflictError(
                         f"{name} beside weights: {self.weights.name} has sizes and weights of"
-                        f" its own: leave out {name}"
+                        f" its own: leave out {name}",
+                        *(name, "weights"),
                     )
             if self.init != initializers.AUTO or self.bias_std:
                 name = "bias_std" if self.bias_std else "init"
-                raise UsageError(
+                raise ConflictError(
                     f"{name} beside weights: {self.weights.name} holds its parameters:"
-                    f" leave out {name}"
+                    f" leave out {name}",
+                    *(name, "weights"),
                 )
         elif self.widths is not None:
             if len(self.widths) < 2:
@@ -306,26 +203,30 @@ class Settings:
                     f"widths {_listed(self.widths)}: give at least two sizes, input first"
                 )
             if self.width is not None:
-                raise UsageError("width beside widths: give one of them")
+                raise ConflictError("width beside widths: give one of them", "width", "widths")
             if self.layers is not None and self.layers != len(self.widths) - 1:
-                raise UsageError(
+                raise ConflictError(
                     f"layers {self.layers} beside widths of {len(self.widths) - 1} layers:"
-                    " leave out layers"
+                    " leave out layers",
+                    *("layers", "widths"),
                 )
         if self.weight_std is not None and self.init != initializers.AUTO:
-            raise UsageError(
-                f"weight_std beside init {self.init}: both set the weights: give one of them"
+            raise ConflictError(
+                f"weight_std beside init {self.init}: both set the weights: give one of them",
+                *("weight_std", "init"),
             )
         if self.layer_acts is not None:
             if self.last_act is not None:
-                raise UsageError(
-                    "last_act beside layer_acts, which names the last one, too: give one of them"
+                raise ConflictError(
+                    "last_act beside layer_acts, which names the last one, too: give one of them",
+                    *("last_act", "layer_acts"),
                 )
             given = len(self.layer_acts)
             if self._sizes_are_given and given != self.depth:
-                raise UsageError(
+                raise ConflictError(
                     f"layer_acts names {given} activations for {self.depth} layers:"
-                    " give one a layer"
+                    " give one a layer",
+                    *("layer_acts", "layers", "widths", "weights"),
                 )
             if not given:
                 raise UsageError("layer_acts is empty: give one activation a layer")
@@ -334,64 +235,112 @@ class Settings:
     def _sizes_are_given(self) -> bool:
         return not (self.layers is None and self.widths is None and self.weights is None)
 
+    def _fit_data(self) -> None:
+        """Let the network, its input and its target settle what they leave open in each other."""
+        target = self.target
+        if target is not None and losses.get(self.loss).takes_classes:
+            target = None
+        if self.weights is not None:
+            object.__setattr__(self, "weights", self.weights.settled(self.input, target))
+        if self.input is not None:
+            given = self.weights.sizes if self.weights is not None else self.widths
+            n_in = self.width if given is None else given[0]
+            object.__setattr__(self, "input", self.input.of(n_in))
+        if target is not None:
+            object.__setattr__(self, "target", target.of(self.n_out))
+
     def _check_data(self) -> None:
         if self.input is not None:
             rows, columns = self.input.values.shape
             if self.batch is not None:
-                raise UsageError(
-                    f"batch beside input: {self.input.name} has {rows} rows: leave out batch"
+                raise ConflictError(
+                    f"batch beside input: {self.input.name} has {rows} rows: leave out batch",
+                    *("batch", "input"),
                 )
             given = self.weights.sizes if self.weights is not None else self.widths
             if given is not None and columns != given[0]:
-                raise UsageError(
+                raise ConflictError(
                     f"{self.input.name}: rows of {columns} numbers for a chain of"
-                    f" {given[0]} inputs: give rows of {given[0]}"
+                    f" {given[0]} inputs: give rows of {given[0]}",
+                    *("input", "widths", "weights"),
                 )
         if self.target is not None:
             if not losses.get(self.loss).takes_target:
-                raise UsageError(
-                    f"target beside loss {self.loss}: it takes none: leave it out, or give loss mse"
-                    " or cross_entropy"
+                raise ConflictError(
+                    f"target beside loss {self.loss}: it takes none: leave it out, or give loss"
+                    f" {' or '.join(losses.names_with_target())}",
+                    *("target", "loss"),
                 )
             if losses.get(self.loss).takes_classes:
                 self._check_classes(self.target)
                 return
             rows, columns = self.target.values.shape
             if columns != self.n_out:
-                raise UsageError(
+                raise ConflictError(
                     f"{self.target.name}: rows of {columns} numbers for a chain of"
-                    f" {self.n_out} outputs: give rows of {self.n_out}"
+                    f" {self.n_out} outputs: give rows of {self.n_out}",
+                    *("target", "loss", "width", "widths", "weights"),
                 )
             if rows not in (1, self.rows):
-                raise UsageError(
+                raise ConflictError(
                     f"{self.target.name}: {rows} rows for a batch of {self.rows}:"
-                    f" give 1 or {self.rows}"
+                    f" give 1 or {self.rows}",
+                    *("target", "loss", "batch", "input", "weights"),
                 )
+            if losses.get(self.loss).takes_bits:
+                self._check_bits(self.target)
+
+    def _check_bits(self, target: Rows) -> None:
+        """Check that every entry of a target is 0 or 1."""
+        wrong = np.argwhere((target.values != 0.0) & (target.values != 1.0))
+        if len(wrong):
+            index = ", ".join(str(i + 1) for i in wrong[0])
+            raise ConflictError(
+                f"{target.name}: entry {index} is {target.values[tuple(wrong[0])]}: give loss"
+                f" {losses.get(self.loss).name} a target of zeros and ones",
+                *("target", "loss"),
+            )
 
     def _check_classes(self, target: Rows) -> None:
         """Check that a target is one class for each row of the input, or one for all."""
         classes = target.values.ravel()
         if min(target.values.shape) > 1 or classes.size not in (1, self.rows):
             what = " × ".join(map(str, target.values.shape))
-            raise UsageError(
+            raise ConflictError(
                 f"{target.name}: {what} numbers as the target of {self.rows} rows: give loss"
-                f" cross_entropy one class a row, 1 or {self.rows} of them"
+                f" cross_entropy one class a row, 1 or {self.rows} of them",
+                *("target", "loss", "batch", "input", "weights"),
             )
         wrong = (classes != np.floor(classes)) | (classes < 0.0) | (classes >= self.n_out)
         if wrong.any():
             first = int(wrong.argmax())
-            raise UsageError(
+            raise ConflictError(
                 f"{target.name}: class {first + 1} is {classes[first]:g}: give whole numbers from"
-                f" 0 to {self.n_out - 1}, for a chain of {self.n_out} outputs"
+                f" 0 to {self.n_out - 1}, for a chain of {self.n_out} outputs",
+                *("target", "loss", "width", "widths", "weights"),
+            )
+
+    def _check_loss(self) -> None:
+        """Check that what the loss applies to f_N is not applied twice."""
+        loss = losses.get(self.loss)
+        last = activations.get(self._act_names[-1]).name
+        if last == loss.contains:
+            remedy = "end layer_acts with" if self.layer_acts else "give --last-act"
+            raise ConflictError(
+                f"loss beside last activation {last}: {loss.name} contains the output {last}:"
+                f" {remedy} identity",
+                *("loss", "act", "last_act", "layer_acts"),
             )
 
     def _check_engine(self) -> None:
         if self.engine not in ENGINES:
             raise unknown_name("engine", self.engine, ENGINES)
         if self.engine == SAMPLED and self.needs_matrices:
-            raise UsageError(
+            raise ConflictError(
                 f"engine sampled beside {self.needs_matrices}, which it cannot draw in law:"
-                " give engine dense"
+                " give engine dense",
+                *("engine", "weights", "norm_bound", "init", "weight_std"),
+                *("act", "layer_acts", "last_act"),
             )
 
     @cached_property
@@ -502,8 +451,8 @@ class Settings:
         return (*(each,) * (self.depth - 1), last)
 
     @property
-    def _act_names(self) -> tuple[str, ...]:
-        """The names as they were given."""
+    def _act_names(self) -> tuple[str | Activation, ...]:
+        """The names, or the records, as they were given."""
         last = () if self.last_act is None else (self.last_act,)
         return self.layer_acts or (self.act, *last)
 
@@ -566,7 +515,23 @@ class Settings:
             "loss": losses.get(self.loss).name,
             "target": self.target.name if self.target else None,
             "weights": self.weights.name if self.weights else None,
+            "weights_layout": self.weights.layout if self.weights else None,
+            "weights_layout_assumed": self.weights.assumed if self.weights else None,
         }
+
+
+def check_count(name: str, value: int) -> None:
+    """Refuse how many there are to be of something, unless it is from 1 to `LARGEST_COUNT`.
+
+    Raises
+    ------
+    UsageError
+        If it is not.
+    """
+    if value < 1:
+        raise UsageError(f"{name} {whole(value)}: give at least 1")
+    if value > LARGEST_COUNT:
+        raise UsageError(f"{name} {whole(value)}: give at most {LARGEST_COUNT:,}")
 
 
 def _listed(values: tuple[object, ...] | None) -> str:

@@ -7,9 +7,10 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 from vanish import ensemble, initializers, losses, memory
+from vanish.census import Census
 from vanish.chain import Chain, Layer, Matrix, Weight
 from vanish.chainrule import Variable
-from vanish.ensemble import processors
+from vanish.ensemble import processors, threads
 from vanish.errors import UsageError
 from vanish.measured import Measured
 from vanish.profile import Profile
@@ -17,13 +18,14 @@ from vanish.readings import bounds, dense
 from vanish.readings.slopes import statistics
 from vanish.sample import draw_input, draw_reference
 from vanish.scaled import Magnitude, Scaled
-from vanish.settings import DENSE, SAMPLED, Network, Settings
+from vanish.settings import DENSE, SAMPLED, Settings
 from vanish.stack import Magnitudes
 from vanish.streams import Role, Streams, Trials
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from vanish.arrays import Network
     from vanish.chain import Trace
     from vanish.ensemble import Watch
     from vanish.initializers import Law
@@ -79,8 +81,10 @@ class Draws:
         )
 
 
-def random_chain(settings: Settings, streams: Streams, draws: Draws, trials: Trials) -> Chain:
-    """Draw the chain that the settings describe."""
+def random_chain(
+    settings: Settings, streams: Streams, draws: Draws, trials: Trials, *, entries: bool = False
+) -> Chain:
+    """Draw the chain that the settings describe; `entries` as for `simulate`."""
     numbered = list(enumerate(pairwise(settings.sizes), 1))
 
     def layer(numbered: tuple[int, tuple[int, int]]) -> Layer:
@@ -96,14 +100,14 @@ def random_chain(settings: Settings, streams: Streams, draws: Draws, trials: Tri
 
     if sum(n_in * n_out for _, (n_in, n_out) in numbered) < _WORTH_THREADS:
         return Chain(tuple(map(layer, numbered)))
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - start-up
 
     def part(numbered: list[tuple[int, tuple[int, int]]]) -> list[Layer]:
         layers = []
         for each in numbered:
             layers.append(layer(each))
-            # It will be asked for; now the entries are still in the processor's cache.
-            _ = layers[-1].weight.matrix.frobenius_norm
+            # They will be asked for; now the entries are still in the processor's cache.
+            matrix = layers[-1].weight.matrix
+            _ = matrix.frobenius_norm, entries and matrix.largest
         return layers
 
     # Every layer has a stream of its own, and numpy draws without the interpreter's lock.
@@ -111,7 +115,7 @@ def random_chain(settings: Settings, streams: Streams, draws: Draws, trials: Tri
     workers = processors()
     size = -(-len(numbered) // (_PARTS_A_WORKER * workers))
     parts = [numbered[first : first + size] for first in range(0, len(numbered), size)]
-    with ThreadPoolExecutor(workers) as pool:
+    with threads(workers) as pool:
         return Chain(tuple(chain.from_iterable(pool.map(part, parts))))
 
 
@@ -133,6 +137,7 @@ def simulate(
     jobs: int | None = None,
     memory_limit: int | None = None,
     watch: Watch | None = None,
+    entries: bool = True,
     **options: Any,
 ) -> Profile:
     """Simulate chains: forward, backward, and every reading of the product.
@@ -149,6 +154,9 @@ def simulate(
         chains are run in segments. It changes no number.
     watch
         Called with how many steps are done and how many there are, for a progress bar.
+    entries
+        Whether to take note of the entries of the first trial's signals, for `precision`; a
+        small part of the time.
 
     Raises
     ------
@@ -165,7 +173,10 @@ def simulate(
     if settings is not None and options:
         raise UsageError(f"settings beside {', '.join(options)}: give one of them")
     settings = settings or Settings(**options)
-    return next(compare([settings], jobs=jobs, memory_limit=memory_limit, watch=watch))
+    profiles = compare(
+        [settings], jobs=jobs, memory_limit=memory_limit, watch=watch, entries=entries
+    )
+    return next(profiles)
 
 
 def compare(
@@ -175,6 +186,7 @@ def compare(
     jobs: int | None = None,
     memory_limit: int | None = None,
     watch: Watch | None = None,
+    entries: bool = True,
 ) -> Iterator[Profile]:
     """Simulate several chains; those of one seed share their random numbers.
 
@@ -185,7 +197,7 @@ def compare(
     draws
         Where those of its seed take the unscaled weights of trial 0 from, for whoever needs
         them again.
-    jobs, memory_limit, watch
+    jobs, memory_limit, watch, entries
         As for `simulate`.
     """
     for settings in all_settings:
@@ -197,6 +209,7 @@ def compare(
             jobs=jobs,
             memory_limit=memory_limit,
             watch=watch,
+            entries=entries,
         )
         yield Profile(settings, settings.engine_used, measured)
 
@@ -208,6 +221,7 @@ def measure(
     jobs: int | None = None,
     memory_limit: int | None = None,
     watch: Watch | None = None,
+    entries: bool = False,
 ) -> Measured:
     """Run all trials of some settings with their engine, without summing them up.
 
@@ -217,15 +231,19 @@ def measure(
         What to run.
     draws
         Where a dense run takes the unscaled weights of trial 0 from.
-    jobs, memory_limit, watch
+    jobs, memory_limit, watch, entries
         As for `simulate`.
     """
     require_memory(settings)
     if settings.engine_used == SAMPLED:
-        return ensemble.measure(settings, jobs, memory_limit, watch)
+        return ensemble.measure(settings, jobs, memory_limit, watch, entries=entries)
     parts = []
     for trial in range(settings.trials):
-        parts.append(Simulation(settings, draws if trial == 0 else None, trial).measure())
+        first = trial == 0
+        simulation = Simulation(
+            settings, draws if first else None, trial, entries=entries and first
+        )
+        parts.append(simulation.measure())
         if watch is not None:
             watch(trial + 1, settings.trials)
     return Measured.joined(parts)
@@ -269,6 +287,8 @@ class Simulation:
         Where to take unscaled weights from; those of another run of the same seed and trial.
     trial
         Which of the settings' independent trials, from 0.
+    entries
+        As for `simulate`, of this trial.
 
     Attributes
     ----------
@@ -282,7 +302,14 @@ class Simulation:
         The readout r, shape (n_N,), or the target, shape (1, n_N) or (B, n_N).
     """
 
-    def __init__(self, settings: Settings, draws: Draws | None = None, trial: int = 0) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        draws: Draws | None = None,
+        trial: int = 0,
+        *,
+        entries: bool = True,
+    ) -> None:
         require_memory(settings, DENSE)
         self.settings = settings
         streams, trials = Streams(settings.seed), Trials.one(trial, settings.sizes)
@@ -291,8 +318,9 @@ class Simulation:
         if network is not None:
             self.chain = given_chain(network, settings, draws)
         else:
-            self.chain = random_chain(settings, streams, draws, trials)
+            self.chain = random_chain(settings, streams, draws, trials, entries=entries)
         self.x = draw_input(settings, streams, trials)[0]
+        self._census = Census(self.x) if entries else None
         self.loss = losses.get(settings.loss)
         reference = draw_reference(settings, streams, trials)[0]
         self.reference = reference if self.loss.takes_target else reference[0]
@@ -300,7 +328,7 @@ class Simulation:
     @cached_property
     def trace(self) -> Trace:
         """The forward pass."""
-        return self.chain.forward(self.x)
+        return self.chain.forward(self.x, self._census)
 
     @cached_property
     def loss_gradient(self) -> Scaled:
@@ -310,7 +338,7 @@ class Simulation:
     @cached_property
     def norms(self) -> dict[Variable, Magnitude]:
         """The norm of the gradient by each f_k, a_k, W_k, b_k and x."""
-        return dict(dense.norms(self.chain, self.trace, self.loss_gradient))
+        return dict(dense.norms(self.chain, self.trace, self.loss_gradient, self._census))
 
     @property
     def ratio(self) -> Magnitude:
@@ -325,7 +353,7 @@ class Simulation:
             return Magnitudes.column([self.norms[Variable(letter, k)] for k in layers])
 
         trace = self.trace
-        return Measured(
+        measured = Measured(
             grad_w=column("W"),
             grad_b=column("b"),
             grad_a=column("a"),
@@ -335,6 +363,10 @@ class Simulation:
             slopes=statistics([slopes[None] for slopes in trace.slopes]),
             norm_bound=self._norm_bound(),
         )
+        if self._census is None:
+            return measured
+        largest = Magnitudes.column([each.weight.largest() for each in self.chain.layers])
+        return measured._replace(entries=self._census.entries(self.settings, measured, largest))
 
     def _norm_bound(self) -> Magnitudes | None:
         settings, chain, trace = self.settings, self.chain, self.trace
@@ -385,10 +417,17 @@ def require_memory(settings: Settings, engine: str | None = None) -> None:
 
 def memory_needed(settings: Settings, engine: str | None = None) -> int:
     """Return about how many bytes a run takes while it lasts."""
-    sizes, trials = settings.sizes, settings.trials
+    trials = settings.trials
+    # Not by a list of the sizes, which may not fit into memory itself.
+    sizes: tuple[int, ...]
+    if settings.widths is None and settings.weights is None:
+        sizes = (settings.n_in, settings.n_out)
+        units = sizes[0] + settings.depth * sizes[1]
+    else:
+        sizes, units = settings.sizes, sum(settings.sizes)
     least = (_BYTES_A_LAYER + _BYTES_A_RESULT * (trials if trials > 1 else 0)) * settings.depth
     # Of every layer its input and its slopes are kept, one row a sample.
     if (engine or settings.engine_used) == DENSE:
-        return 8 * (settings.weight_count + 2 * settings.rows * sum(sizes)) + least
+        return 8 * (settings.weight_count + 2 * settings.rows * units) + least
     at_once = min(trials, Trials.block_size(sizes))
-    return min(8 * 4 * settings.rows * sum(sizes) * at_once, ensemble.MEMORY) + least
+    return min(8 * 4 * settings.rows * units * at_once, ensemble.MEMORY) + least

@@ -80,6 +80,12 @@ class Magnitudes(NamedTuple):
         return list(map(Magnitude, self.mantissas.tolist(), self.exponents.tolist()))
 
     @property
+    def log2(self) -> FloatArray:
+        """The binary logarithms, -inf for a true zero."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log2(self.mantissas) + self.exponents)
+
+    @property
     def log10(self) -> FloatArray:
         """The decimal logarithms, -inf for a true zero."""
         with np.errstate(divide="ignore"):

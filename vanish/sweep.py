@@ -9,11 +9,13 @@ from __future__ import annotations
 import time
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vanish import __version__
-from vanish.errors import MemoryLimitError, VanishError
+from vanish.errors import MemoryLimitError, UsageError, VanishError
 from vanish.grid import Grid, shown
 from vanish.measured import HIGH, LOW
 from vanish.profile import COLUMNS, Profile
@@ -21,7 +23,7 @@ from vanish.scaled import decimal_text
 from vanish.settings import Settings
 from vanish.simulation import Draws, measure
 from vanish.streams import Streams
-from vanish.workers import choose
+from vanish.workers import UnsendableError, choose
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -34,7 +36,12 @@ if TYPE_CHECKING:
 # Shares of about so many seconds cost little to hand out, and end soon enough to be collected.
 _SHARE_SECONDS = 0.2
 
-SETTINGS = tuple(Settings().as_dict())
+# A point that failed is described layer by layer up to so many; it may be no longer because it
+# has too many. It does not depend on the machine, so that neither do the bytes.
+_LISTED = 100_000
+
+# How weights were read came later, and rows keep their places.
+SETTINGS = tuple(name for name in Settings().as_dict() if not name.startswith("weights_layout"))
 
 # Of a point's summary, in this order; a new column goes to the end.
 _SUMMARY: Mapping[str, Callable[[Profile], Any]] = {
@@ -135,6 +142,9 @@ def simulate_points(task: Task, points: Sequence[int]) -> list[Outcome]:
             rows, failed = error_rows(task, point, str(error)), True
         except MemoryError:
             rows, failed = error_rows(task, point, "it does not fit into memory"), True
+        except Exception as error:  # noqa: BLE001 - hours of other points are worth more
+            why = f"a fault of vanish's own, please report it: {type(error).__name__}: {error}"
+            rows, failed = error_rows(task, point, why), True
         outcomes.append(Outcome(point, rows, failed, time.perf_counter() - begun))
     return outcomes
 
@@ -149,15 +159,15 @@ def _rows(profile: Profile, per_layer: bool) -> Rows:
 
 def settings_cells(settings: Settings, engine: str) -> dict[str, Any]:
     """Return the settings of a point as cells, with the engine that runs it."""
-    cells = settings.as_dict() | {"engine": engine}
+    used = settings.as_dict() | {"engine": engine}
+    cells = {name: used[name] for name in SETTINGS}
     return {name: shown(cell) if isinstance(cell, list) else cell for name, cell in cells.items()}
 
 
 def error_rows(task: Task, point: int, message: str) -> Rows:
     """Return the row of a point that failed: its settings as far as they are known, and why."""
     try:
-        settings = task.grid.settings(point)
-        known = settings_cells(settings, settings.engine_used)
+        known = _known(task.grid.settings(point))
     except VanishError:
         known = {
             name: value if isinstance(value, int | float | str | None) else shown(value)
@@ -167,11 +177,52 @@ def error_rows(task: Task, point: int, message: str) -> Rows:
     return [[known.get(name) for name in columns(per_layer=task.per_layer)]]
 
 
+def _known(settings: Settings) -> dict[str, Any]:
+    """Return the settings of a point as cells, without a list as long as a long chain."""
+    engine = settings.engine_used
+    if settings.layers is None or settings.layers <= _LISTED:
+        return settings_cells(settings, engine)
+    # Two layers have all that N have: what is said of each of them is left out.
+    known = settings_cells(replace(settings, layers=2), engine)
+    return known | {"layers": settings.layers, "layer_acts": None, "widths": None}
+
+
 def _plain(cell: Any) -> Any:
     return decimal_text(cell) if isinstance(cell, Decimal) else cell
 
 
-def run(task: Task, points: Iterable[int], workers: Workers, count: int) -> Iterator[list[Outcome]]:
+def crew(task: Task, jobs: int, scheduler: str | None) -> Workers[list[Outcome]]:
+    """Return workers that simulate points of a grid.
+
+    Parameters
+    ----------
+    task
+        The grid, and what is wanted of it; activations and networks go with it.
+    jobs, scheduler
+        As for `simulate_grid`.
+
+    Raises
+    ------
+    VanishError
+        If they cannot be had, or cannot be sent what they need.
+    """
+    try:
+        return choose(partial(simulate_points, task), min(jobs, len(task.grid)), scheduler)
+    except UnsendableError as error:
+        for activation in task.grid.guests.values():
+            try:
+                error.dumps(activation)
+            except Exception as why:  # noqa: BLE001 - whatever its functions have to say
+                raise UsageError(
+                    f"activation {activation.name} cannot be sent to other processes: {why}: define"
+                    " its functions in a module, or give jobs=1"
+                ) from None
+        raise error from None
+
+
+def run(
+    task: Task, points: Iterable[int], workers: Workers[list[Outcome]], count: int
+) -> Iterator[list[Outcome]]:
     """Simulate points of a grid, yielding outcomes as they come, in no fixed order.
 
     Parameters
@@ -181,8 +232,8 @@ def run(task: Task, points: Iterable[int], workers: Workers, count: int) -> Iter
     points
         Which of its points.
     workers
-        Who does it. The points of one that dies are given to others; a point that kills
-        every worker fails.
+        Who does it, see `crew`. The points of one that dies are given to others; a point that
+        kills every worker fails.
     count
         How many points there are, to share the last ones evenly.
     """
@@ -199,7 +250,7 @@ def run(task: Task, points: Iterable[int], workers: Workers, count: int) -> Iter
             share = [suspects.popleft()] if alone else pace.take(waiting)
             if not share:
                 break
-            under_way[workers.submit(simulate_points, task, share)] = share
+            under_way[workers.submit(share)] = share
         if not under_way:
             return
         done, _ = wait(under_way, return_when=FIRST_COMPLETED)
@@ -220,6 +271,8 @@ def run(task: Task, points: Iterable[int], workers: Workers, count: int) -> Iter
                 yield [Outcome(share[0], rows, failed=True, seconds=0.0)]
             except CancelledError:
                 raise workers.lost() from None
+            except Exception as error:  # noqa: BLE001 - whatever it is, it goes on
+                raise workers.explained(error) from None
             else:
                 pace.note(outcomes)
                 yield outcomes
@@ -269,7 +322,7 @@ def simulate_grid(
     ['vanishing', 'vanishing', 'stable', 'stable']
     """
     task, names = Task(grid, per_layer), columns(per_layer=per_layer)
-    with choose(min(jobs, len(grid)), scheduler) as workers:
+    with crew(task, jobs, scheduler) as workers:
         for outcomes in in_order(run(task, range(len(grid)), workers, len(grid))):
             for outcome in outcomes:
                 for row in outcome.rows:

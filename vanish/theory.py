@@ -58,6 +58,22 @@ class Critical(NamedTuple):
     reason: str = ""
 
 
+class Crossing(NamedTuple):
+    """Where the χ₁ of `point` grows through 1 with weight_std, for one bias_std.
+
+    Attributes
+    ----------
+    weight_std
+        Where it is 1.
+    bounded
+        Whether q has a limit there. Else q grows without bound and χ₁ = 1 is its limit, as
+        for relu with biases: the gradient's mean square stays, that of a_k does not.
+    """
+
+    weight_std: float
+    bounded: bool
+
+
 class TheoryPoint(NamedTuple):
     """What mean-field theory says of one activation at one point.
 
@@ -68,7 +84,8 @@ class TheoryPoint(NamedTuple):
     weight_std, bias_std
         W's entries have variance weight_std²/n_in, b's bias_std².
     q_star
-        The limit of q from q_1 = weight_std² + bias_std² on: infinite where it diverges.
+        The limit of q from q_1 = weight_std² input_rms² + bias_std² on: infinite where it
+        diverges. Where there are several fixed points it depends on the input.
     chi_1, chi_q
         χ₁ and χ_q there.
     depth_scale
@@ -127,7 +144,10 @@ def _flip(holds: Callable[[float], bool], without: float, with_it: float) -> flo
 
 
 def point(
-    activation: Activation, weight_std: float | None = None, bias_std: float = 0.0
+    activation: Activation,
+    weight_std: float | None = None,
+    bias_std: float = 0.0,
+    input_rms: float = 1.0,
 ) -> TheoryPoint:
     """Return what theory says of one activation at one point.
 
@@ -139,21 +159,24 @@ def point(
         None for the critical one.
     bias_std
         The standard deviation of the biases.
+    input_rms
+        The root mean square of the input's entries, where the length map starts.
 
     Raises
     ------
     UsageError
-        If a standard deviation is out of range.
+        If a standard deviation or `input_rms` is out of range.
     """
     if bias_std != 0.0:
         _require("bias_std", bias_std, "0, or ")
+    _require("input_rms", input_rms)
     special = critical(activation, bias_std)
     if weight_std is None:
         weight_std = special.weight_std
     q = chi_1 = chi_q = depth_scale = phase = None
     if weight_std is not None:
         _require("weight_std", weight_std)
-        q = fixed_point(activation, weight_std, bias_std)
+        q = fixed_point(activation, weight_std, bias_std, input_rms)
         c, growth = _slopes(activation, q)
         chi_1, chi_q = weight_std * weight_std * c, weight_std * weight_std * growth
         depth_scale, phase = _depth_scale(chi_1), _phase(q, chi_1)
@@ -208,9 +231,12 @@ def _phase(q: float, chi_1: float) -> Phase:
     return Phase.ORDERED if chi_1 < 1.0 else Phase.CHAOTIC
 
 
-def fixed_point(activation: Activation, weight_std: float, bias_std: float) -> float:
-    """Return q*, the limit of the length map from q_1 = weight_std² + bias_std² on.
+def fixed_point(
+    activation: Activation, weight_std: float, bias_std: float, input_rms: float = 1.0
+) -> float:
+    """Return q*, the limit of the length map from q_1 on.
 
+    An input of mean square input_rms² makes q_1 = weight_std² input_rms² + bias_std².
     V increases for every built-in activation, so that the iterates go one way, to the
     first fixed point on it. It is looked for on that way and not by iterating, which near
     a critical point takes for ever.
@@ -231,7 +257,7 @@ def fixed_point(activation: Activation, weight_std: float, bias_std: float) -> f
     def at(q: float) -> tuple[float, Moments]:
         return q, moments.at(activation, q)
 
-    start = weight + bias
+    start = weight * input_rms * input_rms + bias
     first = step(*at(start))
     if abs(first) <= _ROUNDING:
         return start
@@ -302,6 +328,49 @@ def critical(activation: Activation, bias_std: float) -> Critical:
     q = _flip(lambda between: beyond(between, moments.at(activation, between)), last, q)
     c, growth = _slopes(activation, q)
     return _critical(activation, bias_std, q, c, stable=growth <= c * (1.0 + _ROUNDING))
+
+
+# How far beside a crossing χ₁ is looked at, relative to weight_std, and how near to 1 it is
+# there where q grows without bound: it may jump to 1 as q leaves its last fixed point.
+_BESIDE, _NEAR = 1e-4, 0.05
+
+
+def crossing(activation: Activation, bias_std: float, input_rms: float = 1.0) -> Crossing | None:
+    """Return where the χ₁ of `point` grows through 1, the line of a phase diagram.
+
+    That is the critical point, where q settles there. Where q leaves it, χ₁ jumps over 1 at
+    some other weight_std, and there is no line. If S is a straight line far from 0, χ₁ may
+    also be 1 as q grows without bound.
+
+    Parameters
+    ----------
+    activation, bias_std, input_rms
+        As for `point`.
+
+    Returns
+    -------
+    Crossing
+        None where there is none, or where it is beyond the range of the theory.
+    """
+    if bias_std > _LARGEST or not _SMALLEST <= input_rms <= _LARGEST:
+        return None
+
+    def chi_1(weight_std: float) -> tuple[float, float]:
+        q = fixed_point(activation, weight_std, bias_std, input_rms)
+        return weight_std * weight_std * _slopes(activation, q)[0], q
+
+    ends = moments.limits(activation)
+    found = critical(activation, bias_std).weight_std
+    asymptotic = ends.c_far**-0.5 if ends.grows and ends.c_far > 0.0 else None
+    for weight_std in (found, asymptotic):
+        if weight_std is None or not 2.0 * _SMALLEST < weight_std < 0.5 * _LARGEST:
+            continue
+        there, q = chi_1(weight_std)
+        below, above = (chi_1(weight_std * (1.0 + beside))[0] for beside in (-_BESIDE, _BESIDE))
+        jumps = q == math.inf and below < 1.0 - _NEAR
+        if below < 1.0 < above and _is_one(there) and not jumps:
+            return Crossing(weight_std, bounded=q < math.inf)
+    return None
 
 
 def _critical(

@@ -26,7 +26,7 @@ from vanish.measured import HIGH, LOW, MEDIAN, rank
 from vanish.readings import dense
 from vanish.readings.plain import Parameters, Passes
 from vanish.scaled import Scaled
-from vanish.settings import Settings
+from vanish.settings import Settings, check_count
 from vanish.simulation import Draws, random_chain
 from vanish.streams import Role, Streams, Trials
 
@@ -105,8 +105,7 @@ class TrainingSettings:
             value = getattr(self, name)
             if not isinstance(value, int):
                 raise UsageError(f"{name} {value!r}: give a whole number")
-            if value < 1:
-                raise UsageError(f"{name} {value}: give at least 1")
+            check_count(name, value)
         if self.lr is not None and not 0.0 <= self.lr < math.inf:
             raise UsageError(f"lr {self.lr:g}: give a finite number of at least 0")
         optimizers.get(self.optimizer)
@@ -395,9 +394,27 @@ def _quantile(
     worst: float = math.inf,
 ) -> float | None:
     """Return an order statistic; None where it is a true zero or of one that diverged."""
-    values = sorted(worst if state is None else float(of(state)) for state in states)
-    found = values[rank(share, len(values))]
+    found = order_statistic(states, of, share, worst)
     return found if math.isfinite(found) else None
+
+
+def order_statistic(
+    states: Iterable[State | None],
+    of: Callable[[State], float],
+    share: float = MEDIAN,
+    worst: float = math.inf,
+) -> float:
+    """Return a quantile over trials, as it is: log10 of a true zero is -inf.
+
+    Parameters
+    ----------
+    states
+        Of each trial; None where it diverged.
+    of, share, worst
+        As for `Training.quantile`.
+    """
+    values = sorted(worst if state is None else float(of(state)) for state in states)
+    return values[rank(share, len(values))]
 
 
 def train(

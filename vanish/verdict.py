@@ -219,14 +219,14 @@ def _learning(profile: Profile) -> str:
     if any(not layer.grad_w for layer in layers):
         return _still(profile)
     ratio = profile.log10_ratio_w
-    logs = [layer.grad_w.log10 for layer in layers]
-    known = [log10 for log10 in logs if log10 is not None]
-    if ratio is None or len(known) < depth:
+    if ratio is None:
         return ""
-    reach = f"{short_power(min(known))} to {short_power(max(known))}"
+    known = sorted((layer.grad_w for layer in layers), key=lambda grad_w: grad_w.log10 or 0.0)
+    least, most = known[0], known[-1]
+    reach = f"{short(least)} to {short(most)}"
     if abs(ratio) <= _ABOUT_EQUAL:
-        if max(known) - min(known) <= _ABOUT_EQUAL:
-            pace = "no layer lags behind" + (", all move little" if _move_little(layers) else "")
+        if float(most / least) <= 10.0**_ABOUT_EQUAL:
+            pace = f"no layer lags behind{_pace(layers)}"
             return f"The weight gradients are about equal, {reach}{_since(profile)}: {pace}."
         return (
             f"Layer 1's weights get about as large a gradient as layer {depth}'s; over the layers"
@@ -260,9 +260,14 @@ def _relative_ratio(layers: Sequence[LayerRecord]) -> float | None:
     return (first / last).log10 if first and last else None
 
 
-def _move_little(layers: Sequence[LayerRecord]) -> bool:
-    moves = [layer.relative for layer in layers]
-    return all(each is not None and float(each) < _LITTLE for each in moves)
+def _pace(layers: Sequence[LayerRecord]) -> str:
+    """Return how far all layers move, where it is hardly at all, or too far."""
+    moves = [float(layer.relative) if layer.relative is not None else 0.0 for layer in layers]
+    if all(0.0 < move < _LITTLE for move in moves):
+        return ", all move little"
+    if all(move > 1.0 for move in moves):
+        return ", all move by more than their size at a learning rate of 1"
+    return ""
 
 
 def _since(profile: Profile) -> str:

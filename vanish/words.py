@@ -11,13 +11,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+# From 10^±(10^12) on a logarithm's last digit is too coarse to tell a number's first ones.
+_COARSE = 1e12
+
+
 def short(value: Magnitude | float) -> str:
     """Return a number that is at least 0 with three significant digits, at any size."""
     if not value:
         return "0"
-    log10 = math.log10(value) if isinstance(value, float) else value.log10
-    assert log10 is not None
-    return short_power(log10)
+    if isinstance(value, float):
+        return short_power(math.log10(value))
+    assert value.log10 is not None
+    return f"{value.exact():.2e}" if abs(value.log10) > _COARSE else short_power(value.log10)
 
 
 def short_power(log10: float) -> str:

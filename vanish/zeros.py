@@ -47,6 +47,8 @@ class Walk:
         What its slope would be, were it a line that rises.
     hint
         A place from which to go on, and about the value there.
+    enough
+        A value so near to 0 will do where the function comes no nearer.
 
     Attributes
     ----------
@@ -60,8 +62,10 @@ class Walk:
         start: float,
         slope: float,
         hint: tuple[float, float] | None = None,
+        enough: float = NEAR,
     ) -> None:
         self.seen = {0.0: start}
+        self._enough = enough
         self._function, self._slope = function, slope
         self._guess = abs(start) / slope if math.isfinite(start) else _LONGEST
         # A line that rises has its zero where the start has not its sign.
@@ -100,6 +104,8 @@ class Walk:
                 found = value is not None and _changes_sign(before, value)
                 if found:
                     yield self._narrowed(front.place, outer)
+                elif value is not None and abs(before) <= min(abs(value), self._enough):
+                    yield self._at(front.place)
                 fronts[way] = moved = front.after(outer, before, value)
                 if not turned and (found or moved.misses >= _TURN):
                     turned = True

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.cli import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.figure import Figure
+
+    from vanish.activations import Activation
 
 Names = Annotated[
     list[str] | None,
@@ -34,17 +41,20 @@ def command(
     from vanish.render import acts as render
     from vanish.settings import LAYERS, Settings
 
-    destination = out.Destination.choose(format_name, output, header=not no_header)
-    out.check_figure(plot)
+    destination = out.Destination.choose(format_name, output, header=not no_header, plot=plot)
     asked = parse.split_list(names, "acts")
     shown = [activations.get(name) for name in asked] or list(activations.registered())
     depth = Settings(layers=LAYERS if layers is None else layers).depth
-    if plot is not None:
-        from vanish.render.figure import activation_figure
-
-        out.write_figure(activation_figure(shown), plot)
+    figure = out.figure_writer(plot, lambda: _draw(shown))
     if destination.format == "table" and len(shown) == 1:
-        destination.write(render.portrait(shown[0], depth, destination.columns))
+        portrait = render.portrait(shown[0], depth, destination.columns)
+        destination.write(portrait, beside=figure)
     else:
         rows = render.rows(shown, depth)
-        destination.write_table(render.view(shown, depth), rows, {"layers": depth})
+        destination.write_table(render.view(shown, depth), rows, {"layers": depth}, figure)
+
+
+def _draw(shown: Sequence[Activation]) -> Figure:
+    from vanish.render.figure import activation_figure
+
+    return activation_figure(shown)

@@ -13,16 +13,19 @@ from typer.exceptions import TyperException
 from vanish.atomic import reason
 from vanish.cli import simulate
 from vanish.cli.output import ReaderGoneError, discard, say
-from vanish.errors import VanishError
+from vanish.errors import VanishError, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# One thread for linear algebra, set before numpy is imported: a matrix times a vector waits
-# for memory and not for cores, the last digit must not depend on how many cores there are,
-# and what is worth several threads, drawing the layers, has its own.
+# One thread for linear algebra, set before numpy is imported, whatever the user's environment
+# says: a matrix times a vector waits for memory and not for cores, the last digit must depend
+# neither on how many cores there are nor on how many somebody else's programs may use, and
+# what is worth several threads, drawing the layers, has its own.
 _ONE_THREAD = (
     "OPENBLAS_NUM_THREADS",
+    "GOTO_NUM_THREADS",
+    "BLIS_NUM_THREADS",
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS",
@@ -65,10 +68,22 @@ def _needed(arguments: Sequence[str]) -> Sequence[str]:
     return _SUBCOMMANDS if a_word_first or named else ()
 
 
+def _only_tells(arguments: Sequence[str]) -> bool:
+    """Tell whether these arguments ask for help, the version or the names for a shell."""
+    asked = ("-h", "--help", "--version")
+    return "_VANISH_COMPLETE" in os.environ or any(each in asked for each in arguments)
+
+
+def _named(error: OSError) -> str:
+    """Return what an error is about, as far as the system says."""
+    names = [str(name) for name in (error.filename, error.filename2) if name is not None]
+    return " and ".join(names) or "the system refuses"
+
+
 def main() -> int:
     """Run the command line and return its exit status."""
     for name in _ONE_THREAD:
-        os.environ.setdefault(name, "1")
+        os.environ[name] = "1"
     try:
         status = build(sys.argv[1:])(prog_name="vanish", standalone_mode=False)
         return status if isinstance(status, int) else 0
@@ -86,12 +101,15 @@ def main() -> int:
     except MemoryError:
         _complain("the run does not fit into memory: give fewer --layers or a smaller --width")
     except OSError as error:
-        # Everything else that is written or read has its own message: this was help.
-        discard(sys.stdout)
-        _complain(f"standard output: {reason(error)}: make room for it")
+        # What is written or read has its own message: this was help, or nobody foresaw it.
+        if error.filename is None and _only_tells(sys.argv[1:]):
+            discard(sys.stdout)
+            _complain(f"standard output: {reason(error)}: make room for it")
+        else:
+            _complain(f"{_named(error)}: {reason(error)}: see to it, and try again")
     return BAD_USAGE
 
 
 def _complain(message: str) -> None:
     """Print an error on stderr, on one line whatever is in it."""
-    say("Error: " + " ".join(message.split()))
+    say("Error: " + " ".join(shortened(message).split()))

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from vanish.atomic import check_writable, replacing
 from vanish.cli import output as out
 from vanish.cli.progress import points
-from vanish.errors import UsageError, VanishError
+from vanish.errors import OutputError, UsageError, VanishError
+from vanish.signals import held, last_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from typing import BinaryIO
 
     from vanish.sweep import Outcome, Rows, Task
     from vanish.workers import Workers
@@ -42,10 +44,17 @@ class Seen:
             self.rows += rows
 
 
-def to_stdout(
-    task: Task, crew: Callable[[], Workers], destination: out.Destination, seen: Seen
+def to_stream(
+    task: Task,
+    crew: Callable[[], Workers[list[Outcome]]],
+    destination: out.Destination,
+    seen: Seen,
+    figure: out.Writers,
 ) -> None:
-    """Run all points, and write them in the grid's order as soon as that allows."""
+    """Run all points, and write them in the grid's order as soon as that allows.
+
+    A figure of them is written when all are there: rows that a pipe has taken stay.
+    """
     from vanish.sweep import in_order, run
 
     grid = task.grid
@@ -62,10 +71,11 @@ def to_stdout(
 
     if destination.format != "table":
         destination.stream(parts())
+        out.write_together(figure)
         return
     for _ in parts():
         pass
-    _show(task, destination, seen)
+    _show(task, destination, seen, figure)
 
 
 def _noted(
@@ -77,21 +87,35 @@ def _noted(
         yield outcomes
 
 
-def _show(task: Task, destination: out.Destination, seen: Seen) -> None:
+def _show(
+    task: Task, destination: out.Destination, seen: Seen, figure: out.Writers | None = None
+) -> None:
     from vanish.render.sweep import view
 
-    destination.write(destination.draw_fitting(lambda rows: view(task.grid, seen.rows, rows)))
+    shown = destination.draw_fitting(lambda rows: view(task.grid, seen.rows, rows))
+    destination.write(shown, beside=figure)
+
+
+def part_of(path: str) -> str:
+    """Return the name of the journal of a sweep whose results are for this file."""
+    return f"{path}.part"
 
 
 def to_file(
     task: Task,
-    crew: Callable[[], Workers],
+    crew: Callable[[], Workers[list[Outcome]]],
     destination: out.Destination,
     seen: Seen,
+    figure: out.Writers,
     *,
     resume: bool,
+    force: bool,
 ) -> None:
-    """Run all points that a journal does not hold yet, then write the file from it."""
+    """Run all points that a journal does not hold yet, then write the files from it.
+
+    A file of the same grid is written anew, with the same results; one that holds anything
+    else only by force.
+    """
     from pathlib import Path
 
     from vanish.journal import Journal
@@ -99,36 +123,90 @@ def to_file(
 
     path = destination.output
     assert path is not None
-    part = f"{path}.part"
+    part = part_of(path)
     if resume and not Path(part).exists() and Path(path).exists():
-        for rows in _finished(task, destination):
-            seen.take(rows, failed=rows[0]["error"] is not None)
-        if not destination.quiet:
-            out.say(f"{path} is complete: nothing is left to do")
-        return
-    check_writable(path)
-    with crew() as workers, Journal(part, task.header, len(task.grid), resume=resume) as journal:
         try:
-            left = len(task.grid) - journal.done
-            with points(task.grid, journal.done, quiet=destination.quiet) as note:
+            found = [*_finished(task, destination)]
+        except VanishError:
+            if not force:
+                raise
+        else:
+            for rows in found:
+                seen.take(rows, failed=rows[0]["error"] is not None)
+            out.write_together(figure)
+            if not destination.quiet:
+                out.say(f"{path} is complete: nothing is left to do")
+            return
+    if not force:
+        _keep_other_results(task, destination)
+
+    def write_rows(stream: BinaryIO) -> None:
+        for point, result in enumerate(journal.results()):
+            text = destination.part(seen.note(result), first=point == 0)
+            stream.write(text.encode(errors="replace"))
+
+    def stopped() -> str:
+        return (
+            f"stopped: {journal.done:,} of {len(task.grid):,} points are in {part}: give --resume"
+            f"{' --force' if force else ''} to go on"
+        )
+
+    with crew() as workers, Journal(part, task.header, len(task.grid), resume=resume) as journal:
+        if journal.damaged and not destination.quiet:
+            lines = "line is" if journal.damaged == 1 else "lines are"
+            out.say(f"{part}: {journal.damaged:,} damaged {lines} left out: other points are kept")
+        left = len(task.grid) - journal.done
+        try:
+            with (
+                last_words(lambda: "" if destination.quiet else f"{stopped()}\n"),
+                points(task.grid, journal.done, quiet=destination.quiet) as note,
+            ):
                 for outcomes in run(task, journal.missing(), workers, left):
-                    journal.append((each.point, (each.failed, each.rows)) for each in outcomes)
+                    with held():
+                        journal.append((each.point, (each.failed, each.rows)) for each in outcomes)
                     note(outcomes)
         except KeyboardInterrupt:
             if not destination.quiet:
-                out.say(
-                    f"stopped: {journal.done:,} of {len(task.grid):,} points are in {part}: give"
-                    " --resume to go on"
-                )
+                out.say(stopped())
             raise
-        with replacing(path) as stream:
-            for point, result in enumerate(journal.results()):
-                text = destination.part(seen.note(result), first=point == 0)
-                stream.write(text.encode(errors="replace"))
+        try:
+            out.write_together({path: write_rows, **figure})
+        except OutputError as error:
+            raise OutputError(
+                f"{error}; all results are safe in {part}: make room, then give --resume to write"
+                f" {path}"
+            ) from None
         journal.remove()
     if seen.keep and out.window() is not None and not destination.quiet:
         shown = destination._replace(format="table", output=None)
         _show(task, shown, seen)
+
+
+def _keep_other_results(task: Task, destination: out.Destination) -> None:
+    """Refuse to write over a file that holds anything but the results of this grid.
+
+    Raises
+    ------
+    OutputError
+        If that is what is there.
+    """
+    from pathlib import Path
+
+    path = destination.output
+    assert path is not None
+    if not Path(path).exists() or not Path(path).stat().st_size:
+        return
+    # The same results in another form are no loss.
+    for name in (destination.format, *out.DELIMITERS, "jsonl"):
+        for header in (destination.header, not destination.header):
+            with suppress(VanishError):
+                for _ in _finished(task, destination._replace(format=name, header=header)):
+                    pass
+                return
+    raise OutputError(
+        f"{path}: it holds something else than the results of this grid: give another name, or"
+        " --force to write over it"
+    )
 
 
 def _finished(task: Task, destination: out.Destination) -> Iterator[list[dict[str, Any]]]:
@@ -195,7 +273,7 @@ def _rows_of(task: Task, destination: out.Destination) -> Iterator[dict[str, Any
             if destination.header and (not lines or lines.pop(0) != names):
                 raise other
             found = [dict(zip(names, line, strict=True)) for line in lines]
-    except ValueError:  # neither text, nor JSON, nor so many cells
+    except (ValueError, RecursionError, csv.Error):  # no text, no JSON, not so many cells
         raise other from None
     if not all(isinstance(row, dict) and list(row) == names for row in found):
         raise other

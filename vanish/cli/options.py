@@ -20,10 +20,11 @@ INITIALIZERS = (
     "auto, xavier_normal, xavier_uniform, he_normal, he_uniform, lecun_normal,"
     " lecun_uniform, orthogonal"
 )
-LOSSES = "readout, sum, mse, cross_entropy"
+LOSSES = "readout, sum, mse, cross_entropy, bce"
 FORMATS = "auto, table, tsv, csv, json, jsonl, markdown"
 VERDICTS = "vanishing, exploding, dead"
 ENGINES = "auto, dense, sampled"
+LAYOUTS = "auto, out_in, in_out"
 
 
 def _completer(names: str) -> Callable[[str], list[str]]:
@@ -78,7 +79,7 @@ LastAct = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="The activation of layer N alone, such as identity before cross_entropy.",
+        help="The activation of layer N alone, such as identity before cross_entropy or bce.",
         autocompletion=complete_activation,
     ),
 ]
@@ -132,7 +133,8 @@ Input = Annotated[
     typer.Option(
         "--input",
         metavar="FILE",
-        help="Input: one vector or a batch of rows, .npy or text; - for standard input.",
+        help="Input: one vector or a batch of rows, .npy or text; - for standard input. One"
+        " number a line is one vector, or a row a line for a chain of one input.",
     ),
 ]
 Batch = Annotated[
@@ -152,7 +154,9 @@ LossName = Annotated[
         "--loss",
         metavar="NAME",
         help="Loss: readout (r·f_N with random signs r, ‖r‖ = 1), sum of the outputs, mse"
-        " (½‖f_N - target‖²), or cross_entropy of the softmax of f_N.",
+        " (½‖f_N - target‖²), cross_entropy of the softmax of f_N, or bce, binary cross-entropy"
+        " of the sigmoid of f_N: both contain the output's softmax or sigmoid, so give"
+        " --last-act identity.",
         autocompletion=_completer(LOSSES),
     ),
 ]
@@ -160,22 +164,34 @@ Target = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="Target of the mse loss, one row or as many as the input; of cross_entropy one"
-        " class a row, from 0. [default: zeros]",
+        help="Target of the mse loss, one row or as many as the input; of bce the same, of zeros"
+        " and ones; of cross_entropy one class a row, from 0. [default: zeros]",
     ),
 ]
 Weights = Annotated[
     str | None,
     typer.Option(
         metavar="FILE.npz",
-        help="A real network instead of a random one: arrays W1, b1, W2, b2, ..., each W"
-        " (n_out, n_in) as PyTorch stores it; a missing b is zero.",
+        help="A real network instead of a random one: arrays W1, b1, W2, b2, ..., or those of a"
+        " saved state_dict or the like; a missing b is zero.",
+    ),
+]
+WeightsLayout = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="How the weights of --weights lie: out_in is (n_out, n_in), as PyTorch stores them,"
+        " in_out is (n_in, n_out), as Keras does. [default: auto, which takes what fits and"
+        " says so]",
+        autocompletion=_completer(LAYOUTS),
     ),
 ]
 SaveWeights = Annotated[
     str | None,
     typer.Option(
-        metavar="FILE.npz", help="Write the chain that was simulated, for others to check."
+        metavar="FILE.npz",
+        help="Write the chain that was simulated, for others to check; it takes the place of a"
+        " file that is there.",
     ),
 ]
 Seed = Annotated[int, typer.Option(metavar="N", help="What all random numbers follow from.")]
@@ -258,7 +274,8 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="FILE",
-        help="Write to FILE, whole or not at all, in the format of its suffix.",
+        help="Write to FILE, whole or not at all, in the format of its suffix; it takes the"
+        " place of a file that is there.",
     ),
 ]
 NoHeader = Annotated[
@@ -280,7 +297,8 @@ Plot = Annotated[
     str | None,
     typer.Option(
         metavar="FILE",
-        help="Draw a figure, too: .png, .svg or .pdf. Needs the extra 'plot'.",
+        help="Draw a figure, too: .png, .svg or .pdf; it takes the place of a file that is"
+        " there. Needs the extra 'plot'.",
     ),
 ]
 Version = Annotated[

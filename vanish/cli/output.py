@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from vanish.atomic import STANDARD_STREAM, reason, replacing
+from vanish.atomic import STANDARD_STREAM, Files, check_outputs, is_stream, reason
 from vanish.errors import OutputError, UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import BinaryIO
 
     from matplotlib.figure import Figure
 
     from vanish.profile import Cell
     from vanish.render.people import View
+
+    # What writes a file, by the file's name.
+    Writers = Mapping[str, Callable[[BinaryIO], object]]
 
 AUTO = "auto"
 
@@ -119,14 +124,29 @@ class Destination(NamedTuple):
         header: bool = True,
         rows: int | None = None,
         quiet: bool = False,
+        plot: str | None = None,
+        beside: Iterable[str | None] = (),
     ) -> Destination:
-        """Return the destination that a command's options describe.
+        """Return the destination that a command's options describe, having checked it.
+
+        All that can be known of a command's outputs before its work is checked here.
+
+        Parameters
+        ----------
+        format_name, output, formats, header, rows, quiet
+            The options of these names.
+        plot
+            The file of the command's figure, if one is asked for.
+        beside
+            Further files that it will write.
 
         Raises
         ------
         UsageError
-            If the format or the file's suffix is unknown, or an option means nothing in
-            this format.
+            If the format or a file's suffix is unknown, or an option means nothing in this
+            format, or there is no matplotlib for a figure.
+        OutputError
+            If one of the outputs cannot be written, or two are the same file.
         """
         if output == STANDARD_STREAM:
             output = None
@@ -145,6 +165,11 @@ class Destination(NamedTuple):
                 f"--rows {rows}: give at least 3, the first, the last and a sign for those"
                 " between, or 0 for all"
             )
+        if plot is not None:
+            _check_figure(plot)
+        if output is None:
+            _require_stdout()
+        check_outputs(output, plot, *beside)
         return cls(chosen, output, header, rows, quiet)
 
     @property
@@ -202,7 +227,11 @@ class Destination(NamedTuple):
         return self._replace(header=self.header and first).list_rows(rows)
 
     def write_table(
-        self, view: View, rows: Iterable[Mapping[str, Cell]], settings: Mapping[str, Any]
+        self,
+        view: View,
+        rows: Iterable[Mapping[str, Cell]],
+        settings: Mapping[str, Any],
+        beside: Writers | None = None,
     ) -> None:
         """Write the result of a command whose output is one table.
 
@@ -214,68 +243,117 @@ class Destination(NamedTuple):
             What programs read.
         settings
             What the JSON document says of the run.
+        beside
+            The files to write with it, as for `stream`.
         """
         if self.is_for_people:
-            self.write(self.draw(view))
+            self.write(self.draw(view), beside=beside)
             return
         if self.format == "json":
             from vanish.render.json import table
 
-            self.write(table(rows, settings))
+            self.write(table(rows, settings), beside=beside)
         else:
-            self.write(self.list_rows(rows))
+            self.write(self.list_rows(rows), beside=beside)
         if not self.quiet:
             for finding in view.findings:
                 say(f"{finding.about}: {finding.text}")
 
-    def write(self, *parts: str) -> None:
+    def write(self, *parts: str, beside: Writers | None = None) -> None:
         """Write a result to the file, whole or not at all, or to stdout."""
-        self.stream(parts)
+        self.stream(parts, beside)
 
-    def stream(self, parts: Iterable[str]) -> None:
+    def stream(self, parts: Iterable[str], beside: Writers | None = None) -> None:
         """Write a result part by part, as `write` does.
+
+        Parameters
+        ----------
+        parts
+            The result.
+        beside
+            What writes the other files of the command: all are written or none, and none
+            either if stdout cannot be.
 
         Raises
         ------
         OutputError
             If it cannot be written.
         ReaderGoneError
-            If stdout's reader went away.
+            If stdout's reader went away; the other files are there.
         """
+        writers = dict(beside or {})
         if self.output is not None:
-            with replacing(self.output) as stream:
-                stream.writelines(part.encode(errors="replace") for part in parts)
-            return
-        _write_stdout(parts)
+            writers[self.output] = lambda stream: stream.writelines(
+                part.encode(errors="replace") for part in parts
+            )
+        gone = None
+        with _written(writers):
+            if self.output is None:
+                try:
+                    _write_stdout(parts)
+                except ReaderGoneError as error:
+                    gone = error
+        if gone is not None:
+            raise gone
+
+
+@contextmanager
+def _written(writers: Writers) -> Iterator[None]:
+    """Write files before the block, to be there only if nothing goes wrong in it."""
+    with Files() as files:
+        # What cannot be taken back comes last.
+        for path in sorted(writers, key=is_stream):
+            with files.open(path) as stream:
+                writers[path](stream)
+        yield
+
+
+def write_together(writers: Writers) -> None:
+    """Write files, all of them or none.
+
+    Raises
+    ------
+    OutputError
+        If one cannot be written.
+    """
+    with _written(writers):
+        pass
 
 
 FIGURES = (".png", ".svg", ".pdf")
 
 
-def check_figure(path: str | None) -> None:
-    """Refuse the name of a figure before the work for it is done.
-
-    Raises
-    ------
-    UsageError
-        If its suffix is that of no figure.
-    """
-    if path is not None and Path(path).suffix not in FIGURES:
+def _check_figure(path: str) -> None:
+    """Refuse a figure that nobody can draw before the work for it is done."""
+    if Path(path).suffix not in FIGURES:
         raise UsageError(f"--plot {path}: give a name that ends in {', '.join(FIGURES)}")
+    try:
+        import matplotlib as mpl  # noqa: F401 - only to see whether it is there
+    except ImportError:
+        raise UsageError("plot: matplotlib is not installed: pip install matplotlib") from None
 
 
-def write_figure(figure: Figure, path: str) -> None:
-    """Write a figure, whole or not at all, in the format of the file's suffix.
+def figure_writer(
+    path: str | None, draw: Callable[[], Figure]
+) -> dict[str, Callable[[BinaryIO], object]]:
+    """Return what writes a figure, in the format of the file's suffix; {} for no file.
 
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
+    Parameters
+    ----------
+    path
+        The file, if a figure is asked for.
+    draw
+        Draws it.
     """
-    from vanish.render.figure import save
+    if path is None:
+        return {}
 
-    with replacing(path) as stream:
-        save(figure, stream, Path(path).suffix.removeprefix("."))
+    def write(stream: BinaryIO) -> None:
+        from vanish.render.figure import save
+
+        save(draw(), stream, Path(path).suffix.removeprefix("."))
+
+    return {path: write}
 
 
 def choose_format(given: str, output: str | None, formats: Formats) -> str:
@@ -332,9 +410,13 @@ class ReaderGoneError(Exception):
     """
 
 
-def _write_stdout(parts: Iterable[str]) -> None:
+def _require_stdout() -> None:
     if sys.stdout is None:
         raise OutputError("standard output is closed: give --output FILE")
+
+
+def _write_stdout(parts: Iterable[str]) -> None:
+    _require_stdout()
     try:
         for part in parts:
             _write_all(sys.stdout, _encode(part, sys.stdout))

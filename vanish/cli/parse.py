@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, TypeVar
 
@@ -94,6 +95,21 @@ def numbers(listed: str) -> list[float]:
     return found
 
 
+def whole_range(item: str) -> list[int] | None:
+    """Return the numbers of a range if all are whole, as `numbers` has them but unrounded.
+
+    None is for anything else: what is wrong with it, `numbers` says.
+    """
+    try:
+        first, last, count = map(int, item.split(":"))
+    except ValueError:
+        return None
+    if not 1 <= count <= _LONGEST_RANGE:
+        return None
+    step, rest = divmod(last - first, max(count - 1, 1))
+    return None if rest else [first + i * step for i in range(count)]
+
+
 def size(given: str) -> int:
     """Return the bytes that a text such as 500MB, 2G or 1.5 GiB means.
 
@@ -103,7 +119,7 @@ def size(given: str) -> int:
         If it is none, or not above 0.
     """
     found = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([KMGT]?)(i?)B?\s*", given, re.IGNORECASE)
-    if found is None or not float(found[1]):
+    if found is None or not 0.0 < float(found[1]) < math.inf:
         raise UsageError(f"{given!r} is no amount of memory: give one such as 500MB or 2GB")
     power = "KMGT".find(found[2].upper()) + 1 if found[2] else 0
     unit = (1024 if found[3] else 1000) ** power

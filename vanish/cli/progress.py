@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vanish.cli.output import is_terminal, say
+from vanish.signals import last_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from vanish.ensemble import Watch
     from vanish.grid import Grid
     from vanish.sweep import Outcome
+
+# Takes a bar away at once: the cursor is shown, its line is empty.
+_AWAY = "\x1b[?25h\r\x1b[2K"
 
 # Nobody needs a bar for less, in seconds.
 _PATIENCE = 1.0
@@ -52,7 +56,8 @@ class Bar:
             return
         self._next = now + _BETWEEN
         if self._shown is None:
-            self._shown = _start(self._label)
+            self._shown = _bar(self._label)
+            self._shown.start()
         share = (self._part + done / steps) / self._parts
         self._shown.update(self._shown.task_ids[0], completed=min(share, 1.0))
         self._shown.refresh()
@@ -62,8 +67,12 @@ class Bar:
         if self._shown is not None:
             self._shown.stop()
 
+    def away(self) -> str:
+        """Return what takes the bar away where a signal ends the program."""
+        return "" if self._shown is None else _AWAY
 
-def _start(label: str) -> Progress:
+
+def _bar(label: str) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -77,7 +86,6 @@ def _start(label: str) -> Progress:
         auto_refresh=False,
     )
     shown.add_task(label, total=1.0)
-    shown.start()
     return shown
 
 
@@ -120,7 +128,8 @@ class Points:
             return
         self._next = now + _BETWEEN
         if self._shown is None:
-            self._shown = _start("")
+            self._shown = _bar("")
+            self._shown.start()
         self._shown.update(self._shown.task_ids[0], completed=self._done / points, description=text)
         self._shown.refresh()
 
@@ -128,6 +137,10 @@ class Points:
         """Take the bar away."""
         if self._shown is not None:
             self._shown.stop()
+
+    def away(self) -> str:
+        """Return what takes the bar away where a signal ends the program."""
+        return "" if self._shown is None else _AWAY
 
 
 def _clock(seconds: float) -> str:
@@ -143,7 +156,8 @@ def points(grid: Grid, done: int, *, quiet: bool) -> Iterator[Callable[[Sequence
         return
     told = Points(grid, done)
     try:
-        yield told.note
+        with last_words(told.away):
+            yield told.note
     finally:
         told.close()
 
@@ -156,6 +170,7 @@ def progress(label: str, parts: int, *, quiet: bool) -> Iterator[Watch | None]:
         return
     bar = Bar(label, parts)
     try:
-        yield bar.watch
+        with last_words(bar.away):
+            yield bar.watch
     finally:
         bar.close()

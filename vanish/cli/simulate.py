@@ -15,6 +15,8 @@ from vanish.errors import UsageError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.figure import Figure
+
     from vanish.profile import Profile
     from vanish.remedy import Search
     from vanish.simulation import Draws
@@ -39,6 +41,7 @@ def command(
     loss: opt.LossName = "readout",
     target: opt.Target = None,
     weights: opt.Weights = None,
+    weights_layout: opt.WeightsLayout = None,
     save_weights: opt.SaveWeights = None,
     seed: opt.Seed = 0,
     trials: opt.Trials = 1,
@@ -66,20 +69,26 @@ def command(
         _refuse_options(ctx)
         return
     from vanish import files
+    from vanish.cli import networks
     from vanish.cli.progress import progress
     from vanish.settings import Settings
     from vanish.simulation import Draws, Simulation, compare
     from vanish.streams import Streams
 
+    if save_weights == STANDARD_STREAM:
+        raise UsageError("--save-weights -: it is no text: give the name of a file")
     destination = out.Destination.choose(
-        format_name, output, header=not no_header, rows=rows, quiet=quiet
+        format_name,
+        output,
+        header=not no_header,
+        rows=rows,
+        quiet=quiet,
+        plot=plot,
+        beside=[save_weights],
     )
-    out.check_figure(plot)
     conditions = _conditions(fail_on)
     if [input_file, target, weights].count(STANDARD_STREAM) > 1:
         raise UsageError("several inputs are -: standard input can be read once: give files")
-    if save_weights == STANDARD_STREAM:
-        raise UsageError("--save-weights -: it is no text: give the name of a file")
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs {jobs}: give at least 1")
     limit = parse.converted(memory, parse.size)
@@ -105,7 +114,9 @@ def command(
         "batch": batch,
         "loss": loss,
         "target": parse.converted(target, files.read_rows),
-        "weights": parse.converted(weights, files.read_network),
+        "weights": parse.converted(
+            weights, networks.reader(weights_layout, wanted=weights is not None)
+        ),
         "seed": seed,
         "trials": trials,
         "engine": engine,
@@ -120,23 +131,25 @@ def command(
     if save_weights is not None and len(runs) > 1:
         raise UsageError(f"--save-weights beside {len(runs)} chains: give one --act and one --init")
     draws = Draws(Streams(seed))
+    beside = out.figure_writer(plot, lambda: _draw(profiles))
     if save_weights is None:
         with progress("simulating", len(runs), quiet=quiet) as watch:
-            profiles = list(compare(runs, draws=draws, jobs=jobs, memory_limit=limit, watch=watch))
+            # Only these tell what a number format loses.
+            entries = destination.is_for_people or destination.format == "json"
+            limits = {"jobs": jobs, "memory_limit": limit}
+            profiles = list(compare(runs, draws=draws, watch=watch, entries=entries, **limits))
     else:
         simulation = Simulation(runs[0], draws)
         profiles = [simulation.profile()]
-        files.write_network(save_weights, simulation)
+        beside[save_weights] = lambda stream: files.write_network(stream, simulation, save_weights)
     advises = _advises(destination, len(runs))
     searches = [_search(profile, draws, jobs, limit) if advises else None for profile in profiles]
     del draws  # the weights
-    if plot is not None:
-        from vanish.render.figure import gradient_figure
-
-        out.write_figure(gradient_figure(profiles), plot)
-    destination.write(_render(profiles, searches, destination))
+    destination.write(_render(profiles, searches, destination), beside=beside)
     if not destination.quiet and not destination.is_for_people:
         _say_verdicts(profiles, searches)
+        read = (profile.settings.weights for profile in profiles)
+        networks.say_layouts(filter(None, read), weights_layout)
     if any(profile.verdict.value in conditions for profile in profiles):
         raise typer.Exit(CONDITION_HOLDS)
 
@@ -160,6 +173,12 @@ def _refuse_options(ctx: typer.Context) -> None:
                 f"{parameter.opts[0]} before {ctx.invoked_subcommand}: put it behind"
                 f" {ctx.invoked_subcommand}, if it has such an option"
             )
+
+
+def _draw(profiles: Sequence[Profile]) -> Figure:
+    from vanish.render.figure import gradient_figure
+
+    return gradient_figure(profiles)
 
 
 def _advises(destination: out.Destination, runs: int) -> bool:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vanish.atomic import STANDARD_STREAM, is_stream
 from vanish.cli import collect, parse
 from vanish.cli import options as opt
 from vanish.cli import output as out
@@ -14,6 +16,10 @@ from vanish.errors import InputError, UsageError, VanishError, unknown_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from matplotlib.figure import Figure
+
+    from vanish.arrays import Network
+    from vanish.grid import Grid
     from vanish.sweep import Task
 
 SOME_FAILED = 1
@@ -118,6 +124,22 @@ Resume = Annotated[
     bool,
     typer.Option("--resume", help="Go on with an unfinished sweep, from FILE.part beside FILE."),
 ]
+Force = Annotated[
+    bool,
+    typer.Option(
+        "--force", help="Write over FILE, whatever it holds; an unfinished sweep is kept."
+    ),
+]
+SweepOutput = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="FILE",
+        help="Write to FILE, whole or not at all, in the format of its suffix. A FILE that is"
+        " there is written over only if it holds the results of the same grid.",
+    ),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Say how many points there are and what they may take.")
 ]
@@ -146,13 +168,15 @@ def _one_list(convert: Callable[[str], Any]) -> Callable[[str, Sequence[str]], l
 def _whole_numbers(option: str, given: Sequence[str]) -> list[int]:
     numbers: list[int] = []
     for item in parse.split_list(given, option):
-        try:
-            numbers.append(int(item))  # as it stands: a float would round a large one
-        except ValueError:
-            for number in parse.numbers(item):
-                if not number.is_integer():
-                    raise UsageError(f"{option} {number:g}: give whole numbers") from None
-                numbers.append(int(number))
+        # As they stand: a float would round large ones. A number alone is a range of one.
+        whole = parse.whole_range(item if ":" in item else f"{item}:{item}:1")
+        if whole is not None:
+            numbers += whole
+            continue
+        for number in parse.numbers(item):
+            if not number.is_integer():
+                raise UsageError(f"{option} {number:g}: give whole numbers")
+            numbers.append(int(number))
     return numbers
 
 
@@ -168,12 +192,6 @@ def _rows(path: str) -> Any:
     from vanish.files import read_rows
 
     return read_rows(path)
-
-
-def _network(path: str) -> Any:
-    from vanish.files import read_network
-
-    return read_network(path)
 
 
 def _layer_acts(names: str) -> tuple[str, ...]:
@@ -196,7 +214,7 @@ _AXES: Mapping[str, Callable[[str, Sequence[str]], list[Any]]] = {
     "batch": _whole_numbers,
     "loss": _names,
     "target": _one_list(_rows),
-    "weights": _one_list(_network),
+    "weights": _one_list(str),  # read once it is known how they lie
     "seed": _whole_numbers,
     "trials": _whole_numbers,
     "engine": _names,
@@ -206,7 +224,7 @@ _AXES: Mapping[str, Callable[[str, Sequence[str]], list[Any]]] = {
 
 # The options that a configuration file may set beside the axes.
 _OTHERS = (
-    *("norm_bound", "per_layer", "jobs", "scheduler", "memory"),
+    *("weights_layout", "norm_bound", "per_layer", "jobs", "scheduler", "memory"),
     *("format", "output", "no_header", "quiet", "plot"),
 )
 
@@ -228,6 +246,7 @@ def command(
     loss: Losses = None,
     target: Targets = None,
     weights: Networks = None,
+    weights_layout: opt.WeightsLayout = None,
     seed: Seeds = None,
     trials: TrialCounts = None,
     engine: Engines = None,
@@ -240,9 +259,10 @@ def command(
     scheduler: Scheduler = None,
     memory: opt.Memory = None,
     resume: Resume = False,
+    force: Force = False,
     dry_run: DryRun = False,
     format_name: TableFormat = "auto",
-    output: opt.Output = None,
+    output: SweepOutput = None,
     no_header: opt.NoHeader = False,
     quiet: opt.Quiet = False,
     plot: opt.Plot = None,
@@ -252,47 +272,44 @@ def command(
     Results are collected in FILE.part as they come, and stand in FILE, in the grid's order,
     when all are there. Every setting of vanish itself can be a list.
     """
-    from vanish import workers
+    from vanish.cli import networks
     from vanish.ensemble import processors
     from vanish.grid import Grid
-    from vanish.sweep import Task, columns
+    from vanish.sweep import Task, columns, crew
 
     options = _options(ctx, config)
+    destination = _destination(options)
     axes = {
         name: read(f"--{name.replace('_', '-')}", options[name])
         for name, read in _AXES.items()
         if options.get(name) is not None
     }
+    if "act" in axes and "layer_acts" in axes:
+        raise UsageError("--act beside --layer-acts: give one of them")
+    layout = options["weights_layout"]
+    read_network = networks.reader(layout, wanted="weights" in axes)
+    if "weights" in axes:
+        axes["weights"] = [read_network(path) for path in axes["weights"]]
     if options["norm_bound"] is not None:
         axes["norm_bound"] = [options["norm_bound"]]
     grid = Grid(axes)
-    destination = out.Destination.choose(
-        options["format"],
-        options["output"],
-        formats=_FORMATS,
-        header=not options["no_header"],
-        quiet=options["quiet"],
-    )
     task = Task(grid, options["per_layer"], parse.converted(options["memory"], parse.size))
     count = processors() if options["jobs"] is None else options["jobs"]
-    _check(task, destination, count, resume=resume, plot=options["plot"])
+    _check(task, destination, count, options)
     if dry_run:
         destination._replace(output=None).write(*_estimate(task, count))
         return
 
-    def crew() -> workers.Workers:
-        return workers.choose(min(count, len(grid)), options["scheduler"])
-
+    workers = partial(crew, task, count, options["scheduler"])
     is_viewed = _is_viewed(task, destination, options["plot"])
     seen = collect.Seen(columns(per_layer=task.per_layer), keep=is_viewed)
-    if destination.output is None:
-        collect.to_stdout(task, crew, destination, seen)
+    figure = out.figure_writer(options["plot"], lambda: _draw(grid, seen))
+    if _is_streamed(destination.output):
+        collect.to_stream(task, workers, destination, seen, figure)
     else:
-        collect.to_file(task, crew, destination, seen, resume=resume)
-    if options["plot"] is not None:
-        from vanish.render.figure import sweep_figure
-
-        out.write_figure(sweep_figure(grid, seen.rows), options["plot"])
+        collect.to_file(task, workers, destination, seen, figure, resume=resume, force=force)
+    if not destination.quiet:
+        networks.say_layouts(_as_run(axes), layout)
     if seen.failed:
         if not destination.quiet:
             out.say(
@@ -300,6 +317,40 @@ def command(
                 f" first, {seen.first_error}"
             )
         raise typer.Exit(SOME_FAILED)
+
+
+def _as_run(axes: Mapping[str, Sequence[Any]]) -> Iterator[Network]:
+    """Yield the networks as a single input or target settles them."""
+    data = [axes.get(name, [None]) for name in ("input", "target")]
+    x, target = (values[0] if len(values) == 1 else None for values in data)
+    for network in axes.get("weights", ()):
+        yield network.settled(x, target)
+
+
+def _draw(grid: Grid, seen: collect.Seen) -> Figure:
+    from vanish.render.figure import sweep_figure
+
+    return sweep_figure(grid, seen.rows)
+
+
+def _destination(options: Mapping[str, Any]) -> out.Destination:
+    """Return where the results go, having checked that they can."""
+    output = options["output"]
+    part = None if _is_streamed(output) else collect.part_of(output)
+    return out.Destination.choose(
+        options["format"],
+        output,
+        formats=_FORMATS,
+        header=not options["no_header"],
+        quiet=options["quiet"],
+        plot=options["plot"],
+        beside=[part],
+    )
+
+
+def _is_streamed(output: str | None) -> bool:
+    """Tell whether results are written as they come: to stdout, a pipe or a device."""
+    return output is None or output == STANDARD_STREAM or is_stream(output)
 
 
 def _options(ctx: typer.Context, config: str | None) -> dict[str, Any]:
@@ -326,8 +377,14 @@ def _read_config(path: str) -> dict[str, Any]:
 
     try:
         content = tomllib.loads(read_bytes(path).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except ValueError as error:
+        # Not TOML, not UTF-8, or a number too long for Python.
         raise InputError(f"{path}: {error}: give option = value lines, as TOML has them") from None
+    except RecursionError:
+        raise InputError(
+            f"{path}: lists in lists, too many to read: give option = value lines, a value or a"
+            " list of values"
+        ) from None
     known = [*_AXES, *_OTHERS]
     found = {}
     for written, value in content.items():
@@ -335,15 +392,28 @@ def _read_config(path: str) -> dict[str, Any]:
         if name not in known:
             names = [each.replace("_", "-") for each in known]
             raise unknown_name(f"option in {path}", written, names)
-        found[name] = _texts(value) if name in _AXES else _plain(path, name, value)
+        found[name] = _texts(path, name, value) if name in _AXES else _plain(path, name, value)
     return found
 
 
-def _texts(value: Any) -> list[str]:
+def _texts(path: str, name: str, value: Any) -> list[str]:
     """Return a value of a TOML file as the command line would have it, one text a value."""
-    if not isinstance(value, list):
-        return [str(value)]
-    return [",".join(map(str, each)) if isinstance(each, list) else str(each) for each in value]
+    texts = []
+    for each in value if isinstance(value, list) else [value]:
+        items = each if isinstance(each, list) else [each]
+        if not all(isinstance(item, str | int | float) for item in items):
+            raise UsageError(
+                f"{path}: {name} = {value!r}: give texts and numbers, or a list of them"
+            )
+        texts.append(",".join(_text(path, name, str(item)) for item in items))
+    return texts
+
+
+def _text(path: str, name: str, value: str) -> str:
+    """Refuse a text that no command line can hold."""
+    if "\0" in value:
+        raise UsageError(f"{path}: {name} = {value!r}: a NUL in it: leave it out")
+    return value
 
 
 def _plain(path: str, name: str, value: Any) -> Any:
@@ -352,11 +422,11 @@ def _plain(path: str, name: str, value: Any) -> Any:
     if type(value) is not kind:
         words = {bool: "true or false", int: "a whole number", str: "a text"}
         raise UsageError(f"{path}: {name} = {value!r}: give {words[kind]}")
-    return value
+    return _text(path, name, value) if isinstance(value, str) else value
 
 
 def _check(
-    task: Task, destination: out.Destination, count: int, *, resume: bool, plot: str | None
+    task: Task, destination: out.Destination, count: int, options: Mapping[str, Any]
 ) -> None:
     """Refuse what does not go together, before the work is done."""
     if count < 1:
@@ -366,14 +436,20 @@ def _check(
             f"--output {destination.output} beside --format table: a file of results is tsv, csv"
             " or jsonl"
         )
-    if resume and destination.output is None:
+    if options["resume"] and destination.output is None:
         raise UsageError("--resume without --output: give the file whose sweep is to go on")
+    if options["force"] and destination.output is None:
+        raise UsageError("--force without --output: give the file to write over")
+    if options["resume"] and _is_streamed(destination.output):
+        raise UsageError(
+            f"--resume beside --output {destination.output}, which is no file: leave it out"
+        )
+    plot = options["plot"]
     if task.per_layer and (destination.format == "table" or plot is not None):
         raise UsageError(
             "--per-layer beside a table or --plot, which show summaries: give --format tsv, csv or"
             " jsonl, or leave one out"
         )
-    out.check_figure(plot)
     if plot is not None:
         from vanish.render.sweep import require_map
 
@@ -411,7 +487,7 @@ def _estimate(task: Task, jobs: int) -> Iterator[str]:
         seconds += [each.seconds for each in simulate_points(task, [point])]
         if time.monotonic() > begun + _PATIENCE:
             break
-    total = sum(seconds) / len(seconds) * count / jobs
+    total = sum(seconds) / len(seconds) * count / min(jobs, count)
     workers = "1 process" if jobs == 1 else f"{jobs} processes"
     yield f"time    about {short(total)} s on {workers}, by {len(seconds)} points tried\n"
     most = max(map(_memory_of, map(task.grid.coordinates, tried)))

@@ -14,7 +14,10 @@ from vanish.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.figure import Figure
+
     from vanish.activations import Activation
+    from vanish.theory import TheoryPoint
 
 WeightStds = Annotated[
     str | None,
@@ -29,6 +32,14 @@ BiasStds = Annotated[
     str,
     typer.Option(
         "--bias-std", metavar="X,...", help="Standard deviations of the biases: numbers or ranges."
+    ),
+]
+InputRms = Annotated[
+    float,
+    typer.Option(
+        metavar="X",
+        help="The input's root mean square: q starts from weight_std²·X² + bias_std² and settles"
+        " at q*. Where there are several such points it matters.",
     ),
 ]
 InitOfWidth = Annotated[
@@ -66,6 +77,7 @@ def command(
     act: TheoryActs = None,
     weight_std: WeightStds = None,
     bias_std: BiasStds = "0",
+    input_rms: InputRms = 1.0,
     init: InitOfWidth = None,
     layers: Depth = None,
     width: opt.Width = None,
@@ -78,13 +90,15 @@ def command(
     """Show what mean-field theory says: fixed points, phases, depth scales, critical points.
 
     One row an activation and point. Without --weight-std the row is at the critical point,
-    where gradients neither vanish nor explode.
+    where gradients neither vanish nor explode. q* is where the length map settles from an
+    input of mean square 1 on; --input-rms gives another one.
     """
     from vanish import activations, theory
     from vanish.render import theory as render
 
-    destination = out.Destination.choose(format_name, output, header=not no_header, quiet=quiet)
-    out.check_figure(plot)
+    destination = out.Destination.choose(
+        format_name, output, header=not no_header, quiet=quiet, plot=plot
+    )
     if init is not None and weight_std is not None:
         raise UsageError("--init beside --weight-std: give one of them")
     if (layers is None) != (width is None):
@@ -94,7 +108,7 @@ def command(
     weight_stds: Sequence[float | None] = parse.converted(weight_std, parse.numbers) or [None]
     bias_stds = parse.numbers(bias_std)
     points = [
-        theory.point(each, std, bias)
+        theory.point(each, std, bias, input_rms)
         for each in shown
         for bias in bias_stds
         for std in ([_weight_std(each, init)] if init else weight_stds)
@@ -103,7 +117,7 @@ def command(
     if layers is not None and width is not None:
         from vanish.spread import spread
 
-        spreads = [spread(point, layers, width) for point in points]
+        spreads = [spread(point, layers, width, input_rms) for point in points]
     settings = {
         "act": [each.name for each in shown],
         "weight_std": weight_std,
@@ -111,12 +125,20 @@ def command(
         "init": init,
         "layers": layers,
         "width": width,
+        "input_rms": input_rms,
     }
-    if plot is not None:
-        from vanish.render.figure import phase_figure
+    destination.write_table(
+        render.view(points, spreads, input_rms),
+        render.rows(points, spreads),
+        settings,
+        out.figure_writer(plot, lambda: _draw(points, input_rms)),
+    )
 
-        out.write_figure(phase_figure(points), plot)
-    destination.write_table(render.view(points, spreads), render.rows(points, spreads), settings)
+
+def _draw(points: Sequence[TheoryPoint], input_rms: float) -> Figure:
+    from vanish.render.figure import phase_figure
+
+    return phase_figure(points, input_rms)
 
 
 def _weight_std(activation: Activation, init: str) -> float:

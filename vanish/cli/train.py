@@ -14,6 +14,8 @@ from vanish.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from matplotlib.figure import Figure
+
     from vanish.training import Training
 
 # Written out, since `--help` does not wait for numpy and the registries; a test compares.
@@ -113,8 +115,9 @@ def command(
     from vanish.render import train as render
     from vanish.training import TrainingSettings, train_all
 
-    destination = out.Destination.choose(format_name, output, header=not no_header, quiet=quiet)
-    out.check_figure(plot)
+    destination = out.Destination.choose(
+        format_name, output, header=not no_header, quiet=quiet, plot=plot
+    )
     depths = _depths(layers)
     acts = parse.split_list(act, "--act") or ["sigmoid", "relu"]
     inits = parse.split_list(init, "--init") or ["auto"]
@@ -136,16 +139,21 @@ def command(
     ]
     history = list(range(epochs + 1)) if per_layer else []
     if plot is not None:
-        from vanish.render.training_figure import shown_epochs, training_figure
+        from vanish.render.training_figure import shown_epochs
 
         history += shown_epochs(epochs)
     with progress("training", 1, quiet=quiet) as watch:
         trained = list(train_all(runs, history=set(history), watch=watch))
-    if plot is not None:
-        out.write_figure(training_figure(trained), plot)
     view = render.layer_view(trained) if per_layer else render.view(trained)
     rows = render.layer_rows(trained) if per_layer else [each.row() for each in trained]
-    destination.write_table(view, rows, _common(trained))
+    figure = out.figure_writer(plot, lambda: _draw(trained))
+    destination.write_table(view, rows, _common(trained), figure)
+
+
+def _draw(trained: Sequence[Training]) -> Figure:
+    from vanish.render.training_figure import training_figure
+
+    return training_figure(trained)
 
 
 def _common(trained: Sequence[Training]) -> dict[str, object]:

@@ -21,6 +21,7 @@ from vanish.scaled import ZERO, Magnitude, Scaled
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from vanish.census import Census
     from vanish.chain import Chain, Trace
     from vanish.chainrule import Variable
     from vanish.scaled import FloatArray
@@ -56,7 +57,7 @@ def _reading(
 
 
 def norms(
-    chain: Chain, trace: Trace, loss_gradient: Scaled
+    chain: Chain, trace: Trace, loss_gradient: Scaled, census: Census | None = None
 ) -> Iterator[tuple[Variable, Magnitude]]:
     """Yield the Frobenius norm of every gradient, from layer N down to the input.
 
@@ -69,6 +70,8 @@ def norms(
         The chain and its forward pass.
     loss_gradient
         ∂L/∂f_N, shape (B, n_N).
+    census
+        What takes note of every gradient.
 
     Yields
     ------
@@ -76,9 +79,25 @@ def norms(
         For W_k and b_k the norm of the gradient; for f_k, a_k and x the Frobenius norm
         over the rows of the batch.
     """
-    reading = _reading(chain, trace, loss_gradient, outer_norm, sum_norm)
+
+    def by_weight(rows: Scaled, inputs: Scaled) -> Magnitude:
+        if census is not None and len(rows.values) > 1:
+            census.outer(rows.values, inputs.values, rows.exponent + inputs.exponent)
+        return outer_norm(rows, inputs)
+
+    reading = _reading(chain, trace, loss_gradient, by_weight, sum_norm)
     for variable, gradient in gradients(chain.expression(), reading):
-        yield variable, gradient.norm() if isinstance(gradient, Scaled) else gradient
+        if not isinstance(gradient, Scaled):
+            yield variable, gradient
+            continue
+        if census is not None:
+            if variable.letter == "f":
+                above = gradient
+            elif variable.letter == "a":
+                census.back(
+                    above.values[None], above.exponent, gradient.values[None], gradient.exponent
+                )
+        yield variable, gradient.norm()
 
 
 def ratio(chain: Chain, trace: Trace, loss_gradient: Scaled) -> Magnitude:

@@ -13,11 +13,17 @@ N(-β/2, β) with β = 5 Σ 1/n_l: typical gradients shrink although their mean 
 (Hanin and Nica 2020, "Products of many large random matrices and gradients in deep neural
 networks"). A layer without an active unit makes every gradient of the chain zero; the
 moments are those of a chain without one.
+
+Going forward, ‖f_k‖² = (σ²/n_{k-1}) χ²_{K_k} ‖f_{k-1}‖², by the same K_k. Since ‖∂L/∂a_k‖
+has the factors of the layers from k on, and ‖f_{k-1}‖ those of the layers before, their
+product ‖∂L/∂W_k‖ is one of independent factors, too. Medians are found from the
+characteristic functions of the logarithms, which multiply.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,7 +32,11 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from vanish.scaled import FloatArray, Magnitude
+
+    ComplexArray = NDArray[np.complex128]
 
 
 class LogLaw(NamedTuple):
@@ -103,6 +113,191 @@ def _law(
     mean = np.cumsum([last.readout, *steps[::-1]])[::-1]
     variance = np.cumsum([last.readout_variance, *(each.step_variance for each in inner[::-1])])
     return LogLaw(0.5 * mean, 0.5 * np.sqrt(variance[::-1]), dead)
+
+
+class Medians(NamedTuple):
+    """Medians over all chains, the dead ones included.
+
+    Attributes
+    ----------
+    grad_w, grad_a
+        Those of ln‖∂L/∂W_k‖ and ln‖∂L/∂a_k‖, one number a layer that was asked for; -inf
+        where half of the chains are dead.
+    """
+
+    grad_w: FloatArray
+    grad_a: FloatArray
+
+
+def medians(
+    layer: str,
+    sizes: Sequence[int],
+    weight_variances: Sequence[Magnitude],
+    input_norm: Magnitude | None,
+    shown: Sequence[int],
+) -> Medians:
+    """Return the medians of a chain without biases.
+
+    Parameters
+    ----------
+    layer
+        ``relu`` or ``identity``, the activation.
+    sizes, weight_variances
+        As for `relu`.
+    input_norm
+        ‖x‖; None for normal entries of variance 1, drawn anew for each chain.
+    shown
+        The layers asked for, in 1..N.
+    """
+    depth = len(sizes) - 1
+    alive = layer == "identity"
+    dead = 0.0 if alive else relu(sizes, weight_variances).dead
+    if dead >= 0.5:
+        nothing = np.full(len(shown), -math.inf)
+        return Medians(nothing, nothing)
+    # Of the chains that are not dead the median of all is this quantile.
+    share = (0.5 - dead) / (1.0 - dead)
+    inner = [_Factor("linear" if alive else "relu", size) for size in sizes[1:]]
+    last = [] if alive else [_Factor("readout", sizes[-1])]
+    first = [_Factor("linear", sizes[0])] if input_norm is None else []
+    start = 0.0 if input_norm is None else 2.0 * _ln(input_norm)
+    # Of ‖f_k‖² and ‖∂L/∂a_k‖², the factors that are no random numbers.
+    forward = np.cumsum(
+        [start, *(_ln(v) - math.log(n) for v, n in zip(weight_variances, sizes, strict=False))]
+    )
+    steps = [_ln(v) - math.log(n) for v, n in zip(weight_variances[1:], sizes[1:], strict=False)]
+    back = np.cumsum([0.0, *steps[::-1]])[::-1]
+    grad_w, grad_a = [], []
+    for k in shown:
+        behind = Counter([*inner[k - 1 : depth - 1], *last])
+        before = Counter([*first, *inner[: k - 1]])
+        grad_a.append(back[k - 1] + _quantile(behind, share))
+        grad_w.append(back[k - 1] + forward[k - 1] + _quantile(behind + before, share))
+    return Medians(0.5 * np.array(grad_w), 0.5 * np.array(grad_a))
+
+
+class _Factor(NamedTuple):
+    """A random factor of a squared norm.
+
+    Attributes
+    ----------
+    kind
+        ``relu``, χ²_K with K of n units active, of which there is one; ``linear``, χ²_n;
+        ``readout``, K/n.
+    n
+        The size of the layer.
+    """
+
+    kind: str
+    n: int
+
+    @property
+    def mean(self) -> float:
+        """The mean of its logarithm."""
+        if self.kind == "readout":
+            return _relu_layer(self.n).readout
+        layer = _relu_layer(self.n) if self.kind == "relu" else _linear_layer(self.n)
+        return layer.step + math.log(self.n)
+
+    @property
+    def variance(self) -> float:
+        """The variance of its logarithm."""
+        if self.kind == "readout":
+            return _relu_layer(self.n).readout_variance
+        layer = _relu_layer(self.n) if self.kind == "relu" else _linear_layer(self.n)
+        return layer.step_variance
+
+    @property
+    def mixture(self) -> tuple[FloatArray, FloatArray]:
+        """The K that it may have, and their probabilities."""
+        if self.kind == "linear":
+            return np.array([float(self.n)]), np.ones(1)
+        k, share = _active(self.n)
+        # K's law is smooth on the scale √n/2: a sum by eighths of it is exact.
+        step = max(1, math.isqrt(self.n) // 16)
+        k, share = k[::step], share[::step]
+        kept = share > 1e-18 * share.max()
+        return k[kept], share[kept] / share[kept].sum()
+
+
+# The characteristic functions are summed at so many points, and the law of ln of a squared
+# norm must lie within so many standard deviations.
+_POINTS, _SPAN = 1024, 64.0
+
+
+def _quantile(factors: Counter[_Factor], share: float) -> float:
+    """Return a quantile of the logarithm of a product of independent factors.
+
+    Gil-Pelaez 1951, "Note on the inversion theorem", by the midpoint rule, whose error is
+    the law's tail beyond `_SPAN` standard deviations.
+    """
+    smooth = sum(count * each.variance for each, count in factors.items() if _is_smooth(each))
+    if smooth == 0.0:
+        return sum(_order_statistic(each, share) for each in factors)
+    mean = sum(count * each.mean for each, count in factors.items())
+    std = math.sqrt(sum(count * each.variance for each, count in factors.items()))
+    # Powers of two, so that few grids serve all layers.
+    level, finest = math.ceil(math.log2(std)), math.ceil(0.5 * math.log2(smooth))
+    points = _POINTS * 2 ** min(level - finest, 6)
+    half = np.arange(points) + 0.5
+    t = 2.0 * math.pi / (_SPAN * 2.0**level) * half
+    log = sum(count * _log_characteristic(each, level, points) for each, count in factors.items())
+    wave = np.exp(np.asarray(log) - 1j * t * mean)
+
+    def below(x: float) -> float:
+        return 0.5 - float(((wave * np.exp(-1j * t * x)).imag / half).sum()) / math.pi
+
+    low, high = -12.0 * std, 2.0 * std
+    for _ in range(40):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if below(middle) < share else (low, middle)
+    return mean + high
+
+
+def _is_smooth(factor: _Factor) -> bool:
+    return factor.kind != "readout"
+
+
+def _order_statistic(readout: _Factor, share: float) -> float:
+    """Return a quantile of ln(K/n)."""
+    k, shares = _active(readout.n)
+    # Rounding must not pass over a K that has just the share.
+    at = int(np.searchsorted(np.cumsum(shares), share * (1.0 - 1e-12)))
+    return math.log(k[at] / readout.n)
+
+
+@lru_cache(maxsize=256)
+def _log_characteristic(factor: _Factor, level: int, points: int) -> ComplexArray:
+    """Return ln E[e^{it ln factor}] at the midpoints of a grid of t.
+
+    E[(χ²_K)^{it}] = 2^{it} Γ(K/2+it)/Γ(K/2).
+    """
+    t = 2.0 * math.pi / (_SPAN * 2.0**level) * (np.arange(points) + 0.5)
+    k, share = factor.mixture
+    if factor.kind == "readout":
+        powers = np.exp(1j * np.outer(t, np.log(k / factor.n)))
+    else:
+        half = (0.5 * k).astype(np.complex128)
+        gammas = _log_gamma(half + 1j * t[:, None]) - _log_gamma(half)
+        powers = np.exp(gammas + 1j * math.log(2.0) * t[:, None])
+    found = np.asarray(powers @ share)
+    # Where it has underflowed it is no less than nothing.
+    return np.asarray(np.log(np.where(np.abs(found) < 1e-300, 1e-300, found)))
+
+
+def _log_gamma(z: ComplexArray) -> ComplexArray:
+    """Return ln Γ(z) up to multiples of 2πi, for Re z > 0 (Abramowitz and Stegun 6.1.40)."""
+    y = z + _SHIFT
+    inverse = 1.0 / y
+    square = inverse * inverse
+    series = np.zeros_like(y)
+    for j, b in reversed([*enumerate(_BERNOULLI, 1)]):
+        series = series * square + b / (2 * j * (2 * j - 1))
+    rising = z + 0.0
+    for j in range(1, _SHIFT):
+        rising = rising * (z + j)
+    half_log = 0.5 * math.log(2.0 * math.pi)
+    return (y - 0.5) * np.log(y) - y + half_log + series * inverse - np.log(rising)
 
 
 def _ln(variance: Magnitude) -> float:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vanish.activations import Activation
+    from vanish.census import Census
     from vanish.conditioning import RandomMatrix
     from vanish.initializers import Law
     from vanish.scaled import FloatArray, Magnitude
@@ -144,10 +145,16 @@ class SampledChain:
         # ‖f_k‖ for k = 0..N, once the way forward has met it.
         self._value_norms = [_norms_of(self._checkpoints[0])] * (depth + 1)
 
-    def forward(self) -> Iterator[list[FloatArray]]:
-        """Run all layers, yielding the slopes S'(a_k) of each segment."""
+    def forward(self, census: Census | None = None) -> Iterator[list[FloatArray]]:
+        """Run all layers, yielding the slopes S'(a_k) of each segment.
+
+        Parameters
+        ----------
+        census
+            What takes note of every a_k and f_k of the first trial.
+        """
         for start in range(0, len(self.layers), self._segment):
-            yield self._run(start)
+            yield self._run(start, census)
 
     @property
     def output(self) -> Stack:
@@ -177,14 +184,14 @@ class SampledChain:
         """Return ‖f_k‖ for k = 0..N, shape (N+1, T), after `forward`."""
         return _stacked(self._value_norms)
 
-    def _run(self, start: int) -> list[FloatArray]:
+    def _run(self, start: int, census: Census | None = None) -> list[FloatArray]:
         """Run and keep a segment of layers; their slopes are returned."""
         self._kept.clear()
         f = self._checkpoints[start]
         stop = min(start + self._segment, len(self.layers))
         for k in range(start + 1, stop + 1):
             self._watch()
-            f, self._kept[k] = self._layer(k, f)
+            f, self._kept[k] = self._layer(k, f, census)
             self._value_norms[k] = _norms_of(f)
         self._checkpoints[stop] = f
         return [kept.slopes for kept in self._kept.values()]
@@ -192,7 +199,7 @@ class SampledChain:
     def _normals(self, streams: LayerStreams, k: int, shape: tuple[int, int]) -> FloatArray:
         return self._trials.rows(streams.at(k).standard_normal, shape)
 
-    def _layer(self, k: int, inputs: Stack) -> tuple[Stack, Kept]:
+    def _layer(self, k: int, inputs: Stack, census: Census | None) -> tuple[Stack, Kept]:
         """Return f_k and what the way back needs."""
         layer = self.layers[k - 1]
         coefficients, frame = inputs.coordinates
@@ -204,7 +211,9 @@ class SampledChain:
             rows = self._trials.rows(generator.standard_normal, (1, layer.n_out))
             bias = layer.bias_std * rows
         exponents = inputs.exponents + layer.shift if layer.shift else inputs.exponents
-        f, slopes = _activated(layer.activation, k, values, exponents, bias)
+        a, powers, f, slopes = _activated(layer.activation, k, values, exponents, bias)
+        if census is not None:
+            census.forward(a, powers, f.values, f.exponents)
         kept = Kept(coefficients, frame, inputs.exponents, inputs.squares, response, slopes)
         return f, kept
 
@@ -226,25 +235,29 @@ def _activated(
     values: FloatArray,
     exponents: Exponents,
     bias: FloatArray | None,
-) -> tuple[Stack, FloatArray]:
-    """Return f = S(values · 2^exponents + bias) and S'; see `chain.activate`."""
+) -> tuple[FloatArray, Exponents, Stack, FloatArray]:
+    """Return a = values · 2^exponents + bias, as values and exponents, S(a) and S'(a).
+
+    See `chain.activate`.
+    """
     if activation.homogeneous and bias is None:
         f, slopes = activation.pair(values)
-        return Stack(f, exponents).balanced(), slopes
+        return values, exponents, Stack(f, exponents).balanced(), slopes
     if isinstance(exponents, int) and exponents == 0:
         # Balanced inputs and plain scales: float64 holds the values.
-        f, slopes = activation.pair(values if bias is None else values + bias)
+        a = values if bias is None else values + bias
+        f, slopes = activation.pair(a)
         done = Stack(f)
         if done.is_balanced:
-            return done, slopes
-    values, powers = _summed(values, exponents, bias)
+            return a, 0, done, slopes
+    a, powers = _summed(values, exponents, bias)
     if activation.homogeneous:
-        f, slopes = activation.pair(values)
-        return Stack(f, powers).balanced(), slopes
+        f, slopes = activation.pair(a)
+        return a, powers, Stack(f, powers).balanced(), slopes
     # As `Scaled.settled`: float64 holds them, or they are so small that S is its tangent.
     at_zero, (left, zero, right) = activation.around_zero()
     on_tangent = (powers < -SAFE_EXPONENT) & (at_zero == 0.0 and bool(left or right))
-    values = _times_power(values, np.where(on_tangent, 0, powers))
+    values = _times_power(a, np.where(on_tangent, 0, powers))
     f, slopes = map(np.array, activation.pair(values))
     if on_tangent.any():
         tiny = values[on_tangent]
@@ -252,7 +265,8 @@ def _activated(
         f[on_tangent] = slopes[on_tangent] * tiny
     if not (np.isfinite(values).all() and np.isfinite(f).all()):
         raise overflow(activation, k)
-    return Stack(f, np.where(on_tangent, powers, 0) if on_tangent.any() else 0).balanced(), slopes
+    shifts = np.where(on_tangent, powers, 0) if on_tangent.any() else 0
+    return a, powers, Stack(f, shifts).balanced(), slopes
 
 
 def _summed(
@@ -341,7 +355,10 @@ class GradientNorms(NamedTuple):
 
 
 def norms(
-    chain: SampledChain, loss_gradient: Stack, watch: Callable[[], object] = lambda: None
+    chain: SampledChain,
+    loss_gradient: Stack,
+    watch: Callable[[], object] = lambda: None,
+    census: Census | None = None,
 ) -> GradientNorms:
     """Walk back through the product of all trials.
 
@@ -353,14 +370,30 @@ def norms(
         ∂L/∂f_N, shape (T, B, n_N).
     watch
         Called once a layer.
+    census
+        What takes note of every gradient of the first trial.
     """
     found: dict[str, list[Norms]] = {letter: [] for letter in "Wbafx"}
     rules = reading(chain, loss_gradient.balanced())
     for variable, gradient in gradients(expression(len(chain.layers)), rules):
         if variable.letter == "W":
             watch()
+        elif census is not None and isinstance(gradient, Stack):
+            if variable.letter == "f":
+                above = gradient
+            elif variable.letter == "a":
+                census.back(above.values, above.exponents, gradient.values, gradient.exponents)
+                if gradient.values.shape[1] > 1:
+                    _take_outer(census, gradient, chain.kept(variable.layer))
         found[variable.letter].append(Norms(gradient.squares, gradient.exponents))
     return GradientNorms(*(_stacked(found[letter][::-1]) for letter in "Wbaf"))
+
+
+def _take_outer(census: Census, rows: Stack, kept: Kept) -> None:
+    """Let the first trial's Σ_b d_b f_bᵀ be taken note of."""
+    powers = rows.exponents + kept.exponents
+    inputs = kept.coefficients[0] @ kept.frame[0]
+    census.outer(rows.values[0], inputs, powers if isinstance(powers, int) else int(powers[0]))
 
 
 def ratios(chain: SampledChain, loss_gradient: Stack) -> Magnitudes:

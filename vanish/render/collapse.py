@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from vanish.render.people import Finding, View
@@ -10,12 +11,11 @@ from vanish.words import short
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vanish.collapse import LayerCollapse
-    from vanish.scaled import Magnitude
+    from vanish.collapse import Departure, LayerCollapse
     from vanish.simulation import Simulation
 
-# Rounding adds up to far less over thousands of layers; an activation bends by far more.
-_ROUNDING = 1e-9
+# Nobody asks whether a departure is smaller still.
+_SMALLEST = -12
 
 
 def view(simulations: Sequence[Simulation], found: Sequence[Sequence[LayerCollapse]]) -> View:
@@ -53,20 +53,23 @@ def view(simulations: Sequence[Simulation], found: Sequence[Sequence[LayerCollap
 def _finding(simulation: Simulation, found: Sequence[LayerCollapse]) -> Finding:
     depth, rows = len(found), simulation.settings.rows
     last = found[-1]
-    bends = sorted(float(each.nonadditivity) for each in found if each.nonadditivity is not None)
-    if bends and bends[-1] > _ROUNDING:
+    departures = [each.nonadditivity for each in found if each.nonadditivity is not None]
+    # Those that rounding hides first, the largest last.
+    departures.sort(key=lambda each: (each.known is not None, _log10(each)))
+    if departures and departures[-1].known is not None:
         outcome = (
             "gives 0"
             if last.difference is None
             else f"differs from the one map by {_number(last.difference)} times its output"
         )
+        least = "up" if departures[0].known is None else _number(departures[0])
         return Finding(
             "not affine",
             last.act,
-            f"On {rows} random inputs the chain {outcome},"
-            f" and its layers depart from additivity by {short(bends[0])} to {short(bends[-1])}.",
+            f"On {rows} random inputs the chain {outcome}, and its layers depart from additivity"
+            f" by {least} to {_number(departures[-1])}.",
         )
-    if last.difference is not None and float(last.difference) < _ROUNDING:
+    if last.difference is not None and last.difference.known is None:
         return Finding(
             "affine",
             last.act,
@@ -74,16 +77,32 @@ def _finding(simulation: Simulation, found: Sequence[LayerCollapse]) -> Finding:
             f" {rows} random inputs the two differ by {_number(last.difference)} of the output,"
             " which is rounding. Depth has added nothing.",
         )
-    return Finding(
-        "affine",
-        last.act,
-        f"On {rows} random inputs no layer departs from additivity: all of them fall where"
-        f" {last.act} is a straight line. There, depth adds nothing.",
-    )
+    if not any(_log10(each) < 0.0 for each in departures):
+        sentence = (
+            f"On {rows} random inputs no layer's output changes by more than its rounding: all are"
+            " as good as constant. There, depth adds nothing."
+        )
+    else:
+        sentence = (
+            f"On {rows} random inputs no layer departs from additivity by more than rounding"
+            f" hides, {_number(departures[-1])}: all of them fall where {last.act} is a straight"
+            " line. There, depth adds nothing."
+        )
+    return Finding("affine", last.act, sentence)
 
 
-def _number(value: Magnitude | None) -> str:
-    """Return a relative difference; of rounding, which is noise, an upper bound."""
-    if value is None:
+def _log10(departure: Departure) -> float:
+    size = departure.known or departure.below
+    assert size is not None
+    assert size.log10 is not None
+    return size.log10
+
+
+def _number(departure: Departure | None) -> str:
+    """Return a departure; where rounding hides it, the power of ten that it is below."""
+    if departure is None:
         return ""
-    return "<1e-12" if float(value) < 1e-12 else short(value)
+    log10 = _log10(departure)
+    if departure.known is not None and log10 >= _SMALLEST:
+        return short(departure.known)
+    return f"<1e{max(math.ceil(log10), _SMALLEST):+03d}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -46,15 +47,7 @@ def document(profiles: Sequence[Profile], searches: Sequence[Search | None] | No
             "decades_per_layer": profile.decades_per_layer,
             "predicted_decades_per_layer": profile.predicted_decades_per_layer,
             "bounds": {name: {"log10": bound.log10} for name, bound in profile.bounds.items()},
-            "precision": {
-                loss.format: {
-                    "blurred": loss.blurred,
-                    "lost": loss.lost,
-                    "infinite": loss.infinite,
-                    "log2_loss_scale": loss.loss_scale,
-                }
-                for loss in precision.losses(profile.layers)
-            },
+            "precision": {loss.format: _precision(loss) for loss in precision.losses(profile)},
             "faults": [fault.as_dict() for fault in profile.named_faults],
             "remedy": list(remedy.options) if remedy else None,
             "remedy_log10_ratio": remedy.log10_ratio if remedy else None,
@@ -63,6 +56,25 @@ def document(profiles: Sequence[Profile], searches: Sequence[Search | None] | No
         for profile, remedy in zip(profiles, remedies, strict=True)
     ]
     return _dump({"schema": SCHEMA, "version": __version__, "runs": runs}, indent=1) + "\n"
+
+
+def _precision(loss: precision.Loss) -> dict[str, Any]:
+    """Return what one number format loses."""
+    first = loss.misfits[0] if loss.misfits else None
+    return {
+        "blurred": loss.blurred,
+        "lost": loss.lost,
+        "infinite": loss.infinite,
+        "log2_loss_scale": loss.loss_scale,
+        "fits": loss.fits,
+        "margin_bits": loss.room if math.isfinite(loss.room) else None,
+        "first_lost": first and {"signal": first.signal, "layer": first.first, "how": first.how},
+        "not_held": [
+            {"signal": each.signal, "layers": each.layers, "how": each.how} for each in loss.misfits
+        ],
+        "rounding_error": loss.rounding,
+        "sentence": precision.sentence(loss) or None,
+    }
 
 
 def table(rows: Iterable[Mapping[str, Cell]], settings: Mapping[str, Any]) -> str:

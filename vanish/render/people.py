@@ -168,7 +168,7 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
     shown = elide(depth, rows)
     hidden = Elided(f"{plural(depth - len(shown) + 1, 'more layer')}: --rows 0")
     return View(
-        title=title(profile, profile.settings.act_label, _init(profile)),
+        title=title([profile]),
         columns=(
             "layer",
             *(("activation",) if mixed else ()),
@@ -209,11 +209,7 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
     )
     told = len(profiles) <= MOST_TOLD
     return View(
-        title=title(
-            profiles[0],
-            "" if several_acts else profiles[0].settings.act_label,
-            "" if several_inits else f"init {profiles[0].settings.init}",
-        ),
+        title=title(profiles),
         columns=(
             "activation",
             *(("init",) if several_inits else ()),
@@ -263,16 +259,21 @@ def _per_layer(profile: Profile) -> str:
     return f"{'×' if decades >= 0 else '÷'}{short_power(abs(decades))}"
 
 
-def title(profile: Profile, act: str, init: str) -> str:
-    """Return what was run in one line.
+def title(profiles: Sequence[Profile]) -> str:
+    """Return what was run, in one line: what all runs have in common."""
+    first = profiles[0]
+    if len(profiles) == 1:
+        return _title(first, first.settings.act_label, _init(first))
+    several_inits = len({profile.settings.init for profile in profiles}) > 1
+    several_acts = len({profile.settings.act_label for profile in profiles}) > 1
+    return _title(
+        first,
+        "" if several_acts else first.settings.act_label,
+        "" if several_inits else f"init {first.settings.init}",
+    )
 
-    Parameters
-    ----------
-    profile
-        The run.
-    act, init
-        What to call its activation and its initialiser; empty where runs differ in them.
-    """
+
+def _title(profile: Profile, act: str, init: str) -> str:
     settings = profile.settings
     sizes = settings.sizes
     uniform = len(set(sizes)) == 1
@@ -281,7 +282,7 @@ def title(profile: Profile, act: str, init: str) -> str:
         act,
         plural(settings.depth, "layer"),
         shape,
-        f"weights {settings.weights.name}" if settings.weights else "",
+        f"weights {settings.weights.label}" if settings.weights else "",
         f"weight_std {settings.weight_std:g}" if settings.weight_std is not None else "",
         "" if settings.weights or settings.weight_std is not None else init,
         f"gain {settings.gain:g}" if settings.gain != 1.0 else "",
@@ -302,11 +303,9 @@ def _shorten(sizes: Sequence[int]) -> str:
 
 
 def _precision(profile: Profile) -> tuple[Notes, ...]:
-    """Return which number formats cannot hold the gradients, if there are any."""
-    lines = precision.sentences(profile.layers)
-    return (Notes("In fewer bits typical entries of ∂L/∂W do not fit:", tuple(lines)),) * bool(
-        lines
-    )
+    """Return what fewer bits lose in one line, where they do and the run took note of it."""
+    told = precision.summary(profile) if profile.measured.entries is not None else ""
+    return (Notes(told, ()),) if told else ()
 
 
 def _bounds(*profiles: Profile) -> Notes:

@@ -83,7 +83,8 @@ def view(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> Vie
     return _points(grid, rows, most) if found is None else _map(grid, rows, found)
 
 
-def _title(grid: Grid) -> str:
+def title(grid: Grid) -> str:
+    """Return how many points there are and what they have in common, in one line."""
     fixed = [f"{name} {shown(values[0])}" for name, values in grid.axes.items() if len(values) == 1]
     return " · ".join([f"{len(grid):,} points", *fixed])
 
@@ -96,7 +97,7 @@ def _points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> 
     first = next((row for row in rows if row["error"]), None)
     failed = sum(row["error"] is not None for row in rows)
     return View(
-        title=_title(grid),
+        title=title(grid),
         columns=(
             *names,
             "‖∂L/∂a₁‖\nto ‖∂L/∂a_N‖",
@@ -121,11 +122,14 @@ def _row(row: Mapping[str, Any], names: Sequence[str], several: bool) -> tuple[s
         return (*where, "", *(("", "") if several else ()), "", "", "failed")
     share = row[f"{row['verdict']}_share"]
     counted = "" if share == 1.0 else f" {int(100 * share)} %"
+    # Of two layers and more a ratio that has no logarithm is exactly 0.
+    zero, no_decades = ("0", "-∞") if row["layers"] > 1 else ("", "")
+    ends = ["log10_ratio_p05", "log10_ratio_p95"] if several else []
     return (
         *where,
-        _power(row["log10_ratio"]),
-        *((_power(row["log10_ratio_p05"]), _power(row["log10_ratio_p95"])) if several else ()),
-        _decades(row["decades_per_layer"]),
+        _power(row["log10_ratio"]) or zero,
+        *((_power(row[end]) or zero) if row["trials"] > 1 else "" for end in ends),
+        _decades(row["decades_per_layer"]) or no_decades,
         _decades(row["predicted_decades_per_layer"]),
         f"{row['verdict']}{counted}",
     )
@@ -166,7 +170,7 @@ def _map(grid: Grid, rows: Sequence[Mapping[str, Any]], found: Map) -> View:
     lines = sorted(up, reverse=found.up != "layers")
     heading = f"{found.across} {shown(across[0])} … {shown(across[-1])}"
     return View(
-        title=_title(grid),
+        title=title(grid),
         columns=(*(("act",) if several else ()), found.up, heading),
         rows=tuple(
             (

@@ -38,6 +38,9 @@ _SPREAD_COLUMNS = (
     "log10_std",
     "dead",
     "source",
+    "log10_typical_se",
+    "log10_std_se",
+    "dead_se",
 )
 
 
@@ -49,7 +52,17 @@ def _cell(value: object) -> Cell:
     return str(value)
 
 
-def view(points: Sequence[TheoryPoint], spreads: Sequence[Spread | None] | None) -> View:
+def title(input_rms: float) -> str:
+    """Return what stands above a table or a figure of theory."""
+    square = short(input_rms * input_rms)
+    return f"mean-field theory, infinitely wide chains, input of mean square {square}"
+
+
+def view(
+    points: Sequence[TheoryPoint],
+    spreads: Sequence[Spread | None] | None,
+    input_rms: float = 1.0,
+) -> View:
     """Return the points as a table for people, the spreads and the reasons under it."""
     reasons = dict.fromkeys((point.act, point.reason) for point in points if point.reason)
     notes = [Notes("Critical points", tuple(reasons))] if reasons else []
@@ -59,9 +72,11 @@ def view(points: Sequence[TheoryPoint], spreads: Sequence[Spread | None] | None)
             for point, spread in zip(points, spreads, strict=True)
             if spread is not None
         )
-        notes.append(Notes("At finite width", lines))
+        measured = any(each is not None and each.log10_typical_se for each in spreads)
+        heading = "At finite width" + (" (± standard errors)" if measured else "")
+        notes.append(Notes(heading, lines))
     return View(
-        title="mean-field theory, infinitely wide chains",
+        title=title(input_rms),
         columns=(
             "activation",
             "weight_std",
@@ -105,12 +120,29 @@ def _number(value: float | None) -> str:
 
 
 def _spread(spread: Spread) -> str:
-    what = f"{spread.layers} layers of {spread.width}: log10‖∂L/∂b₁‖"
-    if spread.log10_typical is None or spread.log10_expected is None:
-        return f"{what} is that of a true zero in every chain"
-    std = "" if spread.log10_std is None else f" ± {spread.log10_std:.3g}"
-    dead = f"; dead with probability {short(spread.dead)}" if spread.dead else ""
-    return (
-        f"{what} is {spread.log10_typical:.4g}{std} ({spread.source}), theory's root mean"
-        f" square {spread.log10_expected:.4g}{dead}"
+    """Return a spread in words; what was measured has its standard error behind it."""
+    what = f"{spread.layers} layers of {spread.width}:"
+    expected = "-∞" if spread.log10_expected is None else f"{spread.log10_expected:.4g}"
+    theory = f"theory's root mean square {expected}"
+    if spread.log10_typical is None:
+        return f"{what} ‖∂L/∂b₁‖ is exactly 0 in every chain ({spread.source}); log10 of {theory}"
+    mean = _with_error(spread.log10_typical, spread.log10_typical_se) or (
+        f"{spread.log10_typical:.4g}"
     )
+    std = dead = ""
+    if spread.log10_std is not None:
+        shown = _with_error(spread.log10_std, spread.log10_std_se) or f"{spread.log10_std:.3g}"
+        std = f", its standard deviation {shown}"
+    if spread.dead:
+        share = _with_error(spread.dead, spread.dead_se) or short(spread.dead)
+        dead = f"; dead with probability {share}"
+    return f"{what} log10‖∂L/∂b₁‖ is {mean} on the mean{std} ({spread.source}); {theory}{dead}"
+
+
+def _with_error(value: float, error: float | None) -> str:
+    """Return a measured number with its standard error; nothing where it has none."""
+    if not error:
+        return ""
+    # Two digits of the error, and the number as far as they go.
+    decimals = max(0, 1 - math.floor(math.log10(error)))
+    return f"{value:.{decimals}f} ± {error:.{decimals}f}"

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from vanish.render.people import Bar, Finding, Notes, Spark, View
-from vanish.training import Outcome
+from vanish.training import Outcome, order_statistic
 from vanish.verdict import MANY_DEAD
 from vanish.words import short, short_power
 
@@ -50,8 +50,8 @@ def view(trained: Sequence[Training]) -> View:
             *((" … ".join(band),) if several else ()),
             Bar(accuracy if isinstance(accuracy, float) and accuracy > 0.0 else None),
             _number(found["loss"]),
-            _power(found["log10_ratio_start"]),
-            _power(found["log10_ratio_end"]),
+            _power(order_statistic([each.start for each in training.trials], _log10_ratio)),
+            _power(order_statistic([each.end for each in training.trials], _log10_ratio)),
             _number(found["change_first"]),
             _number(found["change_last"]),
             *((_percent(found["dead_fraction_end"]),) if has_dead else ()),
@@ -59,7 +59,7 @@ def view(trained: Sequence[Training]) -> View:
         )
 
     return View(
-        title=_title(trained),
+        title=title(trained),
         columns=(
             "activation",
             *(("init",) if several_inits else ()),
@@ -106,20 +106,25 @@ def layer_view(trained: Sequence[Training]) -> View:
         settings = training.settings
         last = settings.epochs
         for k in range(settings.layers + 1):
-            logs = [training.quantile(e, _log10_grad_w(k)) for e in range(last + 1)]
+            of_layer = _log10_grad_w(k)
+            logs = [
+                order_statistic([each.history[e] for each in training.trials], of_layer)
+                for e in range(last + 1)
+            ]
+            shares = [(x - low) / (high - low) if math.isfinite(x) else None for x in logs]
             yield (
                 settings.act_name,
                 *((settings.init_name,) if several_inits else ()),
                 str(settings.layers),
                 str(k + 1),
                 _power(logs[0]),
-                Spark(tuple(None if x is None else (x - low) / (high - low) for x in logs)),
+                Spark(tuple(shares)),
                 _power(logs[-1]),
                 _number(training.quantile(last, _change(k))),
             )
 
     return View(
-        title=_title(trained),
+        title=title(trained),
         columns=(
             "activation",
             *(("init",) if several_inits else ()),
@@ -157,6 +162,10 @@ def _log10_grad_w(k: int) -> Callable[[State], float]:
     return lambda state: float(state.log10_grad_w[k])
 
 
+def _log10_ratio(state: State) -> float:
+    return state.log10_ratio
+
+
 def _change(k: int) -> Callable[[State], float]:
     return lambda state: float(state.change[k])
 
@@ -174,7 +183,8 @@ def _axis(trained: Sequence[Training]) -> tuple[int, int]:
     return low, max(high, low + 1)
 
 
-def _title(trained: Sequence[Training]) -> str:
+def title(trained: Sequence[Training]) -> str:
+    """Return what was trained, in one line."""
     settings = trained[0].settings
     lr = settings.lr_used
     parts = [
@@ -197,8 +207,11 @@ def _number(value: Cell) -> str:
     return short(value) if isinstance(value, float) else ""
 
 
-def _power(log10: Cell) -> str:
-    return short_power(log10) if isinstance(log10, float) else ""
+def _power(log10: float) -> str:
+    """Return 10^log10, 0 for a true zero, and nothing for what has diverged."""
+    if math.isfinite(log10):
+        return short_power(log10)
+    return "0" if log10 < 0.0 else ""
 
 
 def _outcome(training: Training) -> str:

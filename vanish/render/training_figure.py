@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanish.render.figure import _matplotlib, _styles
-from vanish.render.train import kinds
+from vanish.render import decades, style
+from vanish.render.decades import Curve
+from vanish.render.train import kinds, title
+from vanish.training import order_statistic
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from vanish.render.style import Look
     from vanish.scaled import FloatArray
     from vanish.training import State, Training
 
@@ -24,61 +28,49 @@ _BETWEEN = 3
 # With more kinds of networks only the start and the end are drawn.
 _FEW = 3
 
-# More markers than this on one line would run into each other.
-_MARKED = 20
+# Depths that are nearer to another one than this share of the axis are not named.
+_APART = 0.07
 
 
 def training_figure(trained: Sequence[Training]) -> Figure:
     """Return the test accuracy by depth, and the gradient by layer of the deepest networks.
 
     Left, one line a kind of network (an activation, or with its initialiser), about it the
-    middle 90 % of several trials; right, of the deepest network of each kind, log10 of
-    ‖∂L/∂W_k‖ by layer, one line for each of some epochs, the later ones darker.
+    middle 90 % of several trials; right, of the deepest network of each kind, ‖∂L/∂W_k‖ by
+    layer, one line for each of some epochs, the later ones darker. What is exactly 0 lies
+    in a strip below the axis; what has diverged has no gradient, and is a cross.
 
     Parameters
     ----------
     trained
         The networks, with their history.
     """
-    figure: Figure = _matplotlib()(figsize=(10.0, 4.4), layout="constrained")
+    figure = style.new_figure(10.5, 4.4)
     left, right = figure.subplots(1, 2)
     found = kinds(trained)
-    for (name, networks), (colour, marker) in zip(found.items(), _styles(), strict=False):
-        _accuracy(left, networks, name, colour, marker)
-        few = len(found) <= _FEW
-        _gradients(right, networks[-1], name, colour, marker, every=few)
+    curves: list[Curve] = []
+    for number, ((name, networks), look) in enumerate(
+        zip(found.items(), style.looks(), strict=False)
+    ):
+        _accuracy(left, networks, style.plain(name), look, len(found))
+        curves += _gradients(networks[-1], look, number, len(found))
+    decades.draw((right, curves))
     chance = trained[0].trials[0].chance
     left.axhline(chance, color="0.4", linestyle=":", label="guessing")
     depths = sorted({each.settings.layers for each in trained})
-    left.set_xscale("log", base=2)
-    left.set_xticks(depths, [str(depth) for depth in depths])
-    left.minorticks_off()
-    left.set_xlabel("hidden layers")
+    _number_depths(left, depths)
     left.set_ylabel("test accuracy")
-    left.set_ylim(min(0.0, chance), 1.03)
-    left.set_title(f"{trained[0].settings.source.name}: accuracy by depth", fontsize="medium")
-    right.set_xlabel("layer $k$ (input side first)")
-    right.set_ylabel(r"$\log_{10}\,\|\partial L/\partial W_k\|$")
+    left.set_ylim(-0.04, 1.04)
+    left.set_title("accuracy by depth", fontsize="medium")
+    left.grid(visible=True, color="0.9")
+    left.set_axisbelow(True)
+    # The identity behind the hidden layers is one, too.
+    style.number_layers(right, depths[-1] + 1)
+    right.set_ylabel("‖∂L/∂Wₖ‖")
     plural = "" if depths[-1] == 1 else "s"
     right.set_title(f"{depths[-1]} hidden layer{plural}: gradient by layer", fontsize="medium")
-    from matplotlib.ticker import MaxNLocator  # noqa: PLC0415 - an extra
-
-    right.xaxis.set_major_locator(
-        MaxNLocator("auto", steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
-    )
-    band = "band: the middle 90 % of the trials" if trained[0].settings.trials > 1 else None
-    for axes in (left, right):
-        axes.grid(visible=True, color="0.9")
-        axes.set_axisbelow(True)
-    left.legend(fontsize="small", title=band, title_fontsize="small", loc="best")
-    if right.get_legend_handles_labels()[0]:
-        right.legend(
-            fontsize="small",
-            title=f"dashed: the start; the darker, the later,\nup to epoch"
-            f" {trained[0].settings.epochs:,}",
-            title_fontsize="small",
-            loc="best",
-        )
+    style.entitle(figure, title(trained))
+    style.key(figure, style.entries([left, right]))
     return figure
 
 
@@ -87,57 +79,85 @@ def shown_epochs(epochs: int) -> list[int]:
     return sorted({round(i * epochs / (_BETWEEN + 1)) for i in range(_BETWEEN + 2)})
 
 
-def _accuracy(
-    axes: Axes, networks: Sequence[Training], name: str, colour: str, marker: str
-) -> None:
-    depths = [each.settings.layers for each in networks]
+def _number_depths(axes: Axes, depths: Sequence[int]) -> None:
+    """Put numbers of hidden layers on the axis across, each doubling as wide as the next."""
+    axes.set_xscale("log", base=2)
+    shown = [depths[-1]]
+    for depth in reversed(depths[:-1]):
+        if math.log(shown[-1] / depth) >= _APART * math.log(depths[-1] / depths[0]):
+            shown.append(depth)
+    # The first one has a place, if need be its neighbour's.
+    if shown[-1] != depths[0]:
+        shown[-1] = depths[0]
+    shown.reverse()
+    axes.set_xticks(shown, [f"{depth:,}" for depth in shown])
+    axes.minorticks_off()
+    axes.set_xlim(depths[0] / 1.2, depths[-1] * 1.2)
+    axes.set_xlabel("hidden layers")
+
+
+def _accuracy(axes: Axes, networks: Sequence[Training], name: str, look: Look, among: int) -> None:
+    depths = np.array([each.settings.layers for each in networks])
     rows = [each.row() for each in networks]
 
     def column(of: str) -> FloatArray:
         # A network that diverged gets nothing right.
         return np.array([value if isinstance(value := row[of], float) else 0.0 for row in rows])
 
-    axes.plot(depths, column("test_accuracy"), color=colour, marker=marker, label=name)
+    accuracy = column("test_accuracy")
+    axes.plot(depths, accuracy, **look.style(depths.size, among) | {"markevery": 1}, label=name)
     if networks[0].settings.trials > 1:
         low, high = column("test_accuracy_p05"), column("test_accuracy_p95")
-        axes.fill_between(depths, low, high, color=colour, alpha=0.2, linewidth=0.0)
+        axes.fill_between(
+            depths,
+            low,
+            high,
+            color=look.colour,
+            alpha=0.2,
+            linewidth=0.0,
+            label=f"band: middle 90 % of {networks[0].settings.trials:,} trials, line: median",
+        )
+    diverged = np.array([row["test_accuracy"] is None for row in rows])
+    if diverged.any():
+        crosses: dict[str, Any] = {
+            "marker": "x",
+            "markersize": 9,
+            "color": "black",
+            "linestyle": "none",
+        }
+        axes.plot(depths[diverged], accuracy[diverged], **crosses, label="diverged")
 
 
-def _gradients(
-    axes: Axes, training: Training, name: str, colour: str, marker: str, *, every: bool
-) -> None:
+def _gradients(training: Training, look: Look, number: int, among: int) -> Iterator[Curve]:
+    """Yield the lines of some epochs of one network."""
     epochs = training.settings.epochs
     shown = shown_epochs(epochs)
-    if not every:
+    if among > _FEW:
         shown = shown[:: len(shown) - 1]
-    layers = np.arange(1, training.settings.layers + 2)
+    layers = np.arange(1.0, training.settings.layers + 2.0)
     for epoch in shown:
-        last = epoch == shown[-1]
-        logs = _by_layer(training, epoch)
-        if np.isnan(logs).all():
+        log10 = np.array([_log10(training, epoch, k) for k in range(layers.size)])
+        # Where it has diverged there is nothing to draw.
+        if (log10 == np.inf).any():
             continue
-        axes.plot(
-            layers,
-            logs,
-            color=colour,
-            alpha=0.25 + 0.75 * (epoch / epochs) ** 0.5,
-            linestyle="--" if epoch == 0 else "-",
-            linewidth=2.0 if last else 1.2,
-            marker=marker if last or epoch == 0 else None,
-            markersize=5 if last else 3,
-            markevery=max(1, len(layers) // _MARKED),
-            label=name if last else None,
-        )
+        last = epoch == shown[-1]
+        drawn = look.style(layers.size, among) | {
+            "alpha": 0.25 + 0.75 * (epoch / epochs) ** 0.5,
+            "linestyle": "--" if epoch == 0 else "-",
+            "linewidth": 1.8 if last else 1.1,
+            "markersize": 5 if last else 3,
+        }
+        if epoch in (shown[0], shown[-1]):
+            drawn["label"] = f"epoch {epoch:,}" if last else "the start; the later, the darker"
+        else:
+            drawn["marker"] = ""
+        yield Curve(layers, log10, drawn, number)
 
 
-def _by_layer(training: Training, epoch: int) -> FloatArray:
-    """Return log10‖∂L/∂W_k‖ of every layer; NaN for a true zero and for what diverged."""
+def _log10(training: Training, epoch: int, k: int) -> float:
+    """Return log10‖∂L/∂W_k‖ after an epoch: -inf for a true zero, inf for what diverged."""
 
-    def of_layer(k: int) -> float:
-        def log10_grad_w(state: State) -> float:
-            return float(state.log10_grad_w[k])
+    def log10_grad_w(state: State) -> float:
+        return float(state.log10_grad_w[k])
 
-        found = training.quantile(epoch, log10_grad_w)
-        return float("nan") if found is None else found
-
-    return np.array([of_layer(k) for k in range(training.settings.layers + 1)])
+    return order_statistic([trial.history[epoch] for trial in training.trials], log10_grad_w)

@@ -1,0 +1,292 @@
+"""Maps: a phase diagram's line lies where its colours cross 1; what a sweep's signs are."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import drawn
+import numpy as np
+import pytest
+from command import run_in_process
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+import vanish
+from vanish import Rows, Settings, activations, theory
+from vanish.grid import Grid
+from vanish.render.figure import phase_figure, sweep_figure
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from vanish.scaled import FloatArray
+
+UNSTABLE = "gelu", "gelu_tanh", "silu", "mish", "hard_swish"
+
+CRITICAL, UNBOUNDED, NO_LINE = "critical in theory", "grows without bound", "no line"
+
+
+def phases(
+    acts: Sequence[str], weights: FloatArray, biases: FloatArray, input_rms: float = 1.0
+) -> Figure:
+    points = [
+        theory.point(activations.get(act), float(w), float(b), input_rms)
+        for act in acts
+        for b in biases
+        for w in weights
+    ]
+    return phase_figure(points, input_rms)
+
+
+def maps(figure: Figure) -> list[Axes]:
+    """Return the maps, without the colour bar."""
+    return [axes for axes in figure.axes if axes.get_title()]
+
+
+def field(axes: Axes, rows: int) -> FloatArray:
+    """Return the numbers that a map shows, one row a height."""
+    shown: Any = np.ma.asarray(axes.collections[0].get_array())
+    return np.asarray(shown.filled(np.nan)).reshape(rows, -1)
+
+
+def misplaced(axes: Axes, weights: FloatArray, biases: FloatArray) -> list[tuple[float, float]]:
+    """Return the places of the lines where the map does not cross 1.
+
+    At a height of the grid log10 χ₁ must be below 0 left of the line and above 0 right of
+    it, at the next numbers of the grid that are not on it.
+    """
+    logs = field(axes, biases.size)
+    wrong = []
+    for line in drawn.lines(axes):
+        stds, heights = (np.array(each) for each in drawn.points(line))
+        if len(stds) < 2:
+            continue
+        for row, bias in enumerate(biases):
+            if not heights[0] <= bias <= heights[-1]:
+                continue
+            at = float(np.interp(bias, heights, stds))
+            near = 1e-3 * at
+            left = logs[row, weights < at - near]
+            right = logs[row, weights > at + near]
+            if (left.size and left[-1] >= 0.0) or (right.size and right[0] <= 0.0):
+                wrong.append((at, float(bias)))
+    return wrong
+
+
+@pytest.mark.parametrize(
+    ("act", "input_rms"),
+    [*((act, 1.0) for act in activations.names()), *((act, 0.1) for act in ("silu", "mish"))],
+)
+def test_the_line_lies_where_the_map_crosses_1(act: str, input_rms: float) -> None:
+    low, high = (8.0, 13.0) if "sigmoid" in act and act != "log_sigmoid" else (0.5, 3.0)
+    weights, biases = np.linspace(low, high, 18), np.linspace(0.0, 1.2, 7)
+    figure = phases([act], weights, biases, input_rms)
+    (axes,) = maps(figure)
+    assert not misplaced(axes, weights, biases)
+    assert axes.get_xlim() == (low, high)
+    assert axes.get_ylim() == (0.0, 1.2)
+    # At every height that has none the map jumps.
+    logs = field(axes, biases.size)
+    covered = [[min(heights), max(heights)] for _, heights in map(drawn.points, drawn.lines(axes))]
+    bare = [b for b in biases if not any(lo - 0.02 <= b <= hi for lo, hi in covered)]
+    for bias in bare:
+        row = logs[biases.tolist().index(bias)]
+        assert (np.diff(row) > 0.03).any()
+        assert act in UNSTABLE
+    assert any(NO_LINE in text for text in drawn.legend_texts(figure)) == bool(bare)
+
+
+def test_a_line_through_an_unstable_critical_point_is_noticed() -> None:
+    weights, biases = np.linspace(0.5, 3.0, 27), np.linspace(0.0, 1.2, 9)
+    (axes,) = maps(phases(["gelu"], weights, biases))
+    line = [theory.critical(activations.get("gelu"), float(b)).weight_std or 0.0 for b in biases]
+    axes.plot(line, biases)
+    wrong = misplaced(axes, weights, biases)
+    # The point is stable from bias_std 0.42 on, and near the jump from 0.3 on.
+    assert [bias for _, bias in wrong] == pytest.approx([0.0, 0.15])
+
+
+@examples(max_examples=12)
+@given(
+    act=st.sampled_from(activations.names()),
+    span=st.tuples(st.floats(0.3, 2.0), st.floats(0.2, 3.0)),
+    bias=st.tuples(st.just(0.0) | st.floats(1e-9, 1.0), st.floats(0.05, 2.0)),
+    input_rms=st.floats(0.01, 20.0),
+)
+def test_the_line_of_any_grid_lies_where_its_map_crosses_1(
+    act: str, span: tuple[float, float], bias: tuple[float, float], input_rms: float
+) -> None:
+    weights = np.linspace(span[0], sum(span), 9)
+    biases = np.linspace(bias[0], sum(bias), 5)
+    (axes,) = maps(phases([act], weights, biases, input_rms))
+    assert not misplaced(axes, weights, biases)
+
+
+@pytest.mark.parametrize("act", ["tanh", "elu", "selu", "softsign"])
+def test_a_line_is_the_curve_to_within_less_than_its_own_width(act: str) -> None:
+    # It starts as bias_std^(2/3), where a few points on the grid would make a polygon.
+    activation = activations.get(act)
+    (axes,) = maps(phases([act], np.linspace(0.5, 3.0, 6), np.linspace(0.0, 1.0, 2)))
+    (line,) = drawn.labelled(axes, CRITICAL)
+    places = [*zip(*drawn.points(line), strict=True)]
+    assert (places[0][1], places[-1][1]) == (0.0, 1.0)
+    for (std, bias), (next_std, next_bias) in pairwise(places):
+        assert std == pytest.approx(theory.critical(activation, bias).weight_std, rel=1e-12)
+        between = theory.critical(activation, 0.5 * (bias + next_bias)).weight_std
+        assert between is not None
+        # The line is 2 points wide, the axes about 280.
+        assert abs(0.5 * (std + next_std) - between) < 0.1 * 2.0 / 280.0 * 2.5
+
+
+def test_relu_is_critical_at_a_point_and_keeps_its_gradient_along_a_line() -> None:
+    figure = phases(["relu"], np.linspace(0.5, 3.0, 6), np.linspace(0.0, 1.0, 5))
+    (axes,) = maps(figure)
+    (point,) = drawn.labelled(axes, CRITICAL)
+    assert drawn.points(point)[0] == pytest.approx([math.sqrt(2.0)])
+    assert drawn.points(point)[1] == [0.0]
+    assert point.get_marker() == "o"
+    (line,) = drawn.labelled(axes, UNBOUNDED)
+    assert drawn.points(line)[0] == pytest.approx([math.sqrt(2.0)] * len(drawn.points(line)[0]))
+    assert line.get_linestyle() == ":"
+
+
+def test_a_phase_diagram_hides_nothing_and_says_what_it_shows() -> None:
+    acts = ["tanh", "gelu", "relu", "softplus"]
+    figure = phases(acts, np.linspace(0.5, 3.0, 6), np.linspace(0.0, 1.0, 5), 0.5)
+    assert [axes.get_title() for axes in maps(figure)] == acts
+    assert not drawn.hidden(figure)
+    assert drawn.is_finite(figure)
+    texts = drawn.svg_texts(figure)
+    assert "mean-field theory, infinitely wide chains, input of mean square 0.25" in texts
+    assert {"χ₁: below 1 vanishing, above exploding", "critical in theory: χ₁ = 1"} <= set(texts)
+    # The colours are those of log10 χ₁, the numbers beside them χ₁.
+    bar = next(axes for axes in figure.axes if not axes.get_title())
+    labels = {
+        tick.get_text(): at
+        for tick, at in zip(bar.get_yticklabels(), bar.get_yticks(), strict=True)
+    }
+    assert labels == pytest.approx(
+        {f"{chi:g}": math.log10(chi) for chi in (0.1, 0.2, 0.5, 1, 2, 5, 10)}
+    )
+
+
+def test_a_slope_of_0_has_the_colour_of_the_smallest() -> None:
+    points = [
+        theory.TheoryPoint("tanh", w, b, 0.0, chi, 0.0, 0.0, None, None, None, None, "")
+        for b in (0.0, 1.0)
+        for w, chi in ((0.5, 0.0), (1.0, 0.5))
+    ]
+    (axes,) = maps(phase_figure(points))
+    found = field(axes, 2)
+    assert np.isfinite(found).all()
+    assert (found[:, 0] < -1.0).all()
+
+
+# Sweeps.
+
+
+def swept(axes: dict[str, Any], row: dict[str, Any] | None = None) -> Figure:
+    """Return the figure of a grid every point of which has the same result."""
+    grid = Grid(axes)
+    same = {"decades_per_layer": -0.1, "verdict": "stable", "error": None} | (row or {})
+    return sweep_figure(grid, [same] * len(grid))
+
+
+WEIGHTS = [0.5, 1.0, 2.0, 3.0]
+
+
+def test_over_a_sweep_no_line_leads_through_an_unstable_critical_point() -> None:
+    for up in ({"layers": [3, 9]}, {"bias_std": [0.0, 0.3]}, {"gain": [0.5, 2.0]}):
+        figure = swept({"act": ["gelu", "tanh"], "weight_std": WEIGHTS, **up})
+        gelu, tanh = maps(figure)
+        assert not drawn.lines(gelu)
+        assert len(drawn.labelled(tanh, CRITICAL)) == 1
+        assert any(NO_LINE in text for text in drawn.legend_texts(figure))
+        assert not drawn.hidden(figure)
+
+
+def test_over_a_sweep_of_gains_the_line_is_a_hyperbola() -> None:
+    (axes,) = maps(swept({"act": ["tanh"], "weight_std": WEIGHTS, "gain": [0.5, 1.0, 4.0]}))
+    (line,) = drawn.labelled(axes, CRITICAL)
+    stds, gains = (np.array(each) for each in drawn.points(line))
+    assert stds * gains == pytest.approx(np.ones_like(gains), rel=1e-12)
+    assert (gains.min(), gains.max()) == pytest.approx((0.5, 4.0))
+
+
+def test_over_a_sweep_the_line_is_that_of_its_input() -> None:
+    # From a large input on mish leaves the critical point that attracts it from a small one.
+    at = {"act": ["mish"], "weight_std": WEIGHTS, "layers": [3, 9], "bias_std": [0.313]}
+    (small,) = maps(swept(at))
+    (large,) = maps(swept(at | {"input": [Rows(np.full((1, 5), 0.1))]}))
+    for axes, input_rms in ((small, 1.0), (large, 0.1)):
+        found = theory.crossing(activations.get("mish"), 0.313, input_rms)
+        assert bool(drawn.lines(axes)) == (found is not None)
+    assert bool(drawn.lines(small)) != bool(drawn.lines(large))
+
+
+def test_chains_of_several_activations_have_no_line() -> None:
+    figure = swept(
+        {"layer_acts": [("relu", "tanh")], "weight_std": WEIGHTS, "bias_std": [0.0, 1.0]}
+    )
+    (axes,) = maps(figure)
+    assert axes.get_title() == "mixed"
+    assert not drawn.lines(axes)
+
+
+@pytest.mark.parametrize(
+    ("row", "sign"),
+    [
+        ({"decades_per_layer": None, "verdict": "dead"}, "exactly 0"),
+        ({"decades_per_layer": None, "verdict": None, "error": "it overflows"}, "failed"),
+    ],
+)
+def test_what_is_dead_or_failed_has_a_sign_and_no_colour(row: dict[str, Any], sign: str) -> None:
+    figure = swept({"weight_std": WEIGHTS, "layers": [3, 9]}, row)
+    (axes,) = maps(figure)
+    assert np.isnan(field(axes, 2)).all()
+    (marks,) = drawn.labelled(axes, sign)
+    places = {(std, n) for std in WEIGHTS for n in (3.0, 9.0)}
+    assert set(zip(*drawn.points(marks), strict=True)) == places
+    assert sign in drawn.legend_texts(figure)
+    assert axes.get_facecolor()[:3] != (1.0, 1.0, 1.0)
+
+
+def test_one_layer_has_no_decades_and_is_no_failure() -> None:
+    row = {"decades_per_layer": None, "verdict": "stable"}
+    (axes,) = maps(swept({"weight_std": WEIGHTS, "layers": [1, 2]}, row))
+    assert (field(axes, 2) == 0.0).all()
+    assert not drawn.labelled(axes, "failed")
+
+
+def test_a_sweep_s_figure_has_its_title_and_no_cell_below_0() -> None:
+    figure = swept({"weight_std": [0.1, 3.0], "bias_std": [0.0, 1.0], "trials": [7]})
+    assert figure.get_suptitle() == "4 points · trials 7"
+    (axes,) = maps(figure)
+    assert axes.get_xlim()[0] >= 0.0
+    assert axes.get_ylim()[0] == 0.0
+
+
+def test_a_ratio_of_0_is_0_in_the_table_of_a_sweep() -> None:
+    options = "sweep --act relu --layers 1,4,40 --width 2 --trials 40 --seed 3 -j 1 -f table -q"
+    lines = run_in_process(*options.split()).stdout.decode().splitlines()
+    cells = {line.split()[0]: line.split()[1:] for line in lines[-3:]}
+    for layers, found in cells.items():
+        profile = vanish.simulate(
+            Settings(act="relu", layers=int(layers), width=2, trials=40, seed=3)
+        )
+        ratios = profile.ratios.log10
+        if layers == "1":
+            assert found[0] in {"stable", "dead"}
+            continue
+        # By counting: the 2nd, 20th and 38th of 40.
+        ordered = np.sort(ratios)[[19, 1, 37]]
+        for cell, log10 in zip(found[:3], ordered, strict=True):
+            assert (cell == "0") == math.isinf(log10)
+        assert (found[3] == "-∞") == math.isinf(ordered[0])
+    assert cells["40"][:4] == ["0", "0", "0", "-∞"]

@@ -1,0 +1,56 @@
+"""Real networks on the command line: reading them, and saying how they were read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vanish.cli import output as out
+from vanish.errors import UsageError
+from vanish.layout import AUTO, AXES, LAYOUTS, OUT_IN
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from vanish.arrays import Network
+
+
+def reader(weights_layout: str | None, *, wanted: bool) -> Callable[[str], Network]:
+    """Return what reads a file of --weights.
+
+    Parameters
+    ----------
+    weights_layout
+        What --weights-layout says, None where it was not given.
+    wanted
+        Whether there is a file to read.
+
+    Raises
+    ------
+    UsageError
+        If the layout is given for nothing.
+    """
+    from vanish.files import read_network
+
+    if weights_layout is not None and not wanted:
+        raise UsageError(
+            "--weights-layout without --weights: it says how to read these: leave it out"
+        )
+    return lambda path: read_network(path, weights_layout or AUTO)
+
+
+def say_layouts(networks: Iterable[Network], weights_layout: str | None) -> None:
+    """Say of each network how it was read, where that may surprise and was not asked for."""
+    if weights_layout in LAYOUTS:
+        return
+    for network in dict.fromkeys(networks):
+        (other,) = {*LAYOUTS} - {network.layout}
+        if network.assumed:
+            out.say(
+                f"{network.name}: its weights fit as {AXES[network.layout]} and as {AXES[other]}:"
+                f" {AXES[network.layout]} is assumed; --weights-layout {other} reads them the"
+                " other way."
+            )
+        elif network.layout != OUT_IN:
+            out.say(
+                f"{network.name}: its weights fit as {AXES[network.layout]} only, and were read so."
+            )

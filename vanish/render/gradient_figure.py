@@ -1,0 +1,215 @@
+"""The figure of `vanish` itself: slopes and gradients by layer, with bounds and theory."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from vanish import spread
+from vanish.measured import HIGH, LOW, magnitude_quantiles
+from vanish.render import decades, people, style
+from vanish.render.decades import Band, Curve, log10s
+from vanish.verdict import subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from matplotlib.figure import Figure
+
+    from vanish.profile import Profile
+    from vanish.render.style import Look
+    from vanish.scaled import FloatArray
+    from vanish.stack import Magnitudes
+
+# With more runs than this beside each other, theory, norm bounds and bands would hide what
+# was measured.
+_FEW = 4
+
+# Of theory's medians so many layers are found at most, and the line drawn through them.
+_SHOWN = 101
+
+_SIGNAL = "‖∂L/∂aₖ‖"
+_WEIGHTS = "‖∂L/∂Wₖ‖"
+_SLOPES = "product of the layers' largest slopes"
+_SLOPE_BOUND = "bound on the slopes, ∏ sup|S'|"
+_NORM_BOUND = "norm bound on " + _WEIGHTS
+_BOUND = {"linestyle": ":"}
+
+
+def gradient_figure(profiles: Sequence[Profile]) -> Figure:
+    """Return the slopes beside their bound, and the gradients beside theory, by layer.
+
+    Left is the measured product of slopes under ∏ sup|S'|, the article's bound. Right are
+    ‖∂L/∂a_k‖, the signal going back, and ‖∂L/∂W_k‖, by which layer k moves, with what theory
+    expects of them and the norm bound of the latter: of one run together, of several ones on
+    axes beside each other. Of more than four runs there are the measured lines and the
+    slopes' bounds only. Several trials are shown by their median, in a band from the 5 % to
+    the 95 % quantile. What is exactly 0 lies in a strip below the axis.
+    """
+    several = len(profiles) > 1
+    figure = style.new_figure(13.0 if several else 10.5, 4.6)
+    depth = max(len(profile.layers) for profile in profiles)
+    runs = [*_runs(profiles)]
+    slopes = [each for run in runs for each in run.slopes]
+    signal = [each for run in runs for each in run.signal]
+    weights = [each for run in runs for each in run.weights]
+    if several:
+        left, middle, right = figure.subplots(1, 3)
+        is_cut = decades.draw((middle, signal), (right, weights))
+        middle.set_title(f"{_SIGNAL}: the signal going back", fontsize="medium")
+        right.set_title(f"{_WEIGHTS}: how far layer k moves", fontsize="medium")
+    else:
+        left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.4))
+        is_cut = decades.draw((right, [*signal, *weights]))
+        right.set_title("gradients", fontsize="medium")
+    decades.draw((left, slopes))
+    left.set_title("slopes, multiplied from layer N to k", fontsize="medium")
+    for axes in figure.axes:
+        style.number_layers(axes, depth)
+    style.entitle(figure, people.title(profiles))
+    entries = style.entries(figure.axes)
+    if is_cut:
+        entries[f"{_NORM_BOUND}, which goes on"] = entries.pop(_NORM_BOUND)
+    style.key(figure, entries)
+    return figure
+
+
+class _Run(NamedTuple):
+    """The lines of one run.
+
+    Attributes
+    ----------
+    slopes, signal, weights
+        Of the slope product, of ‖∂L/∂a_k‖ and of ‖∂L/∂W_k‖, each with what stands beside it.
+    """
+
+    slopes: list[Curve | Band]
+    signal: list[Curve | Band]
+    weights: list[Curve | Band]
+
+
+def _runs(profiles: Sequence[Profile]) -> Iterator[_Run]:
+    """Yield the lines of each run; a bound on the slopes that several share comes once."""
+    bounds = set()
+    looks = style.looks()
+    for number, profile in enumerate(profiles):
+        if len(profiles) == 1:
+            each = dict(zip(("signal", "weights", "slopes"), looks, strict=False))
+            names = {
+                "slopes": _SLOPES,
+                "signal": f"{_SIGNAL}, the signal going back",
+                "weights": f"{_WEIGHTS}, how far layer k moves",
+            }
+        else:
+            each = dict.fromkeys(("slopes", "signal", "weights"), next(looks))
+            names = dict.fromkeys(each, style.plain(subject(profile, profiles)))
+        run = _run(profile, each, names, number, len(profiles))
+        bound = tuple(log10s(layer.slope_bound for layer in profile.layers))
+        if bound not in bounds:
+            bounds.add(bound)
+            drawn = _beside(
+                profile, _BOUND | {"color": "black", "label": _SLOPE_BOUND, "zorder": 3}
+            )
+            run.slopes.append(Curve(_layers(profile), np.array(bound), drawn, number))
+        yield run
+
+
+def _run(
+    profile: Profile,
+    looks: Mapping[str, Look],
+    names: Mapping[str, str],
+    number: int,
+    among: int,
+) -> _Run:
+    """Return the lines of a run but for the bound on its slopes.
+
+    Parameters
+    ----------
+    profile
+        The run.
+    looks, names
+        How the lines look, and what the legend calls them.
+    number, among
+        The place of the run among so many.
+    """
+    beside, lines = among <= _FEW, 3 if among == 1 else among
+    layers, measured = _layers(profile), profile.measured
+    of_layers = {
+        "slopes": ([layer.slope_product for layer in profile.layers], measured.slope_product),
+        "signal": ([layer.grad_a for layer in profile.layers], measured.grad_a),
+        "weights": ([layer.grad_w for layer in profile.layers], measured.grad_w),
+    }
+    found: dict[str, list[Curve | Band]] = {}
+    for place, (name, (medians, trials)) in enumerate(of_layers.items()):
+        look, lane = looks[name], 3 * number + place
+        # One name for all three lines of one of several runs.
+        zeros = _zeros(trials if among == 1 else measured.grad_a)
+        found[name] = [
+            Curve(
+                layers,
+                log10s(medians),
+                look.style(layers.size, lines) | {"label": names[name] + zeros},
+                lane,
+            )
+        ]
+        if beside and profile.trials > 1:
+            low, high = (log10s(each.listed()) for each in magnitude_quantiles(trials, LOW, HIGH))
+            label = f"band: middle 90 % of {profile.trials:,} trials, line: median"
+            found[name].insert(0, Band(layers, low, high, look.colour, lane, label))
+    if beside:
+        for place, name, curve in _theory(profile, alone=among == 1):
+            drawn = curve.style | {"color": looks[name].shade, "zorder": 3}
+            found[name].append(
+                curve._replace(style=_beside(profile, drawn, "x"), lane=3 * number + place)
+            )
+        bound = log10s(layer.norm_bound for layer in profile.layers)
+        if profile.layers[0].norm_bound is not None:
+            drawn = _BOUND | {"color": looks["weights"].colour, "label": _NORM_BOUND}
+            found["weights"].append(
+                Curve(layers, bound, _beside(profile, drawn), 3 * number + 2, may_leave=True)
+            )
+    return _Run(**found)
+
+
+def _zeros(trials: Magnitudes) -> str:
+    """Return in how many of several trials layer 1 has exactly 0, if in any."""
+    share = float(np.mean(trials.mantissas[0] == 0.0))
+    return (
+        f": 0 in {100.0 * share:.3g} % of the trials"
+        if share and trials.mantissas[0].size > 1
+        else ""
+    )
+
+
+def _theory(profile: Profile, *, alone: bool) -> Iterator[tuple[int, str, Curve]]:
+    """Yield what theory expects of the signal and of the weights' gradients, if it speaks.
+
+    Of several trials the median, as it is measured, where its law is known; else, and of a
+    run that is alone besides, the root mean square.
+    """
+    if not profile.expected:
+        return
+    depth, several = len(profile.layers), profile.trials > 1
+    shown = np.unique(np.linspace(1.0, depth, min(depth, _SHOWN)).round().astype(int))
+    known = spread.medians(profile.settings, shown.tolist()) if several else None
+    if known is not None:
+        drawn = {"linestyle": "--", "label": "theory: median, by the exact law"}
+        yield 1, "signal", Curve(shown, known.grad_a / math.log(10.0), drawn)
+        yield 2, "weights", Curve(shown, known.grad_w / math.log(10.0), drawn)
+    if known is None or alone:
+        label = "theory: root mean square" + " (measured: median)" * several
+        drawn, layers = {"linestyle": "-.", "label": label}, _layers(profile)
+        yield 1, "signal", Curve(layers, log10s(each.grad_b for each in profile.expected), drawn)
+        yield 2, "weights", Curve(layers, log10s(each.grad_w for each in profile.expected), drawn)
+
+
+def _layers(profile: Profile) -> FloatArray:
+    return np.arange(1.0, len(profile.layers) + 1.0)
+
+
+def _beside(profile: Profile, drawn: dict[str, Any], mark: str = "_") -> dict[str, Any]:
+    """Return the style of a thin line; of a single layer it is a point, which needs a mark."""
+    marker = {"marker": mark, "markersize": 14} if len(profile.layers) == 1 else {}
+    return {"linewidth": 1.2} | drawn | marker

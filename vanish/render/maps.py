@@ -1,0 +1,271 @@
+"""Maps of two settings: theory's phase diagram, and what a sweep measured."""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from vanish import activations, theory
+from vanish.errors import UsageError
+from vanish.render import style
+from vanish.render import sweep as sweeps
+from vanish.render import theory as theories
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from vanish.activations import Activation
+    from vanish.grid import Grid
+    from vanish.theory import TheoryPoint
+
+
+def phase_figure(points: Sequence[TheoryPoint], input_rms: float = 1.0) -> Figure:
+    """Return the phase diagram of each activation, χ₁ over weight_std and bias_std.
+
+    Over it is the line on which the χ₁ that is shown grows through 1.
+
+    Parameters
+    ----------
+    points
+        A grid.
+    input_rms
+        What they were computed for.
+
+    Raises
+    ------
+    UsageError
+        If the points are no grid of at least two numbers each way.
+    """
+    names = list(dict.fromkeys(point.act for point in points))
+    figure, panels = _panels(names)
+    for name, axes in panels.items():
+        of_act = [point for point in points if point.act == name]
+        weights = sorted({point.weight_std for point in of_act if point.weight_std is not None})
+        biases = sorted({point.bias_std for point in of_act})
+        if min(len(weights), len(biases)) < 2 or len(of_act) != len(weights) * len(biases):
+            raise UsageError(
+                "--plot: a phase diagram has two axes: give ranges, such as --weight-std"
+                " 0.5:3:26 --bias-std 0:1:21"
+            )
+        chi = {(point.weight_std, point.bias_std): point.chi_1 or 0.0 for point in of_act}
+        # A true zero is below every colour.
+        logs = [[math.log10(chi[w, b]) if chi[w, b] else -99.0 for w in weights] for b in biases]
+        mesh = axes.pcolormesh(
+            weights, biases, logs, cmap="PuOr_r", vmin=-1.0, vmax=1.0, shading="nearest"
+        )
+        fine = _fine(biases[0], biases[-1])
+        line = _crossings(activations.get(name), [(bias, 1.0) for bias in fine], input_rms)
+        _draw_crossings(axes, line, fine, weights)
+        axes.set(xlim=(weights[0], weights[-1]), ylim=(biases[0], biases[-1]))
+        axes.set_xlabel(_AXIS_LABELS["weight_std"])
+        axes.set_ylabel(_AXIS_LABELS["bias_std"])
+    bar = figure.colorbar(
+        mesh,
+        ax=figure.axes,
+        extend="both",
+        label="χ₁: below 1 vanishing, above exploding",
+    )
+    bar.set_ticks(np.log10(_CHI_TICKS).tolist(), labels=[f"{chi:g}" for chi in _CHI_TICKS])
+    style.entitle(figure, theories.title(input_rms))
+    style.key(figure, style.entries(figure.axes))
+    return figure
+
+
+_CHI_TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+
+
+def sweep_figure(grid: Grid, rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Return the map of a sweep: decades a layer over two settings, one panel an activation.
+
+    Where weight_std is an axis, theory's line is over it. What is dead or has failed has no
+    colour, and a sign.
+
+    Parameters
+    ----------
+    grid
+        A grid that is a map, see `render.sweep.require_map`.
+    rows
+        One summary a point, in its order.
+    """
+    found = sweeps.require_map(grid)
+    figure, panels = _panels(found.panels)
+    if "layer_acts" in grid.axes:
+        figure.axes[0].set_title("mixed", fontsize="medium")
+    across, up = (sorted(grid.axes[name]) for name in (found.across, found.up))
+    at = sweeps.by_place(grid, found, rows)
+    for name, axes in panels.items():
+        decades_a_layer = np.array([[_decades(at[name, x, y]) for x in across] for y in up])
+        mesh = axes.pcolormesh(
+            across,
+            up,
+            np.ma.masked_invalid(decades_a_layer),
+            cmap="PuOr_r",
+            vmin=-0.5,
+            vmax=0.5,
+            shading="nearest",
+        )
+        of_act = [(x, y, row) for (act, x, y), row in at.items() if act == name]
+        dead = [(x, y) for x, y, row in of_act if row["verdict"] == "dead"]
+        if dead:
+            axes.plot(*zip(*dead, strict=True), "x", color="0.4", markersize=4, label="exactly 0")
+        failed = [(x, y) for x, y, row in of_act if row["error"]]
+        if failed:
+            places = [*zip(*failed, strict=True)]
+            axes.plot(*places, linestyle="none", marker="$?$", color="black", label="failed")
+        # No cell reaches below 0.
+        limits = [
+            (max(low, min(0.0, high)), high) for low, high in (axes.get_xlim(), axes.get_ylim())
+        ]
+        if found.across == "weight_std" and "layer_acts" not in grid.axes:
+            _draw_critical(axes, grid, found.up, name, across, up)
+        axes.set(xlim=limits[0], ylim=limits[1], facecolor="0.85")
+        axes.set_xlabel(_AXIS_LABELS.get(found.across, found.across))
+        axes.set_ylabel(_AXIS_LABELS.get(found.up, found.up))
+        ticks = _apart(up)
+        if len(ticks) <= _TICKS:
+            axes.set_yticks(ticks, [f"{each:g}" for each in ticks])
+    figure.colorbar(
+        mesh,
+        ax=figure.axes,
+        extend="both",
+        label="decades a layer\nvanishing below 0, exploding above",
+    )
+    style.entitle(figure, sweeps.title(grid))
+    style.key(figure, style.entries(figure.axes))
+    return figure
+
+
+# More values than this on an axis are not all named, nor those that are nearer to another one
+# than this share of the axis.
+_TICKS, _APART = 8, 0.06
+
+_AXIS_LABELS = {
+    "weight_std": "weight_std",
+    "bias_std": "bias_std",
+    "layers": "layers N",
+}
+
+
+def _panels(names: Sequence[str]) -> tuple[Figure, dict[str, Axes]]:
+    """Return a figure with axes for each activation, below its name."""
+    columns = 2 if len(names) == 4 else min(len(names), 3)
+    lines = -(-len(names) // columns)
+    figure = style.new_figure(4.0 * columns + 1.8, 3.5 * lines)
+    panels = {}
+    for number, name in enumerate(names):
+        panels[name] = figure.add_subplot(lines, columns, number + 1)
+        panels[name].set_title(name, fontsize="medium")
+    return figure, panels
+
+
+def _apart(values: Sequence[float]) -> list[float]:
+    """Return those of ascending values whose labels do not run into each other."""
+    kept = [values[-1]]
+    for value in reversed(values[:-1]):
+        if kept[-1] - value >= _APART * (values[-1] - values[0]):
+            kept.append(value)
+    return kept[::-1]
+
+
+def _decades(row: Mapping[str, Any]) -> float:
+    """Return decades a layer: 0 for a single layer, and NaN for what is dead or has failed."""
+    decades_a_layer = row["decades_per_layer"]
+    if decades_a_layer is None:
+        return 0.0 if row["verdict"] == "stable" else math.nan
+    return float(decades_a_layer)
+
+
+def _draw_critical(
+    axes: Axes, grid: Grid, up: str, name: str, across: Sequence[float], ups: Sequence[float]
+) -> None:
+    """Draw where theory has gradients neither vanish nor explode, over weight_std."""
+    given = grid.axes.get("input", (None,))[0]
+    input_rms = 1.0 if given is None else math.sqrt(float(np.mean(given.values**2)))
+    low, high = ups[0], ups[-1]
+    if up == "bias_std":
+        fine = _fine(low, high)
+    elif up == "gain":
+        # w = w*/gain
+        fine = np.geomspace(low, high, _ALONG).tolist()
+    else:
+        # A line upright.
+        fine = list(axes.get_ylim())
+    settings = {"bias_std": grid.axes.get("bias_std", (0.0,))[0]}
+    settings["gain"] = grid.axes.get("gain", (1.0,))[0]
+    along = [settings | {up: each} for each in fine]
+    places = [(each["bias_std"], each["gain"]) for each in along]
+    _draw_crossings(axes, _crossings(activations.get(name), places, input_rms), fine, across)
+
+
+# So many points make a line smooth.
+_ALONG = 81
+
+
+def _fine(low: float, high: float) -> list[float]:
+    """Return points between two bias_std; near 0, where lines start as bias_std^(2/3), more."""
+    return [low + (high - low) * (i / (_ALONG - 1)) ** 3 for i in range(_ALONG)]
+
+
+class _Place(NamedTuple):
+    """What theory says of χ₁ at one height of a map.
+
+    Attributes
+    ----------
+    kind
+        ``critical``; ``unbounded``, where χ₁ = 1 as q grows without bound; ``unstable``,
+        where it jumps over 1; or ``none``.
+    weight_std
+        Where it is 1, if it is.
+    """
+
+    kind: str
+    weight_std: float = math.nan
+
+
+# How each kind is drawn; relu with biases, say, has χ₁ = 1 though no q*.
+_LINES: dict[str, dict[str, Any]] = {
+    "critical": {"linestyle": "-", "label": "critical in theory: χ₁ = 1"},
+    "unbounded": {"linestyle": ":", "label": "χ₁ = 1 as q grows without bound"},
+}
+_UNSTABLE = "no line: χ₁ jumps over 1, the critical point is unstable"
+
+
+def _crossings(
+    activation: Activation, places: Sequence[tuple[float, float]], input_rms: float
+) -> list[_Place]:
+    """Return where theory's χ₁ grows through 1, for each bias_std and gain."""
+
+    @cache
+    def at(bias_std: float) -> _Place:
+        found = theory.crossing(activation, bias_std, input_rms)
+        if found is not None:
+            return _Place("critical" if found.bounded else "unbounded", found.weight_std)
+        unstable = theory.critical(activation, bias_std).stable is False
+        return _Place("unstable" if unstable else "none")
+
+    # The gain multiplies what weight_std sets.
+    return [_Place(at(bias).kind, at(bias).weight_std / gain) for bias, gain in places]
+
+
+def _draw_crossings(
+    axes: Axes, line: Sequence[_Place], heights: Sequence[float], across: Sequence[float]
+) -> None:
+    """Draw a line in pieces of one kind; beside the axis across nothing of it is drawn."""
+    for kind, piece in groupby(zip(line, heights, strict=True), lambda each: each[0].kind):
+        places = [(place.weight_std, height) for place, height in piece]
+        if kind == "unstable":
+            axes.plot([], [], linestyle="none", label=_UNSTABLE)
+        if kind not in _LINES or not any(across[0] <= std <= across[-1] for std, _ in places):
+            continue
+        # relu is critical at one bias_std only, a point.
+        is_point = abs(places[-1][1] - places[0][1]) < 0.01 * abs(heights[-1] - heights[0])
+        drawn = _LINES[kind] | ({"marker": "o", "clip_on": False} if is_point else {})
+        shown = places[:1] if is_point else places
+        axes.plot(*zip(*shown, strict=True), color="black", linewidth=2.0, **drawn)
