@@ -307,6 +307,8 @@ def complaint(words: Sequence[str], result: Result) -> str:
     if result.status == 2:
         if not (error.startswith("Error: ") and error.endswith("\n") and error.count("\n") == 1):
             return f"not one line: {error!r:.500}"
+        if not error[:-1].isprintable():
+            return f"control characters: {error!r:.500}"
         if len(error) > 2000:
             return f"a line of {len(error):,} characters"
         return (

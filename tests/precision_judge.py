@@ -250,11 +250,10 @@ def cases(seed: int, widest: int = 128, scales: Sequence[int] = SCALES) -> Itera
 
 def is_right(saved: Saved, kind: str, exact: Sequence[float], scales: Sequence[int]) -> bool:
     """Return whether what was said of a network in a format is so; see `cases`."""
-    said, network = saved.precision[kind], Network(saved, kind)
-    if said["fits"] == "no":
-        return not any(are_right(network.norms(scale), exact) for scale in scales)
-    scale = said["log2_loss_scale"]
-    return scale is not None and are_right(network.norms(scale), exact)
+    network, scale = Network(saved, kind), saved.precision[kind]["log2_loss_scale"]
+    if scale is None:
+        return not any(are_right(network.norms(each), exact) for each in scales)
+    return are_right(network.norms(scale), exact)
 
 
 class Tally(NamedTuple):

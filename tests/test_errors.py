@@ -346,6 +346,9 @@ train --width 0
 --loss bce --last-act identity --width 3 --target row.txt
 --loss bce --layer-acts relu,sigmoid
 sweep --loss bce --layers 2,3
+sweep --act tanh --layer-acts relu,relu
+sweep --resume --format csv --output /dev/null
+sweep --vanish-below 1e4 --explode-above 1,2
 --act relu --layer-acts relu --last-act relu
 --layer-acts relu --last-act relu
 --last-act foo
@@ -375,15 +378,29 @@ NOT_HERE = (
     *(
         "are too few to hold a fifth",
         "it does not fit into memory",
+        "no thread can be started",
+        "no process can be started",
+        "LARGEST_TEXT",
+        "{name}: neither .npy nor text: give one of them",
         "that cannot be unpacked",
+        "a NUL in a file name",  # of the library: no command line can hold one
+        "give a file that can be written",  # a disk that fails: test_journal.py
+        "packed in a way",
+        "entries of {what}",
         "matplotlib is not installed",
         "matplotlib cannot be imported",  # test_numbers.py
     ),
     *("dask.distributed is not installed", "scikit-learn, which holds them, is not installed"),
     # of configurations: test_numbers.py
     *("lists in lists, too many to read", "give texts and numbers, or a list", "a NUL in it"),
-    # of clusters, and of sweeps that meet or run out of room: test_sweep_command.py
-    *("it has no workers", "another sweep is writing it", "make room, then go on with --resume"),
+    # of workers: test_sweep.py, test_sweep_cluster.py
+    *("cannot be sent to other processes", "a worker lacks what the sweep needs"),
+    *("processes end before they begin", "processes cannot be started"),
+    *("it has no workers", "worker {worker} {wrong}", "a worker has {wrong[0]}"),
+    # of sweeps that meet or run out of room: test_journal.py, test_sweep_command.py
+    *("another sweep is writing it", "it cannot be locked", "no regular file: remove it"),
+    "all results are safe in",
+    "make room, then go on with --resume",
 )
 
 Place = tuple[Path, int]

@@ -164,6 +164,7 @@ def test_the_json_document_has_its_fields_and_every_setting() -> None:
             *("act", "settings", "engine", "verdict", "log10_ratio", "log10_ratio_w"),
             *("decades_per_layer", "bounds", "layers"),
             *("log10_ratio_p05", "log10_ratio_p95", "verdict_shares"),
+            *("precision", "faults", "remedy", "remedy_log10_ratio"),
         }
         assert (run["act"], run["engine"]) == (act, "dense")
         assert [list(row) for row in run["layers"]] == [CONTRACT] * 4
@@ -172,7 +173,8 @@ def test_the_json_document_has_its_fields_and_every_setting() -> None:
             "relu": {"log10": 0.0},
         }
         assert run["decades_per_layer"] == run["log10_ratio"] / 3
-        assert run["settings"].keys() == {field.name for field in dataclasses.fields(Settings)}
+        named = {field.name for field in dataclasses.fields(Settings)}
+        assert run["settings"].keys() == named | {"weights_layout", "weights_layout_assumed"}
         assert (
             run["settings"].items()
             >= {

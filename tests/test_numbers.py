@@ -198,6 +198,8 @@ def test_the_check_of_a_line_catches_what_it_should() -> None:
     assert complaint([], good) == ""
     assert complaint([], good._replace(stderr=b"Warning: x\nError: y\n"))
     assert complaint([], good._replace(stderr=b"Traceback\n"))
+    assert complaint([], good._replace(stderr=b"Error: \x1b[31mx: give y\n"))
+    assert complaint([], good._replace(stderr=b"Error: " + b"x" * 2000 + b"\n"))
     assert complaint([], good._replace(stdout=b"data"))
     assert complaint([], Result(1, b"", b""))
     assert not complaint(["sweep"], Result(1, b"", b""))

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vanish
-from vanish import Network, Settings, Verdict, bench, effort, remedy, simulation
+from vanish import Network, Rows, Settings, Verdict, bench, effort, remedy, simulation
 from vanish.candidates import CANDIDATES, Candidate, rounded
 from vanish.simulation import Draws, Simulation
 from vanish.streams import Streams
@@ -116,6 +116,12 @@ def test_the_sentence_tells_what_was_measured() -> None:
 def test_what_the_advice_displaces_is_named() -> None:
     text = run_in_process("--act", "relu", "--init", "xavier_normal").stderr.decode()
     assert "Try --weight-std 1.4 in place of --init: measured" in text
+
+
+def test_a_single_layer_that_is_dead_has_no_ratio_to_mend() -> None:
+    profile = vanish.simulate(act="relu", weights=Network((-np.eye(2),)), input=Rows(np.ones(2)))
+    assert profile.verdict is Verdict.DEAD
+    assert remedy.find(profile) == remedy.Search()
 
 
 def test_quiet_runs_look_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

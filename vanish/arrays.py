@@ -288,7 +288,8 @@ def _real(name: str, given: ArrayLike) -> FloatArray:
     array = np.asarray(given)
     if array.dtype.kind not in "fiub":
         raise UsageError(f"{name}: entries of type {array.dtype}: give real numbers")
-    values = array.astype(np.float64, copy=False)
+    with np.errstate(over="ignore"):  # what is beyond float64 is refused here
+        values = array.astype(np.float64, copy=False)
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         index = ", ".join(str(i + 1) for i in bad[0])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vanish.errors import InputError, unknown_name
+from vanish.errors import InputError, plain, unknown_name
 from vanish.files import is_archive, load_npz, read_bytes
 from vanish.streams import Role
 
@@ -76,7 +76,7 @@ class Data(NamedTuple):
     name
         What messages and results call it: ``spirals``, ``digits``, or a file's path.
     classes
-        The names of the classes.
+        The names of the classes, as they may be shown.
     features
         How many numbers describe an example.
     draw
@@ -118,6 +118,7 @@ class Data(NamedTuple):
         InputError
             If they are no finite numbers, do not fit each other, or cannot be classified.
         """
+        name = plain(name)
         features, labels = _features(f"{name}: X", x), _labels(f"{name}: y", y)
         _check_lengths(name, "X", features, "y", labels)
         classes, number = _classes(name, labels)
@@ -144,7 +145,7 @@ class Data(NamedTuple):
         fixed = Examples(features, np.array([number[each] for each in labels]))
         if given is None:
             _check_splits(name, fixed.y)
-        return cls(name, classes, features.shape[1], lambda _, __: fixed, given)
+        return cls(name, tuple(map(plain, classes)), features.shape[1], lambda _, __: fixed, given)
 
     def split(self, streams: Streams, trial: int = 0) -> Split:
         """Return the training and the test part of a trial.
@@ -304,7 +305,8 @@ def _features(name: str, given: ArrayLike) -> FloatArray:
         raise InputError(f"{name}: entries of type {array.dtype}: give real numbers")
     if array.ndim < 2 or not array.size:
         raise InputError(f"{name}: shape {array.shape}: give (examples, features)")
-    values = array.reshape(len(array), -1).astype(np.float64)
+    with np.errstate(over="ignore"):  # what is beyond float64 is refused here
+        values = array.reshape(len(array), -1).astype(np.float64)
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         row, column = bad[0]
@@ -325,14 +327,16 @@ def _labels(name: str, given: ArrayLike) -> list[str]:
             f"{name}: shape {array.shape}, type {array.dtype}: give one label an example, a"
             " number or text"
         )
-    texts = [str(each) for each in array.tolist()]
-    if not all(map(_is_number, texts)):
-        return texts
-    numbers = [float(text) for text in texts]
-    for number, value in enumerate(numbers, 1):
-        if not math.isfinite(value):
-            raise InputError(f"{name}: label {number} is {value}: give every example a label")
-    return [str(int(value)) if value.is_integer() else repr(value) for value in numbers]
+    # Each label once: as text they may take a hundred times what the array does.
+    found, places = np.unique(array, return_inverse=True)
+    texts = [str(each) for each in found.tolist()]
+    if all(map(_is_number, texts)):
+        for i, text in enumerate(texts):
+            if not math.isfinite(value := float(text)):
+                number = int(np.flatnonzero(places == i)[0]) + 1
+                raise InputError(f"{name}: label {number} is {value}: give every example a label")
+            texts[i] = str(int(value)) if value.is_integer() else repr(value)
+    return [texts[place] for place in places.tolist()]
 
 
 def _classes(name: str, labels: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:

@@ -19,7 +19,7 @@ import numpy as np
 from vanish import memory
 from vanish.arrays import Network, Rows
 from vanish.atomic import STANDARD_STREAM, reason
-from vanish.errors import InputError, OutputError, VanishError
+from vanish.errors import InputError, OutputError, VanishError, plain
 from vanish.layout import AUTO, OUT_IN
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _NPY_MAGIC = b"\x93NUMPY"
 _ZIP_MAGIC = b"PK"
+_ZIP_ZSTANDARD = 93
 
 # The bytes of a file, its array, and that array as float64.
 _COPIES = 3
@@ -61,7 +62,7 @@ def read_rows(path: str) -> Rows:
     InputError
         If the file cannot be read, or holds anything but finite numbers in equal rows.
     """
-    name = "standard input" if path == STANDARD_STREAM else path
+    name = "standard input" if path == STANDARD_STREAM else plain(path)
     content = read_bytes(path)
     if content.startswith(_NPY_MAGIC):
         stream = io.BytesIO(content)
@@ -108,7 +109,7 @@ def read_network(path: str, layout: str = AUTO) -> Network:
         biases=[None if name is None else arrays[name] for name in naming.biases],
         x=x,
         readout=readout,
-        name=path,
+        name=plain(path),
         layout=layout,
         usual=OUT_IN if is_ours else naming.usual,
         is_known=is_ours,
@@ -306,7 +307,8 @@ def load_npz(path: str, content: bytes) -> dict[str, np.ndarray]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             members = archive.infolist()
             for member in members:
-                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                # These give a thousand times what a single piece holds, and more, in one go.
+                if member.compress_type in (zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, _ZIP_ZSTANDARD):
                     raise InputError(
                         f"{path}: packed in a way that numpy does not: save it with numpy.savez"
                     )

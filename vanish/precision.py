@@ -13,7 +13,8 @@ What PyTorch 2.13 does on a processor (tests/test_precision.py asks it again):
 
 - Products of matrices are summed up in float32 and rounded once, in float16 and in
   bfloat16: what counts is each stored entry, not the terms of its sum.
-- Elementwise functions compute in float32 and round their result.
+- Elementwise functions compute in float32 and round their result. A bfloat16 within 2^28 of
+  the end of float32 may overflow on the way: softplus multiplies by e^a before it divides.
 - float16 and float32 keep subnormal numbers. So does bfloat16 where it is emulated, which
   is measured; the bfloat16 instructions of processors do not: VDPBF16PS takes subnormal
   numbers for zero and flushes such results (Intel 64 and IA-32 Architectures Software
@@ -365,7 +366,7 @@ def summary(profile: Profile) -> str:
     suffering = [loss for loss in found if loss.suffers]
     if not suffering:
         chaotic = [loss.format for loss in found if loss.is_chaotic]
-        spoils = "rounding spoils the gradients at any scale: the chain is chaotic"
+        spoils = "rounding spoils the gradients, whatever the loss scale"
         return f"In {chaotic[-1]} {spoils}." if chaotic else ""
     widest, wider = suffering[-1], found[len(suffering) :]
     fits = f"; {wider[0].format} fits" if wider and not wider[0].is_chaotic else ""

@@ -338,7 +338,7 @@ def find(
 
 def _is_mendable(profile: Profile) -> bool:
     """Tell whether what is wrong is a matter of scale or activation."""
-    if profile.verdict is Verdict.STABLE or profile.named_faults:
+    if profile.verdict is Verdict.STABLE or profile.named_faults or profile.settings.depth == 1:
         return False
     return bool(profile.layers[-1].grad_f) and all(layer.weight for layer in profile.layers)
 

@@ -419,11 +419,9 @@ def memory_needed(settings: Settings, engine: str | None = None) -> int:
     """Return about how many bytes a run takes while it lasts."""
     trials = settings.trials
     # Not by a list of the sizes, which may not fit into memory itself.
-    sizes: tuple[int, ...]
-    if settings.widths is None and settings.weights is None:
-        sizes = (settings.n_in, settings.n_out)
-        units = sizes[0] + settings.depth * sizes[1]
-    else:
+    sizes: tuple[int, ...] = (settings.n_in, settings.n_out)
+    units = settings.n_in + settings.depth * settings.n_out
+    if settings.widths is not None or settings.weights is not None:
         sizes, units = settings.sizes, sum(settings.sizes)
     least = (_BYTES_A_LAYER + _BYTES_A_RESULT * (trials if trials > 1 else 0)) * settings.depth
     # Of every layer its input and its slopes are kept, one row a sample.

@@ -194,6 +194,14 @@ class Processes(Generic[Result]):
             future: Future[Result] = Future()
             future.set_exception(error)
             return future
+        except (OSError, RuntimeError) as error:
+            # RuntimeError: a thread that watches over the processes; an OSError: one of them.
+            if isinstance(error, RuntimeError) and "start new thread" not in str(error):
+                raise
+            raise UsageError(
+                "no process can be started, the limits of this system forbid it: give fewer"
+                " --jobs, or allow more (ulimit -u, ulimit -v)"
+            ) from None
 
     def lost(self) -> VanishError:
         """Return an error that cannot be: a process that died breaks its pool."""
@@ -215,7 +223,9 @@ class Processes(Generic[Result]):
         """Let them go; at once, whatever is under way, if there is an error."""
         if error[0] is not None:
             self._end()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        # Python joins the thread that watches over the processes also if it never started.
+        with suppress(RuntimeError):
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _end(self) -> None:
         """End all processes, whatever is under way."""
@@ -330,7 +340,7 @@ class Cluster(Generic[Result]):
         self.died: tuple[type[BaseException], ...] = (KilledWorker,)
         self._address = address
         # What it has to say about lost connections is said by the errors here.
-        for name in ("distributed", "distributed.client"):
+        for name in ("distributed", "distributed.client", "tornado.application", "asyncio"):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         packed = _packed(work, cloudpickle.dumps)
         _require_scheduler(address)

@@ -327,10 +327,9 @@ def _check_figure(path: str) -> None:
     """Refuse a figure that nobody can draw before the work for it is done."""
     if Path(path).suffix not in FIGURES:
         raise UsageError(f"--plot {path}: give a name that ends in {', '.join(FIGURES)}")
-    try:
-        import matplotlib as mpl  # noqa: F401 - only to see whether it is there
-    except ImportError:
-        raise UsageError("plot: matplotlib is not installed: pip install matplotlib") from None
+    from vanish.render.style import import_matplotlib
+
+    import_matplotlib()
 
 
 def figure_writer(

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from vanish.training import Training
 
+# Beside the rows themselves, which may end with an early divergence.
+_BYTES_AN_EPOCH = 200
+
 # Written out, since `--help` does not wait for numpy and the registries; a test compares.
 OPTIMIZERS = "sgd, momentum, adam"
 
@@ -111,6 +114,7 @@ def command(
     layers are added: to that of guessing. A fifth of the data is held out as the test part.
     """
     from vanish import data as datasets
+    from vanish import memory
     from vanish.cli.progress import progress
     from vanish.render import train as render
     from vanish.training import TrainingSettings, train_all
@@ -137,6 +141,11 @@ def command(
         for i in inits
         for depth in depths
     ]
+    if per_layer:
+        # Before a list as long as the training is made.
+        memory.require(
+            _BYTES_AN_EPOCH * epochs, f"a row for each of {epochs:,} epochs", "give fewer --epochs"
+        )
     history = list(range(epochs + 1)) if per_layer else []
     if plot is not None:
         from vanish.render.training_figure import shown_epochs

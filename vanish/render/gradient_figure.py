@@ -158,6 +158,10 @@ def _run(
             low, high = (log10s(each.listed()) for each in magnitude_quantiles(trials, LOW, HIGH))
             label = f"band: middle 90 % of {profile.trials:,} trials, line: median"
             found[name].insert(0, Band(layers, low, high, look.colour, lane, label))
+    if among == 1:
+        # The one shows behind the other, where they coincide.
+        (curve,) = (each for each in found["weights"] if isinstance(each, Curve))
+        curve.style.update(linewidth=2.6, markersize=7.5, markerfacecolor="white", zorder=1.9)
     if beside:
         for place, name, curve in _theory(profile, alone=among == 1):
             drawn = curve.style | {"color": looks[name].shade, "zorder": 3}

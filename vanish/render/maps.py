@@ -66,12 +66,7 @@ def phase_figure(points: Sequence[TheoryPoint], input_rms: float = 1.0) -> Figur
         axes.set(xlim=(weights[0], weights[-1]), ylim=(biases[0], biases[-1]))
         axes.set_xlabel(_AXIS_LABELS["weight_std"])
         axes.set_ylabel(_AXIS_LABELS["bias_std"])
-    bar = figure.colorbar(
-        mesh,
-        ax=figure.axes,
-        extend="both",
-        label="χ₁: below 1 vanishing, above exploding",
-    )
+    bar = _colour_bar(figure, mesh, "χ₁: below 1 vanishing, above exploding")
     bar.set_ticks(np.log10(_CHI_TICKS).tolist(), labels=[f"{chi:g}" for chi in _CHI_TICKS])
     style.entitle(figure, theories.title(input_rms))
     style.key(figure, style.entries(figure.axes))
@@ -131,12 +126,7 @@ def sweep_figure(grid: Grid, rows: Sequence[Mapping[str, Any]]) -> Figure:
         ticks = _apart(up)
         if len(ticks) <= _TICKS:
             axes.set_yticks(ticks, [f"{each:g}" for each in ticks])
-    figure.colorbar(
-        mesh,
-        ax=figure.axes,
-        extend="both",
-        label="decades a layer\nvanishing below 0, exploding above",
-    )
+    _colour_bar(figure, mesh, "decades a layer\nvanishing below 0, exploding above")
     style.entitle(figure, sweeps.title(grid))
     style.key(figure, style.entries(figure.axes))
     return figure
@@ -153,16 +143,31 @@ _AXIS_LABELS = {
 }
 
 
+# Of a map, in inches.
+_HEIGHT = 3.5
+
+
 def _panels(names: Sequence[str]) -> tuple[Figure, dict[str, Axes]]:
     """Return a figure with axes for each activation, below its name."""
     columns = 2 if len(names) == 4 else min(len(names), 3)
     lines = -(-len(names) // columns)
-    figure = style.new_figure(4.0 * columns + 1.8, 3.5 * lines)
+    figure = style.new_figure(4.0 * columns + 1.9, _HEIGHT * lines)
     panels = {}
     for number, name in enumerate(names):
         panels[name] = figure.add_subplot(lines, columns, number + 1)
         panels[name].set_title(name, fontsize="medium")
     return figure, panels
+
+
+def _colour_bar(figure: Figure, mesh: Any, label: str) -> Any:
+    """Put a bar beside all maps, as broad as beside one, and return it."""
+    lines = figure.get_figheight() / _HEIGHT
+    bar: dict[str, Any] = {
+        "extend": "both",
+        "aspect": 20.0 * lines,
+        "fraction": 0.6 / figure.get_figwidth(),
+    }
+    return figure.colorbar(mesh, ax=figure.axes, label=label, **bar)
 
 
 def _apart(values: Sequence[float]) -> list[float]:

@@ -35,7 +35,7 @@ _LINES = ("-", "--", "-.", (0, (1, 1)))
 _MARKED, _FEW = 20, 4
 
 # In inches: a character of a title and one of a legend, and the line before its text.
-_CHARACTER, _SMALL, _HANDLE = 0.095, 0.07, 0.65
+_CHARACTER, _SMALL, _HANDLE = 0.09, 0.07, 0.65
 _LEGEND_ROW = 0.2
 
 
@@ -91,18 +91,23 @@ def new_figure(width: float, height: float) -> Figure:
     UsageError
         If matplotlib is not installed, or cannot be imported.
     """
-    _import_matplotlib()
+    import_matplotlib()
     from matplotlib.figure import Figure  # noqa: PLC0415 - an extra
 
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def _import_matplotlib() -> None:
+def import_matplotlib() -> None:
     """Import matplotlib as it comes, so that a figure is the same for every user.
 
     A program that has imported it already has its own wishes, which are kept. The user's
     matplotlibrc and MPLBACKEND are meant for windows and papers of their own: LaTeX that is
     not there, or a backend that does not exist, would end the import or the drawing.
+
+    Raises
+    ------
+    UsageError
+        If it is not installed, or cannot be imported.
     """
     if "matplotlib" in sys.modules:
         return
@@ -135,9 +140,12 @@ def entitle(figure: Figure, text: str) -> None:
     than a line is broken.
     """
     across = int(figure.get_figwidth() / _CHARACTER)
-    # A space that does not break.
-    glued = " · ".join(part.replace(" ", "\xa0") for part in text.split(" · "))
-    lines = [line.replace("\xa0", " ") for line in textwrap.wrap(glued, across)]
+    # With spaces that do not break.
+    parts = [
+        part.replace(" ", "\xa0") if len(part) <= across else part for part in text.split(" · ")
+    ]
+    wrapped = textwrap.wrap(" · ".join(parts), across, break_on_hyphens=False)
+    lines = [line.replace("\xa0", " ") for line in wrapped]
     figure.suptitle("\n".join(lines), fontsize="medium", parse_math=False)
 
 
