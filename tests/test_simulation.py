@@ -237,3 +237,28 @@ def test_public_names_are_there_and_no_others() -> None:
 def test_examples_in_docstrings_hold(module: Any) -> None:
     failed, tried = doctest.testmod(module)
     assert (failed, tried > 0) == (0, True)
+
+
+# --- the ratio alone ---
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"act": "sigmoid"},
+        {"act": "relu", "batch": 3, "bias_std": 0.1, "loss": "mse"},
+        {"act": "tanh", "layers": 700, "width": 4, "weight_std": 0.1},
+        {"act": "relu", "layers": 30, "width": 2},  # dead
+        {"act": "gelu", "layers": 1},
+        {"act": "tanh", "trials": 3},
+        {"act": "sigmoid", "trials": 7, "engine": "sampled", "batch": 2},
+        {"act": "relu", "trials": 300, "engine": "sampled", "width": 64, "layers": 5},
+    ],
+)
+def test_the_ratio_is_what_a_whole_run_measures_to_the_last_digit(options: dict[str, Any]) -> None:
+    settings = Settings(**({"layers": 12, "width": 8} | options))
+    found = simulation.ratios(settings)
+    measured = simulation.measure(settings).grad_a
+    whole = measured.at(0).over(measured.at(-1))
+    assert found.mantissas.tolist() == whole.mantissas.tolist()
+    assert found.exponents.tolist() == whole.exponents.tolist()

@@ -210,8 +210,7 @@ class Bench:
             return
         for j in range(1, SEEDS + 1):
             self._pay(way.cost / SEEDS)
-            seed = self.settings.seed + j
-            run = replace(self.settings, **change, seed=seed, trials=way.chains)
+            run = replace(self._few(change), seed=self.settings.seed + j, trials=way.chains)
             yield self._medians(run, way.chains, self._of_seed(j))[0]
 
     def _ways(self, few: Settings) -> Iterator[_Way]:
@@ -229,8 +228,9 @@ class Bench:
             yield _Way(chains, law, cost)
 
     def _few(self, change: Change) -> Settings:
-        trials = min(self.settings.trials, FEW)
-        return replace(self.settings, **change, trials=trials)
+        """Return the first trials of the settings with a change, by the engine of all."""
+        whole = replace(self.settings, **change)
+        return replace(whole, trials=min(whole.trials, FEW), engine=whole.engine_used)
 
     def _pay(self, cost: float, spare: float = 0.0) -> None:
         if cost + spare > self.left - self.kept:

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 # weights are drawn in law; every norm and what the slopes say.
 _DRAWING, _PASSING, _SAMPLING, _MEASURING = 40_000, 70_000, 80_000, 130_000
 
-# A drawn number, and one of an orthogonal matrix for each of its lesser size; a weight that is
-# met both ways, by the first row and by each; a value and its slope.
-_NUMBER, _ORTHOGONAL, _WEIGHT, _ROW, _VALUE = 11, 1, 1, 0.1, 40
+# A drawn number by its law, and one of an orthogonal matrix for each of its lesser size, too.
+_NUMBER = {Law.NORMAL: 11, Law.UNIFORM: 6, Law.ORTHOGONAL: 11}
+_ORTHOGONAL = 1
+# A weight that is met both ways, by the first row and by each; a value and its slope.
+_WEIGHT, _ROW, _VALUE = 1, 0.1, 40
 # A singular value decomposition, for each weight and its lesser size.
 _SINGULAR = 1.5
 # A frame of several rows, for each of its numbers and its size.
@@ -37,7 +39,7 @@ def drawing(settings: Settings) -> float:
     for initializer, (n_in, n_out) in zip(
         settings.initializers, pairwise(settings.sizes), strict=True
     ):
-        number = _NUMBER
+        number = _NUMBER[initializer.law]
         if initializer.law is Law.ORTHOGONAL:
             number += _ORTHOGONAL * min(n_in, n_out)
         total += _DRAWING + number * n_in * n_out
