@@ -168,11 +168,17 @@ def test_a_file_of_six_bytes_is_read_whatever_is_free(tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (0, b"")
 
 
-@pytest.mark.parametrize("line", ["--width 600 --engine dense", "sweep --layers 2,3 -j 2 -f csv"])
-def test_where_no_thread_can_be_started_that_is_one_line(line: str) -> None:
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("--width 600 --engine dense", "can be started, the limits of this system forbid it"),
+        ("sweep --layers 2,3 -j 2 -f csv", "2 processes cannot be started: "),
+    ],
+)
+def test_where_no_thread_can_be_started_that_is_one_line(line: str, says: str) -> None:
     # The system asks for a stack of 4 GB for each, which the other limit forbids.
     result = limited(f"exec $VANISH {line}", "-s 4000000,-v 2000000")
-    check_refused(result, "can be started, the limits of this system forbid it")
+    check_refused(result, says)
 
 
 # Whatever is as long as a number that was given.

@@ -74,7 +74,9 @@ def without_progress(text: str) -> str:
 
     It is drawn on a line of its own between hiding the cursor and showing it, and wiped out.
     """
-    return re.sub(r"\x1b\[\?25l.*?\x1b\[\?25h\n?(?:\x1b\[1A\x1b\[2K)?", "", text, flags=re.DOTALL)
+    return re.sub(
+        r"\x1b\[\?25l.*?\x1b\[\?25h[\r\n]*(?:\x1b\[1A\x1b\[2K)?", "", text, flags=re.DOTALL
+    )
 
 
 def reason_not_to_run(command: Command) -> str | None:

@@ -109,7 +109,7 @@ def import_matplotlib() -> None:
     UsageError
         If it is not installed, or cannot be imported.
     """
-    if "matplotlib" in sys.modules:
+    if sys.modules.get("matplotlib") is not None:
         return
     backend = os.environ.pop("MPLBACKEND", None)
     try:
