@@ -186,8 +186,13 @@ def test_a_cluster_writes_the_same_bytes_whoever_is_lost(
         finally:
             end_group(process.pid)
     message = one_line(Result(process.returncode, stdout, stderr))
-    assert message.startswith(f"Error: scheduler {cluster.address}: it went away: ")
-    assert "--resume" in message
+    # It may be gone before it was ever met: a worker of the run before may hold the gate.
+    assert message.startswith(
+        (
+            f"Error: scheduler {cluster.address}: it went away: start it again, then go on with",
+            f"Error: scheduler {cluster.address}: no Dask scheduler answers there: ",
+        )
+    )
     assert good(f"{SLOW} --resume -o", path) == b""
     assert path.read_bytes() == whole
 
