@@ -223,8 +223,9 @@ class Processes(Generic[Result]):
         """Let them go; at once, whatever is under way, if there is an error."""
         if error[0] is not None:
             self._end()
-        # Python joins the thread that watches over the processes also if it never started.
-        with suppress(RuntimeError):
+        # Python joins the thread that watches over the processes also if it never started,
+        # and closes pipes that may have gone with the processes.
+        with suppress(RuntimeError, OSError):
             self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _end(self) -> None:
