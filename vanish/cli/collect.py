@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from vanish.errors import OutputError, UsageError, VanishError
 from vanish.signals import held, last_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from typing import BinaryIO
 
     from vanish.sweep import Outcome, Rows, Task
@@ -59,7 +59,7 @@ def to_stream(
 
     grid = task.grid
 
-    def parts() -> Iterator[str]:
+    def parts() -> Generator[str]:
         first = True
         with crew() as workers, points(grid, 0, quiet=destination.quiet) as note:
             lots = run(task, range(len(grid)), workers, len(grid))
@@ -67,10 +67,14 @@ def to_stream(
                 ready = [row for each in outcomes for row in seen.note((each.failed, each.rows))]
                 if destination.format != "table":
                     yield destination.part(ready, first=first)
+                    if destination.output is None:
+                        out.pass_on()
                 first = False
 
     if destination.format != "table":
-        destination.stream(parts())
+        # A reader that goes away ends the workers here, and not when Python cleans up.
+        with closing(parts()) as found:
+            destination.stream(found)
         out.write_together(figure)
         return
     for _ in parts():

@@ -437,6 +437,12 @@ def _write_all(stream: TextIO, data: bytes) -> None:
         rest = rest[stream.buffer.write(rest) :]
 
 
+def pass_on() -> None:
+    """Let the reader of standard output have what was written so far."""
+    if sys.stdout is not None:
+        sys.stdout.buffer.flush()
+
+
 def discard(stream: TextIO) -> None:
     """Let all that a stream still gets go nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
