@@ -64,7 +64,7 @@ def test_the_slope_product_is_the_chain_rules_with_all_other_factors_1() -> None
     found = slope_products(slopes)
     for trial in range(3):
         column = slopes[:, trial]
-        expected = products(len(column), lambda k, c=column: Magnitude.of(c[k - 1]))  # type: ignore[misc]
+        expected = products(len(column), lambda k, c=column: Magnitude.of(c[k - 1]))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
         for one, (by_weight, _) in zip(found.at((..., trial)).listed(), expected, strict=True):
             assert (one.mantissa, one.exponent) == (by_weight.mantissa, by_weight.exponent)
 

@@ -254,7 +254,7 @@ def test_neither_is_written_if_one_cannot_be(pair: str, place: Path) -> None:
 @pytest.mark.usefixtures("no_work")
 def test_a_closed_stdout_is_told_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vanish.cli.output.sys.stdout", None)
-    from vanish.cli.output import Destination  # noqa: PLC0415
+    from vanish.cli.output import Destination  # noqa: PLC0415 - only this test needs it
 
     with pytest.raises(OutputError, match="standard output is closed"):
         Destination.choose("tsv", None)
@@ -457,9 +457,9 @@ def test_force_beside_resume(here: Path) -> None:
 
 
 def test_an_unfinished_sweep_that_was_forced_needs_force_again(here: Path) -> None:
-    from vanish.grid import Grid  # noqa: PLC0415
-    from vanish.journal import Journal  # noqa: PLC0415
-    from vanish.sweep import Task  # noqa: PLC0415
+    from vanish.grid import Grid  # noqa: PLC0415 - only this test needs it
+    from vanish.journal import Journal  # noqa: PLC0415 - only this test needs it
+    from vanish.sweep import Task  # noqa: PLC0415 - only this test needs it
 
     sweep("-o", "x.csv", layers="--layers=4")
     grid = Grid({"act": ["tanh", "relu"], "layers": [2, 3], "width": [4]})
