@@ -128,19 +128,24 @@ def find(measured: Measured) -> Faults:
         return Faults()
     of_weights = dict(zip(range(2, depth + 1), _standing_out(weights), strict=True))
     of_slopes = dict(zip(range(1, depth), _standing_out(slopes), strict=True))
-    typical = float(np.median(weights)), float(np.median(slopes))
+    typical = _median(weights), _median(slopes)
     found = (Fault(k, of_weights.get(k), of_slopes.get(k), *typical) for k in range(1, depth + 1))
     return Faults(
         tuple(fault for fault in found if (fault.weight, fault.slopes) != (None, None)),
-        float(np.median(weights + slopes)),
+        _median(weights + slopes),
     )
 
 
 def _standing_out(halves: FloatArray) -> list[float | None]:
     """Return the halves that stand out in their places, None for the others."""
-    off = np.abs(halves - np.median(halves))
-    marked = (off > _DECADES) & (off > _DEVIATIONS * np.median(off))
+    off = np.abs(halves - _median(halves))
+    marked = (off > _DECADES) & (off > _DEVIATIONS * _median(off))
     return [
         half if is_marked else None
         for half, is_marked in zip(halves.tolist(), marked.tolist(), strict=True)
     ]
+
+
+def _median(values: FloatArray) -> float:
+    """Return the median over the layers; numpy's own imports masked arrays, 40 ms."""
+    return float(quantile(values, MEDIAN))

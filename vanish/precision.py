@@ -313,7 +313,7 @@ def _loss(held_by: NumberFormat, typical: Magnitudes, run: _Run, log2_amplified:
         # What some processors hold and others do not neither has room nor lacks it.
         room = min(0.0, run.fit(held_by._replace(held=held_by.subnormal))[1])
     # A magnitude of exponent e lies in [2^(e-1), 2^e).
-    floors = np.where(typical.mantissas == 0.0, np.iinfo(np.int64).max, typical.exponents - 1)
+    floors = np.where(typical.mantissas == 0.0, np.inf, typical.exponents - 1)
     log2_error = log2_amplified + math.log2(_ROUNDING) - held_by.digits
     return Loss(
         format=held_by.name,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vanish.death import explain_death
-from vanish.measured import HIGH, LOW
+from vanish.measured import HIGH, LOW, MEDIAN, rank
 from vanish.profile import Verdict
 from vanish.words import listed, short, short_power
 
@@ -172,7 +172,8 @@ def _signal(profile: Profile) -> str:
 
 def _is_even(profile: Profile, per_layer: float) -> bool:
     """Tell whether the median layer does what the mean of all does."""
-    median = float(np.median(profile.log10_gains_back))
+    gains = sorted(profile.log10_gains_back)
+    median = gains[rank(MEDIAN, len(gains))]
     return abs(median - per_layer) <= _UNEVEN * abs(per_layer)
 
 

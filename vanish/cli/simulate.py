@@ -1,7 +1,6 @@
 """`vanish` itself: simulate one chain, or several side by side."""
 
-from __future__ import annotations
-
+# Not annotations from the future: typer would evaluate every option's at each start.
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -175,7 +174,7 @@ def _refuse_options(ctx: typer.Context) -> None:
             )
 
 
-def _draw(profiles: Sequence[Profile]) -> Figure:
+def _draw(profiles: "Sequence[Profile]") -> "Figure":
     from vanish.render.figure import gradient_figure
 
     return gradient_figure(profiles)
@@ -193,8 +192,8 @@ def _advises(destination: out.Destination, runs: int) -> bool:
 
 
 def _search(
-    profile: Profile, draws: Draws, jobs: int | None, memory_limit: int | None
-) -> Search | None:
+    profile: "Profile", draws: "Draws", jobs: int | None, memory_limit: int | None
+) -> "Search | None":
     """Look for a remedy, where there is something to mend."""
     from vanish.profile import Verdict
 
@@ -206,7 +205,9 @@ def _search(
 
 
 def _render(
-    profiles: Sequence[Profile], searches: Sequence[Search | None], destination: out.Destination
+    profiles: "Sequence[Profile]",
+    searches: "Sequence[Search | None]",
+    destination: out.Destination,
 ) -> str:
     """Return the profiles in the format of their destination."""
     if destination.is_for_people:
@@ -220,7 +221,7 @@ def _render(
     return destination.list_rows(row for profile in profiles for row in profile.rows())
 
 
-def _say_verdicts(profiles: Sequence[Profile], searches: Sequence[Search | None]) -> None:
+def _say_verdicts(profiles: "Sequence[Profile]", searches: "Sequence[Search | None]") -> None:
     from vanish.verdict import explain, subject
 
     for profile, search in zip(profiles, searches, strict=True):
