@@ -1,7 +1,10 @@
 # make run    sets everything up and runs vanish (ARGS="…" for another command line)
-# make test   sets everything up and runs the tests
+# make test   sets everything up and runs the tests that are quick, in three minutes
+# make slow   runs the others, in a quarter of an hour
 # make check  format, lint and types
 # make fuzz   tries command lines and damaged files (LINES=20000 FILES=10000 SEED=0)
+# make kills  kills sweeps and compares what they end with (COUNT=100 SEED=0)
+# make signals  sends signals to all commands at random moments (COUNT=200 SEED=0)
 # make bench  measures speed, side by side with PyTorch and JAX; takes some minutes
 # A second call installs nothing: each environment is renewed when pyproject.toml changes.
 
@@ -17,13 +20,16 @@ LINES ?= 20000
 FILES ?= 10000
 SEED ?= 0
 
-.PHONY: run test check format fuzz bench clean
+.PHONY: run test slow check format fuzz kills signals bench clean
 
 run: $(VENV)/.installed
 	@$(BIN)/vanish $(ARGS)
 
 test: $(VENV)/.installed-$(EXTRAS)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+slow: $(VENV)/.installed-$(EXTRAS)
+	$(BIN)/python -m pytest -m slow
 
 check: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/ruff format --check .
@@ -36,6 +42,12 @@ format: $(VENV)/.installed-$(EXTRAS)
 
 fuzz: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/python tests/fuzz.py --lines $(LINES) --files $(FILES) --seed $(SEED)
+
+kills: $(VENV)/.installed-$(EXTRAS)
+	$(BIN)/python tests/kills.py $(or $(COUNT),100) $(SEED)
+
+signals: $(VENV)/.installed-$(EXTRAS)
+	$(BIN)/python tests/random_signals.py $(or $(COUNT),200) $(SEED)
 
 bench: $(VENV)/.installed-dev,bench
 	$(BIN)/python tests/benchmarks/run.py

@@ -6,6 +6,7 @@ import fcntl
 import io
 import os
 import pty
+import re
 import shlex
 import struct
 import subprocess
@@ -107,6 +108,16 @@ def run_in_terminal(
         received = b"".join(iter(lambda: _read(ours), b""))
         os.close(ours)
     return process.returncode, received.decode().replace("\r\n", "\n")
+
+
+def without_progress(text: str) -> str:
+    """Return what a terminal shows in the end: a slow machine's progress bar is gone by then.
+
+    It is drawn on a line of its own between hiding the cursor and showing it, and wiped out.
+    """
+    return re.sub(
+        r"\x1b\[\?25l.*?\x1b\[\?25h[\r\n]*(?:\x1b\[1A\x1b\[2K)?", "", text, flags=re.DOTALL
+    )
 
 
 def _read(terminal: int) -> bytes:

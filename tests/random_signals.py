@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from command import environment
+from processes import PATIENCE, end_group, members, wait_for_nobody
 
 COMMANDS = (
     "--layers 60 -o x.csv",
@@ -55,9 +56,6 @@ COMMANDS = (
 )
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 OLD = b"old\n"
-
-# What a signal may need to end a command on a busy machine, in seconds.
-PATIENCE = 60.0
 
 # Whoever runs this may have switched some of them off.
 SWITCHED_ON = (
@@ -103,16 +101,6 @@ def contents(directory: str) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in Path(directory).iterdir()}
 
 
-def members(group: int) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
-            if int(its_group) == group and state != "Z":
-                found.append(int(path.parent.name))
-    return found
-
-
 def run_undisturbed(line: str, directory: str) -> Undisturbed:
     begun = time.monotonic()
     with start(line, directory) as process:
@@ -149,14 +137,11 @@ def run(case: Case, expected: Undisturbed, directory: str) -> tuple[str, float]:
                     (os.killpg if case.to_group else os.kill)(process.pid, number)
             _, stderr = process.communicate(timeout=PATIENCE)
             took = time.monotonic() - last
-            until = time.monotonic() + 5.0
-            while (left := members(process.pid)) and time.monotonic() < until:
-                time.sleep(0.01)
+            wait_for_nobody(process.pid)
+        except AssertionError:
+            raise FoundError(f"processes are left: {members(process.pid)}") from None
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-    if left:
-        raise FoundError(f"processes are left: {left}")
+            end_group(process.pid)
     outcome = judge_end(case, process.returncode, stderr.decode())
     judge_files(case, expected, outcome, before, directory)
     return outcome, took

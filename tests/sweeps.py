@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shlex
-import signal
 import subprocess
 import sys
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from command import VANISH, Result, environment, run_in_process
+from processes import PATIENCE, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-# How long a state is waited for, in seconds: what does not come within it does not come,
-# however busy the machine is.
-PATIENCE = 120.0
+    from collections.abc import Sequence
+    from pathlib import Path
 
 
 def sweep(options: str, *more: str | Path) -> Result:
@@ -120,39 +114,9 @@ class Gate:
             self._path.with_name(name).unlink()
 
 
-def wait_until(is_so: Callable[[], bool], process: subprocess.Popen[bytes] | None = None) -> None:
-    """Wait for a state while a process runs."""
-    until = time.monotonic() + PATIENCE
-    while not is_so():
-        assert process is None or process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.005)
-
-
 def wait_for_lines(path: Path, count: int, process: subprocess.Popen[bytes]) -> None:
     """Wait until a journal has its header and so many results."""
     wait_until(lambda: lines_in(path) > count, process)
-
-
-def members(group: int) -> list[int]:
-    """Return the processes of a group that are not dead."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
-            if int(its_group) == group and state != "Z":
-                found.append(int(path.parent.name))
-    return found
-
-
-def wait_for_nobody(group: int) -> None:
-    """Wait for the last process of a group to end."""
-    wait_until(lambda: not members(group))
-
-
-def end_group(group: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, signal.SIGKILL)
 
 
 class Cluster:

@@ -55,6 +55,7 @@ def tolerance(act: str, x: float) -> float:
     return 1e-12 if act in ROUNDED_EXPONENT and x < 0.0 else 1e-15
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", NAMES)
 def test_value_and_slope_are_accurate_at_every_size_of_input(act: str) -> None:
     low, high = CROSSING_ZERO.get(act, (0.0, 0.0))
@@ -190,6 +191,7 @@ def test_the_slope_of_relu_at_0_is_0() -> None:
     assert activations.get("relu").slope(np.array([0.0, -0.0])).tolist() == [0.0, 0.0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", [name for name in NAMES if activations.get(name).kinks])
 def test_the_slope_at_a_kink_is_pytorchs(act: str) -> None:
     torch = oracles.pytorch()

@@ -138,6 +138,7 @@ def test_a_weight_of_zeros_has_norm_zero() -> None:
 # --- the range of the forward pass ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", HOMOGENEOUS)
 def test_a_power_of_two_in_every_weight_is_exact_over_2000_layers(act: str) -> None:
     options: dict[str, Any] = {"act": act, "layers": 2000, "width": 12}
@@ -153,6 +154,7 @@ def test_a_power_of_two_in_every_weight_is_exact_over_2000_layers(act: str) -> N
             assert np.array_equal(same, slopes)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", HOMOGENEOUS)
 @pytest.mark.parametrize("size", [1e-300, 1e300])
 def test_homogeneous_chains_neither_underflow_nor_overflow(

@@ -344,6 +344,7 @@ def shell(script: str) -> Result:
     return Result(done.returncode, done.stdout, done.stderr)
 
 
+@pytest.mark.slow
 def test_nothing_is_written_if_stdout_is_full(here: Path) -> None:
     result = shell("vanish --act relu -n 3 -q --plot x.png --save-weights x.npz > /dev/full")
     assert b"standard output: no space left" in one_line(result).encode()
@@ -490,6 +491,7 @@ def test_a_figure_that_fails_leaves_the_results_in_the_journal(
 # What is no file.
 
 
+@pytest.mark.slow
 def test_a_sweep_streams_into_a_pipe(here: Path) -> None:
     expected = sweep("-f", "csv").stdout
     os.mkfifo("pipe.csv")

@@ -138,6 +138,7 @@ def test_the_norm_of_the_map_is_that_of_the_product() -> None:
         assert float(found.map_norm) == pytest.approx(expected, rel=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("weight_std", [0.01, 100.0])
 def test_3000_layers_stay_finite_and_affine(weight_std: float) -> None:
     run = simulation(layers=3000, width=4, weight_std=weight_std, bias_std=1.0, batch=2)
@@ -220,6 +221,7 @@ def test_a_constant_layer_has_no_nonadditivity() -> None:
         }
 
 
+@pytest.mark.slow
 def test_a_difference_beyond_float64_is_no_infinity() -> None:
     # relu halves ‖f‖² a layer, the map without it does not: 1.4^2500 is 10^365.
     options = "--act relu --layers 2500 --width 16 --batch 4 --quiet"
@@ -286,6 +288,7 @@ def misleading(act: str, weight_std: float, bias_std: float, **options: Any) -> 
 ODD = ["tanh", "sin", "softsign", "hard_tanh"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["identity", *ODD, "gelu", "elu", "sigmoid", "relu"])
 def test_a_departure_is_right_or_a_bound(act: str) -> None:
     for seed, (weight_std, bias_std) in enumerate(SCALES):
@@ -324,6 +327,7 @@ def test_what_is_real_is_shown(act: str) -> None:
         assert larger / smaller == pytest.approx(10.0**power, rel=0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias_std", [1e3, 1e6, 1e12, 1e15, 1e30, 1e300])
 @pytest.mark.parametrize("chain", ["--layers 5", "--widths 3,1,7,2", "--layers 30 --width 2"])
 def test_an_affine_chain_is_affine_whatever_its_biases(bias_std: float, chain: str) -> None:

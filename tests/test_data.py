@@ -60,6 +60,7 @@ def test_spirals_follow_from_the_seed_and_the_trial() -> None:
     assert not np.array_equal(spirals.draw(Streams(1), 0).x, first)
 
 
+@pytest.mark.slow
 def test_digits_are_those_of_scikit_learn() -> None:
     datasets = pytest.importorskip("sklearn.datasets")
     digits = data.load("digits")

@@ -58,6 +58,7 @@ def with_target(options: dict[str, Any], loss: str, rows: int) -> Settings:
 # --- every entry of every gradient ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("act", "layers", "loss"),
     [(act, n, "mse") for act in ("sigmoid", "tanh", "softplus") for n in (1, 2, 3, 5)]
@@ -72,6 +73,7 @@ def test_sympy_differentiates_the_whole_scalar_chain(
     assert relative_error(differentiate(simulation), expected) <= TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "act", ["sigmoid", "tanh", "relu", "selu", "gelu", "softplus", "hard_swish", "sin"]
 )
@@ -91,6 +93,7 @@ def test_mpmath_multiplies_out_a_chain_1000_layers_deep(
         assert layer.grad_w.log10 == pytest.approx(float(log10), rel=TOLERANCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", NAMES)
 def test_differences_of_the_loss(act: str, differentiate: Differentiate) -> None:
     options: dict[str, Any] = {"widths": (3, 2, 4, 2), "weight_std": 1.5, "bias_std": 0.5}
@@ -100,6 +103,7 @@ def test_differences_of_the_loss(act: str, differentiate: Differentiate) -> None
         assert relative_error(differentiate(simulation), expected) <= TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", NAMES)
 @pytest.mark.parametrize("loss", losses.names())
 @pytest.mark.parametrize("rows", [1, 3, 11])
@@ -204,6 +208,7 @@ def test_a_norm_does_not_cancel_where_the_rows_of_a_batch_do() -> None:
 # --- true zeros and small numbers ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", ["readout", "mse"])
 @pytest.mark.parametrize("zeros", [False, True])
 def test_a_small_gradient_is_never_a_zero(loss: str, zeros: bool) -> None:

@@ -158,6 +158,7 @@ def formulas(document: str, format_name: str) -> list[str]:
     return found + re.findall(r"\$(.+?)\$", rest)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format_name", ["latex", "markdown"])
 @pytest.mark.parametrize("layers", [1, 3, 20])
 def test_every_formula_of_a_document_is_mathematics_to_another_reader(

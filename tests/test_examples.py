@@ -112,6 +112,7 @@ def test_the_exporter_refuses_what_vanish_would_compute_differently(
     assert not path.exists()
 
 
+@pytest.mark.slow
 def test_torch_to_vanish_prints_the_gradients_of_the_network_on_the_digits(
     example: SimpleNamespace, tmp_path: Path
 ) -> None:
@@ -142,6 +143,7 @@ def test_torch_to_vanish_says_in_one_line_that_torch_is_missing(tmp_path: Path) 
     assert done.stderr == ("No torch here: this example needs `pip install torch scikit-learn`\n")
 
 
+@pytest.mark.slow
 def test_python_api_prints_what_the_library_says(tmp_path: Path) -> None:
     lines = iter(output(sys.executable, PYTHON_API, cwd=tmp_path))
 
@@ -177,6 +179,7 @@ def arctan_log10_ratio() -> float:
     return ratio
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [(), ("40",)])
 def test_compare_activations_tabulates_the_first_layers(
     arguments: tuple[str, ...], tmp_path: Path
@@ -199,6 +202,7 @@ def test_compare_activations_stops_at_an_error_and_shows_it(tmp_path: Path) -> N
     assert done.stderr == "Error: layers 0: give at least 1\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [(), ("3",)])
 def test_join_tables_has_a_line_a_layer_and_a_column_an_activation(
     arguments: tuple[str, ...], tmp_path: Path
@@ -239,6 +243,7 @@ def deepest(**options: Any) -> int:
     return (0, *DEPTHS)[vanishing.index(True)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "settings"),
     [
@@ -252,6 +257,7 @@ def test_the_loop_finds_the_deepest_chain(
     assert output("sh", DEEPEST_IN_A_LOOP, *options, cwd=tmp_path) == [str(deepest(**settings))]
 
 
+@pytest.mark.slow
 def test_the_sweep_finds_the_deepest_chain_of_each_activation(tmp_path: Path) -> None:
     lines = output("sh", DEEPEST_IN_ONE_SWEEP, "--act=sigmoid,tanh", "--width=8", cwd=tmp_path)
     assert lines == [f"{act} {deepest(act=act, width=8)}" for act in ("sigmoid", "tanh")]

@@ -79,6 +79,7 @@ def misplaced(axes: Axes, weights: FloatArray, biases: FloatArray) -> list[tuple
     return wrong
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("act", "input_rms"),
     [*((act, 1.0) for act in activations.names()), *((act, 0.1) for act in ("silu", "mish"))],

@@ -164,6 +164,7 @@ def test_many_runs_have_measured_lines_only_beside_the_bounds_on_their_slopes() 
     assert len(drawn.labelled(slopes, SLOPE_BOUND)) == len(suprema)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_nothing_is_drawn_nowhere_hidden_or_without_a_scale(name: str) -> None:
     found, figure = figure_of(name)
@@ -259,6 +260,7 @@ def test_a_band_holds_the_quantiles_of_the_trials() -> None:
         assert np.unique(band) == pytest.approx(np.sort(ends), rel=1e-12)
 
 
+@pytest.mark.slow
 def test_with_trials_theory_is_a_median_where_its_law_is_known_or_says_that_it_is_none() -> None:
     options: dict[str, Any] = {"layers": 9, "width": 5, "trials": 60}
     relu, tanh = profiles(["relu", "tanh"], **options)
@@ -485,6 +487,7 @@ def test_all_of_a_bounded_activation_and_of_its_slope_is_shown() -> None:
             assert high >= record.upper
 
 
+@pytest.mark.slow
 def test_no_legend_hides_a_curve() -> None:
     figure = activation_figure([*activations.registered()])
     assert not drawn.hidden(figure)
@@ -510,6 +513,7 @@ def test_text_in_pdf_has_a_font_that_can_be_searched() -> None:
     assert b"/Subtype /Type3" not in content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "suffix"),
     [
@@ -547,6 +551,7 @@ def test_a_long_title_is_broken_and_stays_on_the_page() -> None:
 # Files.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", MAGIC)
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_figure_is_written_beside_the_data(name: str, suffix: str, tmp_path: Path) -> None:
@@ -560,6 +565,7 @@ def test_a_figure_is_written_beside_the_data(name: str, suffix: str, tmp_path: P
     assert len(content) > 5000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", MAGIC)
 def test_the_same_figure_has_the_same_bytes_in_another_process(suffix: str, tmp_path: Path) -> None:
     command = shlex.split(COMMANDS["simulation"])

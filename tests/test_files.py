@@ -370,6 +370,7 @@ def test_a_network_that_is_none_is_refused(
         simulate(act="tanh", weights=read_network(str(file)))
 
 
+@pytest.mark.slow
 def test_a_truncated_network_is_refused_wherever_it_ends(file: Path) -> None:
     content = npz(W1=EYE, b1=np.ones(2))
     for end in range(len(content)):

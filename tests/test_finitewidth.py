@@ -77,6 +77,7 @@ def dense() -> FloatArray:
     return logs[np.isfinite(logs).all(axis=1)]
 
 
+@pytest.mark.slow
 def test_relu_chain_follows_the_law(dense: FloatArray) -> None:
     assert not differ(dense[:, 0], law(16, 50))
 

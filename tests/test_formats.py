@@ -92,6 +92,7 @@ OPTIONS = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(OPTIONS)
 def test_every_format_carries_the_same_numbers(options: list[str]) -> None:
     tsv = cells(output(*options, format_name="tsv"), "\t")
@@ -103,6 +104,7 @@ def test_every_format_carries_the_same_numbers(options: list[str]) -> None:
     assert [row for run in document["runs"] for row in run["layers"]] == rows
 
 
+@pytest.mark.slow
 @given(OPTIONS)
 def test_numbers_agree_with_their_logarithms(options: list[str]) -> None:
     for row in cells(output(*options, format_name="tsv"), "\t"):
@@ -113,6 +115,7 @@ def test_numbers_agree_with_their_logarithms(options: list[str]) -> None:
             assert float(row["log10_grad_w"]) == pytest.approx(log10, rel=1e-13, abs=1e-15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "exponent"),
     [

@@ -251,6 +251,7 @@ def accepted(axes: dict[str, list[Any]]) -> list[bool]:
     return found
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(ANY_OLD_AXES)
 def test_a_grid_accepts_what_a_single_run_accepts(axes: dict[str, list[Any]]) -> None:

@@ -6,7 +6,6 @@ import io
 import signal
 import struct
 import subprocess
-import time
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import pytest
 from arrayfile import npy, npz
 from command import VANISH, check_error, environment, run_in_process
 from limits import MB, check_refused, limited
+from processes import PATIENCE
 
 from vanish import Rows, errors
 from vanish.data import Data
@@ -53,6 +53,7 @@ def bomb(
 # Archives.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_an_archive_that_unpacks_without_bounds_is_refused(tmp_path: Path, method: int) -> None:
     bomb(tmp_path / "x.npz", 50 * MB, method, header("'<f8'", "(6250000,)"))
@@ -63,6 +64,7 @@ def test_an_archive_that_unpacks_without_bounds_is_refused(tmp_path: Path, metho
         assert result.peak < 60 * MB
 
 
+@pytest.mark.slow
 def test_a_member_counts_as_what_it_unpacks_to(tmp_path: Path) -> None:
     # 150 kB that are 150 MB, of which, with its copies, not a third fits.
     bomb(tmp_path / "x.npz", 150 * MB, start=header("'<f8'", "(18750000,)"))
@@ -178,6 +180,7 @@ def test_what_is_beyond_float64_is_refused_without_a_warning() -> None:
 # What has no end.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "says"),
     [
@@ -196,6 +199,7 @@ def test_an_endless_input_ends_at_a_limit(tmp_path: Path, script: str, says: str
     check_refused(limited(script, cwd=tmp_path), says)
 
 
+@pytest.mark.slow
 def test_an_endless_line_of_text_takes_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"1 " * 1_000_000)
     result = limited("exec $VANISH --input x --layers 1 --width 1 --quiet", cwd=tmp_path)
@@ -218,9 +222,7 @@ def test_an_interrupt_ends_the_wait_for_an_input(tmp_path: Path) -> None:
             process.stdin.write(b"1 2 3\n" * 10_000)
         process.stdin.flush()
         process.send_signal(signal.SIGINT)
-        asked = time.monotonic()
-        stdout, stderr = process.communicate(timeout=60)
-        assert time.monotonic() - asked < 10.0  # asked: 1 s, on a machine that is idle
+        stdout, stderr = process.communicate(timeout=PATIENCE)
     assert (process.returncode, stdout, stderr) == (130, b"", b"")
 
 

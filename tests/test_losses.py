@@ -364,6 +364,7 @@ def shares(loss: str, engine: str, **options: Any) -> dict[str, float]:
 LINEAR: dict[str, Any] = {"act": "identity", "layers": 4, "width": 3, "weight_std": 10.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cross_entropy", "bce"])
 def test_a_linear_chain_is_never_dead(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # Its weights are of full rank: the gradient is a zero only where the loss's is one.
@@ -447,6 +448,7 @@ def test_every_format_has_a_gradient_near_the_smallest_magnitude(
 NAMES: Sequence[str] = ("identity", "relu", "leaky_relu", "tanh", "softplus", "gelu", "sin")
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(
     st.sampled_from(["cross_entropy", "bce"]),

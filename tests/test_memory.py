@@ -184,6 +184,7 @@ def test_where_no_thread_can_be_started_that_is_one_line(line: str, says: str) -
 # Whatever is as long as a number that was given.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [
@@ -201,6 +202,7 @@ def test_what_is_too_long_is_refused_before_it_is_made(line: str) -> None:
     check_refused(limited(f"exec $VANISH {line}", "-v 1500000"), " of memory, ")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     ["-j 2", "--last-act identity --per-layer", "--engine sampled --trials 9 --input x"],

@@ -76,6 +76,7 @@ def test_quadrature_agrees_with_the_closed_form_of_sin_where_it_does_not_oscilla
     assert error(by_quadrature("sin", q), list(closed)) < 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("act", "q"), [("tanh", "10"), ("selu", "1e-3"), ("relu6", "1e3"), ("gelu", "0.1")]
 )

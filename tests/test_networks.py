@@ -160,6 +160,7 @@ def named(kind: str, weights: Sequence[Any], biases: Sequence[Any]) -> dict[str,
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("kind", KERNEL_NAMES)
 def test_kernels_have_the_gradients_of_autograd_and_it_is_said(

@@ -97,11 +97,13 @@ def check_every_line(layers: int, notation: Notation = TEXT) -> None:
             assert chain.value(line) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", range(1, 7))
 def test_every_line_equals_sympys_derivative_for_an_unknown_activation(layers: int) -> None:
     check_every_line(layers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layers", range(1, 7))
 def test_the_product_has_the_value_of_sympys_derivative(layers: int) -> None:
     chain = ScalarChain.of(layers, sympy.tanh, sympy.exp)
@@ -278,6 +280,7 @@ def test_latex_says_the_same_as_the_text(layers: int, full: bool) -> None:
     assert text_of_latex(latex_loss) == nested_loss(expression(layers), TEXT, full)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("layers", "full"), [(1, True), (3, True), (20, False)])
 def test_every_formula_is_mathematics_to_another_reader(layers: int, full: bool) -> None:
     parser = MathTextParser("agg")

@@ -215,6 +215,7 @@ MATRICES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", MATRICES)
 def test_threads_that_the_environment_asks_for_change_no_byte(line: str) -> None:
     words = [*line.split(), "--quiet", "--format=json"]
@@ -238,6 +239,7 @@ def test_linear_algebra_has_one_thread_whatever_is_set(
     assert seen == ["1"]
 
 
+@pytest.mark.slow
 def test_a_figure_is_the_same_for_every_user() -> None:
     pytest.importorskip("matplotlib")
     line = ["--layers=2", "--width=2", "--quiet", "--plot"]

@@ -10,12 +10,19 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from command import VANISH, Result, environment, run, run_in_process, run_in_terminal
+from command import (
+    VANISH,
+    Result,
+    environment,
+    run,
+    run_in_process,
+    run_in_terminal,
+    without_progress,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +55,7 @@ def is_one_error(stderr: bytes) -> bool:
 # What must not matter in a pipe.
 
 
+@pytest.mark.slow
 @given(
     format_name=st.sampled_from(FORMATS),
     env=st.fixed_dictionaries(
@@ -70,6 +78,7 @@ def test_piped_bytes_do_not_depend_on_the_environment(
     assert run_in_process(*COMMAND, "--format", format_name, env=env, encoding=encoding) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "env",
     [
@@ -121,7 +130,7 @@ def test_what_people_read_has_its_verdict_in_it(format_name: str) -> None:
 )
 def test_a_table_fits_into_the_window(columns: int, lines: int, options: list[str]) -> None:
     _, text = run_in_terminal([*VANISH, *options], columns, lines, env={"NO_COLOR": "1"})
-    shown = text.splitlines()
+    shown = without_progress(text).splitlines()
     assert len(shown) < lines  # one is for the prompt
     assert max(map(len, shown)) <= columns
 
@@ -195,6 +204,7 @@ def test_without_a_reader_it_ends_quietly(arguments: tuple[str, ...], env: dict[
     assert (process.returncode, stderr) == (0, b"")
 
 
+@pytest.mark.slow
 @BUFFERED_OR_NOT
 def test_a_reader_that_has_seen_enough_ends_it_quietly(env: dict[str, str]) -> None:
     large = "--layers 500 --width 2 --format jsonl"  # more than a pipe holds
@@ -394,7 +404,7 @@ def test_an_interrupt_leaves_no_traceback_and_no_file(gives_input: bool, tmp_pat
         if gives_input:
             stream.write(b"1 2 3\n")
             stream.close()
-            time.sleep(0.2)
+            # It sleeps until the input ends, or works on it already.
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate()
     assert (process.returncode, stdout, stderr) == (130, b"", b"")

@@ -419,6 +419,7 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 def test_promises_hold_and_refusals_are_right_in_pytorch() -> None:
     # Every third scale is enough for so few: a scale that helps is hardly ever alone.
     cases = judge.cases(seed=5, widest=40, scales=judge.SCALES[::3])

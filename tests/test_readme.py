@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from command import environment, run_in_process, run_in_terminal
+from command import environment, run_in_process, run_in_terminal, without_progress
 
 from vanish.cli.app import build
 from vanish.profile import COLUMNS
@@ -67,16 +67,6 @@ def commands(block: Block) -> list[Command]:
     assert not before, f"line {block.line}: a console block starts with `$ `"
     lines = [session.splitlines() for session in sessions]
     return [Command(command, shown) for command, *shown in lines]
-
-
-def without_progress(text: str) -> str:
-    """Return what a terminal shows in the end: a slow machine's progress bar is gone by then.
-
-    It is drawn on a line of its own between hiding the cursor and showing it, and wiped out.
-    """
-    return re.sub(
-        r"\x1b\[\?25l.*?\x1b\[\?25h[\r\n]*(?:\x1b\[1A\x1b\[2K)?", "", text, flags=re.DOTALL
-    )
 
 
 def reason_not_to_run(command: Command) -> str | None:
@@ -177,6 +167,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "block", [block for block in BLOCKS if block.language == "console"], ids=line_of
 )

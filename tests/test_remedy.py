@@ -80,6 +80,7 @@ ADVICE: dict[str, list[str] | None] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", ADVICE)
 def test_the_advice_is_the_smallest_change_that_works(line: str) -> None:
     run = simulated(line)
@@ -94,6 +95,7 @@ def test_the_advice_is_the_smallest_change_that_works(line: str) -> None:
     assert abs(helped["log10_ratio"]) <= 2.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [line for line, advice in ADVICE.items() if advice])
 def test_the_advice_holds_on_further_seeds_of_the_dense_engine(line: str) -> None:
     advice = ADVICE[line]
@@ -376,6 +378,7 @@ RUNS = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(RUNS)
 def test_a_printed_remedy_obeyed_is_stable(options: dict[str, Any]) -> None:

@@ -449,12 +449,14 @@ def in_full(name: str) -> Logs:
     return drawn_in_full(Settings(**options, trials=trials_in_full(options), seed=DENSE_SEED))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_sampled_gradients_have_the_law_of_chains_drawn_in_full(name: str) -> None:
     found = p_values(sampled(CASES[name]), in_full(name))
     assert {key: p for key, p in found.items() if p < LEVEL} == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ENGINE_CASES)
 def test_sampled_gradients_have_the_law_of_the_dense_engine(name: str) -> None:
     options = ENGINE_CASES[name]
@@ -855,6 +857,7 @@ def least_memory(settings: Settings, jobs: int) -> int:
             return limit
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", REPEATED)
 def test_neither_workers_nor_segments_change_a_number(name: str) -> None:
     # 128 trials a block: four blocks, the last one short.
@@ -934,6 +937,7 @@ def test_trials_of_all_blocks_are_different() -> None:
 # --- far from 1 ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["relu", "sigmoid"])
 def test_no_false_zeros_3000_layers_deep(act: str) -> None:
     # That a layer of 64 units is dead has the chance 2^-64.
@@ -943,6 +947,7 @@ def test_no_false_zeros_3000_layers_deep(act: str) -> None:
     assert act == "relu" or logs.w[0].max() < -1500
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["silu", "gelu"])
 def test_deep_chains_at_weight_std_1_agree_with_the_dense_engine_without_false_zeros(
     act: str,
@@ -1043,6 +1048,7 @@ def test_values_that_overflow_name_the_layer_that_the_dense_engine_names(
     assert overflowing_layer(options, "sampled", trials=20) == layer
 
 
+@pytest.mark.slow
 def test_the_layer_that_overflows_has_the_same_law() -> None:
     options: dict[str, Any] = {"act": "silu", "weight_std": 30.0, "layers": 300, "width": 16}
     dense_layers, sampled_layers = (

@@ -44,6 +44,7 @@ def check(gain: float, size: float, rows: int, act: str = "identity", **options:
     assert profile.log10_ratio == pytest.approx((DEPTH - 1) * log_gain, rel=1e-13)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 3])
 @pytest.mark.parametrize("gain", [*GAINS, *(1.0 / gain for gain in GAINS)])
 def test_nothing_is_lost_at_any_gain_and_input(gain: float, rows: int) -> None:

@@ -9,19 +9,19 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from itertools import cycle
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from command import Result, environment, run_in_process
+from processes import PATIENCE, end_group, members, wait_until
 
 from vanish import signals
 from vanish.atomic import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 EVERY = pytest.mark.parametrize("sent", STATUS, ids=lambda sent: sent.name)
@@ -34,9 +34,6 @@ signal.signal(signal.SIGTERM, signal.SIG_DFL)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
 """
 MAIN = "\nfrom vanish.__main__ import main\nsys.exit(main())\n"
-
-# How long to wait for what takes a moment on a machine that does nothing else, in seconds.
-PATIENCE = 60.0
 
 
 @contextlib.contextmanager
@@ -57,8 +54,7 @@ def running(
         try:
             yield process
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            end_group(process.pid)
 
 
 def run(line: str, directory: Path, first: str = "") -> Result:
@@ -69,24 +65,6 @@ def run(line: str, directory: Path, first: str = "") -> Result:
 def ended(process: subprocess.Popen[bytes]) -> Result:
     stdout, stderr = process.communicate(timeout=PATIENCE)
     return Result(process.returncode, stdout, stderr)
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.005)
-
-
-def members(group: int) -> list[int]:
-    """Return the processes of a group that are not dead."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            state, _, its_group = path.read_text().rpartition(")")[2].split()[:3]
-            if int(its_group) == group and state != "Z":
-                found.append(int(path.parent.name))
-    return found
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -104,7 +82,7 @@ def is_written(directory: Path) -> bool:
 def test_no_temporary_file_stays(sent: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "d.txt").write_bytes(b"old")
     with running("derive --layers 20000 --full -o d.txt", tmp_path) as process:
-        wait_for(lambda: is_written(tmp_path))
+        wait_until(lambda: is_written(tmp_path))
         process.send_signal(sent)
         assert ended(process) == (STATUS[sent], b"", b"")
     assert contents(tmp_path) == {"d.txt": b"old"}
@@ -258,6 +236,7 @@ def results(path: Path) -> int:
     return max(0, path.read_bytes().count(b"\n") - 1) if path.exists() else 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("whom", "sent"),
     [
@@ -270,7 +249,7 @@ def results(path: Path) -> int:
 def test_workers_end_with_the_sweep(whom: str, sent: signal.Signals, tmp_path: Path) -> None:
     part = tmp_path / "x.csv.part"
     with running(f"{SWEEP} --jobs 2", tmp_path) as process:
-        wait_for(lambda: results(part) >= 2)
+        wait_until(lambda: results(part) >= 2)
         assert len(members(process.pid)) >= 2
         (os.killpg if whom == "group" else os.kill)(process.pid, sent)
         status, stdout, stderr = ended(process)
@@ -306,11 +285,11 @@ def test_a_signal_to_the_group_as_workers_are_forked(
 ) -> None:
     start = MAIN.replace("vanish.__main__", main)
     with running(f"{SWEEP} --jobs 2", tmp_path, WAITING, start) as process:
-        wait_for((tmp_path / "forked").exists)
+        wait_until((tmp_path / "forked").exists)
         os.killpg(process.pid, sent)
         (tmp_path / "sent").touch()
         status, stdout, stderr = ended(process)
-        wait_for(lambda: not members(process.pid))
+        wait_until(lambda: not members(process.pid))
     # Nothing is under way yet, so that there is nothing to say, and nothing to go on with.
     assert (status, stdout, stderr) == (STATUS[sent], b"", b"")
     assert {*contents(tmp_path)} == {"forked", "sent"}
@@ -353,7 +332,7 @@ def test_last_words_that_nobody_reads_hold_nobody_up(tmp_path: Path) -> None:
     os.set_blocking(writer, True)
     with running(f"{SWEEP} --jobs 1", tmp_path, stderr=writer) as process:
         os.close(writer)
-        wait_for(lambda: results(tmp_path / "x.csv.part") >= 2)
+        wait_until(lambda: results(tmp_path / "x.csv.part") >= 2)
         process.send_signal(signal.SIGTERM)
         # It is at its last words when it ignores nothing any more: then another one is enough.
 
@@ -361,7 +340,7 @@ def test_last_words_that_nobody_reads_hold_nobody_up(tmp_path: Path) -> None:
             process.send_signal(signal.SIGTERM)
             return process.poll() is not None
 
-        wait_for(ends)
+        wait_until(ends)
         assert process.returncode == 143
     os.close(reader)
 

@@ -41,6 +41,7 @@ def test_relu_and_identity_without_bias_have_the_exact_law(
     assert result.dead == law.dead
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("act", "layers", "width", "weight_std", "bias_std"),
     [

@@ -138,6 +138,7 @@ def expected_summary(settings: Settings) -> dict[str, Any]:
 # --- the results ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crew", WORKERS)
 @pytest.mark.parametrize("name", GRIDS)
 def test_a_row_says_what_a_simulation_of_its_point_does(name: str, crew: str) -> None:
@@ -151,6 +152,7 @@ def test_a_row_says_what_a_simulation_of_its_point_does(name: str, crew: str) ->
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crew", ["here", "two"])
 @pytest.mark.parametrize("name", ["plain", "trials", "deep", "kinds"])
 def test_per_layer_rows_are_the_contract_and_the_settings(name: str, crew: str) -> None:
@@ -176,6 +178,7 @@ def test_columns_are_settings_results_and_the_error() -> None:
     assert len({*columns(per_layer=True)}) == len(columns(per_layer=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("per_layer", [False, True])
 @pytest.mark.parametrize("name", GRIDS)
 def test_rows_survive_json_exactly(name: str, per_layer: bool) -> None:
@@ -371,6 +374,7 @@ def test_workers_that_die_again_and_again_of_different_points(
     assert len([*tmp_path.iterdir()]) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [0.0, 0.02])
 @pytest.mark.parametrize("poison", [{0}, {39}, {5, 6}])
 def test_a_point_that_always_kills_its_worker_fails_and_no_other(

@@ -15,17 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from command import Result, run
-from sweeps import (
-    PATIENCE,
-    Cluster,
-    Gate,
-    end_group,
-    good,
-    lines_in,
-    one_line,
-    start,
-    wait_until,
-)
+from processes import PATIENCE, end_group, wait_until
+from sweeps import Cluster, Gate, good, lines_in, one_line, start
 
 import vanish
 from vanish import Activation, Grid, workers
@@ -83,6 +74,7 @@ def mine(pair: Callable[[FloatArray], Any]) -> Activation:
     return Activation(name="mine", pair=pair, sup_slope=0.9, sup_at=0.0, lower=-0.9, upper=0.9)
 
 
+@pytest.mark.slow
 def test_activations_and_networks_go_to_a_cluster(cluster: Cluster) -> None:
     # One of this process alone, and so large a network that Dask would warn of it.
     half = lambda x: (0.5 * x, 0.0 * x + 0.5)  # noqa: E731 - as a user may write it
@@ -141,6 +133,7 @@ def test_the_address_of_a_worker_is_none_of_a_scheduler(cluster: Cluster) -> Non
 
 
 # The last one of a cluster: there is not much left of it afterwards.
+@pytest.mark.slow
 def test_a_cluster_writes_the_same_bytes_whoever_is_lost(
     tmp_path: Path, cluster: Cluster, gate: Gate
 ) -> None:

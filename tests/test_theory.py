@@ -47,6 +47,7 @@ def test_critical_points_agree_with_mpmath_to_9_digits(act: str, bias: str) -> N
         assert found.q == pytest.approx(float(right[1]), rel=1e-9 if float(bias) != 1e-4 else 1e-7)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("act", "bias"), [("tanh", "0.1"), ("hard_swish", "0.5"), ("selu", "2")])
 def test_reference_file_holds_the_roots_of_mpmath_s_integrals(act: str, bias: str) -> None:
     with mp.workdps(reference.DIGITS):
@@ -375,6 +376,7 @@ def iterate(
     return float(q)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("act", "weight_std", "bias_std", "near", "far"),
     [
@@ -414,6 +416,7 @@ def cubed() -> Activation:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("input_rms", "lives"), [(0.05, False), (0.3, True), (30.0, True)])
 def test_of_two_finite_fixed_points_that_attract_the_input_finds_its_own(
     input_rms: float, lives: bool

@@ -315,6 +315,7 @@ GRID = "--act tanh --weight-std 0.5:3:3 --bias-std 0:1:2"
 MAGIC = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", MAGIC)
 def test_a_phase_diagram_has_the_same_bytes_twice(suffix: str, tmp_path: Path) -> None:
     first, second = tmp_path / f"one.{suffix}", tmp_path / f"two.{suffix}"

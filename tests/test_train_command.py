@@ -94,6 +94,7 @@ def test_a_batch_larger_than_the_data_is_all_of_them() -> None:
     assert rows("--batch=100000") == rows("--batch=800")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--per-layer",)])
 @pytest.mark.parametrize("suffix", ["png", "svg"])
 def test_a_figure_is_written(tmp_path: Path, suffix: str, options: tuple[str, ...]) -> None:

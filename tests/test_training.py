@@ -113,6 +113,7 @@ def test_pytorchs_autograd_on_one_step(act: str) -> None:
         assert np.abs(gradient - right.numpy()).max() <= 1e-10 * np.abs(right.numpy()).max()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
 @pytest.mark.parametrize("act", ["sigmoid", "relu"])
 def test_pytorch_steps_to_the_same_place(act: str, optimizer: str) -> None:
@@ -457,6 +458,7 @@ def five_seeds(act: str, depth: int) -> list[dict[str, Any]]:
     return [train(act=act, layers=depth, seed=seed).row() for seed in range(5)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", DEPTHS)
 def test_relu_learns_the_spirals_at_every_depth(depth: int) -> None:
     rows = five_seeds("relu", depth)
@@ -464,6 +466,7 @@ def test_relu_learns_the_spirals_at_every_depth(depth: int) -> None:
     assert {row["outcome"] for row in rows} == {"learned"}
 
 
+@pytest.mark.slow
 def test_sigmoid_falls_to_chance_as_depth_grows() -> None:
     rows = five_seeds("sigmoid", 16)
     assert [row["test_accuracy"] for row in rows] == pytest.approx([0.5] * 5, abs=0.05)
@@ -476,6 +479,7 @@ def test_sigmoid_falls_to_chance_as_depth_grows() -> None:
     assert min(row["test_accuracy"] for row in shallow) > 0.8  # type: ignore[type-var, operator]
 
 
+@pytest.mark.slow
 def test_relu_learns_the_digits() -> None:
     pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
     digits = datasets.load("digits")

@@ -74,6 +74,7 @@ def deepest(trained: Sequence[Training]) -> list[Training]:
     return [each for each in trained if each.settings.layers == depth]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_nothing_is_drawn_nowhere_hidden_or_without_a_scale(name: str) -> None:
     trained, figure = figure_of(name)

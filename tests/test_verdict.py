@@ -192,6 +192,7 @@ def slower_or_faster(text: str) -> int:
     return int("too large for the first" in text)
 
 
+@pytest.mark.slow
 @settings(max_examples=150)
 @given(LEARNING)
 def test_a_sentence_about_learning_agrees_with_the_weight_gradients(

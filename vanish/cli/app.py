@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 from vanish.atomic import reason
 from vanish.cli import simulate
 from vanish.cli.output import ReaderGoneError, discard, say
-from vanish.errors import VanishError, shortened
+from vanish.errors import VanishError, plain, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,4 +112,4 @@ def main() -> int:
 
 def _complain(message: str) -> None:
     """Print an error on stderr, on one line whatever is in it."""
-    say("Error: " + " ".join(shortened(message).split()))
+    say(f"Error: {plain(' '.join(shortened(message).split()))}")
