@@ -76,6 +76,7 @@ def test_value_and_slope_are_accurate_at_every_size_of_input(act: str) -> None:
             assert slope_error <= tolerance(act, x) * size + least, x
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", NAMES)
 @given(st.floats(-1.7e308, 1.7e308))
 @example(-1.7e308)

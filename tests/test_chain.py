@@ -165,6 +165,7 @@ def test_homogeneous_chains_neither_underflow_nor_overflow(
     assert relative_error(differentiate(simulation), expected) <= TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", TANGENT_AT_ZERO)
 def test_other_chains_do_not_underflow_where_they_are_their_own_tangent(
     act: str, differentiate: Differentiate
@@ -177,6 +178,7 @@ def test_other_chains_do_not_underflow_where_they_are_their_own_tangent(
     assert relative_error(differentiate(simulation), expected) <= TOLERANCE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["silu", "tanh", "hard_swish", "relu", "sigmoid"])
 @pytest.mark.parametrize("bias", [0.0, 1e-320, 1e-300, 1e-150])
 def test_a_small_bias_is_added_to_values_of_any_size(

@@ -111,6 +111,7 @@ BAD = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_work")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_cannot_be_written_is_refused_before_the_work(command: str, place: Path) -> None:
@@ -125,6 +126,7 @@ def test_what_cannot_be_written_is_refused_before_the_work(command: str, place: 
         assert files_in(place) == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_work", "place")
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_is_no_name_of_a_file_is_refused_before_the_work(command: str) -> None:
@@ -351,6 +353,7 @@ def test_nothing_is_written_if_stdout_is_full(here: Path) -> None:
     assert files_in(here) == {}
 
 
+@pytest.mark.slow
 def test_files_are_written_if_stdouts_reader_has_seen_enough(here: Path) -> None:
     result = shell(
         "vanish --act relu -n 300 -w 2 -q -f jsonl --save-weights x.npz | head -n 1 > one;"
@@ -360,6 +363,7 @@ def test_files_are_written_if_stdouts_reader_has_seen_enough(here: Path) -> None
     assert files_in(here)["x.npz"].startswith(b"PK")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["/dev/full", "pipe"])
 def test_a_device_that_fails_takes_the_others_with_it(here: Path, device: str) -> None:
     os.mkfifo("pipe")
@@ -370,6 +374,7 @@ def test_a_device_that_fails_takes_the_others_with_it(here: Path, device: str) -
     assert files_in(here) == {}
 
 
+@pytest.mark.slow
 def test_a_weight_beyond_float64_leaves_no_figure(here: Path) -> None:
     line = "--act relu -n 3 --weight-std 1e9 --gain 1e300 --plot x.png --save-weights x.npz"
     assert "x.npz: W1 exceeds float64" in one_line(run_in_process(*shlex.split(line)))
@@ -386,6 +391,7 @@ def sweep(*more: str, layers: str = LAYERS) -> Result:
     return run_in_process(*shlex.split(GRID), layers, *more)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "other",
     [
@@ -412,6 +418,7 @@ def test_another_grid_is_not_written_over_but_by_force(
     assert files_in(here) == {"x.csv": sweep(*more, "-f", "csv", layers=layers).stdout}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("content", [b"my own notes\n", b"\xff\0", b"act,layers\n", b"\n"])
 def test_what_is_no_result_is_not_written_over_but_by_force(here: Path, content: bytes) -> None:
     for name in ("x.csv", "x.tsv", "x.jsonl"):
@@ -473,6 +480,7 @@ def test_an_unfinished_sweep_that_was_forced_needs_force_again(here: Path) -> No
     assert files_in(here) == {"x.csv": sweep("-f", "csv").stdout}
 
 
+@pytest.mark.slow
 def test_a_figure_that_fails_leaves_the_results_in_the_journal(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ def completions(*words: str) -> list[str]:
     return result.stdout.decode().split()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -62,6 +62,7 @@ def test_no_factor_exceeds_its_largest_and_no_product_its_bound(simulation: Simu
             assert relative_error(each.bound, bound) < 1e-12
 
 
+@pytest.mark.slow
 def test_the_last_bound_is_the_profiles_norm_bound() -> None:
     for options in CHAINS.values():
         simulation = Simulation(Settings(norm_bound=True, **options))

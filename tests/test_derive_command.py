@@ -215,6 +215,7 @@ def no_constant(name: str) -> NoReturn:
     raise AssertionError(f"{name} is not JSON")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("layers", "act", "width"),
     [(1, "sigmoid", 64), (3, "tanh", 16), (8, "relu", 2), (700, "sigmoid", 2)],

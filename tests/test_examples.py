@@ -219,6 +219,7 @@ def test_join_tables_has_a_line_a_layer_and_a_column_an_activation(
     ]
 
 
+@pytest.mark.slow
 def test_article_derives_its_gradient_and_prints_its_numbers(tmp_path: Path) -> None:
     lines = output("sh", ARTICLE, cwd=tmp_path)
     between = lines.index("", lines.index("") + 1)  # the first stands below the expression

@@ -113,6 +113,7 @@ def test_a_line_through_an_unstable_critical_point_is_noticed() -> None:
     assert [bias for _, bias in wrong] == pytest.approx([0.0, 0.15])
 
 
+@pytest.mark.slow
 @examples(max_examples=12)
 @given(
     act=st.sampled_from(activations.names()),
@@ -129,6 +130,7 @@ def test_the_line_of_any_grid_lies_where_its_map_crosses_1(
     assert not misplaced(axes, weights, biases)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["tanh", "elu", "selu", "softsign"])
 def test_a_line_is_the_curve_to_within_less_than_its_own_width(act: str) -> None:
     # It starts as bias_std^(2/3), where a few points on the grid would make a polygon.
@@ -157,6 +159,7 @@ def test_relu_is_critical_at_a_point_and_keeps_its_gradient_along_a_line() -> No
     assert line.get_linestyle() == ":"
 
 
+@pytest.mark.slow
 def test_a_phase_diagram_hides_nothing_and_says_what_it_shows() -> None:
     acts = ["tanh", "gelu", "relu", "softplus"]
     figure = phases(acts, np.linspace(0.5, 3.0, 6), np.linspace(0.0, 1.0, 5), 0.5)
@@ -202,6 +205,7 @@ def swept(axes: dict[str, Any], row: dict[str, Any] | None = None) -> Figure:
 WEIGHTS = [0.5, 1.0, 2.0, 3.0]
 
 
+@pytest.mark.slow
 def test_over_a_sweep_no_line_leads_through_an_unstable_critical_point() -> None:
     for up in ({"layers": [3, 9]}, {"bias_std": [0.0, 0.3]}, {"gain": [0.5, 2.0]}):
         figure = swept({"act": ["gelu", "tanh"], "weight_std": WEIGHTS, **up})
@@ -273,6 +277,7 @@ def test_a_sweep_s_figure_has_its_title_and_no_cell_below_0() -> None:
     assert axes.get_ylim()[0] == 0.0
 
 
+@pytest.mark.slow
 def test_a_ratio_of_0_is_0_in_the_table_of_a_sweep() -> None:
     options = "sweep --act relu --layers 1,4,40 --width 2 --trials 40 --seed 3 -j 1 -f table -q"
     lines = run_in_process(*options.split()).stdout.decode().splitlines()

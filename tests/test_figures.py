@@ -117,6 +117,7 @@ def test_slopes_are_beside_their_bound_and_gradients_beside_theirs() -> None:
     assert len(drawn.lines(gradients)) == 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [
@@ -507,6 +508,7 @@ def test_text_stays_text() -> None:
     assert {"S(x)", "S'(x)", "tanh: sup|S'| = 1"} <= set(texts)
 
 
+@pytest.mark.slow
 def test_text_in_pdf_has_a_font_that_can_be_searched() -> None:
     content = drawn.figure_bytes(gradient_figure(profiles(["relu"], layers=3, width=4)), "pdf")
     assert b"/Subtype /CIDFontType2" in content
@@ -576,6 +578,7 @@ def test_the_same_figure_has_the_same_bytes_in_another_process(suffix: str, tmp_
     assert here.read_bytes() == there.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_figure_takes_the_place_of_an_older_file(tmp_path: Path) -> None:
     path = tmp_path / "figure.svg"
     path.write_bytes(b"old")
@@ -583,6 +586,7 @@ def test_a_figure_takes_the_place_of_an_older_file(tmp_path: Path) -> None:
     assert path.read_bytes().startswith(MAGIC["svg"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("plot", ["missing/x.png", "directory.png", "x.jpg", "x", "", "-", "."])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_figure_that_cannot_be_written_is_one_error_and_nothing_else(

@@ -239,6 +239,7 @@ def test_median_of_the_readouts_factor_is_an_order_statistic() -> None:
     assert found.grad_w[0] == pytest.approx(0.5 * math.log(2 / 4) + math.log(3.0), rel=1e-14)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("act", "sizes", "variances"),
     [
@@ -269,6 +270,7 @@ def test_chains_of_which_half_are_dead_have_the_median_0() -> None:
     assert np.isfinite([*found.grad_a, *found.grad_w]).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [256, 1000, 10**5, 10**7])
 def test_median_of_a_wide_chain_is_nearly_the_mean_of_its_nearly_normal_law(n: int) -> None:
     sizes, variances = [n] * 6, [TWO] * 5

@@ -74,6 +74,7 @@ def test_where_the_results_are_subnormal_they_are_within_one_unit() -> None:
                 assert abs(a - e) <= math.ulp(0.0)
 
 
+@pytest.mark.slow
 def test_the_polynomial_interpolates_at_chebyshev_points() -> None:
     # t = (y-5)/(y+5) and y = 5(1+t)/(1-t)
     with mp.workdps(50):

@@ -363,6 +363,7 @@ def test_a_value_given_twice_is_found_on_a_long_axis_too(count: int) -> None:
         Grid({"seed": [*range(count - 1), 5]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -72,6 +72,7 @@ def test_a_member_counts_as_what_it_unpacks_to(tmp_path: Path) -> None:
     check_refused(result, "x.npz", "it does not fit into memory")
 
 
+@pytest.mark.slow
 def test_no_more_is_unpacked_than_the_shape_asks_for(tmp_path: Path) -> None:
     content = npy(np.eye(2))
     bomb(tmp_path / "x.npz", 100 * MB, start=content)
@@ -279,6 +280,7 @@ def names(tmp_path: Path) -> Iterable[list[str]]:
     yield ["sweep", "--width", RED]
 
 
+@pytest.mark.slow
 def test_no_name_reaches_a_terminal_as_a_command(tmp_path: Path) -> None:
     raw = {}
     for line in names(tmp_path):

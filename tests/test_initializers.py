@@ -63,6 +63,7 @@ def test_an_orthogonal_draw_has_orthonormal_rows_or_columns(shape: tuple[int, in
     assert initializers.get("orthogonal").scale(shape[1], shape[0]) == 1.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(3, 3), (3, 2), (2, 3)])
 def test_orthogonal_draws_are_haar_distributed(shape: tuple[int, int]) -> None:
     # An entry of a Haar matrix of size n has mean 0, E Q² = 1/n, E Q⁴ = 3/(n(n+2)). The

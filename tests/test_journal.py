@@ -112,6 +112,7 @@ def test_a_file_cut_at_any_byte_keeps_all_whole_lines(tmp_path: Path) -> None:
         assert found == SORTED
 
 
+@pytest.mark.slow
 def test_a_byte_that_is_wrong_costs_the_line_that_it_is_in(tmp_path: Path) -> None:
     path = tmp_path / "j"
     whole = write(path)

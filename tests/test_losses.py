@@ -410,6 +410,7 @@ def test_outputs_of_1e40_have_a_gradient_or_a_true_zero(loss: str, engine: str, 
     assert (run["verdict"] == "dead") == (status == {"zero"})
 
 
+@pytest.mark.slow
 def test_no_point_of_a_sweep_over_huge_outputs_fails() -> None:
     axes = ["--loss=cross_entropy,bce", "--engine=dense,sampled", "--batch=1,2", "--trials=1,3"]
     axes += ["--seed=2", "--jobs=1", "--format=jsonl", "--quiet"]

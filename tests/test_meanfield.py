@@ -64,6 +64,7 @@ def test_relu_chain_with_he_weights_keeps_the_gradient_and_half_the_length() -> 
         assert float(layer.grad_w) == pytest.approx(8.0 * math.sqrt(0.5), rel=1e-14)
 
 
+@pytest.mark.slow
 def test_exploding_relu_chain_leaves_float64_in_both_passes_without_loss() -> None:
     layers = 10_000
     found = uniform("relu", layers, 3.0, Magnitude.of(8.0))
@@ -174,6 +175,7 @@ def disagree(ratios: np.ndarray[Any, Any]) -> Sequence[int]:
     return [int(k) for k in np.flatnonzero(off.any(axis=1)) + 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_measured_gradients_agree_with_the_expectation_at_every_layer(name: str) -> None:
     assert disagree(log_ratios(CASES[name])) == []

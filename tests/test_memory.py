@@ -152,6 +152,7 @@ def test_a_small_run_is_not_refused_where_nothing_is_free(system: System) -> Non
 # Limits of the process, for real.
 
 
+@pytest.mark.slow
 def test_ulimit_counts_beside_what_is_free() -> None:
     result = limited("exec $VANISH --width 4096 --engine dense", "-v 1000000")
     check_refused(result, "a chain of 20 layers of width 4,096 needs", "this process may take")
@@ -168,6 +169,7 @@ def test_a_file_of_six_bytes_is_read_whatever_is_free(tmp_path: Path) -> None:
     assert (result.returncode, result.stderr) == (0, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "says"),
     [

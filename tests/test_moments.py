@@ -47,6 +47,7 @@ def test_quadrature_agrees_with_mpmath_and_so_with_the_closed_forms(act: str) ->
         assert error(by_quadrature(act, float(q)), list(map(float, right))) < 1e-12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["tanh", "gelu"])
 def test_x_is_root_q_times_the_derivative_of_v(act: str) -> None:
     with mp.workdps(30):

@@ -34,6 +34,7 @@ def runs(*args: str) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("condition", ["dead", "vanishing", "exploding"])
 @pytest.mark.parametrize("verdict", CHAINS)
 def test_fail_on_exits_with_3_where_its_verdict_holds(verdict: str, condition: str) -> None:
@@ -201,6 +202,7 @@ def test_version_and_help_are_told_at_once() -> None:
     assert run_in_process("-h") == text
 
 
+@pytest.mark.slow
 def test_the_module_is_the_command() -> None:
     assert run("--layers", "3") == run_in_process("--layers", "3")
     assert run("--layers", "0") == run_in_process("--layers", "0")

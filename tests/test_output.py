@@ -120,6 +120,7 @@ def test_what_people_read_has_its_verdict_in_it(format_name: str) -> None:
     assert b"STABLE" in result.stdout.upper()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "lines", "options"),
     [
@@ -140,6 +141,7 @@ def test_a_terminal_that_knows_no_size_gets_80_columns() -> None:
     assert text == run_in_process(*COMMAND, "--format", "table").stdout.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("env", "coloured"),
     [
@@ -191,6 +193,7 @@ def test_a_closed_stdin_is_one_error() -> None:
 BUFFERED_OR_NOT = pytest.mark.parametrize("env", [{}, {"PYTHONUNBUFFERED": "1"}])
 
 
+@pytest.mark.slow
 @BUFFERED_OR_NOT
 @pytest.mark.parametrize("arguments", [COMMAND, ("--help",), ("--version",)])
 def test_without_a_reader_it_ends_quietly(arguments: tuple[str, ...], env: dict[str, str]) -> None:
@@ -263,6 +266,7 @@ def test_a_table_in_a_file_is_the_same_on_every_terminal(tmp_path: Path) -> None
     assert path.read_bytes() == run_in_process(*COMMAND, "--format", "table").stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--output", "--save-weights"])
 @pytest.mark.parametrize("old", [b"old\n", None])
 def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(
@@ -380,6 +384,7 @@ def test_a_file_name_that_is_no_text_may_be_reported(suffix: str, tmp_path: Path
     assert path.stat().st_size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gives_input", [False, True])
 def test_an_interrupt_leaves_no_traceback_and_no_file(gives_input: bool, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"

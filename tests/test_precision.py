@@ -167,6 +167,7 @@ def test_losses_of_the_weights_gradients_are_those_of_exact_arithmetic(
         assert numbered(found.lost) == [k for k, v in squares.items() if v < subnormal**2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "layers", "width"), [("float16", 20, 64), ("float32", 120, 8), ("float64", 700, 4)]
 )
@@ -465,6 +466,7 @@ FAULTS: dict[str, tuple[frozenset[str], str | None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_judge_finds_a_rule_that_looks_at_too_little(
     fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -516,6 +518,7 @@ def test_a_sigmoid_chain_is_saved_by_the_scale_that_is_told(tmp_path: Path) -> N
     assert judge.are_right(network.norms(scale), exact)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("layers", "fits"), [("100", "yes"), ("120", "yes"), ("145", "no")])
 def test_float32_goes_by_the_same_rule(tmp_path: Path, layers: str, fits: str) -> None:
     saved = saved_by(tmp_path, "--act", "sigmoid", "--layers", layers, "--width", "8")
@@ -529,6 +532,7 @@ def test_float32_goes_by_the_same_rule(tmp_path: Path, layers: str, fits: str) -
         assert not any(judge.are_right(network.norms(scale), exact) for scale in scales)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "options"),
     [

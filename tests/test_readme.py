@@ -178,6 +178,7 @@ def test_a_console_block_shows_what_a_terminal_shows(
     run_session(block)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "block", [block for block in BLOCKS if block.language == "python"], ids=line_of
 )

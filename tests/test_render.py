@@ -41,6 +41,7 @@ VIEWS = st.builds(view, PROFILES, st.none() | st.integers(1, 30))
 FEWER = settings(max_examples=20)  # every example is several simulations
 
 
+@pytest.mark.slow
 @FEWER
 @given(VIEWS, st.integers(1, 200), st.booleans(), st.booleans())
 def test_no_line_is_wider_than_the_window(
@@ -51,6 +52,7 @@ def test_no_line_is_wider_than_the_window(
     assert max(map(len, text.splitlines())) <= max(width, least)
 
 
+@pytest.mark.slow
 @FEWER
 @given(VIEWS, st.integers(20, 200), st.booleans())
 def test_colour_changes_no_character(shown: View, width: int, story: bool) -> None:

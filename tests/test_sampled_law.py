@@ -593,6 +593,7 @@ FAULTS: dict[str, tuple[Plant, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_caught(fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
     plant, start = FAULTS[fault]
@@ -892,6 +893,7 @@ def test_segments_that_do_not_divide_the_depth_change_no_number(depth: int) -> N
     assert tried
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in REPEATED if name != "gelu"])
 @pytest.mark.parametrize("width", [5, 64])
 def test_the_first_trials_do_not_depend_on_how_many_follow(name: str, width: int) -> None:
@@ -1061,6 +1063,7 @@ def test_the_layer_that_overflows_has_the_same_law() -> None:
     assert ks(dense_layers, sampled_layers) >= LEVEL
 
 
+@pytest.mark.slow
 def test_workers_change_nothing_of_an_overflow() -> None:
     # Some trials overflow layers before others do: the first block's is named.
     options: dict[str, Any] = {"act": "silu", "weight_std": 20.0, "layers": 400, "width": 64}

@@ -78,6 +78,7 @@ def is_written(directory: Path) -> bool:
     return any(path.stat().st_size for path in directory.glob(".vanish-*"))
 
 
+@pytest.mark.slow
 @EVERY
 def test_no_temporary_file_stays(sent: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "d.txt").write_bytes(b"old")
@@ -119,6 +120,7 @@ def sending(module, name, number, when, count=1):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["before", "behind"])
 @pytest.mark.parametrize("count", [1, 2], ids=["while checked", "while written"])
 def test_a_signal_as_a_temporary_file_is_created(when: str, count: int, tmp_path: Path) -> None:
@@ -271,6 +273,7 @@ os.register_at_fork(after_in_child=tell)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("main", "sent"),
     [

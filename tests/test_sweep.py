@@ -339,6 +339,7 @@ def deadly(
     monkeypatch.setattr(sweep, "measure", measure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [2, 3])
 def test_the_points_of_a_worker_that_dies_are_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
@@ -357,6 +358,7 @@ def test_the_points_of_a_worker_that_dies_are_run_again(
     assert flag.exists()
 
 
+@pytest.mark.slow
 def test_workers_that_die_again_and_again_of_different_points(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

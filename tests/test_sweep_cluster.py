@@ -101,6 +101,7 @@ def test_what_cannot_go_to_a_cluster_is_one_line(cluster: Cluster) -> None:
         first_row(mine(swell))
 
 
+@pytest.mark.slow
 def test_workers_of_other_versions_are_refused_both_named(cluster: Cluster) -> None:
     same = f"scheduler {cluster.address}: worker tcp://"
     order = "import vanish, numpy; vanish.__version__ = {!r}; numpy.__version__ = {!r}"
@@ -261,6 +262,7 @@ NO_SCHEDULER = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_port_that_is_no_scheduler_is_one_line(
     monkeypatch: pytest.MonkeyPatch, name: str

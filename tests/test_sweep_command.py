@@ -163,6 +163,7 @@ def test_lists_and_ranges_of_every_setting(tmp_path: Path) -> None:
     assert [json.loads(line)["weight_std"] for line in stds] == [0.5, 1.0, 1.5, 2.5]
 
 
+@pytest.mark.slow
 def test_a_point_that_fails_is_a_row_and_status_1(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     for jobs in (1, 2):
@@ -233,6 +234,7 @@ def test_what_does_not_go_together_is_refused(
 # --- a file of options ---
 
 
+@pytest.mark.slow
 def test_a_file_of_options_is_as_good_as_the_command_line(tmp_path: Path, expected: bytes) -> None:
     path = tmp_path / "grid.toml"
     path.write_text(
@@ -400,6 +402,7 @@ def test_a_complete_file_without_a_header_is_known_again(tmp_path: Path) -> None
     assert b"is complete" in sweep(f"{GRID} --no-header --resume -o", path).stderr
 
 
+@pytest.mark.slow
 def test_a_complete_file_is_drawn(tmp_path: Path) -> None:
     path, figure = tmp_path / "x.csv", tmp_path / "x.png"
     good(f"{GRID} -o", path)
@@ -519,6 +522,7 @@ def test_a_figure_that_cannot_be_written_loses_no_result(tmp_path: Path) -> None
     assert f"{tmp_path}/no/x.png" in refused(f"{GRID} -j 1 --plot {tmp_path}/no/x.png -o", path)
 
 
+@pytest.mark.slow
 def test_a_full_stdout_is_one_line() -> None:
     for jobs in (1, 2):
         with Path("/dev/full").open("wb") as full:
@@ -718,6 +722,7 @@ def test_rows_go_to_a_pipe_with_a_name(tmp_path: Path, expected: bytes, jobs: in
     )
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     vanish_command = shlex.join([*VANISH, "sweep"])
     for jobs in (1, 2):
@@ -946,6 +951,7 @@ def test_a_terminal_of_ascii_has_a_map_too() -> None:
     check("sweep_ascii", text)
 
 
+@pytest.mark.slow
 def test_a_terminal_sees_the_map_of_a_file_too(tmp_path: Path) -> None:
     options = shlex.split(SHOWN["map"][0])
     command = [*VANISH, "sweep", *options, "-o", str(tmp_path / "x.csv")]

@@ -135,6 +135,7 @@ def test_critical_chain_is_critical(act: str, bias_std: float) -> None:
             assert point.q_star == pytest.approx(point.critical_q, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", activations.names())
 def test_fixed_point_is_where_iteration_leads(act: str) -> None:
     activation = activations.get(act)
@@ -459,6 +460,7 @@ def test_an_input_rms_out_of_range_is_told(input_rms: float) -> None:
 # Where the χ₁ of a phase diagram grows through 1.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("input_rms", [1.0, 0.1, 5.0])
 @pytest.mark.parametrize("act", activations.names())
 def test_chi_1_is_1_on_the_line_less_left_of_it_and_more_right_of_it(

@@ -47,6 +47,7 @@ def test_a_row_is_the_librarys() -> None:
             assert row[name] == expected
 
 
+@pytest.mark.slow
 def test_all_formats_carry_the_same_numbers() -> None:
     first = rows("--trials=2")
     assert rows("--trials=2", name="csv") == first

@@ -143,6 +143,7 @@ def test_what_is_stable_but_changes_steadily_is_told_with_its_end(
     assert int(found[1]) > profile.settings.depth
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["relu", "tanh", "identity", "selu"])
 @pytest.mark.parametrize("width", [16, 64])
 def test_what_varies_by_accident_is_not_called_steady(act: str, width: int) -> None:
