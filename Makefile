@@ -5,6 +5,7 @@
 # make fuzz   tries command lines and damaged files (LINES=20000 FILES=10000 SEED=0)
 # make kills  kills sweeps and compares what they end with (COUNT=100 SEED=0)
 # make signals  sends signals to all commands at random moments (COUNT=200 SEED=0)
+# make corpus  compares all output with that of another copy (BEFORE=a worktree of an older commit)
 # make bench  measures speed, side by side with PyTorch and JAX; takes some minutes
 # A second call installs nothing: each environment is renewed when pyproject.toml changes.
 
@@ -20,7 +21,7 @@ LINES ?= 20000
 FILES ?= 10000
 SEED ?= 0
 
-.PHONY: run test slow check format fuzz kills signals bench clean
+.PHONY: run test slow check format fuzz kills signals corpus bench clean
 
 run: $(VENV)/.installed
 	@$(BIN)/vanish $(ARGS)
@@ -48,6 +49,9 @@ kills: $(VENV)/.installed-$(EXTRAS)
 
 signals: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/python tests/random_signals.py $(or $(COUNT),200) $(SEED)
+
+corpus: $(VENV)/.installed-$(EXTRAS)
+	$(BIN)/python tests/corpus.py $(BEFORE)
 
 bench: $(VENV)/.installed-dev,bench
 	$(BIN)/python tests/benchmarks/run.py
