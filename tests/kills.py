@@ -97,7 +97,8 @@ def _kill(whom: str, process: subprocess.Popen[bytes]) -> bool:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    chance = random.Random(sys.argv[2] if len(sys.argv) > 2 else "0")  # noqa: S311
+    seed = sys.argv[2] if len(sys.argv) > 2 else "0"
+    chance = random.Random(seed)  # noqa: S311 - no secret: a seed replays it
     for whom in sorted(set(VICTIMS)):
         share = count * VICTIMS.count(whom) // len(VICTIMS)
         with tempfile.TemporaryDirectory() as directory:

@@ -177,7 +177,7 @@ class Cluster:
             client.run(exec, order)
 
     def _client(self) -> Any:
-        from distributed import Client  # noqa: PLC0415 - an extra
+        from distributed import Client  # noqa: PLC0415 - dask may not be installed
 
         return Client(self.address, timeout=PATIENCE, set_as_default=False)
 

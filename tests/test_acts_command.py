@@ -282,8 +282,8 @@ def evaluate(formula: str, x: float, known: dict[str, float]) -> float:
     for definition in definitions:
         name, _, meaning = definition.partition("=")
         if name.strip() != "S":
-            names[name.strip()] = eval(as_python(meaning), {}, names)  # noqa: S307 - the registry's text
-    value: float = eval(as_python(main), {}, names)  # noqa: S307 - the registry's text
+            names[name.strip()] = eval(as_python(meaning), {}, names)  # noqa: S307 - what vanish acts prints
+    value: float = eval(as_python(main), {}, names)  # noqa: S307 - what vanish acts prints
     return value
 
 

@@ -290,3 +290,11 @@ def test_no_name_reaches_a_terminal_as_a_command(tmp_path: Path) -> None:
         if result.status == 2:
             assert result.stderr.count(b"\n") == 1
     assert raw == {}
+
+
+@pytest.mark.parametrize("line", [["sweep", "\u202e"], ["a\nb\x1b[31m"], ["--act\x1b[31m"]])
+def test_what_typer_repeats_is_escaped(line: list[str]) -> None:
+    result = run_in_process(*line)
+    message = result.stderr.decode()
+    assert (result.status, result.stdout) == (2, b"")
+    assert message.removesuffix("\n").isprintable()
