@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from vanish import activations
+from vanish.network import activations
 
 try:
     import torch

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import hypothesis
 import pytest
 
+from vanish.numbers.scaled import Scaled
 from vanish.readings import dense
-from vanish.scaled import Scaled
-from vanish.simulation import Simulation
+from vanish.simulation.run import Simulation
 
 hypothesis.settings.register_profile(
     "vanish",

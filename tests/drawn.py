@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
 SVG = "{http://www.w3.org/2000/svg}"
 

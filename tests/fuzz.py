@@ -26,11 +26,11 @@ import typer
 from arrayfile import npy, npz
 from command import Result, run_in_process
 
-from vanish import activations, initializers
 from vanish.cli import app, options
-from vanish.data import load
 from vanish.errors import VanishError
-from vanish.files import read_network, read_rows
+from vanish.files.reading import read_network, read_rows
+from vanish.network import activations, initializers
+from vanish.training.data import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vanish.scaled import FloatArray, Scaled
-    from vanish.simulation import Simulation
+    from vanish.numbers.scaled import FloatArray, Scaled
+    from vanish.simulation.run import Simulation
 
     # Arrays of float64, or of mpmath's numbers.
     Gradients = dict[str, NDArray[Any]]

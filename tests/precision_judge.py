@@ -27,7 +27,7 @@ from oracles import pytorch, torch_activation
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
 # The digits of the formats.
 DIGITS = {"float16": 11, "bfloat16": 8, "float32": 24}

@@ -68,7 +68,7 @@ def start(options: str, directory: Path, *, gate: Gate | None = None) -> subproc
 # minutes they go on, since nobody waits for them any more.
 _HOLDING = """
 import pathlib, runpy, sys, time
-from vanish import sweep
+from vanish.sweeps import run as sweep
 
 gate, last, module = pathlib.Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 until = time.monotonic() + 300.0

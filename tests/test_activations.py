@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 import vanish
-from vanish import activations
-from vanish.activations import Activation
 from vanish.errors import UsageError
+from vanish.network import activations
+from vanish.network.activations import Activation
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
 NAMES = tuple(oracles.FORMULAS)
 

@@ -18,14 +18,15 @@ from matplotlib.mathtext import MathTextParser
 from snapshot import check
 
 import vanish
-from vanish import Activation, activations
+from vanish import Activation
+from vanish.network import activations
 from vanish.render.acts import portrait
 from vanish.render.drawing import curve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
 SHOWN = {
     "acts_table": "--format table",

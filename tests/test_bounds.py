@@ -9,16 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vanish
-from vanish import activations, losses
-from vanish.arrays import Network, Rows
+from vanish.network import activations, losses
+from vanish.network.arrays import Network, Rows
+from vanish.numbers.scaled import ZERO, Magnitude
 from vanish.readings.bounds import is_cheap, norm_bounds
 from vanish.readings.magnitudes import products
 from vanish.readings.slopes import slope_products
-from vanish.scaled import ZERO, Magnitude
-from vanish.settings import Settings
+from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
-    from vanish.profile import Profile
+    from vanish.simulation.profile import Profile
 
 # A bound may be attained; then only rounding, of some operations a layer, tells the two apart.
 ROUNDING = 1e-12

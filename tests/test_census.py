@@ -11,13 +11,15 @@ import pytest
 from oracles import Problem, torch_activation
 
 import vanish
-from vanish import activations, ensemble, simulation
-from vanish.census import Census, Entries, Signal
-from vanish.settings import Settings
-from vanish.simulation import Simulation
+from vanish.network import activations
+from vanish.simulation import run as simulation
+from vanish.simulation import trials as ensemble
+from vanish.simulation.census import Census, Entries, Signal
+from vanish.simulation.run import Simulation
+from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
 
 def entries_of(settings: Settings) -> Entries:

@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 from oracles import Problem, relative_error, scalar_product
 
-from vanish import activations
-from vanish.arrays import Network, Rows
-from vanish.chain import Chain, Layer, Matrix, Weight, activate
 from vanish.errors import ForwardOverflowError, UsageError
-from vanish.scaled import ONE, Magnitude, Scaled
-from vanish.settings import Settings
-from vanish.simulation import Simulation
+from vanish.network import activations
+from vanish.network.arrays import Network, Rows
+from vanish.network.chain import Chain, Layer, Matrix, Weight, activate
+from vanish.numbers.scaled import ONE, Magnitude, Scaled
+from vanish.simulation.run import Simulation
+from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
     from conftest import Differentiate
 
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
 TOLERANCE = 1e-10
 

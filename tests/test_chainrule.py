@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import sympy
 
-from vanish.chainrule import (
+from vanish.errors import UsageError
+from vanish.network.chainrule import (
     Activated,
     Affine,
     ByBias,
@@ -25,7 +26,6 @@ from vanish.chainrule import (
     gradients,
     product,
 )
-from vanish.errors import UsageError
 
 DEPTHS = [1, 2, 3, 5]
 

@@ -14,16 +14,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from command import VANISH, Result, environment, run_in_process
 
-from vanish.atomic import Files, check_outputs, is_stream
 from vanish.errors import OutputError
+from vanish.system.atomic import Files, check_outputs, is_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 # Where the work of a command begins, behind all that is cheap.
 WORK = (
-    *("simulation.compare", "simulation.Simulation", "training.train_all", "sweep.run"),
-    *("theory.point", "collapse.collapse", "derivation.Derivation", "activations.get"),
+    *("simulation.run.compare", "simulation.run.Simulation", "training.run.train_all"),
+    *("sweeps.run.run", "theories.infinitewidth.point", "lessons.collapse.collapse"),
+    *("lessons.derivation.Derivation", "network.activations.get"),
 )
 
 # Every command with each of its outputs last: the name of a file is to follow.
@@ -409,7 +410,7 @@ def test_another_grid_is_not_written_over_but_by_force(
     assert sweep("-o", "x.csv") == (0, b"", b"")
     before = files_in(here)
     with monkeypatch.context() as patch:
-        patch.setattr("vanish.sweep.run", lambda *_: pytest.fail("it has begun"))
+        patch.setattr("vanish.sweeps.run.run", lambda *_: pytest.fail("it has begun"))
         message = one_line(sweep(*more, "-o", "x.csv", layers=layers))
     assert message.startswith("Error: x.csv: it holds something else than the results of this grid")
     assert "--force" in message
@@ -465,9 +466,9 @@ def test_force_beside_resume(here: Path) -> None:
 
 
 def test_an_unfinished_sweep_that_was_forced_needs_force_again(here: Path) -> None:
-    from vanish.grid import Grid  # noqa: PLC0415 - only this test needs it
-    from vanish.journal import Journal  # noqa: PLC0415 - only this test needs it
-    from vanish.sweep import Task  # noqa: PLC0415 - only this test needs it
+    from vanish.sweeps.grid import Grid  # noqa: PLC0415 - only this test needs it
+    from vanish.sweeps.journal import Journal  # noqa: PLC0415 - only this test needs it
+    from vanish.sweeps.run import Task  # noqa: PLC0415 - only this test needs it
 
     sweep("-o", "x.csv", layers="--layers=4")
     grid = Grid({"act": ["tanh", "relu"], "layers": [2, 3], "width": [4]})

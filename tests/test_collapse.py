@@ -17,16 +17,17 @@ from mpmath import mp
 from oracles import derivative
 from snapshot import check
 
-import vanish.collapse
-from vanish import Network, Rows, Settings, Simulation, activations
-from vanish.collapse import affine_maps, collapse, nonadditivity
-from vanish.scaled import ZERO
+import vanish.lessons.collapse
+from vanish import Network, Rows, Settings, Simulation
+from vanish.lessons.collapse import affine_maps, collapse, nonadditivity
+from vanish.network import activations
+from vanish.numbers.scaled import ZERO
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vanish.chain import Layer
-    from vanish.scaled import FloatArray, Scaled
+    from vanish.network.chain import Layer
+    from vanish.numbers.scaled import FloatArray, Scaled
 
 SHOWN = {
     "collapse_one": "--act tanh --layers 5 --format table",
@@ -299,7 +300,7 @@ def test_a_departure_is_right_or_a_bound(act: str) -> None:
 def test_noise_that_is_taken_for_a_departure_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     chains = [(act, 1e-5, bias_std) for act in ODD for bias_std in (0.0, 1e-3)]
     assert not any(misleading(*chain, layers=3, width=4) for chain in chains)
-    monkeypatch.setattr("vanish.collapse._KNOWN", 0.0)
+    monkeypatch.setattr("vanish.lessons.collapse._KNOWN", 0.0)
     assert any(misleading(*chain, layers=3, width=4) for chain in chains)
 
 
@@ -309,9 +310,9 @@ def test_a_rounding_error_without_its_biases_is_noticed(monkeypatch: pytest.Monk
     def without(layer: Layer, f: Scaled) -> Scaled:
         return terms(layer._replace(bias=None), f)
 
-    terms = vanish.collapse._terms
-    monkeypatch.setattr("vanish.collapse._terms", without)
-    monkeypatch.setattr("vanish.collapse._absolute", lambda array: array.times(ZERO))
+    terms = vanish.lessons.collapse._terms
+    monkeypatch.setattr("vanish.lessons.collapse._terms", without)
+    monkeypatch.setattr("vanish.lessons.collapse._absolute", lambda array: array.times(ZERO))
     assert misleading("identity", 1.0, 1e9, layers=2, width=4)
 
 

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from arrayfile import npz
 
-from vanish import data
-from vanish.data import Data
 from vanish.errors import InputError, UsageError
-from vanish.streams import Streams
+from vanish.network.streams import Streams
+from vanish.training import data
+from vanish.training.data import Data
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,13 +15,13 @@ from mpmath import mp
 from oracles import Problem, relative_error
 
 import vanish
-from vanish import activations, losses
-from vanish.arrays import Network, Rows
-from vanish.profile import Verdict
+from vanish.network import activations, losses
+from vanish.network.arrays import Network, Rows
+from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings.dense import outer_norm, sum_norm
-from vanish.scaled import Magnitude, Scaled
-from vanish.settings import Settings
-from vanish.simulation import Simulation
+from vanish.simulation.profile import Verdict
+from vanish.simulation.run import Simulation
+from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
     from conftest import Differentiate

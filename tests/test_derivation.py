@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vanish import Settings, Simulation, VanishError
-from vanish.chainrule import Slope, Variable, product
-from vanish.derivation import measure, parse_variable
-from vanish.scaled import ONE, Magnitude
+from vanish.lessons.derivation import measure, parse_variable
+from vanish.network.chainrule import Slope, Variable, product
+from vanish.numbers.scaled import ONE, Magnitude
 
 CHAINS: dict[str, dict[str, Any]] = {
     "sigmoid": {"layers": 3},

@@ -15,12 +15,13 @@ from command import VANISH, check_error, environment, run, run_in_process, run_i
 from matplotlib.mathtext import MathTextParser
 from snapshot import check
 
-from vanish import Settings, Simulation, memory
-from vanish.chainrule import expression
-from vanish.derivation import Derivation, MeasuredFactor, measure, parse_variable
+from vanish import Settings, Simulation
+from vanish.lessons.derivation import Derivation, MeasuredFactor, measure, parse_variable
+from vanish.network.chainrule import expression
+from vanish.numbers.words import short
 from vanish.readings.notation import LATEX, TEXT, derivation
 from vanish.render.derivation import rows
-from vanish.words import short
+from vanish.system import memory
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,8 @@ from command import Result, run_in_process
 from snapshot import check
 
 import vanish
-from vanish import errors, memory
+from vanish import errors
+from vanish.system import memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,9 +16,9 @@ import pytest
 from command import environment
 
 import vanish
-from vanish import activations
-from vanish.files import read_network
-from vanish.words import short
+from vanish.files.reading import read_network
+from vanish.network import activations
+from vanish.numbers.words import short
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 TORCH_TO_VANISH = EXAMPLES / "torch_to_vanish.py"

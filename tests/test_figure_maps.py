@@ -15,9 +15,11 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 import vanish
-from vanish import Rows, Settings, activations, theory
-from vanish.grid import Grid
+from vanish import Rows, Settings
+from vanish.network import activations
 from vanish.render.figure import phase_figure, sweep_figure
+from vanish.sweeps.grid import Grid
+from vanish.theories import infinitewidth as theory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
 UNSTABLE = "gelu", "gelu_tanh", "silu", "mish", "hard_swish"
 

@@ -17,11 +17,12 @@ import pytest
 from command import environment, run, run_in_process
 from matplotlib.colors import to_rgb
 
-from vanish import Network, Rows, Settings, activations, compare, simulate
-from vanish.activations import Activation
-from vanish.readings import finitewidth
+from vanish import Network, Rows, Settings, compare, simulate
+from vanish.network import activations
+from vanish.network.activations import Activation
 from vanish.render import people, style
 from vanish.render.figure import activation_figure, gradient_figure
+from vanish.theories import finitewidth
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vanish import Profile
-    from vanish.scaled import FloatArray, Magnitude
+    from vanish.numbers.scaled import FloatArray, Magnitude
 
 MAGIC = {
     "png": b"\x89PNG\r\n\x1a\n",

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from vanish.readings import finitewidth
-from vanish.scaled import Magnitude
+from vanish.numbers.scaled import Magnitude
+from vanish.theories import finitewidth
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
 TWO = Magnitude.of(2.0)
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vanish.errors import VanishError
-from vanish.files import read_network, read_rows
+from vanish.files.reading import read_network, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from vanish import gaussian
+from vanish.numbers import normal as gaussian
 
 # Both sides of the size at which `distribution` changes its formula.
 SIZES = [gaussian._MANY - 1, gaussian._MANY]

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from vanish import Network, Rows, Settings
 from vanish.cli import parse
 from vanish.errors import UsageError, VanishError
-from vanish.grid import LARGEST, Grid, shown
+from vanish.sweeps.grid import LARGEST, Grid, shown
 
 ORDER = [field.name for field in fields(Settings)]
 

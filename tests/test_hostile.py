@@ -17,9 +17,9 @@ from limits import MB, check_refused, limited
 from processes import PATIENCE
 
 from vanish import Rows, errors
-from vanish.data import Data
 from vanish.errors import InputError, UsageError, VanishError, plain
-from vanish.files import read_network, read_rows
+from vanish.files.reading import read_network, read_rows
+from vanish.training.data import Data
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

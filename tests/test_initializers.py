@@ -5,9 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from vanish import initializers
 from vanish.errors import UsageError
-from vanish.initializers import Law, draw
+from vanish.network import initializers
+from vanish.network.initializers import Law, draw
 
 N_OUT, N_IN = 300, 500
 

@@ -17,9 +17,9 @@ from command import environment
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vanish import journal as journal_module
 from vanish.errors import OutputError, UsageError
-from vanish.journal import Journal
+from vanish.sweeps import journal as journal_module
+from vanish.sweeps.journal import Journal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

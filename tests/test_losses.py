@@ -16,18 +16,18 @@ from mpmath import mp
 from oracles import DIGITS
 
 import vanish
-from vanish import losses
 from vanish.errors import UsageError
-from vanish.losses import Loss, draw_readout
-from vanish.scaled import LARGEST_EXPONENT, Magnitude, Scaled, decimal_text
-from vanish.stack import Stack
+from vanish.network import losses
+from vanish.network.losses import Loss, draw_readout
+from vanish.numbers.scaled import LARGEST_EXPONENT, Magnitude, Scaled, decimal_text
+from vanish.numbers.stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vanish.losses import Exponential
-    from vanish.scaled import FloatArray
-    from vanish.stack import Exponents
+    from vanish.network.losses import Exponential
+    from vanish.numbers.scaled import FloatArray
+    from vanish.numbers.stack import Exponents
 
 OUTPUT = np.array([[1.0, -2.0], [0.5, 4.0], [0.0, 0.25]])
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from vanish import activations, moments
-from vanish.chainrule import Variable
+from vanish.gauss import moments
+from vanish.network import activations
+from vanish.network.chainrule import Variable
+from vanish.network.streams import Streams
+from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 from vanish.readings import meanfield
-from vanish.scaled import ZERO, Magnitude, Scaled
-from vanish.settings import Settings
-from vanish.simulation import Draws, Simulation
-from vanish.streams import Streams
+from vanish.simulation.run import Draws, Simulation
+from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,8 +10,8 @@ import pytest
 from command import run_in_process
 from limits import MB, check_refused, limited
 
-from vanish import memory
 from vanish.errors import MemoryLimitError
+from vanish.system import memory
 
 if TYPE_CHECKING:
     from pathlib import Path

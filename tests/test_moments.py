@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from vanish import activations, closedforms, moments
-from vanish.activations import Activation
-from vanish.moments import Moments
-from vanish.scaled import ZERO, Magnitude
+from vanish.gauss import closedforms, moments
+from vanish.gauss.moments import Moments
+from vanish.network import activations
+from vanish.network.activations import Activation
+from vanish.numbers.scaled import ZERO, Magnitude
 
 if TYPE_CHECKING:
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
 REFERENCE = json.loads(reference.FILE.read_text(encoding="utf-8"))["moments"]
 

@@ -18,13 +18,13 @@ from oracles import pytorch
 import vanish
 from vanish import Network, Rows, Settings
 from vanish.errors import InputError, UsageError
-from vanish.files import read_network, read_rows
+from vanish.files.reading import read_network, read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
     Arrays = dict[str, FloatArray]
 

@@ -11,9 +11,9 @@ import sympy
 from matplotlib.mathtext import MathTextParser
 from mpmath import mp
 
-from vanish import chainrule
-from vanish.chainrule import ByBias, ByWeight, Slope, Variable, Weight, expression
 from vanish.errors import UsageError
+from vanish.network import chainrule
+from vanish.network.chainrule import ByBias, ByWeight, Slope, Variable, Weight, expression
 from vanish.readings.notation import LATEX, TEXT, derivation, nested_loss
 
 if TYPE_CHECKING:

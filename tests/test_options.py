@@ -11,10 +11,10 @@ import pytest
 from command import run, run_in_process
 
 import vanish
-from vanish import activations, initializers, layout, losses
 from vanish.cli import options
 from vanish.cli.output import AUTO, TABLES
-from vanish.profile import Verdict
+from vanish.network import activations, initializers, layout, losses
+from vanish.simulation.profile import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

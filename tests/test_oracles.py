@@ -11,11 +11,11 @@ import oracles
 import pytest
 from oracles import Problem, relative_error
 
-from vanish import activations
-from vanish.chain import Chain, Matrix, Weight
-from vanish.scaled import Scaled
-from vanish.settings import Settings
-from vanish.simulation import Simulation
+from vanish.network import activations
+from vanish.network.chain import Chain, Matrix, Weight
+from vanish.numbers.scaled import Scaled
+from vanish.simulation.run import Simulation
+from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from conftest import Differentiate
     from oracles import Gradients
 
-    from vanish.chain import Layer
-    from vanish.scaled import FloatArray
+    from vanish.network.chain import Layer
+    from vanish.numbers.scaled import FloatArray
 
 TOLERANCE = 1e-10
 

@@ -26,7 +26,7 @@ from command import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vanish.atomic import replacing
+from vanish.system.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

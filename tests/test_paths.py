@@ -14,15 +14,16 @@ from command import run_in_process
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vanish import Settings, Simulation, Verdict, activations, simulate
-from vanish.profile import COLUMNS
+from vanish import Settings, Simulation, Verdict, simulate
+from vanish.network import activations
 from vanish.readings.slopes import SlopeStatistics, log10_active_paths, statistics
 from vanish.render.people import view
+from vanish.simulation.profile import COLUMNS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
     BoolArray = NDArray[np.bool_]
 

@@ -18,11 +18,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import vanish
-from vanish import Magnitude, Profile, precision
-from vanish.census import Entries, Signal
+from vanish import Magnitude, Profile
 from vanish.errors import UsageError
-from vanish.precision import FORMATS, Loss, Misfit, losses, sentence, summary, typical_entries
-from vanish.stack import Magnitudes
+from vanish.numbers.stack import Magnitudes
+from vanish.simulation import precision
+from vanish.simulation.census import Entries, Signal
+from vanish.simulation.precision import (
+    FORMATS,
+    Loss,
+    Misfit,
+    losses,
+    sentence,
+    summary,
+    typical_entries,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import vanish
-from vanish.arrays import Network, Rows
-from vanish.profile import COLUMNS, Profile, Verdict
-from vanish.simulation import Simulation
+from vanish.network.arrays import Network, Rows
+from vanish.simulation.profile import COLUMNS, Profile, Verdict
+from vanish.simulation.run import Simulation
 
 # The output contract, in its order; later columns stand behind these.
 CONTRACT = [

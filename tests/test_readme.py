@@ -20,7 +20,7 @@ import pytest
 from command import environment, run_in_process, run_in_terminal, without_progress
 
 from vanish.cli.app import build
-from vanish.profile import COLUMNS
+from vanish.simulation.profile import COLUMNS
 
 ROOT = Path(__file__).parent.parent
 

@@ -16,10 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vanish
-from vanish import Network, Rows, Settings, Verdict, bench, effort, remedy, simulation
-from vanish.candidates import CANDIDATES, Candidate, rounded
-from vanish.simulation import Draws, Simulation
-from vanish.streams import Streams
+from vanish import Network, Rows, Settings, Verdict
+from vanish.network.streams import Streams
+from vanish.simulation import attempts as bench
+from vanish.simulation import effort, remedy
+from vanish.simulation import run as simulation
+from vanish.simulation.candidates import CANDIDATES, Candidate, rounded
+from vanish.simulation.run import Draws, Simulation
 
 if TYPE_CHECKING:
     from pathlib import Path

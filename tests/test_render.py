@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from vanish import Magnitude, Settings, compare, simulate
 from vanish.cli.output import _ASCII
+from vanish.numbers.words import short
 from vanish.render.delimited import delimited
 from vanish.render.markdown import markdown
 from vanish.render.people import Bar, Elided, Spark, View, elide, view
 from vanish.render.table import Canvas, table
-from vanish.words import short
 
 if TYPE_CHECKING:
-    from vanish.profile import Cell, Profile
+    from vanish.simulation.profile import Cell, Profile
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -23,24 +23,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp
 
-from vanish import activations, conditioning, ensemble
-from vanish.arrays import Rows
-from vanish.conditioning import MATRICES, Gaussian, Orthogonal
 from vanish.errors import ForwardOverflowError, MemoryLimitError
-from vanish.initializers import Law
+from vanish.network import activations
+from vanish.network.arrays import Rows
+from vanish.network.initializers import Law
+from vanish.network.streams import LayerStreams, Role, Streams
+from vanish.numbers.stack import Stack
+from vanish.readings import conditioning
+from vanish.readings.conditioning import MATRICES, Gaussian, Orthogonal
 from vanish.readings.sampled import Kept, SampledChain
-from vanish.settings import Settings
-from vanish.simulation import Simulation, measure
-from vanish.stack import Stack
-from vanish.streams import LayerStreams, Role, Streams
+from vanish.simulation import trials as ensemble
+from vanish.simulation.run import Simulation, measure
+from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vanish.activations import Activation
-    from vanish.conditioning import RandomMatrix
-    from vanish.measured import Measured
-    from vanish.scaled import FloatArray
+    from vanish.network.activations import Activation
+    from vanish.numbers.scaled import FloatArray
+    from vanish.readings.conditioning import RandomMatrix
+    from vanish.simulation.measured import Measured
 
     Plant = Callable[[pytest.MonkeyPatch], None]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mpmath import mp
 
-from vanish.scaled import ONE, SAFE_EXPONENT, ZERO, Magnitude, Scaled
+from vanish.numbers.scaled import ONE, SAFE_EXPONENT, ZERO, Magnitude, Scaled
 
 ROUNDING = Fraction(2) ** -53
 

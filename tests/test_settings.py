@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from vanish.arrays import Network, Rows
 from vanish.errors import UsageError
-from vanish.settings import Settings
+from vanish.network.arrays import Network, Rows
+from vanish.simulation.settings import Settings
 
 NETWORK = Network((np.ones((3, 2)), np.ones((4, 3))), (None, np.zeros(4)), name="net.npz")
 

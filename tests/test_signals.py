@@ -16,8 +16,8 @@ import pytest
 from command import Result, environment, run_in_process
 from processes import PATIENCE, end_group, members, wait_until
 
-from vanish import signals
-from vanish.atomic import replacing
+from vanish.system import signals
+from vanish.system.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -187,7 +187,7 @@ class Dying:
     def __del__(self):
         os.kill(os.getpid(), {number})
 """
-MODULES = ["vanish.cli", "typer", "vanish.cli.simulate", "numpy", "vanish.profile"]
+MODULES = ["vanish.cli", "typer", "vanish.cli.simulate", "numpy", "vanish.simulation.profile"]
 
 
 @pytest.mark.parametrize(("name", "sent"), [*zip(MODULES, cycle(STATUS), strict=False)])
@@ -198,7 +198,9 @@ def test_a_signal_amid_an_import(name: str, sent: signal.Signals, tmp_path: Path
 
 
 def test_an_interrupt_before_there_is_a_handler(tmp_path: Path) -> None:
-    first = AT_IMPORT.format(name="vanish.signals", action="os.kill(os.getpid(), signal.SIGINT)")
+    first = AT_IMPORT.format(
+        name="vanish.system.signals", action="os.kill(os.getpid(), signal.SIGINT)"
+    )
     assert run("-n 2 -o x.csv", tmp_path, first) == (130, b"", b"")
     assert contents(tmp_path) == {}
 

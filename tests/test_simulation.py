@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 
 import vanish
-from vanish import memory, simulation
-from vanish.arrays import Network, Rows
 from vanish.errors import MemoryLimitError, VanishError
-from vanish.settings import Settings
-from vanish.simulation import Simulation
-from vanish.streams import Streams
+from vanish.network.arrays import Network, Rows
+from vanish.network.streams import Streams
+from vanish.simulation import run as simulation
+from vanish.simulation.run import Simulation
+from vanish.simulation.settings import Settings
+from vanish.system import memory
 
 
 def weights_of(settings: Settings) -> list[np.ndarray]:

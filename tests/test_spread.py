@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 import vanish
-from vanish import activations, theory
 from vanish.errors import VanishError
-from vanish.readings import finitewidth
-from vanish.settings import Settings
-from vanish.simulation import measure
-from vanish.spread import MEASURED_CHAINS, Spread, medians, spread
+from vanish.lessons.spread import MEASURED_CHAINS, Spread, medians, spread
+from vanish.network import activations
+from vanish.simulation.run import measure
+from vanish.simulation.settings import Settings
+from vanish.theories import finitewidth
+from vanish.theories import infinitewidth as theory
 
 LAWS: dict[str, Any] = {"relu": finitewidth.relu, "identity": finitewidth.linear}
 
@@ -116,7 +117,7 @@ def test_log10_expected_of_homogeneous_chains_is_a_power_of_chi_1(
 def test_log10_expected_of_a_deep_chain_has_the_slope_of_chi_1(
     act: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vanish.spread.MEASURED_CHAINS", 2)
+    monkeypatch.setattr("vanish.lessons.spread.MEASURED_CHAINS", 2)
     at = {"weight_std": 1.5, "bias_std": 0.3}
     point = theory.point(activations.get(act), 1.5, 0.3)
     shallow, deep = found(act, 60, 2, **at), found(act, 61, 2, **at)

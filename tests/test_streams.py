@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 import vanish
-from vanish.settings import Settings
-from vanish.streams import Role, Streams
+from vanish.network.streams import Role, Streams
+from vanish.simulation.settings import Settings
 
 FAR = 2**63  # blocks of numbers, more than any run draws
 

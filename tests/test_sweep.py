@@ -22,31 +22,26 @@ import numpy as np
 import pytest
 
 import vanish
-from vanish import (
-    Activation,
-    Network,
-    Rows,
-    Settings,
-    activations,
-    memory,
-    simulation,
-    sweep,
-    workers,
-)
+from vanish import Activation, Network, Rows, Settings
 from vanish.errors import InputError, UsageError
-from vanish.grid import Grid
-from vanish.measured import HIGH, LOW
-from vanish.profile import COLUMNS
-from vanish.scaled import decimal_text
-from vanish.sweep import Outcome, Task, columns, run, simulate_points
-from vanish.workers import Here, Processes, Workers, choose
+from vanish.network import activations
+from vanish.numbers.scaled import decimal_text
+from vanish.simulation import run as simulation
+from vanish.simulation.measured import HIGH, LOW
+from vanish.simulation.profile import COLUMNS
+from vanish.sweeps import run as sweep
+from vanish.sweeps import workers
+from vanish.sweeps.grid import Grid
+from vanish.sweeps.run import Outcome, Task, columns, run, simulate_points
+from vanish.sweeps.workers import Here, Processes, Workers, choose
+from vanish.system import memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from vanish.measured import Measured
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
+    from vanish.simulation.measured import Measured
 
 # From 3.12 on Python warns of a fork in a process that has threads, such as a test run with
 # BLAS: the threads of BLAS wait for work, and a worker has none for them.

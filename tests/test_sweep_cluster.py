@@ -19,15 +19,16 @@ from processes import PATIENCE, end_group, wait_until
 from sweeps import Cluster, Gate, good, lines_in, one_line, start
 
 import vanish
-from vanish import Activation, Grid, workers
+from vanish import Activation, Grid
 from vanish.errors import InputError, UsageError
+from vanish.sweeps import workers
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
 

@@ -28,11 +28,14 @@ from snapshot import check
 from sweeps import Gate, good, lines_in, one_line, part_of, refused, start, sweep
 
 import vanish
-from vanish import Settings, activations, memory, theory
+from vanish import Settings
 from vanish.cli import progress
-from vanish.grid import Grid
+from vanish.network import activations
 from vanish.render.figure import sweep_figure
-from vanish.sweep import Task, columns, simulate_points
+from vanish.sweeps.grid import Grid
+from vanish.sweeps.run import Task, columns, simulate_points
+from vanish.system import memory
+from vanish.theories import infinitewidth as theory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -336,7 +339,7 @@ def test_a_dry_run_goes_on_where_points_fail(options: str) -> None:
 def interrupted(path: Path, options: str, after: int) -> Iterator[None]:
     """Leave a journal of some results, as a sweep does that was killed."""
     grid = Grid(AXES)
-    from vanish.journal import Journal  # noqa: PLC0415
+    from vanish.sweeps.journal import Journal  # noqa: PLC0415
 
     task = Task(grid, per_layer="--per-layer" in options)
     order = random.Random(after).sample(range(len(grid)), after)  # noqa: S311 - no secret
@@ -363,7 +366,7 @@ def test_a_resumed_sweep_ends_with_the_same_bytes(tmp_path: Path, options: str, 
 def test_points_that_are_there_are_not_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vanish import sweep as module  # noqa: PLC0415
+    from vanish.sweeps import run as module  # noqa: PLC0415
 
     run_points: list[int] = []
 

@@ -11,16 +11,18 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from vanish import activations, moments, theory
-from vanish.activations import Activation
 from vanish.errors import UsageError
+from vanish.gauss import moments
+from vanish.network import activations
+from vanish.network.activations import Activation
+from vanish.numbers.scaled import Magnitude
 from vanish.readings import meanfield
-from vanish.scaled import Magnitude
+from vanish.theories import infinitewidth as theory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
 CRITICAL = json.loads(reference.FILE.read_text(encoding="utf-8"))["critical"]
 

@@ -15,9 +15,11 @@ from command import run_in_process
 from snapshot import check
 
 import vanish
-from vanish import Network, activations, theory
-from vanish.spread import spread
-from vanish.verdict import explain
+from vanish import Network
+from vanish.lessons.spread import spread
+from vanish.network import activations
+from vanish.simulation.verdict import explain
+from vanish.theories import infinitewidth as theory
 
 if TYPE_CHECKING:
     from pathlib import Path

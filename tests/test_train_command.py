@@ -13,8 +13,8 @@ from command import run_in_process
 from snapshot import check
 
 import vanish
-from vanish import optimizers
 from vanish.cli.train import OPTIMIZERS
+from vanish.training import optimizers
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,20 +12,22 @@ import oracles
 import pytest
 
 import vanish
-from vanish import Data, Network, Rows, Settings, Simulation, TrainingSettings, chainrule, training
-from vanish import data as datasets
-from vanish.chainrule import ByWeight, LossGradient, Slope, Variable
-from vanish.chainrule import Weight as WeightFactor
+from vanish import Data, Network, Rows, Settings, Simulation, TrainingSettings
 from vanish.errors import MemoryLimitError, UsageError, VanishError
-from vanish.optimizers import get as get_optimizer
+from vanish.network import chainrule
+from vanish.network.chainrule import ByWeight, LossGradient, Slope, Variable
+from vanish.network.chainrule import Weight as WeightFactor
+from vanish.network.streams import Streams
 from vanish.readings import dense
 from vanish.readings.plain import Parameters, Passes
 from vanish.render.train import view
-from vanish.streams import Streams
-from vanish.training import Outcome, Run, train, train_all
+from vanish.training import data as datasets
+from vanish.training import run as training
+from vanish.training.optimizers import get as get_optimizer
+from vanish.training.run import Outcome, Run, train, train_all
 
 if TYPE_CHECKING:
-    from vanish.training import Training
+    from vanish.training.run import Training
 
 ACTS = ["sigmoid", "tanh", "relu", "gelu", "selu"]
 

@@ -12,18 +12,19 @@ import numpy as np
 import pytest
 from command import run_in_process
 
-from vanish import Data, TrainingSettings, activations
-from vanish.measured import MEDIAN, rank
+from vanish import Data, TrainingSettings
+from vanish.network import activations
 from vanish.render.train import title
 from vanish.render.training_figure import shown_epochs, training_figure
-from vanish.training import train_all
+from vanish.simulation.measured import MEDIAN, rank
+from vanish.training.run import train_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.figure import Figure
 
-    from vanish.training import Training
+    from vanish.training.run import Training
 
 EPOCHS = 4
 

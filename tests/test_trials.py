@@ -18,14 +18,15 @@ from hypothesis import strategies as st
 from processes import PATIENCE, seconds_of, wait_until
 
 import vanish
-from vanish import Settings, Verdict, ensemble
+from vanish import Settings, Verdict
 from vanish.cli import progress
 from vanish.errors import MemoryLimitError
-from vanish.measured import Measured, magnitude_quantiles, quantile, rank
-from vanish.profile import COLUMNS
-from vanish.settings import DENSE_WEIGHTS
-from vanish.simulation import Simulation, measure
-from vanish.stack import Magnitudes
+from vanish.numbers.stack import Magnitudes
+from vanish.simulation import trials as ensemble
+from vanish.simulation.measured import Measured, magnitude_quantiles, quantile, rank
+from vanish.simulation.profile import COLUMNS
+from vanish.simulation.run import Simulation, measure
+from vanish.simulation.settings import DENSE_WEIGHTS
 
 if TYPE_CHECKING:
     from pathlib import Path

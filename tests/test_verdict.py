@@ -10,19 +10,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import vanish
-from vanish.arrays import Network, Rows
-from vanish.profile import Verdict
+from vanish.network.arrays import Network, Rows
+from vanish.numbers.scaled import ZERO, Magnitude
+from vanish.numbers.words import short
 from vanish.render.people import Elided, view
-from vanish.scaled import ZERO, Magnitude
-from vanish.settings import Settings
-from vanish.simulation import Simulation
-from vanish.verdict import explain
-from vanish.words import short
+from vanish.simulation.profile import Verdict
+from vanish.simulation.run import Simulation
+from vanish.simulation.settings import Settings
+from vanish.simulation.verdict import explain
 
 if TYPE_CHECKING:
     from conftest import Differentiate
 
-    from vanish.profile import Profile
+    from vanish.simulation.profile import Profile
 
 
 @pytest.mark.parametrize(

@@ -16,17 +16,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from vanish.activations import Activation, register, verify
-    from vanish.arrays import Network, Rows
-    from vanish.data import Data
     from vanish.errors import VanishError
-    from vanish.grid import Grid
-    from vanish.profile import LayerRecord, Profile, Verdict
-    from vanish.scaled import Magnitude
-    from vanish.settings import Settings
-    from vanish.simulation import Simulation, compare, simulate
-    from vanish.sweep import simulate_grid
-    from vanish.training import Training, TrainingSettings, train, train_all
+    from vanish.network.activations import Activation, register, verify
+    from vanish.network.arrays import Network, Rows
+    from vanish.numbers.scaled import Magnitude
+    from vanish.simulation.profile import LayerRecord, Profile, Verdict
+    from vanish.simulation.run import Simulation, compare, simulate
+    from vanish.simulation.settings import Settings
+    from vanish.sweeps.grid import Grid
+    from vanish.sweeps.run import simulate_grid
+    from vanish.training.data import Data
+    from vanish.training.run import Training, TrainingSettings, train, train_all
 
 __all__ = [
     "Activation",
@@ -55,17 +55,17 @@ __all__ = [
 # Where each public name lives: imported on first use, so that `vanish --help` does not
 # wait for numpy.
 _HOMES = {
-    "activations": ("Activation", "register", "verify"),
-    "arrays": ("Network", "Rows"),
-    "data": ("Data",),
+    "network.activations": ("Activation", "register", "verify"),
+    "network.arrays": ("Network", "Rows"),
+    "training.data": ("Data",),
     "errors": ("VanishError",),
-    "grid": ("Grid",),
-    "profile": ("LayerRecord", "Profile", "Verdict"),
-    "scaled": ("Magnitude",),
-    "settings": ("Settings",),
-    "simulation": ("Simulation", "compare", "simulate"),
-    "sweep": ("simulate_grid",),
-    "training": ("Training", "TrainingSettings", "train", "train_all"),
+    "sweeps.grid": ("Grid",),
+    "simulation.profile": ("LayerRecord", "Profile", "Verdict"),
+    "numbers.scaled": ("Magnitude",),
+    "simulation.settings": ("Settings",),
+    "simulation.run": ("Simulation", "compare", "simulate"),
+    "sweeps.run": ("simulate_grid",),
+    "training.run": ("Training", "TrainingSettings", "train", "train_all"),
 }
 
 

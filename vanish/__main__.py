@@ -14,7 +14,7 @@ def main() -> int:
     _let_go()
     gc.set_threshold(_OBJECTS)
     try:
-        from vanish import signals  # noqa: PLC0415 - see `_let_go`
+        from vanish.system import signals  # noqa: PLC0415 - see `_let_go`
 
         signals.install()
         from vanish.cli import app  # noqa: PLC0415 - see `_let_go`

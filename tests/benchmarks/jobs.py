@@ -18,8 +18,8 @@ from measure import Allowance, Contender, Group, Job, beyond, peak, process, pyt
 from training_jobs import TRAINING_GROUPS
 
 import vanish
-from vanish import simulation
-from vanish.settings import Settings
+from vanish.simulation import run as simulation
+from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,14 +17,14 @@ from measure import Group, Job, work
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from vanish import data
-from vanish.streams import Streams
-from vanish.training import Run, TrainingSettings
+from vanish.network.streams import Streams
+from vanish.training import data
+from vanish.training.run import Run, TrainingSettings
 
 if TYPE_CHECKING:
     from measure import Contender
 
-    from vanish.data import Data, Examples
+    from vanish.training.data import Data, Examples
 
 _EPOCHS, _WIDTH, _LR = 5, 64, 0.02
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from vanish.activations import Activation
+    from vanish.network.activations import Activation
 
 Names = Annotated[
     list[str] | None,
@@ -37,9 +37,9 @@ def command(
     plot: opt.Plot = None,
 ) -> None:
     """Show the activations: formula, derivative, range, and the bound on their slopes."""
-    from vanish import activations
+    from vanish.network import activations
     from vanish.render import acts as render
-    from vanish.settings import LAYERS, Settings
+    from vanish.simulation.settings import LAYERS, Settings
 
     destination = out.Destination.choose(format_name, output, header=not no_header, plot=plot)
     asked = parse.split_list(names, "acts")

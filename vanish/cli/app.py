@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import typer
 from typer.exceptions import TyperException
 
-from vanish.atomic import reason
 from vanish.cli import simulate
 from vanish.cli.output import ReaderGoneError, discard, say
 from vanish.errors import VanishError, plain, shortened
+from vanish.system.atomic import reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from vanish.cli import parse
 from vanish.errors import UsageError
 
 if TYPE_CHECKING:
-    from vanish.settings import Settings
+    from vanish.simulation.settings import Settings
 
 # Enough pairs of inputs for a mean, few enough to cost nothing.
 _INPUTS = 16
@@ -36,10 +36,10 @@ def command(
     Builds that map, compares the chain with it on random inputs, and measures how far each
     layer is from affine.
     """
-    from vanish.collapse import collapse
+    from vanish.lessons.collapse import collapse
     from vanish.render.collapse import view
-    from vanish.settings import Settings
-    from vanish.simulation import Simulation
+    from vanish.simulation.run import Simulation
+    from vanish.simulation.settings import Settings
 
     if batch < 2:
         raise UsageError(f"--batch {batch}: give at least 2 inputs, to add up")

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from vanish.cli import output as out
 from vanish.cli.progress import points
 from vanish.errors import OutputError, UsageError, VanishError
-from vanish.signals import held, last_words
+from vanish.system.signals import held, last_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
     from typing import BinaryIO
 
-    from vanish.sweep import Outcome, Rows, Task
-    from vanish.workers import Workers
+    from vanish.sweeps.run import Outcome, Rows, Task
+    from vanish.sweeps.workers import Workers
 
 
 class Seen:
@@ -55,7 +55,7 @@ def to_stream(
 
     A figure of them is written when all are there: rows that a pipe has taken stay.
     """
-    from vanish.sweep import in_order, run
+    from vanish.sweeps.run import in_order, run
 
     grid = task.grid
 
@@ -122,8 +122,8 @@ def to_file(
     """
     from pathlib import Path
 
-    from vanish.journal import Journal
-    from vanish.sweep import run
+    from vanish.sweeps.journal import Journal
+    from vanish.sweeps.run import run
 
     path = destination.output
     assert path is not None
@@ -221,9 +221,9 @@ def _finished(task: Task, destination: out.Destination) -> Iterator[list[dict[st
     UsageError
         If it does not.
     """
-    from vanish.profile import COLUMNS
     from vanish.render.delimited import cell
-    from vanish.sweep import settings_cells
+    from vanish.simulation.profile import COLUMNS
+    from vanish.sweeps.run import settings_cells
 
     path = destination.output
     other = UsageError(f"{path}: results of another grid: give its own options, or another name")
@@ -260,8 +260,8 @@ def _rows_of(task: Task, destination: out.Destination) -> Iterator[dict[str, Any
     import io
     import json
 
-    from vanish.files import read_bytes
-    from vanish.sweep import columns
+    from vanish.files.reading import read_bytes
+    from vanish.sweeps.run import columns
 
     path = destination.output
     assert path is not None

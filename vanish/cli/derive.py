@@ -70,12 +70,12 @@ def command(
     the chain rule once a line, to the same factors that the simulation evaluates.
     --width, --init and --seed say what chain --values measures.
     """
-    from vanish import memory
-    from vanish.chainrule import expression
-    from vanish.derivation import Derivation, measure, parse_variable
+    from vanish.lessons.derivation import Derivation, measure, parse_variable
+    from vanish.network.chainrule import expression
     from vanish.render import derivation as render
-    from vanish.settings import Settings
-    from vanish.simulation import Simulation
+    from vanish.simulation.run import Simulation
+    from vanish.simulation.settings import Settings
+    from vanish.system import memory
 
     if not values:
         for name in ("width", "init", "seed"):

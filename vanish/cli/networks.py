@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from vanish.cli import output as out
 from vanish.errors import UsageError
-from vanish.layout import AUTO, AXES, LAYOUTS, OUT_IN
+from vanish.network.layout import AUTO, AXES, LAYOUTS, OUT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from vanish.arrays import Network
+    from vanish.network.arrays import Network
 
 
 def reader(weights_layout: str | None, *, wanted: bool) -> Callable[[str], Network]:
@@ -29,7 +29,7 @@ def reader(weights_layout: str | None, *, wanted: bool) -> Callable[[str], Netwo
     UsageError
         If the layout is given for nothing.
     """
-    from vanish.files import read_network
+    from vanish.files.reading import read_network
 
     if weights_layout is not None and not wanted:
         raise UsageError(

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from vanish.atomic import STANDARD_STREAM, Files, check_outputs, is_stream, reason
 from vanish.errors import OutputError, UsageError, unknown_name
+from vanish.system.atomic import STANDARD_STREAM, Files, check_outputs, is_stream, reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from vanish.profile import Cell
     from vanish.render.people import View
+    from vanish.simulation.profile import Cell
 
     # What writes a file, by the file's name.
     Writers = Mapping[str, Callable[[BinaryIO], object]]

@@ -8,16 +8,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vanish.cli.output import is_terminal, say
-from vanish.signals import last_words
+from vanish.system.signals import last_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from rich.progress import Progress
 
-    from vanish.ensemble import Watch
-    from vanish.grid import Grid
-    from vanish.sweep import Outcome
+    from vanish.simulation.trials import Watch
+    from vanish.sweeps.grid import Grid
+    from vanish.sweeps.run import Outcome
 
 # Takes a bar away at once: the cursor is shown, its line is empty.
 _AWAY = "\x1b[?25h\r\x1b[2K"

@@ -5,20 +5,20 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from vanish.atomic import STANDARD_STREAM
 from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.cli import parse
 from vanish.errors import UsageError, unknown_name
+from vanish.system.atomic import STANDARD_STREAM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.figure import Figure
 
-    from vanish.profile import Profile
-    from vanish.remedy import Search
-    from vanish.simulation import Draws
+    from vanish.simulation.profile import Profile
+    from vanish.simulation.remedy import Search
+    from vanish.simulation.run import Draws
 
 CONDITION_HOLDS = 3
 
@@ -67,12 +67,12 @@ def command(
     if ctx.invoked_subcommand is not None:
         _refuse_options(ctx)
         return
-    from vanish import files
     from vanish.cli import networks
     from vanish.cli.progress import progress
-    from vanish.settings import Settings
-    from vanish.simulation import Draws, Simulation, compare
-    from vanish.streams import Streams
+    from vanish.files import reading as files
+    from vanish.network.streams import Streams
+    from vanish.simulation.run import Draws, Simulation, compare
+    from vanish.simulation.settings import Settings
 
     if save_weights == STANDARD_STREAM:
         raise UsageError("--save-weights -: it is no text: give the name of a file")
@@ -195,11 +195,11 @@ def _search(
     profile: "Profile", draws: "Draws", jobs: int | None, memory_limit: int | None
 ) -> "Search | None":
     """Look for a remedy, where there is something to mend."""
-    from vanish.profile import Verdict
+    from vanish.simulation.profile import Verdict
 
     if profile.verdict is Verdict.STABLE:
         return None
-    from vanish.remedy import find
+    from vanish.simulation.remedy import find
 
     return find(profile, draws, jobs=jobs, memory_limit=memory_limit)
 
@@ -222,7 +222,7 @@ def _render(
 
 
 def _say_verdicts(profiles: "Sequence[Profile]", searches: "Sequence[Search | None]") -> None:
-    from vanish.verdict import explain, subject
+    from vanish.simulation.verdict import explain, subject
 
     for profile, search in zip(profiles, searches, strict=True):
         name = subject(profile, profiles)

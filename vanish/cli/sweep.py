@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vanish.atomic import STANDARD_STREAM, is_stream
 from vanish.cli import collect, parse
 from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.errors import InputError, UsageError, VanishError, unknown_name
+from vanish.system.atomic import STANDARD_STREAM, is_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from matplotlib.figure import Figure
 
-    from vanish.arrays import Network
-    from vanish.grid import Grid
-    from vanish.sweep import Task
+    from vanish.network.arrays import Network
+    from vanish.sweeps.grid import Grid
+    from vanish.sweeps.run import Task
 
 SOME_FAILED = 1
 
@@ -189,7 +189,7 @@ def _names(option: str, given: Sequence[str]) -> list[str]:
 
 
 def _rows(path: str) -> Any:
-    from vanish.files import read_rows
+    from vanish.files.reading import read_rows
 
     return read_rows(path)
 
@@ -273,9 +273,9 @@ def command(
     when all are there. Every setting of vanish itself can be a list.
     """
     from vanish.cli import networks
-    from vanish.ensemble import processors
-    from vanish.grid import Grid
-    from vanish.sweep import Task, columns, crew
+    from vanish.simulation.trials import processors
+    from vanish.sweeps.grid import Grid
+    from vanish.sweeps.run import Task, columns, crew
 
     options = _options(ctx, config)
     destination = _destination(options)
@@ -373,7 +373,7 @@ def _read_config(path: str) -> dict[str, Any]:
     """Return the options of a TOML file, those of axes as lists of text."""
     import tomllib
 
-    from vanish.files import read_bytes
+    from vanish.files.reading import read_bytes
 
     try:
         content = tomllib.loads(read_bytes(path).decode())
@@ -472,9 +472,9 @@ def _estimate(task: Task, jobs: int) -> Iterator[str]:
     import random
     import time
 
-    from vanish import memory
-    from vanish.sweep import simulate_points
-    from vanish.words import short
+    from vanish.numbers.words import short
+    from vanish.sweeps.run import simulate_points
+    from vanish.system import memory
 
     count = len(task.grid)
     yield f"points  {count:,}\n"
@@ -496,8 +496,8 @@ def _estimate(task: Task, jobs: int) -> Iterator[str]:
 
 def _memory_of(coordinates: dict[str, Any]) -> int:
     """Return about how many bytes a point takes; none where it fails at once."""
-    from vanish.settings import Settings
-    from vanish.simulation import memory_needed
+    from vanish.simulation.run import memory_needed
+    from vanish.simulation.settings import Settings
 
     try:
         return memory_needed(Settings(**coordinates))

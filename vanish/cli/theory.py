@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from vanish.activations import Activation
-    from vanish.theory import TheoryPoint
+    from vanish.network.activations import Activation
+    from vanish.theories.infinitewidth import TheoryPoint
 
 WeightStds = Annotated[
     str | None,
@@ -93,8 +93,9 @@ def command(
     where gradients neither vanish nor explode. q* is where the length map settles from an
     input of mean square 1 on; --input-rms gives another one.
     """
-    from vanish import activations, theory
+    from vanish.network import activations
     from vanish.render import theory as render
+    from vanish.theories import infinitewidth as theory
 
     destination = out.Destination.choose(
         format_name, output, header=not no_header, quiet=quiet, plot=plot
@@ -115,7 +116,7 @@ def command(
     ]
     spreads = None
     if layers is not None and width is not None:
-        from vanish.spread import spread
+        from vanish.lessons.spread import spread
 
         spreads = [spread(point, layers, width, input_rms) for point in points]
     settings = {
@@ -143,7 +144,7 @@ def _draw(points: Sequence[TheoryPoint], input_rms: float) -> Figure:
 
 def _weight_std(activation: Activation, init: str) -> float:
     """Return the weight_std of an initialiser between layers of one width."""
-    from vanish import initializers
+    from vanish.network import initializers
 
     name = activation.init if init == initializers.AUTO else init
     return initializers.get(name).weight_std(1, 1)

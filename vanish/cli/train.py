@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from vanish.training import Training
+    from vanish.training.run import Training
 
 # Beside the rows themselves, which may end with an early divergence.
 _BYTES_AN_EPOCH = 200
@@ -113,11 +113,11 @@ def command(
     Where the gradient vanishes the first layers stand still, and accuracy falls as hidden
     layers are added: to that of guessing. A fifth of the data is held out as the test part.
     """
-    from vanish import data as datasets
-    from vanish import memory
     from vanish.cli.progress import progress
     from vanish.render import train as render
-    from vanish.training import TrainingSettings, train_all
+    from vanish.system import memory
+    from vanish.training import data as datasets
+    from vanish.training.run import TrainingSettings, train_all
 
     destination = out.Destination.choose(
         format_name, output, header=not no_header, quiet=quiet, plot=plot

@@ -1,1 +1,1 @@
-"""The readings of the chain-rule product: one file a reading."""
+"""The readings of the chain rule: what flows, and what each kind of operation makes of it."""

@@ -10,8 +10,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from vanish.numbers.scaled import Magnitude
 from vanish.readings.magnitudes import products
-from vanish.scaled import Magnitude
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

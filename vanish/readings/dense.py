@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.chainrule import (
+from vanish.network.chainrule import (
     ByBias,
     ByWeight,
     LossGradient,
@@ -16,15 +16,15 @@ from vanish.chainrule import (
     gradients,
     signal,
 )
-from vanish.scaled import ZERO, Magnitude, Scaled
+from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vanish.census import Census
-    from vanish.chain import Chain, Trace
-    from vanish.chainrule import Variable
-    from vanish.scaled import FloatArray
+    from vanish.network.chain import Chain, Trace
+    from vanish.network.chainrule import Variable
+    from vanish.numbers.scaled import FloatArray
+    from vanish.simulation.census import Census
 
 
 def _reading(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vanish.chainrule import (
+from vanish.network.chainrule import (
     ByBias,
     ByWeight,
     LossGradient,
@@ -14,7 +14,7 @@ from vanish.chainrule import (
     expression,
     gradients,
 )
-from vanish.scaled import ONE, Magnitude
+from vanish.numbers.scaled import ONE, Magnitude
 
 if TYPE_CHECKING:
     from collections.abc import Callable

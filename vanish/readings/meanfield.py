@@ -21,14 +21,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from vanish import moments
+from vanish.gauss import moments
+from vanish.numbers.scaled import Magnitude
 from vanish.readings.magnitudes import products
-from vanish.scaled import Magnitude
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from vanish.activations import Activation
+    from vanish.network.activations import Activation
 
 
 class Expected(NamedTuple):

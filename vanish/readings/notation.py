@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from vanish.chainrule import (
+from vanish.network.chainrule import (
     Activated,
     Affine,
     ByBias,
@@ -26,7 +26,7 @@ from vanish.chainrule import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from vanish.chainrule import Expression, Variable
+    from vanish.network.chainrule import Expression, Variable
 
 
 Item = TypeVar("Item")

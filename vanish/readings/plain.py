@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.chainrule import (
+from vanish.network.chainrule import (
     ByBias,
     ByWeight,
     LossGradient,
@@ -31,8 +31,8 @@ from vanish.chainrule import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from vanish.activations import Activation
-    from vanish.scaled import FloatArray
+    from vanish.network.activations import Activation
+    from vanish.numbers.scaled import FloatArray
 
 
 class Parameters:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vanish.chain import overflow
-from vanish.chainrule import (
+from vanish.network.chain import overflow
+from vanish.network.chainrule import (
     ByBias,
     ByWeight,
     LossGradient,
@@ -23,23 +23,23 @@ from vanish.chainrule import (
     gradients,
     signal,
 )
-from vanish.conditioning import MATRICES, product
-from vanish.scaled import SAFE_EXPONENT
-from vanish.stack import Magnitudes, Stack
-from vanish.streams import Role
+from vanish.network.streams import Role
+from vanish.numbers.scaled import SAFE_EXPONENT
+from vanish.numbers.stack import Magnitudes, Stack
+from vanish.readings.conditioning import MATRICES, product
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from vanish.activations import Activation
-    from vanish.census import Census
-    from vanish.conditioning import RandomMatrix
-    from vanish.initializers import Law
-    from vanish.scaled import FloatArray, Magnitude
-    from vanish.stack import Exponents
-    from vanish.streams import LayerStreams, Streams, Trials
+    from vanish.network.activations import Activation
+    from vanish.network.initializers import Law
+    from vanish.network.streams import LayerStreams, Streams, Trials
+    from vanish.numbers.scaled import FloatArray, Magnitude
+    from vanish.numbers.stack import Exponents
+    from vanish.readings.conditioning import RandomMatrix
+    from vanish.simulation.census import Census
 
 # Scales within 2^±100 are plain factors: see the range of a balanced `Stack`.
 _LARGEST_SCALE = 100

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vanish.stack import Magnitudes
+from vanish.numbers.stack import Magnitudes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
 # Short layers are read together up to so many numbers, long ones alone.
 _TOGETHER = 2**13

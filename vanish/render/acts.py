@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vanish.numbers.scaled import Magnitude
+from vanish.numbers.words import short
 from vanish.render.drawing import curve
 from vanish.render.people import View
-from vanish.scaled import Magnitude
-from vanish.words import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vanish.activations import Activation
-    from vanish.profile import Cell
+    from vanish.network.activations import Activation
+    from vanish.simulation.profile import Cell
 
 # The article's figures show about this part of the axis.
 _FROM, _TO = -6.0, 6.0

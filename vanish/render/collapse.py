@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from vanish.numbers.words import short
 from vanish.render.people import Finding, View
-from vanish.words import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vanish.collapse import Departure, LayerCollapse
-    from vanish.simulation import Simulation
+    from vanish.lessons.collapse import Departure, LayerCollapse
+    from vanish.simulation.run import Simulation
 
 # Nobody asks whether a departure is smaller still.
 _SMALLEST = -12

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from vanish.scaled import FloatArray, Magnitude
+    from vanish.numbers.scaled import FloatArray, Magnitude
 
 # What changes by less is no news: an axis shows so many decades at least.
 _LEAST = 3.0

@@ -7,12 +7,12 @@ import io
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from vanish.scaled import decimal_text
+from vanish.numbers.scaled import decimal_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from vanish.profile import Cell
+    from vanish.simulation.profile import Cell
 
 
 def delimited(rows: Iterable[Mapping[str, Cell]], delimiter: str, header: bool = True) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vanish.chainrule import product
+from vanish.network.chainrule import product
+from vanish.numbers.words import short
 from vanish.readings.notation import LATEX, LONGEST, TEXT, derivation, elide, nested_loss
-from vanish.words import short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vanish.derivation import Derivation, MeasuredFactor
+    from vanish.lessons.derivation import Derivation, MeasuredFactor
     from vanish.readings.notation import Notation
 
 # Numbers under symbols are set in lines of at most so many columns.

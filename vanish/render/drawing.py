@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from vanish.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray
 
 # The bit of each point of a Braille pattern (Unicode 2800 to 28FF), by row and column.
 _BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from vanish.activations import Activation
+    from vanish.network.activations import Activation
 
 __all__ = ["activation_figure", "gradient_figure", "phase_figure", "save", "sweep_figure"]
 

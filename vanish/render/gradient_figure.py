@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vanish import spread
-from vanish.measured import HIGH, LOW, magnitude_quantiles
+from vanish.lessons import spread
 from vanish.render import decades, people, style
 from vanish.render.decades import Band, Curve, log10s
-from vanish.verdict import subject
+from vanish.simulation.measured import HIGH, LOW, magnitude_quantiles
+from vanish.simulation.verdict import subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from matplotlib.figure import Figure
 
-    from vanish.profile import Profile
+    from vanish.numbers.scaled import FloatArray
+    from vanish.numbers.stack import Magnitudes
     from vanish.render.style import Look
-    from vanish.scaled import FloatArray
-    from vanish.stack import Magnitudes
+    from vanish.simulation.profile import Profile
 
 # With more runs than this beside each other, theory, norm bounds and bands would hide what
 # was measured.

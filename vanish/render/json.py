@@ -7,15 +7,16 @@ import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from vanish import __version__, precision
-from vanish.measured import HIGH, LOW
+from vanish import __version__
 from vanish.render.delimited import cell
+from vanish.simulation import precision
+from vanish.simulation.measured import HIGH, LOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from vanish.profile import Cell, Profile
-    from vanish.remedy import Search
+    from vanish.simulation.profile import Cell, Profile
+    from vanish.simulation.remedy import Search
 
 # Raised when a field changes its meaning or goes away; a new field does not raise it.
 SCHEMA = 1

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vanish import activations, theory
 from vanish.errors import UsageError
+from vanish.network import activations
 from vanish.render import style
 from vanish.render import sweep as sweeps
 from vanish.render import theory as theories
+from vanish.theories import infinitewidth as theory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,9 +22,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from vanish.activations import Activation
-    from vanish.grid import Grid
-    from vanish.theory import TheoryPoint
+    from vanish.network.activations import Activation
+    from vanish.sweeps.grid import Grid
+    from vanish.theories.infinitewidth import TheoryPoint
 
 
 def phase_figure(points: Sequence[TheoryPoint], input_rms: float = 1.0) -> Figure:

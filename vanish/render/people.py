@@ -9,16 +9,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from vanish import activations, precision
-from vanish.verdict import dead_units, explain, steady_change, subject
-from vanish.words import plural, power_equation, short, short_power
+from vanish.network import activations
+from vanish.numbers.words import plural, power_equation, short, short_power
+from vanish.simulation import precision
+from vanish.simulation.verdict import dead_units, explain, steady_change, subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vanish.profile import LayerRecord, Profile
-    from vanish.remedy import Search
-    from vanish.scaled import Magnitude
+    from vanish.numbers.scaled import Magnitude
+    from vanish.simulation.profile import LayerRecord, Profile
+    from vanish.simulation.remedy import Search
 
 
 class Bar(NamedTuple):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vanish.errors import UsageError
-from vanish.grid import shown
+from vanish.numbers.words import plural, short_power
 from vanish.render.people import Elided, Heat, Notes, View, elide
-from vanish.words import plural, short_power
+from vanish.sweeps.grid import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from vanish.grid import Grid
+    from vanish.sweeps.grid import Grid
 
 # Settings that are numbers on an axis, those first that a diagram has across.
 _ACROSS = ("weight_std", "gain", "width", "batch", "bias_std", "layers")

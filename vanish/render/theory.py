@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from vanish.numbers.words import short
 from vanish.render.people import Notes, View
-from vanish.words import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vanish.profile import Cell
-    from vanish.spread import Spread
-    from vanish.theory import TheoryPoint
+    from vanish.lessons.spread import Spread
+    from vanish.simulation.profile import Cell
+    from vanish.theories.infinitewidth import TheoryPoint
 
 
 def rows(

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from vanish.numbers.words import short, short_power
 from vanish.render.people import Bar, Finding, Notes, Spark, View
-from vanish.training import Outcome, order_statistic
-from vanish.verdict import MANY_DEAD
-from vanish.words import short, short_power
+from vanish.simulation.verdict import MANY_DEAD
+from vanish.training.run import Outcome, order_statistic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from vanish.profile import Cell
-    from vanish.training import State, Training
+    from vanish.simulation.profile import Cell
+    from vanish.training.run import State, Training
 
 # A gradient at layer 1 that is smaller, beside that of the last layer, has vanished.
 _VANISHED = -3.0

@@ -10,7 +10,7 @@ import numpy as np
 from vanish.render import decades, style
 from vanish.render.decades import Curve
 from vanish.render.train import kinds, title
-from vanish.training import order_statistic
+from vanish.training.run import order_statistic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+    from vanish.numbers.scaled import FloatArray
     from vanish.render.style import Look
-    from vanish.scaled import FloatArray
-    from vanish.training import State, Training
+    from vanish.training.run import State, Training
 
 # Beside the start and the end so many epochs are drawn, the later the darker.
 _BETWEEN = 3

@@ -1,0 +1,241 @@
+"""Which array of a file is which: weights and biases of the layers, by their names.
+
+Nobody names arrays alike: W1 and b1, net.0.weight and net.0.bias, dense_1/kernel and
+dense_1/bias, coefs_0, arr_0. What they have in common: one word of a name says whether it is
+a weight or a bias, the rest of it which layer's, and numbers count the layers.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from vanish.errors import InputError
+from vanish.network.fit import Shapes, makes_chain
+from vanish.network.layout import IN_OUT, OUT_IN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    import numpy as np
+
+    # What a weight has in common with its bias: the words and the numbers of their names.
+    Layer = tuple[tuple[str, ...], tuple[int, ...]]
+
+# The words that say which of the two an array is, and those of libraries whose weights are
+# (n_in, n_out): Keras and Flax, scikit-learn.
+_WEIGHTS = ("w", "weight", "weights", "kernel", "kernels", "coef", "coefs")
+_BIASES = ("b", "bias", "biases", "intercept", "intercepts")
+_KERNELS = ("kernel", "kernels", "coef", "coefs")
+
+_EXAMPLES = "W1 and b1, or fc1.weight and fc1.bias"
+
+
+class Naming(NamedTuple):
+    """The names of a network's arrays.
+
+    Attributes
+    ----------
+    weights
+        Those of W_1, …, W_N.
+    biases
+        Those of b_1, …, b_N, None for none.
+    usual
+        How weights of such names usually lie, ``out_in`` or ``in_out``.
+    """
+
+    weights: tuple[str, ...]
+    biases: tuple[str | None, ...]
+    usual: str
+
+    def makes_chain(self, arrays: Mapping[str, np.ndarray]) -> bool:
+        """Tell whether those arrays fit each other in one layout."""
+        shapes = {name: arrays[name].shape for name in self.weights}
+        if any(len(shape) != 2 for shape in shapes.values()):
+            return False
+        weights = tuple((name, (shape[0], shape[1])) for name, shape in shapes.items())
+        sizes = (None if name is None else (name, arrays[name].size) for name in self.biases)
+        return makes_chain(Shapes(weights, tuple(sizes)))
+
+
+class _Name(NamedTuple):
+    """A name taken apart.
+
+    Attributes
+    ----------
+    whole
+        The name itself.
+    role
+        The word that says what it is; empty if none does.
+    words, numbers
+        The rest, which says of what layer.
+    counted
+        Whether it is a role and a number behind it and nothing else, such as W1.
+    """
+
+    whole: str
+    role: str
+    words: tuple[str, ...]
+    numbers: tuple[int, ...]
+    counted: bool
+
+    @classmethod
+    def of(cls, whole: str) -> _Name:
+        """Take a name apart."""
+        # Keras ends its names with :0; hiddenWeight are two words.
+        plain = re.sub(r":\d+$", "", whole)
+        spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain).lower()
+        parts = re.findall(r"[^\W\d_]+|\d{1,18}", spaced)
+        places = [i for i, part in enumerate(parts) if part in _WEIGHTS + _BIASES]
+        role = parts.pop(places[-1]) if places else ""
+        numbers = tuple(int(part) for part in parts if part.isdecimal())
+        words = tuple(part for part in parts if not part.isdecimal())
+        counted = places[-1:] == [0] and not words and len(numbers) < 2
+        return cls(whole, role, words, numbers, counted)
+
+    @property
+    def layer(self) -> Layer:
+        """Which layer's it is."""
+        return self.words, self.numbers
+
+
+def layers_of(source: str, arrays: Mapping[str, np.ndarray]) -> Naming:
+    """Return which of a file's arrays are the weights and biases of which layers.
+
+    Layers whose names differ only by numbers are in the order of these, however the file has
+    them, unless only the order of the file makes a chain; others are in the order of the
+    file, as those of a saved state_dict are.
+
+    Where no name says weight or bias, as in arr_0, arr_1, … of numpy.savez, arrays of two
+    axes are the weights, and those of one are their biases: the k-th of the k-th weight where
+    there are as many, else of the weight before. A row or a column right behind a weight is
+    a bias, too, where the arrays make no chain otherwise.
+
+    Parameters
+    ----------
+    source
+        What messages call the file.
+    arrays
+        All of its arrays, in the order of the file.
+
+    Raises
+    ------
+    InputError
+        If there is no weight, a number is missing, or an array is neither a weight nor the
+        one bias of one.
+    """
+    names = [_Name.of(name) for name in arrays]
+    if names and not any(name.role for name in names):
+        return _by_axes(source, arrays, names)
+    for name in names:
+        if not name.role:
+            raise InputError(
+                f"{source}: {name.whole!r} is neither a weight nor a bias by its name: leave it"
+                f" out, or name arrays like {_EXAMPLES}"
+            )
+    weights = _once(source, "weights", (name for name in names if name.role in _WEIGHTS))
+    biases = _once(source, "biases", (name for name in names if name.role in _BIASES))
+    if not weights:
+        raise InputError(f"{source}: no weights in it: name arrays like {_EXAMPLES}")
+    for name in biases.values():
+        if name.layer not in weights:
+            raise InputError(
+                f"{source}: {name.whole!r} is a bias without its weight: name them alike, such as"
+                f" {_EXAMPLES}"
+            )
+
+    def naming(order: list[_Name]) -> Naming:
+        own = [biases.get(name.layer) for name in order]
+        return Naming(
+            tuple(name.whole for name in order),
+            tuple(None if name is None else name.whole for name in own),
+            IN_OUT if all(name.role in _KERNELS for name in order) else OUT_IN,
+        )
+
+    as_filed = [*weights.values()]
+    ordered = _by_number(as_filed)
+    if all(name.counted for name in ordered):
+        _require_all(source, ordered)
+    found = naming(ordered)
+    if found.makes_chain(arrays):
+        return found
+    # A decoder may count its layers down.
+    other = naming(as_filed)
+    return other if other.makes_chain(arrays) else found
+
+
+def _once(source: str, what: str, names: Iterable[_Name]) -> dict[Layer, _Name]:
+    """Return the names by their layers."""
+    found: dict[Layer, _Name] = {}
+    for name in names:
+        other = found.setdefault(name.layer, name)
+        if other is not name:
+            raise InputError(
+                f"{source}: {other.whole!r} and {name.whole!r} are both {what} of one layer:"
+                " leave one out"
+            )
+    return found
+
+
+def _by_number(names: list[_Name]) -> list[_Name]:
+    """Return the names, those of the same words sorted by their numbers."""
+    ordered = list(names)
+    for words in dict.fromkeys(name.words for name in names):
+        places = [i for i, name in enumerate(names) if name.words == words]
+        alike = sorted((names[i] for i in places), key=lambda name: name.numbers)
+        for i, name in zip(places, alike, strict=True):
+            ordered[i] = name
+    return ordered
+
+
+def _require_all(source: str, names: list[_Name]) -> None:
+    """Refuse a gap in W1, W2, …; other numbers may count what has no weights, too."""
+    if not names[0].numbers:
+        if len(names) == 1:
+            return
+        raise InputError(
+            f"{source}: {names[0].whole!r} has no number, {names[1].whole!r} has one: number all"
+            " weights"
+        )
+    first = min(1, *names[0].numbers)
+    for k, name in enumerate(names, first):
+        if name.numbers != (k,):
+            missing = re.sub(r"\d+", str(k), name.whole)
+            raise InputError(
+                f"{source}: {name.whole} but no {missing}: number the weights without a gap"
+            )
+
+
+def _by_axes(source: str, arrays: Mapping[str, np.ndarray], names: list[_Name]) -> Naming:
+    """Tell weights from biases by their axes alone."""
+    ordered = [name.whole for name in _by_number(names)]
+    for name in ordered:
+        if arrays[name].ndim not in (1, 2):
+            raise InputError(
+                f"{source}: {name} has shape {arrays[name].shape}: give weights of two axes and"
+                " biases of one"
+            )
+    weights = [name for name in ordered if arrays[name].ndim == 2]
+    if len(weights) == len(ordered):
+        alone = Naming(tuple(weights), (None,) * len(weights), OUT_IN)
+        pairs = Naming(tuple(ordered[::2]), tuple(ordered[1::2]), OUT_IN)
+        flat = len(ordered) % 2 == 0 and all(1 in arrays[name].shape for name in ordered[1::2])
+        return pairs if flat and not alone.makes_chain(arrays) else alone
+    if not weights:
+        raise InputError(f"{source}: no array of two axes in it: give weights as (n_out, n_in)")
+    biases = [name for name in ordered if name not in weights]
+    if len(biases) == len(weights):
+        return Naming(tuple(weights), tuple(biases), OUT_IN)
+    own: dict[str, str] = {}
+    before = ""
+    for name in ordered:
+        if name in weights:
+            before = name
+        elif not before or before in own:
+            raise InputError(
+                f"{source}: {name} is a bias by its axes, but has no weight of its own before it:"
+                f" name arrays like {_EXAMPLES}"
+            )
+        else:
+            own[before] = name
+    return Naming(tuple(weights), tuple(own.get(name) for name in weights), OUT_IN)

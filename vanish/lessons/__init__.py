@@ -1,0 +1,1 @@
+"""What explains rather than measures: derivations, the collapse, how far theory is off."""

@@ -1,0 +1,1 @@
+"""What a network is: its graph and chain rule, activations, weights, losses, random streams."""

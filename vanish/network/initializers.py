@@ -1,0 +1,151 @@
+"""Initialisers: variance scaling once, the named rules as its special cases.
+
+Weights are drawn with unit scale and carried beside one factor, so that activations
+that differ only in that factor share a draw, and no matrix is ever multiplied by it.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vanish.errors import UsageError, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vanish.numbers.scaled import FloatArray
+
+
+class Law(Enum):
+    """The law of a weight matrix before it is scaled."""
+
+    NORMAL = "normal"
+    UNIFORM = "uniform"
+    ORTHOGONAL = "orthogonal"
+
+
+def draw(law: Law, generator: np.random.Generator, n_out: int, n_in: int) -> FloatArray:
+    """Draw an (n_out, n_in) matrix.
+
+    Entries are independent with mean 0 and variance 1, or, for `Law.ORTHOGONAL`, the
+    matrix is the n_out × n_in corner of a Haar-distributed orthogonal one, so that its
+    rows or its columns are orthonormal.
+    """
+    if law is Law.NORMAL:
+        return generator.standard_normal((n_out, n_in))
+    if law is Law.UNIFORM:
+        edge = math.sqrt(3.0)  # U(-√3, √3) has variance 1
+        return generator.uniform(-edge, edge, (n_out, n_in))
+    tall = generator.standard_normal((max(n_out, n_in), min(n_out, n_in)))
+    q, r = np.linalg.qr(tall)
+    # Without these signs Q is not Haar-distributed (Mezzadri 2007, "How to generate
+    # random matrices from the classical compact groups", section 5).
+    q *= np.where(np.diagonal(r) < 0.0, -1.0, 1.0)
+    return q if n_out >= n_in else np.ascontiguousarray(q.T)
+
+
+def _fan_in(n_in: int, _: int) -> float:
+    return n_in
+
+
+def _fan_average(n_in: int, n_out: int) -> float:
+    return (n_in + n_out) / 2
+
+
+def _one(_: int, __: int) -> float:
+    return 1.0
+
+
+class Initializer(NamedTuple):
+    """W = `factor` / √fan(n_in, n_out) times a draw of `law`.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    law
+        The law of the unscaled matrix.
+    factor
+        The square root of variance × fan.
+    fan
+        Maps (n_in, n_out) to what the variance is divided by.
+    """
+
+    name: str
+    law: Law
+    factor: float
+    fan: Callable[[int, int], float]
+
+    def scale(self, n_in: int, n_out: int) -> float:
+        """Return the factor between the unscaled draw and W."""
+        return self.factor / math.sqrt(self.fan(n_in, n_out))
+
+    def weight_std(self, n_in: int, n_out: int) -> float:
+        """Return σ_w: an entry of W has variance σ_w²/n_in, as theory parametrises it."""
+        # A corner of an orthogonal matrix of that size has entries of variance 1/max.
+        entry = 1.0 if self.law is not Law.ORTHOGONAL else 1.0 / math.sqrt(max(n_in, n_out))
+        return self.scale(n_in, n_out) * entry * math.sqrt(n_in)
+
+
+def from_weight_std(weight_std: float) -> Initializer:
+    """Return Gaussian entries of variance weight_std²/n_in, as theory parametrises them.
+
+    Raises
+    ------
+    UsageError
+        If `weight_std` is out of range.
+    """
+    # Beyond these, even divided by √n_in, float64 would run out.
+    if not 1e-290 <= weight_std <= 1e300:
+        raise UsageError(f"weight_std {weight_std:g}: give a number from 1e-290 to 1e300")
+    return Initializer("weight_std", Law.NORMAL, weight_std, _fan_in)
+
+
+# He et al. 2015, "Delving deep into rectifiers", eq. 10: variance 2/n_in. The slope of
+# leaky_relu is not put in: the rule is the same for the whole family.
+# Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward
+# neural networks", eq. 12: variance 2/(n_in + n_out).
+# LeCun et al. 1998, "Efficient backprop", eq. 16: variance 1/n_in.
+# Saxe et al. 2013, "Exact solutions to the nonlinear dynamics of learning in deep linear
+# neural networks", section 3: orthogonal.
+_REGISTRY = {
+    rule.name: rule
+    for rule in (
+        *(
+            Initializer(f"{family}_{law.value}", law, factor, fan)
+            for family, factor, fan in (
+                ("xavier", 1.0, _fan_average),
+                ("he", math.sqrt(2.0), _fan_in),
+                ("lecun", 1.0, _fan_in),
+            )
+            for law in (Law.NORMAL, Law.UNIFORM)
+        ),
+        Initializer("orthogonal", Law.ORTHOGONAL, 1.0, _one),
+    )
+}
+
+AUTO = "auto"
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the initialisers, `auto` first."""
+    return (AUTO, *_REGISTRY)
+
+
+def get(name: str) -> Initializer:
+    """Return the initialiser called `name`.
+
+    Raises
+    ------
+    UsageError
+        If there is none; the message names the nearest ones.
+    """
+    folded = name.strip().lower().replace("-", "_").replace("glorot", "xavier")
+    try:
+        return _REGISTRY[folded.replace("kaiming", "he")]
+    except KeyError:
+        raise unknown_name("initialiser", name, names()) from None

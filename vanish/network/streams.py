@@ -1,0 +1,165 @@
+"""Independent random streams, addressed by what they are for."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from vanish.numbers.scaled import FloatArray
+
+
+class Role(IntEnum):
+    """What a stream draws. The numbers are part of what a seed means: never reuse one."""
+
+    INPUT = 0
+    READOUT = 1
+    WEIGHTS = 2
+    BIAS = 3
+    FORWARD = 4
+    BACKWARD = 5
+    REMAINDER = 6
+    DATA = 10
+    SPLIT = 11
+    ORDER = 12
+
+
+class Streams:
+    """The random streams of one seed: one for each trial, layer and role.
+
+    Philox is a counter-based generator (Salmon et al. 2011, "Parallel random numbers:
+    as easy as 1, 2, 3"): the seed is hashed to its key and the address is put into the
+    upper three words of its counter, so any stream is reached at once, none overlap
+    (2^64 blocks each), and no stream depends on which others are drawn.
+
+    Parameters
+    ----------
+    seed
+        Any integer that is at least 0.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed: Final = seed
+        self._key = np.random.SeedSequence(seed).generate_state(2, np.uint64)
+
+    def generator(self, role: Role, layer: int = 0, trial: int = 0) -> np.random.Generator:
+        """Return a new generator at the start of the stream at that address."""
+        return np.random.Generator(self._philox(role, layer, trial))
+
+    def by_layer(self, role: Role, layers: int, block: int = 0) -> LayerStreams:
+        """Return one stream a layer, cheap to go to, for the trials of a block."""
+        words = self._philox(role, 0, block).random_raw(3 * layers)
+        return LayerStreams(words.reshape(layers, 3))
+
+    def _philox(self, role: Role, layer: int, trial: int) -> np.random.Philox:
+        counter = np.array([0, layer, role, trial], dtype=np.uint64)
+        return np.random.Philox(key=self._key, counter=counter)
+
+
+class LayerStreams:
+    """Streams of many small draws, one a layer.
+
+    To go to a stream of its own costs a generator more than to draw a row of it, so one
+    SFC64 (Doty-Humphrey 2010, PractRand's small fast counting generator, faster than
+    Philox) is set to 192 random bits a layer.
+
+    Parameters
+    ----------
+    words
+        Three random words a layer, shape (N, 3).
+    """
+
+    def __init__(self, words: NDArray[np.uint64]) -> None:
+        # The fourth word is a counter, which starts at 1; random words need no warming up.
+        self._states = np.insert(words, 3, 1, axis=1)
+        self._bits = np.random.SFC64(0)
+        self._generator = np.random.Generator(self._bits)
+        self._state = self._bits.state
+
+    def at(self, layer: int) -> np.random.Generator:
+        """Return a generator at the start of a layer's stream, until the next call."""
+        self._state["state"]["state"] = self._states[layer - 1]
+        self._bits.state = self._state
+        return self._generator
+
+
+# Of so many numbers an array is long enough for numpy's loops to be worth their calls, and
+# short enough for a dozen of them to stay in a processor's cache.
+_NUMBERS_A_BLOCK = 8192
+
+
+class Trials(NamedTuple):
+    """Consecutive trials that share the addresses of their streams, one row a trial.
+
+    The rows of a stream are drawn in order, so that a trial's numbers do not depend on how
+    many others are run, nor in which pieces: trial 0 is the plain run.
+
+    Attributes
+    ----------
+    block
+        Their address.
+    first, stop
+        Their rows in the block's streams.
+    size
+        How many rows there are to a block.
+    """
+
+    block: int = 0
+    first: int = 0
+    stop: int = 1
+    size: int = 1
+
+    @classmethod
+    def block_size(cls, sizes: Sequence[int]) -> int:
+        """Return how many trials of a chain n_0, …, n_N make a block."""
+        return max(1, _NUMBERS_A_BLOCK // max(sizes))
+
+    @classmethod
+    def one(cls, number: int, sizes: Sequence[int]) -> Trials:
+        """Return trial number 0, 1, … alone."""
+        size = cls.block_size(sizes)
+        return cls(number // size, number % size, number % size + 1, size)
+
+    @classmethod
+    def blocks(cls, count: int, sizes: Sequence[int]) -> list[Trials]:
+        """Return trials 0 to count - 1, block by block."""
+        size = cls.block_size(sizes)
+        return [
+            cls(block, 0, min(size, count - block * size), size)
+            for block in range(-(-count // size))
+        ]
+
+    @property
+    def width(self) -> int:
+        """T, how many they are."""
+        return self.stop - self.first
+
+    @property
+    def number(self) -> int:
+        """The number of the first one, from 0."""
+        return self.block * self.size + self.first
+
+    def rows(
+        self, draw: Callable[[tuple[int, ...]], FloatArray], shape: tuple[int, ...]
+    ) -> FloatArray:
+        """Draw an array of the given shape for each trial.
+
+        Parameters
+        ----------
+        draw
+            Draws an array of any shape from a generator at the start of a stream.
+        shape
+            What one trial gets.
+
+        Returns
+        -------
+        array
+            Shape (T, *shape).
+        """
+        return draw((self.stop, *shape))[self.first :]

@@ -1,0 +1,1 @@
+"""Magnitudes without a smallest number, the normal distribution, and numbers in words."""

@@ -1,0 +1,176 @@
+"""Magnitudes of many trials at once: arrays whose trials have an exponent each.
+
+`scaled` says why: nothing is too small or too large to be told from zero. Here the
+exponents cost next to nothing while float64 holds all values, which is nearly always.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from vanish.numbers.scaled import Magnitude
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from vanish.numbers.scaled import FloatArray
+
+    # One number a trial, or one for all.
+    Exponents = int | NDArray[np.int64]
+
+# Norms within 2^±200: then a product of two squared ones, or a scale within 2^±100, stays
+# in float64.
+_SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-400, 2.0**400
+
+_LOG10_2 = math.log10(2.0)
+
+
+class Magnitudes(NamedTuple):
+    """Numbers that are at least 0, mantissas · 2^exponents, as `Magnitude` is one.
+
+    Attributes
+    ----------
+    mantissas
+        In [1/2, 1), or exactly 0.
+    exponents
+        Of the same shape; 0 for a true zero.
+    """
+
+    mantissas: FloatArray
+    exponents: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: FloatArray, exponents: Exponents = 0) -> Magnitudes:
+        """Return values · 2^exponents."""
+        mantissas, shifts = np.frexp(values)
+        return cls(mantissas, np.where(mantissas == 0.0, 0, shifts + exponents))
+
+    @classmethod
+    def column(cls, magnitudes: Sequence[Magnitude]) -> Magnitudes:
+        """Return one trial's numbers, one a layer, shape (N, 1)."""
+        mantissas = np.array([each.mantissa for each in magnitudes])
+        exponents = np.array([each.exponent for each in magnitudes], dtype=np.int64)
+        return cls(mantissas[:, None], exponents[:, None])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Magnitudes]) -> Magnitudes:
+        """Put trials, the last axis, behind each other."""
+        mantissas, exponents = zip(*parts, strict=True)
+        return cls(np.concatenate(mantissas, axis=-1), np.concatenate(exponents, axis=-1))
+
+    def __mul__(self, other: Magnitudes) -> Magnitudes:  # type: ignore[override]  # no repetition
+        return Magnitudes.of(self.mantissas * other.mantissas, self.exponents + other.exponents)
+
+    def over(self, other: Magnitudes) -> Magnitudes:
+        """Return the quotients; 0 where the divisor is a true zero."""
+        divisors = np.where(other.mantissas == 0.0, np.inf, other.mantissas)
+        return Magnitudes.of(self.mantissas / divisors, self.exponents - other.exponents)
+
+    def at(self, index: Any) -> Magnitudes:
+        """Return the numbers that numpy's index selects."""
+        return Magnitudes(self.mantissas[index], self.exponents[index])
+
+    def listed(self) -> list[Magnitude]:
+        """Return the numbers of a one-dimensional array."""
+        return list(map(Magnitude, self.mantissas.tolist(), self.exponents.tolist()))
+
+    @property
+    def log2(self) -> FloatArray:
+        """The binary logarithms, -inf for a true zero."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log2(self.mantissas) + self.exponents)
+
+    @property
+    def log10(self) -> FloatArray:
+        """The decimal logarithms, -inf for a true zero."""
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log10(self.mantissas) + self.exponents * _LOG10_2)
+
+
+class Stack:
+    """A batch of rows for each of T independent trials: values · 2^exponents. Immutable.
+
+    Parameters
+    ----------
+    values
+        Shape (T, B, n).
+    exponents
+        One for all trials, or shape (T,).
+
+    Squares that leave float64 are a sign to balance the values, not an error: whoever works
+    with stacks lets them overflow.
+    """
+
+    __slots__ = ("_coordinates", "exponents", "squares", "values")
+
+    def __init__(self, values: FloatArray, exponents: Exponents = 0) -> None:
+        self.values = values
+        self.exponents = exponents
+        squares = np.vecdot(values, values)
+        # Of each trial the sum of the squared values, shape (T,).
+        self.squares: FloatArray = squares[:, 0] if values.shape[1] == 1 else squares.sum(axis=1)
+        self._coordinates: tuple[FloatArray, FloatArray] | None = None
+
+    @property
+    def lengths(self) -> FloatArray:
+        """The Frobenius norm of each trial's values, shape (T,)."""
+        return np.sqrt(self.squares)
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every trial's norm is one that can be squared and multiplied."""
+        squares = self.squares
+        if squares.size == 1:
+            return _SMALLEST_SQUARE < squares.item() < _LARGEST_SQUARE
+        return bool(squares.min() > _SMALLEST_SQUARE and squares.max() < _LARGEST_SQUARE)
+
+    def balanced(self) -> Stack:
+        """Return the same trials, each with a norm that can be squared, or a true zero."""
+        return self if self.is_balanced else self._shifted(keep_balanced=True)
+
+    def normalized(self) -> Stack:
+        """Return the same trials, each with its largest |value| in [1/2, 1)."""
+        return self._shifted(keep_balanced=False)
+
+    def _shifted(self, *, keep_balanced: bool) -> Stack:
+        shifts = np.frexp(np.abs(self.values).max(axis=(1, 2)))[1]
+        if keep_balanced:
+            held = (self.squares > _SMALLEST_SQUARE) & (self.squares < _LARGEST_SQUARE)
+            shifts = np.where(held, 0, shifts)
+        if not shifts.any():
+            return self
+        return Stack(np.ldexp(self.values, -shifts[:, None, None]), self.exponents + shifts)
+
+    @property
+    def coordinates(self) -> tuple[FloatArray, FloatArray]:
+        """An orthonormal frame of the rows' span, and the rows in it.
+
+        Returns
+        -------
+        coefficients, frame
+            Shapes (T, B, r) and (T, r, n) with r = min(B, n); their product is the values.
+            Where rows depend on each other, the frame has further vectors than their span.
+        """
+        values = self.values
+        if values.shape[1] > 1:
+            if self._coordinates is None:
+                q, r = np.linalg.qr(values.swapaxes(1, 2))
+                self._coordinates = r.swapaxes(1, 2), q.swapaxes(1, 2)
+            return self._coordinates
+        lengths = self.lengths[:, None, None]
+        if self.is_balanced:
+            return lengths, values / lengths
+        zero = self.squares == 0.0
+        frame = values / np.where(zero, 1.0, self.lengths)[:, None, None]
+        frame[zero, :, 0] = 1.0
+        return lengths, frame
+
+    @property
+    def coefficients(self) -> FloatArray:
+        """The first of the coordinates."""
+        return self.lengths[:, None, None] if self.values.shape[1] == 1 else self.coordinates[0]

@@ -1,0 +1,70 @@
+"""Numbers in words: three significant digits, at any size."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from vanish.numbers.scaled import Magnitude
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+# From 10^±(10^12) on a logarithm's last digit is too coarse to tell a number's first ones.
+_COARSE = 1e12
+
+
+def short(value: Magnitude | float) -> str:
+    """Return a number that is at least 0 with three significant digits, at any size."""
+    if not value:
+        return "0"
+    if isinstance(value, float):
+        return short_power(math.log10(value))
+    assert value.log10 is not None
+    return f"{value.exact():.2e}" if abs(value.log10) > _COARSE else short_power(value.log10)
+
+
+def short_power(log10: float) -> str:
+    """Return 10^log10 with three significant digits, at any size."""
+    if -3.0 <= log10 < 3.0 and "e" not in (plain := f"{10.0**log10:.3g}"):
+        return plain
+    exponent = math.floor(log10)
+    digits = f"{10.0 ** (log10 - exponent):.2f}"
+    if digits == "10.00":
+        digits, exponent = "1.00", exponent + 1
+    return f"{digits}e{exponent:+03d}"
+
+
+# A float64 has no more significant digits.
+_ALL_DIGITS = 17
+
+
+def power_equation(base: float, power: int) -> str:
+    """Return ``0.25^20 = 9.09e-13``, the base with as many digits as make it true as printed."""
+    result = short(Magnitude.of(base) ** power)
+    shown = (f"{base:.{digits}g}" for digits in range(4, _ALL_DIGITS))
+    enough = (each for each in shown if short(Magnitude.of(float(each)) ** power) == result)
+    return f"{next(enough, repr(base))}^{power} = {result}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun, such as ``20 layers``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a sentence has them: ``W3``, ``W3 and W5``, ``W3, W5 and W7``."""
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def spans(numbers: Sequence[int]) -> str:
+    """Return ascending numbers with ranges drawn together, such as ``1-3, 7``."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and found[-1][-1] == number - 1:
+            found[-1][1:] = [number]
+        else:
+            found.append([number])
+    return ", ".join("-".join(map(str, span)) for span in found)

@@ -1,0 +1,103 @@
+"""Why a chain is dead: what makes the gradient of its first layers exactly 0.
+
+In the order in which it happens: a weight that is all zeros, the first layer going forward
+in which no unit has a slope, the loss, or no path through what is left.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from vanish.network import activations, losses
+from vanish.numbers.words import listed, spans
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vanish.simulation.profile import LayerRecord, Profile
+
+
+def explain_death(profile: Profile) -> tuple[str, str]:
+    """Return what stands behind the word DEAD, and the sentences on it."""
+    layers = profile.layers
+    zero = [layer.layer for layer in layers if not layer.weight]
+    if zero:
+        return " at this step" * _moves(layers), _zero_weights(layers, zero)
+    # Where every a is 0 the value is lost, too: with a slope at 0 this is not the first.
+    first = next((layer for layer in layers if layer.slope_max == 0.0), None)
+    if first is not None:
+        return "", _without_slope(profile, first)
+    if not layers[-1].grad_f:
+        return "", _without_loss(profile)
+    return "", (
+        "Every layer has units with a slope, but no path from layer 1 to the loss along which"
+        f" neither a slope nor a weight is 0: {_still(layers)}."
+    )
+
+
+def _moves(layers: Sequence[LayerRecord]) -> bool:
+    """Tell whether gradient descent changes any weight."""
+    return any(layer.grad_w for layer in layers)
+
+
+def _zero_weights(layers: Sequence[LayerRecord], zero: Sequence[int]) -> str:
+    """Return what weights that are all zeros do, the one nearest to the loss first."""
+    last = zero[-1]
+    named = listed([f"W{k}" for k in zero])
+    told = f"{named} {'is' if len(zero) == 1 else 'are'} all zeros"
+    if len(zero) == len(layers):
+        told = "Every weight is zero"
+    below = _layers(range(1, last))
+    if layers[last - 1].grad_w:
+        order = "once it has moved, the others learn"
+        if len(zero) > 1:
+            order = "once it has moved, those before it learn in their turn"
+        return f"{told}, so {below} no gradient yet. Layer {last} does; {order}."
+    if any(layer.grad_b or layer.grad_w for layer in layers):
+        never = ", and none ever will" if len(zero) == len(layers) else ""
+        if _moves(layers):
+            return f"{told}, so {below} no gradient, nor does W{last} itself."
+        return f"{told}, so no weight gets a gradient{never}; only biases do."
+    return f"{told}, so every gradient is exactly 0 and nothing ever moves."
+
+
+def _without_slope(profile: Profile, first: LayerRecord) -> str:
+    """Return what follows from a layer in which every unit has slope 0."""
+    layers, k = profile.layers, first.layer
+    activation = activations.get(first.act)
+    if not activation.flat:
+        return (
+            f"The values of layer {k} are so large that every slope of {first.act} is below"
+            f" 1e-308, which float64 rounds to 0: {_still(layers)}. Smaller"
+            " weights would give them slopes again."
+        )
+    after = [layer.layer for layer in layers[k:] if layer.slope_max == 0.0]
+    out = "" if first.value else " and puts out 0"
+    too = f", as in layer{'s' if len(after) > 1 else ''} {spans(after)}" if after else ""
+    return (
+        f"Layer {k} is the first to die going forward: every unit has slope 0{out}{too}. So"
+        f" {_still(layers)}, and on this input never will."
+    )
+
+
+def _without_loss(profile: Profile) -> str:
+    settings = profile.settings
+    if settings.loss == "mse":
+        return "The output equals the target, so the loss has no gradient: nothing learns."
+    if losses.get(settings.loss).by_trial is not None and settings.n_out > 1:
+        return (
+            "The chain is so certain of the target that the loss's gradient, below"
+            " 10^(-6.9·10^17), counts as 0: nothing learns."
+        )
+    return f"The gradient of the loss {settings.loss} is exactly 0: nothing learns."
+
+
+def _still(layers: Sequence[LayerRecord]) -> str:
+    """Return which layers have no gradient."""
+    return f"{_layers([layer.layer for layer in layers if not layer.grad_a])} no gradient"
+
+
+def _layers(numbers: Sequence[int]) -> str:
+    if len(numbers) == 1:
+        return f"layer {numbers[0]} gets"
+    return f"layers {spans(numbers)} get"

@@ -1,0 +1,151 @@
+"""Layers at fault: those that change the signal going back quite unlike the others.
+
+The way back through layer k has two halves. W_k hands ‖∂L/∂f_{k-1}‖/‖∂L/∂a_k‖ on, its slopes
+‖∂L/∂a_k‖/‖∂L/∂f_k‖: the first half names a weight that is too small or too large, the second
+a layer that is saturated or mostly dead. Between layers N and 1 their product is the ratio of
+the verdict. A layer stands out from its kind: by the median of the halves and their median
+absolute deviation, which a few outliers do not move (Rousseeuw and Croux 1993, "Alternatives
+to the median absolute deviation", section 1).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vanish.simulation.measured import MEDIAN, quantile
+
+if TYPE_CHECKING:
+    from vanish.numbers.scaled import FloatArray
+    from vanish.simulation.measured import Measured
+
+# A half stands out by more than a decade, and by six standard deviations of normal ones, of
+# which 1.4826 median absolute deviations are one. So marked, healthy relu chains of width 4,
+# 8, 16 and 64 have a wrong name in 0.45, 0.13, 0.03 and 0 % of the cases.
+_DECADES = 1.0
+_DEVIATIONS = 6.0 * 1.4826
+
+# With fewer layers there is no kind to stand out from.
+_FEWEST_LAYERS = 4
+
+# In a run that is stable as a whole, a half is told that is off by two decades.
+_HIDDEN = 2.0
+
+# Named are faults that make up at least this share of the change between layers N and 1.
+_SHARE = 0.5
+
+
+class Fault(NamedTuple):
+    """A layer that stands out.
+
+    Attributes
+    ----------
+    layer
+        k.
+    weight, slopes
+        log10 of what W_k and the slopes of layer k multiply the signal by; None for a half
+        that does not stand out.
+    typical_weight, typical_slopes
+        The same of the median layer.
+    """
+
+    layer: int
+    weight: float | None
+    slopes: float | None
+    typical_weight: float
+    typical_slopes: float
+
+    def as_dict(self) -> dict[str, int | float | None]:
+        """Return the layer and the logarithms, ready for JSON."""
+        return {
+            "layer": self.layer,
+            "log10_weight": self.weight,
+            "log10_slopes": self.slopes,
+            "log10_typical_weight": self.typical_weight,
+            "log10_typical_slopes": self.typical_slopes,
+        }
+
+    @property
+    def excesses(self) -> tuple[float, float]:
+        """By how many decades W_k and the slopes do more than the median layer's."""
+        weight = 0.0 if self.weight is None else self.weight - self.typical_weight
+        slopes = 0.0 if self.slopes is None else self.slopes - self.typical_slopes
+        return weight, slopes
+
+    @property
+    def excess(self) -> float:
+        """By how many decades the layer changes the signal more than the median one."""
+        return sum(self.excesses)
+
+
+class Faults(NamedTuple):
+    """All layers that stand out, and what the others do.
+
+    Attributes
+    ----------
+    found
+        The layers, layer 1 first.
+    even
+        log10 of the factor from layer to layer of the median layer.
+    """
+
+    found: tuple[Fault, ...] = ()
+    even: float = 0.0
+
+    @property
+    def hidden(self) -> tuple[Fault, ...]:
+        """Those that a stable signal hides."""
+        return tuple(fault for fault in self.found if max(map(abs, fault.excesses)) >= _HIDDEN)
+
+    def explaining(self, log10_ratio: float | None) -> tuple[Fault, ...]:
+        """Return those in the direction of a change, if they make up at least half of it."""
+        if not log10_ratio:
+            return ()
+        share = sum(fault.excess for fault in self.found) / log10_ratio
+        if share < _SHARE:
+            return ()
+        return tuple(fault for fault in self.found if fault.excess * log10_ratio > 0.0)
+
+
+def find(measured: Measured) -> Faults:
+    """Return the layers that stand out; none where a gradient is zero.
+
+    Parameters
+    ----------
+    measured
+        All trials; of each half the median is taken.
+    """
+    grad_a, grad_f = measured.grad_a, measured.grad_f
+    depth = len(grad_a.mantissas)
+    if depth < _FEWEST_LAYERS:
+        return Faults()
+    inner, outer = slice(None, -1), slice(1, None)
+    # Of layers 2..N and of layers 1..N-1: what lies between ∂L/∂a_N and ∂L/∂a_1.
+    weights = quantile(grad_f.at(inner).over(grad_a.at(outer)).log10, MEDIAN)
+    slopes = quantile(grad_a.at(inner).over(grad_f.at(inner)).log10, MEDIAN)
+    if not (np.isfinite(weights).all() and np.isfinite(slopes).all()):
+        return Faults()
+    of_weights = dict(zip(range(2, depth + 1), _standing_out(weights), strict=True))
+    of_slopes = dict(zip(range(1, depth), _standing_out(slopes), strict=True))
+    typical = _median(weights), _median(slopes)
+    found = (Fault(k, of_weights.get(k), of_slopes.get(k), *typical) for k in range(1, depth + 1))
+    return Faults(
+        tuple(fault for fault in found if (fault.weight, fault.slopes) != (None, None)),
+        _median(weights + slopes),
+    )
+
+
+def _standing_out(halves: FloatArray) -> list[float | None]:
+    """Return the halves that stand out in their places, None for the others."""
+    off = np.abs(halves - _median(halves))
+    marked = (off > _DECADES) & (off > _DEVIATIONS * _median(off))
+    return [
+        half if is_marked else None
+        for half, is_marked in zip(halves.tolist(), marked.tolist(), strict=True)
+    ]
+
+
+def _median(values: FloatArray) -> float:
+    """Return the median over the layers; numpy's own imports masked arrays, 40 ms."""
+    return float(quantile(values, MEDIAN))

@@ -1,0 +1,118 @@
+"""What was measured of T trials, and the order statistics that sum them up."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vanish.numbers.stack import Magnitudes
+from vanish.readings.slopes import SlopeStatistics, log10_active_paths, slope_products
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vanish.numbers.scaled import FloatArray
+    from vanish.simulation.census import Entries
+
+LOW, MEDIAN, HIGH = 0.05, 0.5, 0.95
+
+
+class Measured(NamedTuple):
+    """Norms and slopes of every layer and trial; see `profile.LayerRecord`.
+
+    Attributes
+    ----------
+    grad_w, grad_b, grad_a, grad_f, weight
+        ‖∂L/∂W_k‖, ‖∂L/∂b_k‖, ‖∂L/∂a_k‖, ‖∂L/∂f_k‖ and ‖W_k‖, shape (N, T), layer 1 first.
+    value
+        ‖f_k‖ for k = 0..N, shape (N+1, T).
+    slopes
+        What the slopes say.
+    norm_bound
+        The bound that always holds, shape (N, T); None where it was not computed.
+    entries
+        The entries of the signals of the first trial, the plain run; None where nobody asked.
+    """
+
+    grad_w: Magnitudes
+    grad_b: Magnitudes
+    grad_a: Magnitudes
+    grad_f: Magnitudes
+    weight: Magnitudes
+    value: Magnitudes
+    slopes: SlopeStatistics
+    norm_bound: Magnitudes | None = None
+    entries: Entries | None = None
+
+    @classmethod
+    def joined(cls, parts: Sequence[Measured]) -> Measured:
+        """Put trials behind each other."""
+        if len(parts) == 1:
+            return parts[0]
+        slopes = zip(*(part.slopes for part in parts), strict=True)
+        bounds = [part.norm_bound for part in parts if part.norm_bound is not None]
+        return cls(
+            grad_w=Magnitudes.joined([part.grad_w for part in parts]),
+            grad_b=Magnitudes.joined([part.grad_b for part in parts]),
+            grad_a=Magnitudes.joined([part.grad_a for part in parts]),
+            grad_f=Magnitudes.joined([part.grad_f for part in parts]),
+            weight=Magnitudes.joined([part.weight for part in parts]),
+            value=Magnitudes.joined([part.value for part in parts]),
+            slopes=SlopeStatistics(*(np.concatenate(each, axis=1) for each in slopes)),
+            norm_bound=Magnitudes.joined(bounds) if bounds else None,
+            entries=parts[0].entries,
+        )
+
+    @property
+    def trials(self) -> int:
+        """T."""
+        return len(self.grad_w.mantissas[0])
+
+    @property
+    def gain_back(self) -> Magnitudes:
+        """‖∂L/∂a_k‖/‖∂L/∂a_{k+1}‖ for k = 1..N-1, shape (N-1, T); 0 where either is zero."""
+        return self.grad_a.at(slice(None, -1)).over(self.grad_a.at(slice(1, None)))
+
+    @property
+    def slope_product(self) -> Magnitudes:
+        """∏_{j=k..N} of the largest slopes, shape (N, T)."""
+        return slope_products(self.slopes.largest)
+
+    @property
+    def log10_active_paths(self) -> FloatArray:
+        """log10 of the number of all-active paths from layer k to layer N, shape (N, T)."""
+        return log10_active_paths(self.slopes.active)
+
+
+def rank(share: float, trials: int) -> int:
+    """Return which of so many numbers in ascending order is a quantile, from 0.
+
+    The least one that at least this share of them does not exceed: always one that was
+    measured, never something between two.
+    """
+    return max(0, math.ceil(share * trials) - 1)
+
+
+def quantile(numbers: FloatArray, share: float) -> FloatArray:
+    """Return a quantile over the last axis, the trials."""
+    if numbers.shape[-1] == 1:
+        return np.asarray(numbers[..., 0])
+    at = rank(share, numbers.shape[-1])
+    return np.asarray(np.partition(numbers, at, axis=-1)[..., at])
+
+
+def magnitude_quantiles(magnitudes: Magnitudes, *shares: float) -> list[Magnitudes]:
+    """Return quantiles over the trials, shape (N, T) to (N,); a true zero is the smallest."""
+    trials = magnitudes.mantissas.shape[-1]
+    if trials == 1:
+        return [magnitudes.at((..., 0))] * len(shares)
+    ranks = [rank(share, trials) for share in shares]
+    # A mantissa is in [1/2, 1): added to its exponent it keeps the order.
+    keys = np.where(
+        magnitudes.mantissas > 0.0, magnitudes.exponents + magnitudes.mantissas, -np.inf
+    )
+    order = np.argpartition(keys, ranks, axis=-1)
+    layers = np.arange(len(order))
+    return [magnitudes.at((layers, order[:, at])) for at in ranks]

@@ -1,0 +1,413 @@
+"""Advice that was tried: what to change on the command line, measured on the user's own settings.
+
+A candidate proposes changes of the settings, and a change is tried by running it: on the user's
+own seed, where it must bring the ratio ‖∂L/∂a_1‖/‖∂L/∂a_N‖ within two decades of 1, and on five
+further seeds, where the verdict must be stable. The first one that passes is the remedy: the
+smallest change in the order of the candidates, not the smallest ratio. Of several trials the
+median counts: of all of them for what is printed, of a few for what is tried.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vanish.errors import VanishError
+from vanish.network import initializers
+from vanish.numbers.words import short_power
+from vanish.simulation.attempts import FEW, SEEDS, Bench, SpentError
+from vanish.simulation.candidates import CANDIDATES, ROUNDING
+from vanish.simulation.profile import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vanish.simulation.attempts import Change
+    from vanish.simulation.candidates import Candidate
+    from vanish.simulation.profile import Profile
+    from vanish.simulation.run import Draws
+    from vanish.simulation.settings import Settings
+
+# The options of the command line whose settings are changed, in the order of its help; and
+# which settings each of them excludes, with what those then are.
+_OPTIONS = {
+    "act": "--act",
+    "last_act": "--last-act",
+    "layers": "--layers",
+    "init": "--init",
+    "weight_std": "--weight-std",
+    "gain": "--gain",
+    "layer_acts": "--layer-acts",
+}
+_EXCLUDES: Mapping[str, Change] = {
+    "act": {"layer_acts": None},
+    "init": {"weight_std": None},
+    "weight_std": {"init": initializers.AUTO},
+}
+
+
+class Remedy(NamedTuple):
+    """What to change, and what it was measured to do.
+
+    Attributes
+    ----------
+    options
+        What to add to the command line, or to replace there, such as
+        ``("--weight-std", "2")``. Without them it must have those that they exclude:
+        --weight-std and --init each other, --act --layer-acts.
+    log10_ratio
+        log10 ‖∂L/∂a_1‖/‖∂L/∂a_N‖ with them, the median of the user's trials: to the digit
+        what the command then gives.
+    excluded
+        The options that the user gave and that must go.
+    layers
+        N.
+    seeds
+        How many further seeds were all stable; 0 where nothing is random.
+    chains, medians
+        How many of each of them, and whether it is their median that is stable, as for
+        a run of several trials, or every one.
+    sampled
+        Whether they were chains drawn in law in place of the user's own with those seeds.
+    """
+
+    options: tuple[str, ...]
+    log10_ratio: float
+    excluded: tuple[str, ...]
+    layers: int
+    seeds: int
+    chains: int
+    medians: bool
+    sampled: bool
+
+    @property
+    def sentence(self) -> str:
+        """What people are told."""
+        place = f" in place of {' and '.join(self.excluded)}" if self.excluded else ""
+        return (
+            f"Try {' '.join(self.options)}{place}: measured, layer 1 then gets"
+            f" {_compared(self.log10_ratio, self.layers)}{self._seeds}."
+        )
+
+    @property
+    def _seeds(self) -> str:
+        if not self.seeds:
+            return ""
+        several = (
+            f"medians of {self.chains} trials" if self.medians else f"{self.chains} chains each"
+        )
+        how = ["sampled"] * self.sampled + [several] * (self.chains > 1)
+        told = f" ({', '.join(how)})" if how else ""
+        return f"; {self.seeds} of {self.seeds} further seeds are stable{told}"
+
+
+class Attempt(NamedTuple):
+    """A change that was tried.
+
+    Attributes
+    ----------
+    change
+        What was changed.
+    settings
+        The user's with the change; None where they do not allow it.
+    options, excluded
+        As in `Remedy`.
+    log10_ratio
+        On the user's seed, the median of its first trials: -inf where a gradient is zero,
+        None where the run failed.
+    further
+        The same on further seeds, until it was clear that the change will not do.
+    chains, sampled
+        How many of each of them, and whether they were drawn in law in place of the
+        user's own.
+    spent
+        Whether they would take too long.
+    accepted
+        Whether it is a remedy.
+    """
+
+    change: Change
+    settings: Settings | None
+    options: tuple[str, ...]
+    excluded: tuple[str, ...]
+    log10_ratio: float | None = None
+    further: tuple[float, ...] = ()
+    chains: int = 1
+    sampled: bool = False
+    spent: bool = False
+    accepted: bool = False
+
+    @property
+    def seen(self) -> tuple[float, ...]:
+        """All log10 ratios, the user's own first; nothing where its run failed."""
+        return () if self.log10_ratio is None else (self.log10_ratio, *self.further)
+
+
+class Search(NamedTuple):
+    """What was found.
+
+    Attributes
+    ----------
+    remedy
+        None where none was.
+    why
+        Why there is none, in a sentence or two of what was measured; empty where none is needed.
+    attempts
+        All that was tried.
+    """
+
+    remedy: Remedy | None = None
+    why: str = ""
+    attempts: tuple[Attempt, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The remedy's, or why there is none."""
+        return self.remedy.sentence if self.remedy else self.why
+
+
+def attempt(bench: Bench, change: Change, before: Sequence[Attempt] = ()) -> Attempt | None:
+    """Try a change.
+
+    Parameters
+    ----------
+    bench
+        Where.
+    change
+        The settings to change, with their new values.
+    before
+        What was tried before.
+
+    Returns
+    -------
+    Attempt or None
+        None where the change changes nothing, or nothing more than one that was tried before.
+
+    Raises
+    ------
+    SpentError
+        If even the user's own seed would take too long.
+    """
+    change, freed = _needed(bench.settings, change)
+    if not change:
+        return None
+    options = tuple(
+        text
+        for name in _OPTIONS
+        if name in change
+        for text in (_OPTIONS[name], _text(change[name]))
+    )
+    tried = Attempt(change, None, options, tuple(_OPTIONS[name] for name in freed))
+    try:
+        settings = replace(bench.settings, **change, **freed)
+        tried = tried._replace(settings=settings)
+        known = (bench.settings, *(each.settings for each in before))
+        if any(each and _alike(each, settings) for each in known):
+            return None
+        return _measured(bench, tried, {**change, **freed})
+    except (VanishError, MemoryError):
+        return tried
+
+
+def _measured(bench: Bench, tried: Attempt, change: Change) -> Attempt:
+    """Run a change on the user's seed, and where that goes well on further ones."""
+    own = bench.few(change)
+    tried = tried._replace(log10_ratio=own)
+    if not bench.wanted.holds(own):
+        return tried
+    if bench.is_random:
+        seen = [own]
+        try:
+            further = bench.further(change)
+        except SpentError:
+            return tried._replace(spent=True)
+        for each in further.ratios:
+            seen.append(each)
+            # Not to be helped by a shift of all of them, either.
+            if not bench.stable.holds(each) and max(seen) - min(seen) > bench.stable.width:
+                break
+        tried = tried._replace(
+            further=tuple(seen[1:]), chains=further.chains, sampled=further.sampled
+        )
+        if not all(map(bench.stable.holds, tried.further)):
+            return tried
+    if bench.settings.trials > FEW:
+        tried = tried._replace(log10_ratio=(own := bench.all(change)))
+    return tried._replace(accepted=bench.wanted.holds(own))
+
+
+def _needed(settings: Settings, change: Change) -> tuple[Change, Change]:
+    """Return what a change really changes, and what of the user's it excludes."""
+    needed: dict[str, Any] = {}
+    freed: dict[str, Any] = {}
+    for name, value in change.items():
+        excluded = {
+            other: free
+            for other, free in _EXCLUDES.get(name, {}).items()
+            if getattr(settings, other) != free
+        }
+        if excluded or getattr(settings, name) != value:
+            needed[name] = value
+            freed |= excluded
+    return needed, freed
+
+
+def _alike(one: Settings, other: Settings) -> bool:
+    """Tell whether two settings differ by no more than a number's missing digits."""
+    if one.activations != other.activations or not one.initializers:
+        return False
+    if [each.law for each in one.initializers] != [each.law for each in other.initializers]:
+        return False
+    most = 2.0 * ROUNDING / one.depth
+    return all(
+        (quotient := (a / b).log10) is not None and abs(quotient) <= most
+        for a, b in zip(one.weight_variances, other.weight_variances, strict=True)
+    )
+
+
+def _text(value: float | str) -> str:
+    return f"{value:.15g}" if isinstance(value, float) else str(value)
+
+
+def find(
+    profile: Profile,
+    draws: Draws | None = None,
+    candidates: Sequence[Candidate] | None = None,
+    *,
+    jobs: int | None = None,
+    memory_limit: int | None = None,
+) -> Search:
+    """Look for the smallest change that makes a run stable.
+
+    Parameters
+    ----------
+    profile
+        The run.
+    draws
+        The weights that it was made with, if they are still there: they need not be drawn
+        again.
+    candidates
+        What to try. Where it is not given: nothing for a run that is stable, or that has a
+        single layer at fault, a weight of zeros, or a loss without a gradient; else everything.
+    jobs, memory_limit
+        As for the run.
+
+    Returns
+    -------
+    Search
+        Its remedy is None, with a reason, where nothing does, or where to know it would take
+        longer than the run itself.
+    """
+    if candidates is None:
+        candidates = CANDIDATES if _is_mendable(profile) else ()
+    if not candidates:
+        return Search()
+    bench = Bench(profile, draws, jobs, memory_limit)
+    if not bench.wanted.width > 0.0:
+        return Search(None, _NONE_WANTED)
+    given = profile.settings.weights is not None
+    if given:
+        candidates = [each for each in candidates if each.for_given_weights]
+    attempts: list[Attempt] = []
+    spent = False
+    for candidate in candidates:
+        bench.kept = 0.0
+        if candidate.keeps_for_one and candidate is not candidates[-1]:
+            bench.keep_for_one()
+        proposals = candidate.proposals(bench)
+        try:
+            change = next(proposals)
+            while True:
+                tried = attempt(bench, change, attempts)
+                if tried is not None:
+                    attempts.append(tried)
+                    spent = spent or tried.spent
+                    if tried.accepted:
+                        return Search(_remedy(bench, tried), "", tuple(attempts))
+                change = proposals.send(tried.seen if tried is not None else ())
+        except StopIteration:
+            continue
+        except SpentError:
+            spent = True
+    # Why a chain is dead, its verdict says.
+    dead = profile.verdict is Verdict.DEAD
+    why = "" if dead else _why(bench, attempts, spent=spent)
+    return Search(None, why, tuple(attempts))
+
+
+def _is_mendable(profile: Profile) -> bool:
+    """Tell whether what is wrong is a matter of scale or activation."""
+    if profile.verdict is Verdict.STABLE or profile.named_faults or profile.settings.depth == 1:
+        return False
+    return bool(profile.layers[-1].grad_f) and all(layer.weight for layer in profile.layers)
+
+
+_NONE_WANTED = (
+    "No remedy is looked for: it would have to bring the ratio of layer 1 to layer N within 0.01 to"
+    " 100, and of these --vanish-below and --explode-above call none stable."
+)
+
+
+def _remedy(bench: Bench, found: Attempt) -> Remedy:
+    assert found.log10_ratio is not None
+    return Remedy(
+        options=found.options,
+        log10_ratio=found.log10_ratio,
+        excluded=found.excluded,
+        layers=bench.settings.depth,
+        seeds=SEEDS if found.further else 0,
+        chains=found.chains,
+        medians=bench.settings.trials > 1,
+        sampled=found.sampled,
+    )
+
+
+def _why(bench: Bench, attempts: Sequence[Attempt], *, spent: bool) -> str:
+    """Return why there is no remedy, by what was measured alone."""
+    longer = "would take longer than the run itself"
+    run = [attempt for attempt in attempts if attempt.log10_ratio is not None]
+    if not run:
+        if spent:
+            return f"No remedy was looked for: to try one {longer}."
+        if attempts:
+            tried = " and with ".join(" ".join(attempt.options) for attempt in attempts)
+            return f"Nothing simple works: with {tried} not every seed can be run."
+        return "Nothing simple works: no other gain brings the ratio nearer to 1."
+    more = f" No more was tried: it {longer}." if spent else ""
+    nothing = "No remedy was found" if spent else "Nothing simple works"
+    best = min(run, key=lambda each: _shortfall(bench, each))
+    assert best.log10_ratio is not None
+    options = " ".join(best.options)
+    gets = f"layer 1 gets {_compared(best.log10_ratio, bench.settings.depth)}"
+    if best.spent:
+        return f"No remedy is promised: with {options} {gets}, but to try further seeds {longer}."
+    if not bench.wanted.holds(best.log10_ratio):
+        return f"{nothing}: nearest comes {options}, with which {gets}.{more}"
+    worst = max(best.further, key=lambda each: abs(each - bench.aim))
+    where = "on a further seed (sampled)" if best.sampled else "on a further seed"
+    differ = (
+        ": seeds alone differ by more than what counts as stable"
+        if max(best.seen) - min(best.seen) > bench.stable.width
+        else ""
+    )
+    return (
+        f"{nothing}: with {options} {gets} on this seed, but"
+        f" {_compared(worst, None)} {where}{differ}.{more}"
+    )
+
+
+def _shortfall(bench: Bench, attempt: Attempt) -> tuple[bool, int, float]:
+    """Return what makes one attempt better than another: the smaller, the better."""
+    assert attempt.log10_ratio is not None
+    unstable = sum(not bench.stable.holds(each) for each in attempt.further)
+    missed = not bench.wanted.holds(attempt.log10_ratio)
+    return missed, unstable, abs(attempt.log10_ratio - bench.aim)
+
+
+def _compared(log10: float, layers: int | None) -> str:
+    """Return ``0.01 of layer 20's signal`` or ``3 times layer 20's signal``."""
+    factor = "0" if log10 == -math.inf else short_power(log10)
+    if layers is None:
+        return factor
+    return f"{factor} {'of' if log10 < 0.0 else 'times'} layer {layers}'s signal"

@@ -1,0 +1,330 @@
+"""Many independent chains at once, by the sampled reading, within bounded memory.
+
+Trials are run in blocks that share the addresses of their random streams. A block keeps
+what its way back needs of every layer, or, where that is too much, of one segment of layers
+at a time. Neither the pieces nor the number of workers changes a number.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from functools import partial
+from itertools import pairwise
+from threading import Event, Lock
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+import numpy as np
+
+from vanish.errors import MemoryLimitError, UsageError
+from vanish.network import losses
+from vanish.network.streams import Streams, Trials
+from vanish.numbers.scaled import Magnitude
+from vanish.numbers.stack import Magnitudes, Stack
+from vanish.readings import sampled
+from vanish.readings.slopes import SlopeStatistics, statistics
+from vanish.simulation.census import Census
+from vanish.simulation.measured import Measured
+from vanish.simulation.sample import draw_input, draw_reference
+from vanish.system import memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
+
+    from vanish.readings.sampled import SampledChain
+    from vanish.simulation.settings import Settings
+
+    Watch = Callable[[int, int], object]
+
+Found = TypeVar("Found")
+
+# What the ways forward of all workers may take together where the user does not say.
+MEMORY = 10**9
+
+
+# glibc counts pieces up to 32 MiB.
+_PIECE = 31 * 2**20
+
+
+class Plan(NamedTuple):
+    """How the trials are run.
+
+    Attributes
+    ----------
+    blocks
+        The trials of each block.
+    segment
+        How many layers' ways forward are kept at a time.
+    workers
+        How many blocks are run at a time.
+    """
+
+    blocks: list[Trials]
+    segment: int
+    workers: int
+
+
+def plan(settings: Settings, jobs: int, limit: int) -> Plan:
+    """Return how to run all trials of some settings.
+
+    Parameters
+    ----------
+    settings
+        What to run.
+    jobs
+        The most workers.
+    limit
+        Bytes that the ways forward may take together.
+
+    Raises
+    ------
+    MemoryLimitError
+        If even one segment at a time takes more.
+    """
+    sizes, depth, rows = settings.sizes, settings.depth, settings.rows
+    plural = "" if settings.trials == 1 else "s"
+    what = f"{settings.trials:,} trial{plural} of {depth:,} layers"
+    blocks = Trials.blocks(settings.trials, sizes)
+    workers = max(1, min(jobs, len(blocks)))
+    at_once = blocks[0].width
+    # A frame, a response and the slopes; between two segments, the values.
+    kept = max(
+        8 * at_once * (min(rows, n_in) * (n_in + max(n_in, n_out)) + rows * n_out)
+        for n_in, n_out in pairwise(sizes)
+    )
+    checkpoint = 8 * at_once * rows * max(sizes)
+    # Two checkpoints are the ends of the chain.
+    share = limit // workers - 2 * checkpoint
+    if kept * depth <= share:
+        return Plan(blocks, depth, workers)
+    # The longest segment with kept · segment + checkpoint · depth/segment <= share.
+    spread = share * share - 4 * kept * checkpoint * depth
+    segment = int((share + max(spread, 0) ** 0.5) / (2 * kept))
+    if share < 0 or spread < 0 or segment < 1:
+        least = int((4 * kept * checkpoint * depth) ** 0.5 + 2 * checkpoint) * workers
+        raise MemoryLimitError(
+            f"the ways forward of {what} take at least {memory.amount(least)} of memory",
+            f"the limit is {memory.amount(limit)}",
+            "give a larger --memory, fewer --jobs or a smaller --width",
+        )
+    return Plan(blocks, segment, workers)
+
+
+def measure(
+    settings: Settings,
+    jobs: int | None = None,
+    limit: int | None = None,
+    watch: Watch | None = None,
+    *,
+    entries: bool = False,
+) -> Measured:
+    """Run all trials of some settings.
+
+    Parameters
+    ----------
+    settings
+        What to run, of an engine that is sampled.
+    jobs
+        The most threads; as many as there are processors where it is not given.
+    limit
+        Bytes that the ways forward may take together; where it is not given `MEMORY`, but
+        not more than half of what this process may take.
+    watch
+        Called with how many layers have been passed and how many there are to pass.
+    entries
+        Whether to take note of the entries of the first trial's signals.
+
+    Raises
+    ------
+    VanishError
+        If a chain overflows, or the run does not fit into memory.
+    """
+    read = partial(_measured, entries=entries)
+    return Measured.joined(_each_block(read, settings, jobs, limit, watch))
+
+
+def ratios(
+    settings: Settings,
+    jobs: int | None = None,
+    limit: int | None = None,
+) -> Magnitudes:
+    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ of each trial, shape (T,), without all else that is measured.
+
+    Parameters
+    ----------
+    settings, jobs, limit
+        As for `measure`, as is what it raises.
+    """
+    return Magnitudes.joined(_each_block(_ratios, settings, jobs, limit))
+
+
+def _each_block(
+    read: Callable[[Settings, SampledChain, Trials, _Counter], Found],
+    settings: Settings,
+    jobs: int | None = None,
+    limit: int | None = None,
+    watch: Watch | None = None,
+) -> list[Found]:
+    """Draw the chains of every block, and return what is read of them."""
+    _keep_memory()
+    how = plan(settings, jobs or processors(), _limit(settings) if limit is None else limit)
+    ways = 2 if how.segment >= settings.depth else 3
+    counter = _Counter(watch, ways * settings.depth * len(how.blocks))
+    streams = Streams(settings.seed)
+
+    # see `Stack`: what overflows is found out by its squares
+    @np.errstate(over="ignore", invalid="ignore")
+    def run(trials: Trials) -> Found:
+        chain = _drawn(settings, streams, trials, how.segment, counter)
+        return read(settings, chain, trials, counter)
+
+    if how.workers == 1:
+        return [run(trials) for trials in how.blocks]
+    with threads(how.workers) as pool:
+        try:
+            return list(pool.map(run, how.blocks))
+        except BaseException:
+            # What else is under way would only delay the end.
+            counter.stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _limit(settings: Settings) -> int:
+    """Return what the ways forward may take where the user does not say, in bytes."""
+    at_once = min(settings.trials, Trials.block_size(settings.sizes))
+    if 8 * 4 * settings.rows * sum(settings.sizes) * at_once <= memory.FLOOR:
+        return MEMORY
+    have = memory.available()
+    return MEMORY if have is None else min(MEMORY, max(have, memory.FLOOR) // 2)
+
+
+def _keep_memory() -> None:
+    """Let the C library keep what it has once got from the system.
+
+    A block takes and frees thousands of arrays of some 64 kB. glibc gives the memory back
+    each time and waits for fresh pages, a fifth of a run, until the program has once freed
+    a larger piece, after which it keeps twice as much (mallopt(3), M_TRIM_THRESHOLD).
+    """
+    np.empty(_PIECE, dtype=np.uint8)
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextmanager
+def threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """Let so many threads take part.
+
+    Raises
+    ------
+    UsageError
+        If the system starts no more.
+    """
+    import concurrent.futures  # noqa: PLC0415 - start-up
+
+    try:
+        with concurrent.futures.ThreadPoolExecutor(count) as pool:
+            yield pool
+    except RuntimeError as error:
+        if "start new thread" not in str(error):
+            raise
+        raise UsageError(
+            "no thread can be started, the limits of this system forbid it: allow more (ulimit"
+            " -u, ulimit -v)"
+        ) from None
+
+
+class _StoppedError(Exception):
+    """Another block has failed."""
+
+
+class _Counter:
+    """Counts layers for all workers, and tells them to stop."""
+
+    def __init__(self, watch: Watch | None, steps: int) -> None:
+        self.stop = Event()
+        self._watch, self._steps = watch, steps
+        self._done = 0
+        self._lock = Lock()
+
+    def __call__(self) -> None:
+        if self.stop.is_set():
+            raise _StoppedError
+        if self._watch is not None:
+            with self._lock:
+                self._done += 1
+                self._watch(self._done, self._steps)
+
+
+def _drawn(
+    settings: Settings,
+    streams: Streams,
+    trials: Trials,
+    segment: int,
+    counter: _Counter,
+) -> SampledChain:
+    """Return the chains of one block."""
+    sizes, rows = settings.sizes, settings.rows
+    gain = Magnitude.of(settings.gain)
+    layers = [
+        sampled.SampledLayer(
+            law=initializer.law,
+            n_in=n_in,
+            n_out=n_out,
+            scale=Magnitude.of(initializer.scale(n_in, n_out)) * gain,
+            rows=rows,
+            bias_std=settings.bias_std,
+            activation=activation,
+        )
+        for initializer, activation, (n_in, n_out) in zip(
+            settings.initializers, settings.activations, pairwise(sizes), strict=True
+        )
+    ]
+    x = draw_input(settings, streams, trials)
+    return sampled.SampledChain(layers, x, streams, trials, segment, counter)
+
+
+def _ratios(settings: Settings, chain: SampledChain, trials: Trials, _: _Counter) -> Magnitudes:
+    for _slopes in chain.forward():
+        pass
+    return sampled.ratios(chain, _loss_gradient(settings, chain.output, trials))
+
+
+def _measured(
+    settings: Settings,
+    chain: SampledChain,
+    trials: Trials,
+    counter: _Counter,
+    *,
+    entries: bool = False,
+) -> Measured:
+    census = None
+    if entries and trials.number == 0:
+        census = Census(draw_input(settings, Streams(settings.seed), trials)[0])
+    slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward(census)])
+    loss_gradient = _loss_gradient(settings, chain.output, trials)
+    norms = sampled.norms(chain, loss_gradient, counter, census)
+    measured = Measured(
+        grad_w=norms.grad_w,
+        grad_b=norms.grad_b,
+        grad_a=norms.grad_a,
+        grad_f=norms.grad_f,
+        weight=chain.weight_norms(),
+        value=chain.value_norms(),
+        slopes=slopes,
+    )
+    if census is None:
+        return measured
+    return measured._replace(entries=census.entries(settings, measured))
+
+
+def _loss_gradient(settings: Settings, output: Stack, trials: Trials) -> Stack:
+    """Return ∂L/∂f_N of each trial, shape (T, B, n_N)."""
+    references = draw_reference(settings, Streams(settings.seed), trials)
+    return losses.get(settings.loss).gradients(output, references)

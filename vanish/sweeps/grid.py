@@ -1,0 +1,185 @@
+"""A grid of simulations: the product of lists of settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from contextlib import suppress
+from dataclasses import fields
+from itertools import chain, product
+from typing import TYPE_CHECKING, Any
+
+from vanish.errors import ConflictError, UsageError, unknown_name
+from vanish.network import activations
+from vanish.network.activations import Activation
+from vanish.network.arrays import Network, Rows
+from vanish.simulation.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from vanish.numbers.scaled import FloatArray
+
+# More points than this are a slip of the finger: a year of work at 3 a second.
+LARGEST = 10**8
+
+# So many ways to choose the settings that are at odds are tried before the sweep begins.
+_TRIED = 1000
+
+
+class Grid:
+    """The product of lists of settings, in the order of `Settings`, the last one fastest.
+
+    Parameters
+    ----------
+    axes
+        For each setting that is not its default the values it takes, one or more.
+
+    Raises
+    ------
+    UsageError
+        If a name is no setting, a list is empty or has a value twice, one of its values is
+        no such setting, there are more than `LARGEST` points, or what is given goes together
+        at none of them. What does not go together at some is told there.
+
+    Attributes
+    ----------
+    guests
+        The activations that are not built in, by what the axes have for them. They go with
+        the grid wherever it is sent, where nobody has registered them.
+    """
+
+    def __init__(self, axes: Mapping[str, Sequence[Any]]) -> None:
+        known = [field.name for field in fields(Settings)]
+        for name in axes:
+            if name not in known:
+                raise unknown_name("setting", name, known)
+        self.axes = {name: tuple(axes[name]) for name in known if name in axes}
+        for name, values in self.axes.items():
+            if not values:
+                raise UsageError(f"{name}: an empty list: give at least one value")
+            once = set()
+            for value in values:
+                if value in once:
+                    raise UsageError(f"{name}: {shown(value)} is given twice: leave one out")
+                once.add(value)
+        if len(self) > LARGEST:
+            shape = " × ".join(f"{len(values):,} {name}" for name, values in self.axes.items())
+            raise UsageError(
+                f"a grid of {math.prod(map(len, self.axes.values())):,} points ({shape}): give at"
+                f" most {LARGEST:,}"
+            )
+        for name, each in self.axes.items():
+            for value in each:
+                # What is at odds with a default only may be fine beside what is given.
+                with suppress(ConflictError):
+                    Settings(**{name: value})
+        self.guests = self._find_guests()
+        self._check_together()
+
+    def _check_together(self) -> None:
+        """Raise what is wrong at every point, as far as one of them shows it."""
+        varying = self.varying.keys()
+        alike = {name: each[0] for name, each in self.axes.items() if name not in varying}
+        everywhere = self._conflict(alike)
+        if everywhere is not None and not everywhere.settings & varying:
+            raise everywhere
+        first = self._conflict(self.coordinates(0))
+        if first is None:
+            return
+        about = [name for name in self.varying if name in first.settings]
+        ways = [self.axes[name] for name in about]
+        if math.prod(map(len, ways)) > _TRIED:
+            return
+        for way in product(*ways):
+            found = self._conflict(self.coordinates(0) | dict(zip(about, way, strict=True)))
+            if found is None or not found.settings <= first.settings:
+                return
+        raise first
+
+    def _conflict(self, values: dict[str, Any]) -> ConflictError | None:
+        """Return what is at odds in some settings."""
+        try:
+            self._settings(values)
+        except ConflictError as error:
+            return error
+        return None
+
+    def _find_guests(self) -> dict[str | Activation, Activation]:
+        alone = (*self.axes.get("act", ()), *self.axes.get("last_act", ()))
+        given = dict.fromkeys((*alone, *chain.from_iterable(self.axes.get("layer_acts", ()))))
+        found = {name: activations.get(name) for name in given}
+        return {name: act for name, act in found.items() if not activations.is_built_in(act)}
+
+    def __len__(self) -> int:
+        return min(math.prod(map(len, self.axes.values())), LARGEST + 1)
+
+    def coordinates(self, index: int) -> dict[str, Any]:
+        """Return the setting on each axis of a point."""
+        found = {}
+        for name, values in reversed(self.axes.items()):
+            index, i = divmod(index, len(values))
+            found[name] = values[i]
+        return dict(reversed(found.items()))
+
+    def settings(self, index: int) -> Settings:
+        """Return the settings of a point, from 0.
+
+        Raises
+        ------
+        UsageError
+            If the values of this point do not go together.
+        """
+        return self._settings(self.coordinates(index))
+
+    def _settings(self, values: dict[str, Any]) -> Settings:
+        if self.guests:
+            for name in {"act", "last_act"} & values.keys():
+                values[name] = self.guests.get(values[name], values[name])
+            if "layer_acts" in values:
+                values["layer_acts"] = tuple(
+                    self.guests.get(act, act) for act in values["layer_acts"]
+                )
+        return Settings(**values)
+
+    @property
+    def varying(self) -> dict[str, tuple[Any, ...]]:
+        """The axes of more than one value."""
+        return {name: values for name, values in self.axes.items() if len(values) > 1}
+
+    def label(self, index: int) -> str:
+        """Return a point's place on the varying axes, in words."""
+        at = self.coordinates(index)
+        return " ".join(f"{name}={shown(at[name])}" for name in self.varying)
+
+    def fingerprint(self) -> str:
+        """Return what tells this grid from any other: files by their content."""
+        description = json.dumps([*self.axes.items()], default=_digest)
+        return hashlib.sha256(description.encode()).hexdigest()
+
+
+def shown(value: Any) -> str:
+    """Return a setting as text, as an option of the command line would have it."""
+    if isinstance(value, tuple | list):
+        return ",".join(map(shown, value))
+    if isinstance(value, Rows | Network | Activation):
+        return value.name
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _digest(value: Rows | Network | Activation) -> Any:
+    """Return the content of rows or of a network as what JSON can hold; of a record its name."""
+    if isinstance(value, Activation):
+        return value.name
+    arrays: list[FloatArray | None] = (
+        [value.values]
+        if isinstance(value, Rows)
+        else [*value.weights, *value.biases, value.x, value.readout]
+    )
+    digests: list[Any] = [
+        None if array is None else [array.shape, hashlib.sha256(array.tobytes()).hexdigest()]
+        for array in arrays
+    ]
+    # What numbers without a second axis mean depends on the chain, see `Rows.of`.
+    return [*digests, "flat"] if isinstance(value, Rows) and value.flat else digests

@@ -1,0 +1,352 @@
+"""Sweeps: every point of a grid simulated, in any order, by any number of workers.
+
+A point's result is a function of its settings alone. So it does not matter who computes it,
+beside how many others, or how often a worker died before: what is collected is the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
+from dataclasses import replace
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vanish import __version__
+from vanish.errors import MemoryLimitError, UsageError, VanishError
+from vanish.network.streams import Streams
+from vanish.numbers.scaled import decimal_text
+from vanish.simulation.measured import HIGH, LOW
+from vanish.simulation.profile import COLUMNS, Profile
+from vanish.simulation.run import Draws, measure
+from vanish.simulation.settings import Settings
+from vanish.sweeps.grid import Grid, shown
+from vanish.sweeps.workers import UnsendableError, choose
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from vanish.sweeps.workers import Workers
+
+    # One point's results: each a row of cells that JSON can hold.
+    Rows = list[list[Any]]
+
+# Shares of about so many seconds cost little to hand out, and end soon enough to be collected.
+_SHARE_SECONDS = 0.2
+
+# A point that failed is described layer by layer up to so many; it may be no longer because it
+# has too many. It does not depend on the machine, so that neither do the bytes.
+_LISTED = 100_000
+
+# How weights were read came later, and rows keep their places.
+SETTINGS = tuple(name for name in Settings().as_dict() if not name.startswith("weights_layout"))
+
+# Of a point's summary, in this order; a new column goes to the end.
+_SUMMARY: Mapping[str, Callable[[Profile], Any]] = {
+    "verdict": lambda profile: profile.verdict.value,
+    "log10_ratio": lambda profile: profile.log10_ratio,
+    "log10_ratio_p05": lambda profile: profile.log10_ratio_quantile(LOW),
+    "log10_ratio_p95": lambda profile: profile.log10_ratio_quantile(HIGH),
+    "log10_ratio_w": lambda profile: profile.log10_ratio_w,
+    "decades_per_layer": lambda profile: profile.decades_per_layer,
+    "predicted_log10_ratio": lambda profile: profile.predicted_log10_ratio,
+    "predicted_decades_per_layer": lambda profile: profile.predicted_decades_per_layer,
+    "vanishing_share": lambda profile: profile.verdict_shares["vanishing"],
+    "exploding_share": lambda profile: profile.verdict_shares["exploding"],
+    "stable_share": lambda profile: profile.verdict_shares["stable"],
+    "dead_share": lambda profile: profile.verdict_shares["dead"],
+}
+
+
+def columns(*, per_layer: bool) -> list[str]:
+    """Return the names of the cells of a row: settings, results, and the error if any."""
+    if not per_layer:
+        return [*SETTINGS, *_SUMMARY, "error"]
+    # What the contract has of a layer's own takes the place of the setting.
+    return [*(name for name in SETTINGS if name not in COLUMNS), *COLUMNS, "error"]
+
+
+class Task(NamedTuple):
+    """What a sweep is to do.
+
+    Attributes
+    ----------
+    grid
+        The points.
+    per_layer
+        Whether to return a row a layer in place of a summary a point.
+    memory_limit
+        As for `simulation.simulate`.
+    """
+
+    grid: Grid
+    per_layer: bool = False
+    memory_limit: int | None = None
+
+    @property
+    def header(self) -> dict[str, Any]:
+        """What results of this task may be mixed with: those of the same header."""
+        return {
+            "vanish": __version__,
+            "grid": self.grid.fingerprint(),
+            "points": len(self.grid),
+            "columns": columns(per_layer=self.per_layer),
+        }
+
+
+class Outcome(NamedTuple):
+    """What became of one point.
+
+    Attributes
+    ----------
+    point
+        Its number in the grid.
+    rows
+        Its rows, one for a summary or for an error.
+    failed
+        Whether it is an error.
+    seconds
+        How long it took; no part of the results.
+    """
+
+    point: int
+    rows: Rows
+    failed: bool
+    seconds: float
+
+
+def simulate_points(task: Task, points: Sequence[int]) -> list[Outcome]:
+    """Simulate some points of a grid: what a worker does."""
+    grid, per_layer = task.grid, task.per_layer
+    draws: dict[int, Draws] = {}
+    outcomes = []
+    for point in points:
+        begun = time.perf_counter()
+        failed = False
+        try:
+            settings = grid.settings(point)
+            if settings.seed not in draws:
+                draws = {settings.seed: Draws(Streams(settings.seed))}
+            measured = measure(
+                settings,
+                draws=draws[settings.seed],
+                jobs=1,
+                memory_limit=task.memory_limit,
+            )
+            rows = _rows(Profile(settings, settings.engine_used, measured), per_layer)
+        except MemoryLimitError as error:
+            rows, failed = error_rows(task, point, error.lasting), True
+        except VanishError as error:
+            rows, failed = error_rows(task, point, str(error)), True
+        except MemoryError:
+            rows, failed = error_rows(task, point, "it does not fit into memory"), True
+        except Exception as error:  # noqa: BLE001 - hours of other points are worth more
+            why = f"a fault of vanish's own, please report it: {type(error).__name__}: {error}"
+            rows, failed = error_rows(task, point, why), True
+        outcomes.append(Outcome(point, rows, failed, time.perf_counter() - begun))
+    return outcomes
+
+
+def _rows(profile: Profile, per_layer: bool) -> Rows:
+    settings = settings_cells(profile.settings, profile.engine)
+    if not per_layer:
+        return [[*settings.values(), *(read(profile) for read in _SUMMARY.values()), None]]
+    own = [cell for name, cell in settings.items() if name not in COLUMNS]
+    return [[*own, *map(_plain, row.values()), None] for row in profile.rows()]
+
+
+def settings_cells(settings: Settings, engine: str) -> dict[str, Any]:
+    """Return the settings of a point as cells, with the engine that runs it."""
+    used = settings.as_dict() | {"engine": engine}
+    cells = {name: used[name] for name in SETTINGS}
+    return {name: shown(cell) if isinstance(cell, list) else cell for name, cell in cells.items()}
+
+
+def error_rows(task: Task, point: int, message: str) -> Rows:
+    """Return the row of a point that failed: its settings as far as they are known, and why."""
+    try:
+        known = _known(task.grid.settings(point))
+    except VanishError:
+        known = {
+            name: value if isinstance(value, int | float | str | None) else shown(value)
+            for name, value in task.grid.coordinates(point).items()
+        }
+    known["error"] = " ".join(message.split())
+    return [[known.get(name) for name in columns(per_layer=task.per_layer)]]
+
+
+def _known(settings: Settings) -> dict[str, Any]:
+    """Return the settings of a point as cells, without a list as long as a long chain."""
+    engine = settings.engine_used
+    if settings.layers is None or settings.layers <= _LISTED:
+        return settings_cells(settings, engine)
+    # Two layers have all that N have: what is said of each of them is left out.
+    known = settings_cells(replace(settings, layers=2), engine)
+    return known | {"layers": settings.layers, "layer_acts": None, "widths": None}
+
+
+def _plain(cell: Any) -> Any:
+    return decimal_text(cell) if isinstance(cell, Decimal) else cell
+
+
+def crew(task: Task, jobs: int, scheduler: str | None) -> Workers[list[Outcome]]:
+    """Return workers that simulate points of a grid.
+
+    Parameters
+    ----------
+    task
+        The grid, and what is wanted of it; activations and networks go with it.
+    jobs, scheduler
+        As for `simulate_grid`.
+
+    Raises
+    ------
+    VanishError
+        If they cannot be had, or cannot be sent what they need.
+    """
+    try:
+        return choose(partial(simulate_points, task), min(jobs, len(task.grid)), scheduler)
+    except UnsendableError as error:
+        for activation in task.grid.guests.values():
+            try:
+                error.dumps(activation)
+            except Exception as why:  # noqa: BLE001 - whatever its functions have to say
+                raise UsageError(
+                    f"activation {activation.name} cannot be sent to other processes: {why}: define"
+                    " its functions in a module, or give jobs=1"
+                ) from None
+        raise error from None
+
+
+def run(
+    task: Task, points: Iterable[int], workers: Workers[list[Outcome]], count: int
+) -> Iterator[list[Outcome]]:
+    """Simulate points of a grid, yielding outcomes as they come, in no fixed order.
+
+    Parameters
+    ----------
+    task
+        The grid, and what is wanted of it.
+    points
+        Which of its points.
+    workers
+        Who does it, see `crew`. The points of one that dies are given to others; a point that
+        kills every worker fails.
+    count
+        How many points there are, to share the last ones evenly.
+    """
+    waiting = iter(points)
+    # Points whose worker died, or was let go because another one had: each is run again
+    # with no other under way, to know for certain which one it is that kills.
+    suspects: deque[int] = deque()
+    deaths: dict[int, int] = {}
+    under_way: dict[Future[list[Outcome]], list[int]] = {}
+    pace = _Pace(workers.count, count)
+    while True:
+        alone = bool(suspects)
+        while len(under_way) < (1 if alone else 2 * workers.count):
+            share = [suspects.popleft()] if alone else pace.take(waiting)
+            if not share:
+                break
+            under_way[workers.submit(share)] = share
+        if not under_way:
+            return
+        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+        lost = False
+        for future in done:
+            share = under_way.pop(future)
+            try:
+                outcomes = future.result()
+            except workers.died:
+                lost = True
+                if alone and len(share) == 1:
+                    deaths[share[0]] = deaths.get(share[0], 0) + 1
+                if deaths.get(share[0], 0) < workers.deaths:
+                    suspects.extend(share)
+                    continue
+                why = "its worker died again and again, perhaps for want of memory"
+                rows = error_rows(task, share[0], why)
+                yield [Outcome(share[0], rows, failed=True, seconds=0.0)]
+            except CancelledError:
+                raise workers.lost() from None
+            except Exception as error:  # noqa: BLE001 - whatever it is, it goes on
+                raise workers.explained(error) from None
+            else:
+                pace.note(outcomes)
+                yield outcomes
+        if lost:
+            workers.renew()
+
+
+def in_order(lots: Iterable[list[Outcome]]) -> Iterator[list[Outcome]]:
+    """Put outcomes of the points 0, 1, … in order, yielding each as soon as that allows."""
+    waiting: dict[int, Outcome] = {}
+    following = 0
+    for outcomes in lots:
+        waiting |= {outcome.point: outcome for outcome in outcomes}
+        ready = []
+        while following in waiting:
+            ready.append(waiting.pop(following))
+            following += 1
+        if ready:
+            yield ready
+
+
+def simulate_grid(
+    grid: Grid, *, jobs: int = 1, scheduler: str | None = None, per_layer: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Simulate all points of a grid, yielding rows in its order.
+
+    Parameters
+    ----------
+    grid
+        The points.
+    jobs
+        How many processes of this machine take part.
+    scheduler
+        The address of a Dask scheduler whose workers do it instead.
+    per_layer
+        Whether to yield a row a layer in place of a summary a point.
+
+    Yields
+    ------
+    row
+        Cells by column, see `columns`; ``error`` says why a point failed, else it is None.
+
+    Examples
+    --------
+    >>> grid = Grid({"act": ["sigmoid", "relu"], "layers": [10, 20]})
+    >>> [row["verdict"] for row in simulate_grid(grid)]
+    ['vanishing', 'vanishing', 'stable', 'stable']
+    """
+    task, names = Task(grid, per_layer), columns(per_layer=per_layer)
+    with crew(task, jobs, scheduler) as workers:
+        for outcomes in in_order(run(task, range(len(grid)), workers, len(grid))):
+            for outcome in outcomes:
+                for row in outcome.rows:
+                    yield dict(zip(names, row, strict=True))
+
+
+class _Pace:
+    """How many points are handed out at a time."""
+
+    def __init__(self, workers: int, points: int) -> None:
+        self._workers, self._left = workers, points
+        self._seconds = 0.0
+        self._done = 0
+
+    def note(self, outcomes: Sequence[Outcome]) -> None:
+        """Learn how long points take."""
+        self._seconds += sum(outcome.seconds for outcome in outcomes)
+        self._done += len(outcomes)
+
+    def take(self, points: Iterator[int]) -> list[int]:
+        """Return the points to hand out next: fewer towards the end, to end together."""
+        fair = -(-self._left // (4 * self._workers))
+        quick = int(_SHARE_SECONDS * self._done / self._seconds) if self._seconds else 1
+        size = max(1, min(fair, quick))
+        share = [point for _, point in zip(range(size), points, strict=False)]
+        self._left = max(0, self._left - len(share))
+        return share

@@ -1,0 +1,1 @@
+"""What theory expects: infinite width, its fixed points and phases; finite width."""

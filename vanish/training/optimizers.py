@@ -1,0 +1,126 @@
+"""Optimizers: how a step changes the parameters, all of them at once, in place.
+
+θ are the parameters, g the gradient of the batch's loss by them, η the learning rate.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vanish.errors import unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vanish.numbers.scaled import FloatArray
+
+    # Takes θ and g, changes θ, and may use g as it likes.
+    Update = Callable[[FloatArray, FloatArray], None]
+
+_MOMENTUM = 0.9
+
+# Kingma and Ba's own constants.
+_BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
+
+
+class Optimizer(NamedTuple):
+    """An optimizer.
+
+    Attributes
+    ----------
+    name
+        What it is called.
+    lr
+        The learning rate where none is given.
+    start
+        Maps a learning rate and the number of parameters to the function that makes the
+        steps of one run, with what it has to remember.
+    """
+
+    name: str
+    lr: float
+    start: Callable[[float, int], Update]
+
+
+def _sgd(lr: float, _: int) -> Update:
+    # θ ← θ - ηg (Robbins and Monro 1951)
+    def update(theta: FloatArray, g: FloatArray) -> None:
+        np.multiply(g, lr, g)
+        np.subtract(theta, g, theta)
+
+    return update
+
+
+def _momentum(lr: float, size: int) -> Update:
+    # v ← μv + g, θ ← θ - ηv: Polyak 1964, "Some methods of speeding up the convergence of
+    # iteration methods", in the form of PyTorch's SGD. Sutskever et al. 2013, "On the
+    # importance of initialization and momentum in deep learning", eq. 1, put η into v, which
+    # is the same as long as η does not change.
+    v, step = np.zeros(size), np.empty(size)
+
+    def update(theta: FloatArray, g: FloatArray) -> None:
+        np.multiply(v, _MOMENTUM, v)
+        np.add(v, g, v)
+        np.multiply(v, lr, step)
+        np.subtract(theta, step, theta)
+
+    return update
+
+
+def _adam(lr: float, size: int) -> Update:
+    # Kingma and Ba 2015, "Adam: a method for stochastic optimization", algorithm 1:
+    # m ← β₁m + (1-β₁)g, v ← β₂v + (1-β₂)g², θ ← θ - η m̂/(√v̂+ε) with m̂ = m/(1-β₁ᵗ) and
+    # v̂ = v/(1-β₂ᵗ)
+    m, v, work = np.zeros(size), np.zeros(size), np.empty(size)
+    t = 0
+
+    def update(theta: FloatArray, g: FloatArray) -> None:
+        nonlocal t
+        t += 1
+        np.multiply(m, _BETA_1, m)
+        np.multiply(g, 1.0 - _BETA_1, work)
+        np.add(m, work, m)
+        np.multiply(v, _BETA_2, v)
+        np.multiply(g, g, g)
+        np.multiply(g, 1.0 - _BETA_2, g)
+        np.add(v, g, v)
+        np.sqrt(v, work)
+        np.multiply(work, 1.0 / math.sqrt(1.0 - _BETA_2**t), work)
+        np.add(work, _EPSILON, work)
+        np.divide(m, work, work)
+        np.multiply(work, lr / (1.0 - _BETA_1**t), work)
+        np.subtract(theta, work, theta)
+
+    return update
+
+
+_REGISTRY = {
+    optimizer.name: optimizer
+    for optimizer in (
+        Optimizer("sgd", 0.02, _sgd),
+        Optimizer("momentum", 0.002, _momentum),
+        Optimizer("adam", 0.001, _adam),
+    )
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the optimizers, the default first."""
+    return tuple(_REGISTRY)
+
+
+def get(name: str) -> Optimizer:
+    """Return the optimizer called `name`.
+
+    Raises
+    ------
+    UsageError
+        If there is none; the message names the nearest ones.
+    """
+    try:
+        return _REGISTRY[name.strip().lower()]
+    except KeyError:
+        raise unknown_name("optimizer", name, names()) from None
