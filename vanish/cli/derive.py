@@ -71,7 +71,7 @@ def command(
     --width, --init and --seed say what chain --values measures.
     """
     from vanish.lessons.derivation import Derivation, measure, parse_variable
-    from vanish.network.chainrule import expression
+    from vanish.network.graph import plain
     from vanish.render import derivation as render
     from vanish.simulation.run import Simulation
     from vanish.simulation.settings import Settings
@@ -91,7 +91,7 @@ def command(
     variable = parse_variable(by, settings.depth)
     factors = measure(Simulation(settings), variable) if values else None
     activation = settings.activations[0] if act is not None or values else None
-    shown = Derivation(expression(settings.depth), variable, full, factors, activation)
+    shown = Derivation(plain(settings.depth), variable, full, factors, activation)
     if destination.format == "json":
         from vanish.render.json import table
 

@@ -62,6 +62,24 @@ def _legendre() -> tuple[FloatArray, FloatArray]:
     return 0.5 * (nodes - nodes[::-1]), 2.0 * shares / shares.sum()
 
 
+def _nodes(activation: Activation, q: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return √q of shape (m, 1), nodes z and weights for E over them, shape (m, …)."""
+    nodes, weights = _legendre()
+    scale = np.sqrt(q)[:, None]
+    reach = _PANEL_ENDS[-1]
+    within = _SCALES[: np.searchsorted(_SCALES, reach * scale.max())]
+    splits = np.concatenate((within, np.abs(activation.kinks)))
+    # A split beyond the reach becomes a panel of width 0.
+    ends = np.minimum(splits / scale, reach)
+    ends = np.concatenate((ends, np.broadcast_to(_PANEL_ENDS, (q.size, 3))), axis=1)
+    ends.sort(axis=1)
+    edges = np.concatenate((-ends[:, ::-1], np.zeros((q.size, 1)), ends), axis=1)
+    middle = 0.5 * (edges[:, 1:] + edges[:, :-1])[..., None]
+    half = 0.5 * (edges[:, 1:] - edges[:, :-1])[..., None]
+    z = (middle + half * nodes).reshape(q.size, -1)
+    return scale, z, (half * weights).reshape(q.size, -1) * np.exp(-0.5 * z * z)
+
+
 def quadrature(activation: Activation, q: FloatArray) -> FloatArray:
     """Return V, C and X by composite Gauss-Legendre quadrature.
 
@@ -79,24 +97,37 @@ def quadrature(activation: Activation, q: FloatArray) -> FloatArray:
     array
         Shape (3, m).
     """
-    nodes, weights = _legendre()
-    scale = np.sqrt(q)[:, None]
-    reach = _PANEL_ENDS[-1]
-    within = _SCALES[: np.searchsorted(_SCALES, reach * scale.max())]
-    splits = np.concatenate((within, np.abs(activation.kinks)))
-    # A split beyond the reach becomes a panel of width 0.
-    ends = np.minimum(splits / scale, reach)
-    ends = np.concatenate((ends, np.broadcast_to(_PANEL_ENDS, (q.size, 3))), axis=1)
-    ends.sort(axis=1)
-    edges = np.concatenate((-ends[:, ::-1], np.zeros((q.size, 1)), ends), axis=1)
-    middle = 0.5 * (edges[:, 1:] + edges[:, :-1])[..., None]
-    half = 0.5 * (edges[:, 1:] - edges[:, :-1])[..., None]
-    z = (middle + half * nodes).reshape(q.size, -1)
-    measure = (half * weights).reshape(q.size, -1) * np.exp(-0.5 * z * z)
+    scale, z, measure = _nodes(activation, q)
     value, slope = activation.pair(scale * z)
     weighted, steep = measure * value, measure * slope
     sums = [(weighted * value).sum(1), (steep * slope).sum(1), (weighted * z * slope).sum(1)]
     return np.asarray(sums) / math.sqrt(2.0 * math.pi)
+
+
+def mean(activation: Activation, q: Magnitude) -> tuple[float, int]:
+    """Return E[S(√q z)] as mantissa and exponent, by the same quadrature.
+
+    Parameters
+    ----------
+    activation
+        S.
+    q
+        A variance.
+    """
+    if not q:
+        return activation.around_zero()[0], 0
+    # Far from 1 it is S(0), or grows as √q: see `mean_squares`.
+    odd = q.exponent % 2
+    shift = (q.exponent - odd) // 2 if abs(q.exponent) > LAST_EXPONENT else 0
+    if shift and not activation.homogeneous:
+        if shift < 0:
+            return activation.around_zero()[0], 0
+        shift -= LAST_EXPONENT // 2
+    near = np.array([float(q / Magnitude.of(1.0, 2 * shift))])
+    scale, z, measure = _nodes(activation, near)
+    found = float((measure * activation.value(scale * z)).sum()) / math.sqrt(2.0 * math.pi)
+    grows = activation.homogeneous or limits(activation).grows
+    return found, shift if grows else 0
 
 
 def sample(activation: Activation, q: FloatArray) -> FloatArray:

@@ -18,33 +18,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vanish.network.chainrule import forward
 from vanish.numbers.scaled import Magnitude, Scaled
+from vanish.ops.affine import terms as affine_terms
+from vanish.readings.affinemap import AffineMap, affine_maps
+from vanish.readings.dense import DENSE
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain, Layer
     from vanish.numbers.scaled import FloatArray
     from vanish.simulation.profile import Cell
     from vanish.simulation.run import Simulation
-
-
-class AffineMap(NamedTuple):
-    """x ↦ W x + b.
-
-    Attributes
-    ----------
-    weight
-        W, shape (n_out, n_in).
-    bias
-        b as one row, shape (1, n_out).
-    """
-
-    weight: Scaled
-    bias: Scaled
-
-    def __call__(self, x: FloatArray) -> Scaled:
-        """Return W x + b for each row x, shape (B, n_in) to (B, n_out)."""
-        rows = Scaled(x)
-        return Scaled(rows.values @ self.weight.values.T, self.weight.exponent) + self.bias
 
 
 # The distance from 1.0 to the next float64.
@@ -127,23 +111,6 @@ class LayerCollapse(NamedTuple):
         }
 
 
-def affine_maps(chain: Chain) -> list[AffineMap]:
-    """Return the map that the first k layers would be without activation, for k = 1..N."""
-    n_0 = chain.sizes[0]
-    weight, bias = Scaled(np.eye(n_0)), Scaled(np.zeros((1, n_0)))
-    maps = []
-    for layer in chain.layers:
-        # Wᵀ as rows: what `forward` does to a batch of basis vectors.
-        columns = layer.weight.forward(Scaled(weight.values.T, weight.exponent)).normalized()
-        weight = Scaled(columns.values.T, columns.exponent)
-        bias = layer.weight.forward(bias)
-        if layer.bias is not None:
-            bias += Scaled(layer.bias)
-        bias = bias.normalized()
-        maps.append(AffineMap(weight, bias))
-    return maps
-
-
 def collapse(simulation: Simulation) -> list[LayerCollapse]:
     """Compare a chain with the one map that it would be without activations.
 
@@ -153,8 +120,7 @@ def collapse(simulation: Simulation) -> list[LayerCollapse]:
         The chain, with a batch of at least two rows to compare on.
     """
     chain, trace = simulation.chain, simulation.trace
-    outputs = [*trace.inputs[1:], trace.output]
-    maps = affine_maps(chain)
+    maps = affine_maps(chain, simulation.x.shape[1])
     errors = _rounding_errors(simulation, maps)
     return [
         LayerCollapse(
@@ -164,10 +130,10 @@ def collapse(simulation: Simulation) -> list[LayerCollapse]:
             n_out=layer.weight.shape[0],
             map_norm=affine.weight.norm(),
             difference=_relative(output - affine(simulation.x), error, output),
-            nonadditivity=nonadditivity(chain, k, trace.inputs[k - 1]),
+            nonadditivity=nonadditivity(chain, k, inputs),
         )
-        for k, (layer, affine, output, error) in enumerate(
-            zip(chain.layers, maps, outputs, errors, strict=True), 1
+        for k, (layer, affine, inputs, output, error) in enumerate(
+            zip(chain.layers, maps, trace.inputs, trace.outputs[1:], errors, strict=True), 1
         )
     ]
 
@@ -197,27 +163,24 @@ def nonadditivity(chain: Chain, k: int, inputs: Scaled) -> Departure | None:
     v = Scaled(np.roll(inputs.values, 1, axis=0), inputs.exponent)
     zero = Scaled(np.zeros((1, inputs.values.shape[1])))
     (at_u, by_u), (at_v, by_v), (at_sum, by_sum), (at_zero, by_zero) = (
-        chain.apply(k, each) for each in (u, v, u + v, zero)
+        _applied(chain, k, each) for each in (u, v, u + v, zero)
     )
     change = at_sum - at_zero
-    terms = _terms(chain.layers[k - 1], u)
+    weight, bias, _ = chain.layer(k)
+    terms = affine_terms(weight, bias, u)
     of_u, of_v = terms.values, np.roll(terms.values, 1, axis=0)
     # |u+v| is at most |u|+|v|, and b is a term of them all.
     by = (by_u, of_u), (by_v, of_v), (by_sum, of_u + of_v), (by_zero, of_u)
     moved = np.asarray(sum(np.abs(slope) * size for slope, size in by))
-    values = _absolute(at_u) + _absolute(at_v) + _absolute(at_sum) + _absolute(at_zero)
+    values = abs(at_u) + abs(at_v) + abs(at_sum) + abs(at_zero)
     error = (Scaled(moved, terms.exponent) + values).times(_UNIT)
     return _relative(change - (at_u - at_zero) - (at_v - at_zero), error.norm(), change)
 
 
-def _terms(layer: Layer, f: Scaled) -> Scaled:
-    """Return |W||f| + |b|, the sizes of what is added up in W f + b."""
-    rows = _absolute(f).normalized()
-    weight = np.abs(layer.weight.matrix.entries)
-    terms = Scaled(rows.values @ weight.T, rows.exponent).times(layer.weight.scale)
-    if layer.bias is not None:
-        terms += Scaled(np.abs(layer.bias))
-    return terms.normalized()
+def _applied(chain: Chain, k: int, inputs: Scaled) -> tuple[Scaled, FloatArray]:
+    """Return S(a) and S'(a) with a = W_k f + b_k, for each row f of any inputs to layer k."""
+    [passed] = forward(chain.graph, DENSE, chain, inputs.normalized(), k, k)
+    return passed.named("f"), passed.kept[passed.block.place("f")]
 
 
 def _rounding(terms: Scaled, value: Scaled, slope: FloatArray | float) -> Scaled:
@@ -231,7 +194,7 @@ def _rounding(terms: Scaled, value: Scaled, slope: FloatArray | float) -> Scaled
         S and S' at W f + b.
     """
     moved = Scaled(np.abs(slope) * terms.values, terms.exponent)
-    return (moved + _absolute(value)).times(_UNIT)
+    return (moved + abs(value)).times(_UNIT)
 
 
 def _rounding_errors(simulation: Simulation, maps: list[AffineMap]) -> list[Magnitude]:
@@ -247,14 +210,14 @@ def _rounding_errors(simulation: Simulation, maps: list[AffineMap]) -> list[Magn
     probes = -(-_PROBES // len(x))
     of_chain = of_map = Scaled(np.zeros((probes, *x.shape)))
     found = []
-    outputs = [*trace.inputs[1:], trace.output]
+    outputs = trace.outputs[1:]
     steps = zip(simulation.chain.layers, trace.inputs, outputs, trace.slopes, maps, strict=True)
     for layer, inputs, output, slope, affine in steps:
-        fresh = _rounding(_terms(layer, inputs), output, slope)
+        fresh = _rounding(affine_terms(layer.weight, layer.bias, inputs), output, slope)
         of_chain = _sent(layer, of_chain, slope, fresh, generator)
-        weight = _absolute(affine.weight)
-        value = Scaled(x @ weight.values.T, weight.exponent) + _absolute(affine.bias)
-        fresh = _rounding(_terms(layer, largest), value, 1.0)
+        value = AffineMap(abs(affine.weight), abs(affine.bias))(x)
+        terms = affine_terms(layer.weight, layer.bias, largest)
+        fresh = _rounding(terms, value, 1.0)
         of_map = _sent(layer, of_map, 1.0, fresh, generator)
         largest = value
         found.append((of_chain + of_map).norm() * Magnitude.of(probes**-0.5))
@@ -285,10 +248,6 @@ def _sent(
     noise = generator.standard_normal((len(errors.values), *fresh.values.shape))
     own = Scaled(noise * fresh.values, fresh.exponent)
     return (Scaled(slope * moved.values, moved.exponent) + own).normalized()
-
-
-def _absolute(array: Scaled) -> Scaled:
-    return Scaled(np.abs(array.values), array.exponent)
 
 
 def _relative(difference: Scaled, error: Magnitude, whole: Scaled) -> Departure | None:

@@ -6,23 +6,16 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.errors import UsageError
-from vanish.network.chainrule import (
-    ByBias,
-    ByWeight,
-    Factor,
-    LossGradient,
-    Slope,
-    Variable,
-    Weight,
-    product,
-)
+from vanish.network.chainrule import back
+from vanish.network.graph import Variable, X
 from vanish.numbers.scaled import ONE, Magnitude
+from vanish.readings import notation
+from vanish.readings.bounds import BOUND, Norms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from vanish.network.activations import Activation
-    from vanish.network.chainrule import Loss
+    from vanish.network.graph import Graph
+    from vanish.readings.notation import Factor, Sum
     from vanish.simulation.run import Simulation
 
 
@@ -43,11 +36,21 @@ class MeasuredFactor(NamedTuple):
         The product of the largest ones up to here: at the end, the norm bound.
     """
 
-    factor: Factor
+    factor: Factor | Sum
     measured: Magnitude | None
     largest: Magnitude
     product: Magnitude
     bound: Magnitude
+
+
+class _Bound(NamedTuple):
+    """A bound on a norm, and by how much its last factor can change it at most."""
+
+    bound: Magnitude
+    last: Magnitude
+
+    def __mul__(self, factor: Magnitude) -> _Bound:  # type: ignore[override]  # a product
+        return _Bound(self.bound * factor, factor)
 
 
 def measure(simulation: Simulation, by: Variable) -> list[MeasuredFactor]:
@@ -65,36 +68,16 @@ def measure(simulation: Simulation, by: Variable) -> list[MeasuredFactor]:
     UsageError
         If the chain has no such variable.
     """
-    chain, trace = simulation.chain, simulation.trace
-    largest: Mapping[type[Factor], Callable[[int], Magnitude]] = {
-        LossGradient: lambda _: simulation.loss_gradient.norm(),
-        Slope: lambda k: Magnitude.of(chain.layers[k - 1].activation.sup_slope),
-        Weight: lambda k: chain.layers[k - 1].weight.spectral_norm(),
-        ByWeight: lambda k: trace.inputs[k - 1].norm(),
-        ByBias: lambda _: ONE,
-    }
+    graph, loss = simulation.chain.graph, simulation.loss_gradient.norm()
+    norms = Norms(simulation.trace)
+    bounds = dict(back(graph, BOUND, norms, norms.kept_at, _Bound(loss, loss)))
     records: list[MeasuredFactor] = []
-    before, bound = ONE, ONE
-    for factor in product(chain.expression(), by):
-        now = simulation.norms[_reached(factor)]
-        most = largest[type(factor)](factor.layer)
-        bound *= most
+    before = ONE
+    for variable, factor in notation.steps(graph, by):
+        now, (bound, most) = simulation.norms[variable], bounds[variable]
         records.append(MeasuredFactor(factor, now / before if before else None, most, now, bound))
         before = now
     return records
-
-
-def _reached(factor: Factor) -> Variable:
-    """Return the variable whose gradient is the product up to and with a factor."""
-    k = factor.layer
-    reached = {
-        LossGradient: Variable("f", k),
-        Slope: Variable("a", k),
-        Weight: Variable("f", k - 1) if k > 1 else Variable("x", 0),
-        ByWeight: Variable("W", k),
-        ByBias: Variable("b", k),
-    }
-    return reached[type(factor)]
 
 
 class Derivation(NamedTuple):
@@ -102,8 +85,8 @@ class Derivation(NamedTuple):
 
     Attributes
     ----------
-    expression
-        The loss.
+    graph
+        The network.
     by
         The variable to differentiate by.
     full
@@ -114,7 +97,7 @@ class Derivation(NamedTuple):
         What S is; None for any.
     """
 
-    expression: Loss
+    graph: Graph
     by: Variable
     full: bool = False
     factors: list[MeasuredFactor] | None = None
@@ -135,4 +118,4 @@ def parse_variable(name: str, layers: int) -> Variable:
             f"cannot differentiate by {name!r}: a chain of {layers} layers has x, W1 to"
             f" W{layers} and b1 to b{layers}"
         )
-    return Variable(found[1], int(found[2])) if found[1] else Variable("x", 0)
+    return Variable(found[1], int(found[2])) if found[1] else X

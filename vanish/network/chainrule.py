@@ -1,255 +1,312 @@
-"""The chain rule: from the nested expression of a chain to the factors of its gradients.
+"""The chain rule, once: along a path factors multiply, where paths meet they add.
 
-The expression of three layers is L(S(W₃S(W₂S(W₁x+b₁)+b₂)+b₃)). Each node knows its own
-partial derivatives and nothing else; `differentiate` applies the chain rule once a node,
-from the loss inwards, and what it yields is the product
+`back` walks from the loss to the input. At every node what has flowed there is handed on to
+the values that the node took, and where two flow to one value they are added; the same
+holds for a parameter that is used twice. So the gradient is a polynomial in its factors:
 
-    ∂L/∂W_k = ∂L/∂f_N · ∂S/∂a_N · W_N · ∂S/∂a_{N-1} · … · ∂S/∂a_k · ∂a_k/∂W_k
+    plain chain      ∂L/∂W_k = ∂L/∂f_N · ∂S/∂a_N · W_N · ∂S/∂a_{N-1} · … · ∂S/∂a_k · ∂a_k/∂W_k
+    with skips       ∂L/∂W_k = ∂L/∂f_N · (1 + ∂S/∂a_N · W_N) · … · ∂S/∂a_k · ∂a_k/∂W_k
+    tied weights     ∂L/∂W   = the sum over its uses
 
-as data. What the factors mean - symbols, arrays, bounds - is for a reading to say.
+What flows is for a *reading* to say: symbols, arrays, bounds, mean squares. It has a plus, and
+for each kind of operation a rule, its times. (Reverse accumulation in any semiring: Du et al.
+2023, "Generalizing backpropagation for gradient-based interpretability", section 3.)
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Generic, NamedTuple, TypeVar
+from functools import lru_cache
+from importlib import import_module
+from operator import add
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vanish.errors import UsageError
+from vanish.network.graph import Variable, X
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from vanish.network.graph import Block, Graph, Op, Slot
+
+# What flows is a matter of the reading.
+Value = Any
 
 
-class Variable(NamedTuple):
-    """Something to differentiate by: W_k, b_k, a_k, f_k or, with layer 0, the input x."""
+class Rule(NamedTuple):
+    """What one kind of operation means in one reading.
 
-    letter: str
-    layer: int
-
-    def __str__(self) -> str:
-        return f"{self.letter}{self.layer}" if self.layer else self.letter
-
-
-class Factor:
-    """One factor of the product; `layer` is its k."""
-
-    __slots__ = ("layer",)
-
-    def __init__(self, layer: int) -> None:
-        self.layer: Final = layer
-
-
-class LossGradient(Factor):
-    """∂L/∂f_N, a row vector."""
-
-
-class Slope(Factor):
-    """∂S/∂a_k = diag(S'(a_k))."""
-
-
-class Weight(Factor):
-    """∂a_k/∂f_{k-1} = W_k."""
-
-
-class ByWeight(Factor):
-    """∂a_k/∂W_k: makes the outer product of what stands before it with f_{k-1}."""
-
-
-class ByBias(Factor):
-    """∂a_k/∂b_k, the identity."""
-
-
-class Input:
-    """x = f_0."""
-
-    __slots__ = ()
-
-    @property
-    def variable(self) -> Variable:
-        """The variable x."""
-        return Variable("x", 0)
-
-
-class Affine:
-    """a_k = W_k f_{k-1} + b_k."""
-
-    __slots__ = ("inner", "layer")
-
-    def __init__(self, layer: int, inner: Activated | Input) -> None:
-        self.layer: Final = layer
-        self.inner: Final = inner
-
-    @property
-    def variable(self) -> Variable:
-        """The variable a_k that stands for this node's value."""
-        return Variable("a", self.layer)
-
-    def inwards(self) -> Factor:
-        """Return ∂a_k/∂f_{k-1}."""
-        return Weight(self.layer)
-
-    def parameters(self) -> tuple[tuple[Variable, Factor], ...]:
-        """Return each parameter θ of this node with ∂a_k/∂θ."""
-        return (
-            (Variable("W", self.layer), ByWeight(self.layer)),
-            (Variable("b", self.layer), ByBias(self.layer)),
-        )
-
-
-class Activated:
-    """f_k = S(a_k)."""
-
-    __slots__ = ("inner", "layer")
-
-    def __init__(self, layer: int, inner: Affine) -> None:
-        self.layer: Final = layer
-        self.inner: Final = inner
-
-    @property
-    def variable(self) -> Variable:
-        """The variable f_k that stands for this node's value."""
-        return Variable("f", self.layer)
-
-    def inwards(self) -> Factor:
-        """Return ∂f_k/∂a_k."""
-        return Slope(self.layer)
-
-    def parameters(self) -> tuple[tuple[Variable, Factor], ...]:
-        """Return nothing: S has no parameters."""
-        return ()
-
-
-class Loss:
-    """L, a function of f_N."""
-
-    __slots__ = ("inner", "layer")
-
-    def __init__(self, layer: int, inner: Activated | Input) -> None:
-        self.layer: Final = layer
-        self.inner: Final = inner
-
-    def inwards(self) -> Factor:
-        """Return ∂L/∂f_N."""
-        return LossGradient(self.layer)
-
-    def parameters(self) -> tuple[tuple[Variable, Factor], ...]:
-        """Return nothing: L has no parameters."""
-        return ()
-
-
-Expression = Loss | Activated | Affine | Input
-
-
-def expression(layers: int) -> Loss:
-    """Return L(S(W_N … S(W_1 x + b_1) … + b_N)) for N = `layers`."""
-    node: Activated | Input = Input()
-    for layer in range(1, layers + 1):
-        node = Activated(layer, Affine(layer, node))
-    return Loss(layers, node)
-
-
-class Step(NamedTuple):
-    """One application of the chain rule, at one node of the expression.
+    All are called with the run, which holds what a reading knows of the network, the
+    operation, and the layer k; or for `across` with all layers of a run at once, as a slice.
 
     Attributes
     ----------
-    outer
-        The node that is differentiated.
-    factor
-        Its derivative by what is inside it: the product's next factor.
-    parameters
-        Its own parameters with its derivatives by them: each ends the product of that
-        parameter.
+    forward
+        Of the values that the node takes makes its own, and what the way back will need.
+    back
+        Of what was kept and of what has flowed to the node makes what flows to each of the
+        values that it took.
+    by
+        The same for each of its parameters.
     """
 
-    outer: Loss | Activated | Affine
-    factor: Factor
-    parameters: tuple[tuple[Variable, Factor], ...]
+    forward: Callable[..., tuple[Value, Any]]
+    back: Callable[..., tuple[Value, ...]]
+    by: Callable[..., tuple[Value, ...]]
 
 
-def differentiate(outer: Expression) -> Iterator[Step]:
-    """Apply the chain rule to an expression, one node a step, from the loss inwards.
-
-    All gradients share their prefixes: ∂L/∂θ for a parameter θ of the node of a step is
-    the product of the factors of all steps before it and that step's factor for θ.
-    """
-    while not isinstance(outer, Input):
-        yield Step(outer, outer.inwards(), outer.parameters())
-        outer = outer.inner
+def _nothing(*_: Any) -> tuple[Value, ...]:
+    return ()
 
 
-def product(outer: Expression, by: Variable) -> Iterator[Factor]:
-    """Yield the factors of ∂L/∂θ for one variable, as the chain rule finds them.
-
-    Raises
-    ------
-    UsageError
-        If the expression has no such variable.
-    """
-    for step in differentiate(outer):
-        for parameter, factor in step.parameters:
-            if parameter == by:
-                yield factor
-                return
-        yield step.factor
-    if by != Input().variable:
-        raise UsageError(
-            f"the chain has no {by} to differentiate by: give x, or W or b and a layer's number"
-        )
+def _undefined(*_: Any) -> Any:
+    raise NotImplementedError("this reading goes the other way only")
 
 
-Prefix = TypeVar("Prefix")
-End = TypeVar("End")
+class Reading:
+    """What flows through a network, and what each kind of operation makes of it.
 
-
-class Reading(NamedTuple, Generic[Prefix, End]):
-    """A meaning for the factors.
-
-    Attributes
+    Parameters
     ----------
-    one
-        The empty product.
-    through
-        For each kind of factor that a product goes on after, a function of the product
-        before it and of the factor's layer that returns the product with it.
+    name
+        What it is called in messages.
+    plus
+        Adds two that meet.
+    tidy
+        What is done to a gradient before it is handed on, once all of it has met; None for nothing.
     ends
-        The same for the factors that end a product.
+        What is done to f_k before the next layer takes it; None for nothing.
     """
 
-    one: Prefix
-    through: Mapping[type[Factor], Callable[[Prefix, int], Prefix]]
-    ends: Mapping[type[Factor], Callable[[Prefix, int], End]]
+    def __init__(
+        self,
+        name: str,
+        plus: Callable[[Value, Value], Value] = add,
+        tidy: Callable[[Value], Value] | None = None,
+        ends: Callable[[Value], Value] | None = None,
+    ) -> None:
+        self.name, self.plus, self.tidy, self.ends = name, plus, tidy, ends
+        self._rules: dict[str, Rule] = {}
+        self._refusals: dict[str, Callable[[Op], str]] = {}
+
+    def means(
+        self,
+        kind: str,
+        *,
+        forward: Callable[..., tuple[Value, Any]] = _undefined,
+        back: Callable[..., tuple[Value, ...]] = _undefined,
+        by: Callable[..., tuple[Value, ...]] = _nothing,
+    ) -> None:
+        """Say what a kind of operation means."""
+        self._rules[kind] = Rule(forward, back, by)
+
+    def refuses(self, kind: str, why: Callable[[Op], str]) -> None:
+        """Say why an operation of that kind has no meaning here; an empty text where it has."""
+        self._refusals[kind] = why
+
+    def refusal(self, graph: Graph) -> str:
+        """Return why this reading cannot read a network, or an empty text."""
+        for block, _, _ in graph.runs:
+            for node in block.nodes:
+                import_module(f"vanish.ops.{node.op.kind}")
+                why = self._refusals.get(node.op.kind)
+                if why is None and node.op.kind not in self._rules:
+                    return f"{node.op.kind} has no meaning for the {self.name} reading"
+                if why is not None and (found := why(node.op)):
+                    return found
+        return ""
+
+    def rule(self, op: Op) -> Rule:
+        """Return what an operation means; its module is imported when it is first used."""
+        if op.kind not in self._rules:
+            import_module(f"vanish.ops.{op.kind}")
+        return self._rules[op.kind]
 
 
-def gradients(
-    outer: Expression, reading: Reading[Prefix, End]
-) -> Iterator[tuple[Variable, Prefix | End]]:
-    """Read all gradients of an expression in one walk, from the loss inwards.
+class _Forward(NamedTuple):
+    """One node on the way forward."""
+
+    rule: Callable[..., tuple[Value, Any]]
+    op: Op
+    inputs: tuple[int, ...]
+
+
+class _Back(NamedTuple):
+    """One node on the way back.
+
+    Attributes
+    ----------
+    completes
+        For each slot, whether it is met here for the last time in the block.
+    """
+
+    place: int
+    name: str
+    rule: Rule
+    op: Op
+    inputs: tuple[int, ...]
+    completes: tuple[bool, ...]
+
+
+@lru_cache(maxsize=64)
+def _compiled(block: Block, reading: Reading) -> tuple[tuple[_Forward, ...], tuple[_Back, ...]]:
+    """Return a block's steps forward and back in a reading."""
+    rules = [reading.rule(node.op) for node in block.nodes]
+    forward = tuple(
+        _Forward(rule.forward, node.op, node.inputs)
+        for rule, node in zip(rules, block.nodes, strict=True)
+    )
+    back: list[_Back] = []
+    met: set[Slot] = set()
+    for place, (rule, node) in enumerate(zip(rules, block.nodes, strict=True), 1):
+        # Here the walk back comes last.
+        completes = tuple(slot not in met for slot in node.op.slots)
+        met.update(node.op.slots)
+        back.append(_Back(place, node.name, rule, node.op, node.inputs, completes))
+    return forward, tuple(reversed(back))
+
+
+class Passed(NamedTuple):
+    """One layer after the way forward.
+
+    Attributes
+    ----------
+    block, layer
+        Its graph, and its k.
+    values
+        Of every place: what the block was given, and every node's value. The last one is f_k.
+    kept
+        What the node at every place keeps for the way back.
+    """
+
+    block: Block
+    layer: int
+    values: list[Value]
+    kept: list[Any]
+
+    def named(self, name: str) -> Value:
+        """Return the value that is called a, or f."""
+        return self.values[self.block.place(name)]
+
+
+def forward(
+    graph: Graph, reading: Reading, run: Any, x: Value, first: int = 1, last: int | None = None
+) -> Iterator[Passed]:
+    """Walk from what layer `first` is given to what layer `last` gives.
+
+    Parameters
+    ----------
+    graph, reading
+        What is read, and how.
+    run
+        What the reading's rules ask for parameters.
+    x
+        f_{first-1}.
+    first, last
+        Which layers; all of them where it is not said.
+    """
+    for block, start, stop in graph.within(first, graph.depth if last is None else last):
+        steps, _ = _compiled(block, reading)
+        for k in range(start, stop + 1):
+            values, kept = [x], [None]
+            for rule, op, inputs in steps:
+                value, memory = rule(run, op, k, *[values[place] for place in inputs])
+                values.append(value)
+                kept.append(memory)
+            x = value if reading.ends is None else reading.ends(value)
+            yield Passed(block, k, values, kept)
+
+
+def back(
+    graph: Graph, reading: Reading, run: Any, kept: Callable[[int], Sequence[Any]], seed: Value
+) -> Iterator[tuple[Variable, Value]]:
+    """Walk from the loss to the input: the chain rule.
+
+    Parameters
+    ----------
+    graph, reading, run
+        As for `forward`.
+    kept
+        What every place of layer k keeps of the way forward.
+    seed
+        ∂L/∂f_N.
 
     Yields
     ------
     variable, gradient
-        For every node inside the loss the gradient by its own value (f_k, a_k and at
-        last x), each followed by those by its parameters (W_k, b_k after a_k).
+        Of every node with a name and every parameter, from layer N down to the input: a node's
+        own, then those of its parameters. A tied parameter's sum over the layers comes last.
     """
-    value = reading.one
-    for step in differentiate(outer):
-        for variable, factor in step.parameters:
-            yield variable, reading.ends[type(factor)](value, factor.layer)
-        value = reading.through[type(step.factor)](value, step.factor.layer)
-        yield step.outer.inner.variable, value
+    plus, tidy = reading.plus, reading.tidy
+    tied: dict[str, Value] = {}
+    for block, first, last in reversed(graph.runs):
+        _, steps = _compiled(block, reading)
+        for k in range(last, first - 1, -1):
+            kept_here = kept(k)
+            flowing: list[Value] = [None] * len(block.nodes) + [seed]
+            parts: dict[str, Value] = {}
+            for place, name, rule, op, inputs, completes in steps:
+                g = flowing[place] if tidy is None else tidy(flowing[place])
+                memory = kept_here[place]
+                if name:
+                    yield Variable(name, k), g
+                if op.slots:
+                    by = rule.by(run, op, k, memory, g)
+                    for slot, part, complete in zip(op.slots, by, completes, strict=True):
+                        letter = slot.letter
+                        total = plus(parts.pop(letter), part) if letter in parts else part
+                        if not complete:
+                            parts[letter] = total
+                            continue
+                        yield Variable(letter, k), total
+                        if slot.tied:
+                            tied[letter] = plus(tied[letter], total) if letter in tied else total
+                for source, part in zip(inputs, rule.back(run, op, k, memory, g), strict=True):
+                    there = flowing[source]
+                    flowing[source] = part if there is None else plus(there, part)
+            seed = flowing[0]
+    yield X, seed if tidy is None else tidy(seed)
+    for letter, total in tied.items():
+        yield Variable(letter, 0), total
 
 
-def signal(outer: Loss, reading: Reading[Prefix, End]) -> tuple[Prefix, Prefix]:
-    """Return the gradients by a_N and by a_1, in a walk that forms no other one and ends there.
+def across(
+    block: Block, reading: Reading, run: Any, kept: Sequence[Any], one: Value, layers: Any = None
+) -> tuple[list[Value], dict[str, Value]]:
+    """Walk back through one block for many equal layers at once, with arrays over their k.
 
-    They are those of `gradients`, to the last digit.
+    For readings in which what flows is one magnitude: a layer then multiplies it by a number of
+    its own, so that one walk from 1, and a cumulative product over the layers, say everything.
+
+    Parameters
+    ----------
+    block, reading, run
+        As for `back`.
+    kept
+        Of every place, for all of the layers.
+    one
+        What flows to f_k: ones.
+    layers
+        Handed to the rules in place of k.
+
+    Returns
+    -------
+    nodes, parameters
+        What has flowed to every place, the block's input being the first, and to every letter.
     """
-    value = last = reading.one
-    for step in differentiate(outer):
-        value = reading.through[type(step.factor)](value, step.factor.layer)
-        variable = step.outer.inner.variable
-        if variable == Variable("a", outer.layer):
-            last = value
-        if variable == Variable("a", 1):
-            break
-    return last, value
+    plus = reading.plus
+    _, steps = _compiled(block, reading)
+    flowing: list[Value] = [None] * len(block.nodes) + [one]
+    parts: dict[str, Value] = {}
+    for place, _, rule, op, inputs, _ in steps:
+        g, memory = flowing[place], kept[place]
+        for slot, part in zip(op.slots, rule.by(run, op, layers, memory, g), strict=True):
+            letter = slot.letter
+            parts[letter] = plus(parts[letter], part) if letter in parts else part
+        for source, part in zip(inputs, rule.back(run, op, layers, memory, g), strict=True):
+            there = flowing[source]
+            flowing[source] = part if there is None else plus(there, part)
+    return flowing, parts
+
+
+def until(gradients: Iterable[tuple[Variable, Value]], by: Variable) -> Value | None:
+    """Return the gradient by one variable, without those behind it; None if there is none."""
+    return next((gradient for variable, gradient in gradients if variable == by), None)

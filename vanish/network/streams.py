@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from string import ascii_letters
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -30,6 +31,28 @@ class Role(IntEnum):
     ORDER = 12
 
 
+# More roles than there will be: those of one letter end before those of the next begin.
+_ROLES = 16
+
+
+def role_of(letter: str, role: Role) -> int:
+    """Return the role of a parameter's numbers, which depends on its letter alone.
+
+    W and b have the roles that they had when there were no others; those of another letter
+    follow from its place in the alphabet, so that they do not depend on what else there is.
+
+    Parameters
+    ----------
+    letter
+        What the parameter is called.
+    role
+        What W, or for a bias what b, draws it with.
+    """
+    if letter in ("W", "b"):
+        return role
+    return role + _ROLES * (1 + ascii_letters.index(letter))
+
+
 class Streams:
     """The random streams of one seed: one for each trial, layer and role.
 
@@ -48,16 +71,16 @@ class Streams:
         self.seed: Final = seed
         self._key = np.random.SeedSequence(seed).generate_state(2, np.uint64)
 
-    def generator(self, role: Role, layer: int = 0, trial: int = 0) -> np.random.Generator:
+    def generator(self, role: int, layer: int = 0, trial: int = 0) -> np.random.Generator:
         """Return a new generator at the start of the stream at that address."""
         return np.random.Generator(self._philox(role, layer, trial))
 
-    def by_layer(self, role: Role, layers: int, block: int = 0) -> LayerStreams:
+    def by_layer(self, role: int, layers: int, block: int = 0) -> LayerStreams:
         """Return one stream a layer, cheap to go to, for the trials of a block."""
         words = self._philox(role, 0, block).random_raw(3 * layers)
         return LayerStreams(words.reshape(layers, 3))
 
-    def _philox(self, role: Role, layer: int, trial: int) -> np.random.Philox:
+    def _philox(self, role: int, layer: int, trial: int) -> np.random.Philox:
         counter = np.array([0, layer, role, trial], dtype=np.uint64)
         return np.random.Philox(key=self._key, counter=counter)
 

@@ -154,6 +154,9 @@ class Scaled:
         """Return the same array with exponent 0 where float64 holds it, else normalized."""
         return self.with_exponent(0) if -SAFE_EXPONENT <= self.top < 1024 else self.normalized()
 
+    def __abs__(self) -> Scaled:
+        return Scaled(np.abs(self.values), self.exponent)
+
     def __neg__(self) -> Scaled:
         return Scaled(-self.values, self.exponent)
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # in float64.
 _SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-400, 2.0**400
 
+# So many mantissas of at least 1/2 multiply to no less than 2^-500.
+_RUN = 500
+
 _LOG10_2 = math.log10(2.0)
 
 
@@ -58,6 +61,14 @@ class Magnitudes(NamedTuple):
         return cls(mantissas[:, None], exponents[:, None])
 
     @classmethod
+    def layers(cls, parts: Sequence[Magnitudes]) -> Magnitudes:
+        """Put layers, the first axis, behind each other."""
+        if len(parts) == 1:
+            return parts[0]
+        mantissas, exponents = zip(*parts, strict=True)
+        return cls(np.concatenate(mantissas), np.concatenate(exponents))
+
+    @classmethod
     def joined(cls, parts: Sequence[Magnitudes]) -> Magnitudes:
         """Put trials, the last axis, behind each other."""
         mantissas, exponents = zip(*parts, strict=True)
@@ -66,10 +77,48 @@ class Magnitudes(NamedTuple):
     def __mul__(self, other: Magnitudes) -> Magnitudes:  # type: ignore[override]  # no repetition
         return Magnitudes.of(self.mantissas * other.mantissas, self.exponents + other.exponents)
 
+    def __add__(self, other: Magnitudes) -> Magnitudes:  # type: ignore[override]  # a sum
+        mine, yours = (
+            np.where(each.mantissas == 0.0, -(2**62), each.exponents) for each in (self, other)
+        )
+        common = np.maximum(mine, yours)
+        common = np.where(common == -(2**62), 0, common)
+        total = np.ldexp(self.mantissas, np.maximum(self.exponents - common, -5000))
+        total += np.ldexp(other.mantissas, np.maximum(other.exponents - common, -5000))
+        return Magnitudes.of(total, common)
+
     def over(self, other: Magnitudes) -> Magnitudes:
         """Return the quotients; 0 where the divisor is a true zero."""
         divisors = np.where(other.mantissas == 0.0, np.inf, other.mantissas)
         return Magnitudes.of(self.mantissas / divisors, self.exponents - other.exponents)
+
+    def products_behind(self, seed: Magnitudes) -> tuple[Magnitudes, Magnitudes]:
+        """Return seed · ∏_{j>k} of the numbers along the first axis, and of all of them.
+
+        Parameters
+        ----------
+        seed
+            Of the shape of the numbers at one k.
+
+        Returns
+        -------
+        behind, all
+            Of the shape of these numbers, and of those at one k.
+        """
+        factors = np.concatenate([seed.mantissas[None], self.mantissas[::-1]])
+        powers = np.cumsum(
+            np.concatenate([seed.exponents[None], self.exponents[::-1]]), axis=0, dtype=np.int64
+        )
+        products = np.empty_like(factors)
+        before = np.ones_like(factors[0])
+        for first in range(0, len(factors), _RUN):
+            run = factors[first : first + _RUN].copy()
+            run[0] *= before
+            products[first : first + _RUN] = np.cumprod(run, axis=0)
+            before, shift = np.frexp(products[min(first + _RUN, len(products)) - 1])
+            powers[first + _RUN :] += shift
+        found = Magnitudes.of(products, powers)
+        return found.at(slice(-2, None, -1)), found.at(-1)
 
     def at(self, index: Any) -> Magnitudes:
         """Return the numbers that numpy's index selects."""
@@ -106,15 +155,34 @@ class Stack:
     with stacks lets them overflow.
     """
 
-    __slots__ = ("_coordinates", "exponents", "squares", "values")
+    __slots__ = ("_coordinates", "_squares", "exponents", "values")
 
     def __init__(self, values: FloatArray, exponents: Exponents = 0) -> None:
         self.values = values
         self.exponents = exponents
-        squares = np.vecdot(values, values)
-        # Of each trial the sum of the squared values, shape (T,).
-        self.squares: FloatArray = squares[:, 0] if values.shape[1] == 1 else squares.sum(axis=1)
+        self._squares: FloatArray | None = None
         self._coordinates: tuple[FloatArray, FloatArray] | None = None
+
+    @property
+    def squares(self) -> FloatArray:
+        """Of each trial the sum of the squared values, shape (T,)."""
+        if self._squares is None:
+            values = self.values
+            squares = np.vecdot(values, values)
+            self._squares = squares[:, 0] if values.shape[1] == 1 else squares.sum(axis=1)
+        return self._squares
+
+    def __add__(self, other: Stack) -> Stack:
+        mine, yours = self.exponents, other.exponents
+        if isinstance(mine, int) and isinstance(yours, int) and mine == yours:
+            return Stack(self.values + other.values, mine)
+        tops, others = _tops(self.values), _tops(other.values)
+        # A zero has no size to go by.
+        powers = np.where(self.values.any(axis=(1, 2)), tops + mine, -(2**62))
+        common = np.where(other.values.any(axis=(1, 2)), np.maximum(powers, others + yours), powers)
+        common = np.where(common == -(2**62), 0, common)
+        total = times_power(self.values, mine - common) + times_power(other.values, yours - common)
+        return Stack(total, common).normalized()
 
     @property
     def lengths(self) -> FloatArray:
@@ -138,7 +206,7 @@ class Stack:
         return self._shifted(keep_balanced=False)
 
     def _shifted(self, *, keep_balanced: bool) -> Stack:
-        shifts = np.frexp(np.abs(self.values).max(axis=(1, 2)))[1]
+        shifts = _tops(self.values)
         if keep_balanced:
             held = (self.squares > _SMALLEST_SQUARE) & (self.squares < _LARGEST_SQUARE)
             shifts = np.where(held, 0, shifts)
@@ -174,3 +242,14 @@ class Stack:
     def coefficients(self) -> FloatArray:
         """The first of the coordinates."""
         return self.lengths[:, None, None] if self.values.shape[1] == 1 else self.coordinates[0]
+
+
+def _tops(values: FloatArray) -> NDArray[np.int64]:
+    """Return the least t of each trial with every |value| < 2^t; 0 where all are zero."""
+    return np.asarray(np.frexp(np.abs(values).max(axis=(1, 2)))[1], dtype=np.int64)
+
+
+def times_power(values: FloatArray, powers: NDArray[np.int64]) -> FloatArray:
+    """Return each trial's values times its power of two."""
+    # 2^±5000 is zero or infinite for any float64, and C's ldexp takes it.
+    return np.asarray(np.ldexp(values, np.clip(powers, -5000, 5000)[:, None, None]))

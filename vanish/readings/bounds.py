@@ -1,52 +1,91 @@
 """The norm bound: every factor is one number that its norm cannot exceed.
 
-It reads ∂S/∂a_k as sup|S'|, W_k as ‖W_k‖₂ and ∂a_k/∂W_k as ‖f_{k-1}‖, and ‖∂L/∂W_k‖ never
-exceeds it. (The article's bound, of sup|S'| alone, is in `slopes`: it bounds the product
-of the slopes, not the gradient, and with large weights a sigmoid chain can even explode.)
+It reads ∂S/∂a_k as sup|S'|, W_k as ‖W_k‖₂ and ∂a_k/∂W_k as ‖f_{k-1}‖, multiplies by
+‖AB‖_F ≤ ‖A‖_F‖B‖₂ and adds by ‖A+B‖ ≤ ‖A‖+‖B‖. No gradient's norm exceeds it; for a batch
+the Frobenius norms run over its rows (Cauchy-Schwarz). For the article's chain it is
+
+    ‖∂L/∂W_k‖_F ≤ ‖∂L/∂f_N‖ · ∏_{j>k} sup|S'_j|·‖W_j‖₂ · sup|S'_k| · ‖f_{k-1}‖.
+
+(The article's bound, of sup|S'| alone, is in `slopes`: it bounds the product of the slopes,
+not the gradient, and with large weights a sigmoid chain can even explode.)
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from vanish.numbers.scaled import Magnitude
-from vanish.readings.magnitudes import products
+from vanish.network.chainrule import Reading
+from vanish.numbers.stack import Magnitudes
+from vanish.readings.magnitudes import products, stacked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from vanish.network.activations import Activation
+    from vanish.network.graph import Op, Run
+    from vanish.numbers.scaled import Magnitude
+    from vanish.readings.dense import Trace
+
+# Its rules' `forward` makes of what the dense reading kept the one number that is asked for.
+BOUND = Reading("norm bound")
 
 
-def norm_bounds(
-    slopes: Sequence[float],
-    loss_gradient: Magnitude,
-    spectral_norms: Sequence[Magnitude],
-    input_norms: Sequence[Magnitude],
-) -> list[Magnitude]:
-    """Return the bound on ‖∂L/∂W_k‖_F that always holds, layer 1 first.
-
-    ‖∂L/∂f_N‖ · ∏_{j>k} sup|S'_j|·‖W_j‖₂ · sup|S'_k| · ‖f_{k-1}‖, by ‖AB‖_F ≤ ‖A‖_F‖B‖₂
-    a factor; for a batch the Frobenius norms run over its rows (Cauchy-Schwarz).
+class Norms:
+    """What the rules of the bound ask for.
 
     Parameters
     ----------
-    slopes
-        sup|S'| of each layer.
+    trace
+        A way forward of a network with its parameters.
+    """
+
+    def __init__(self, trace: Trace) -> None:
+        self._trace = trace
+        self._chain = trace.chain
+
+    def spectral(self, op: Op, layers: int | Iterable[int]) -> Any:
+        """Return ‖W_k‖₂ of an operation's matrix, its first slot; for several k shape (L, 1)."""
+        if isinstance(layers, int):
+            return self._chain.of(op, layers)[0].spectral_norm()
+        return Magnitudes.column([self.spectral(op, k) for k in layers])
+
+    def activation(self, k: int) -> Activation:
+        """Return S of layer k."""
+        return self._chain.activation(k)
+
+    def kept_at(self, k: int) -> list[Magnitude | None]:
+        """Return what every place of layer k is to know."""
+        block = self._chain.graph.block(k)
+        found: list[Magnitude | None] = [None]
+        for node, memory in zip(block.nodes, self._trace.kept[k][1:], strict=True):
+            found.append(BOUND.rule(node.op).forward(self, node.op, k, memory)[1])
+        return found
+
+    def kept(self, section: Run) -> list[Magnitudes | None]:
+        """Return what every place of a run is to know, shape (L, 1)."""
+        layers = map(self.kept_at, range(section.first, section.last + 1))
+        return [stacked(numbers) for numbers in zip(*layers, strict=True)]
+
+
+def norm_bounds(trace: Trace, loss_gradient: Magnitude) -> dict[str, Magnitudes]:
+    """Return the bounds on every gradient that always hold, layer 1 first, shape (N, 1).
+
+    Parameters
+    ----------
+    trace
+        A way forward of a network with its parameters.
     loss_gradient
         ‖∂L/∂f_N‖_F.
-    spectral_norms
-        ‖W_k‖₂ of each layer.
-    input_norms
-        ‖f_{k-1}‖_F of each layer.
+
+    Returns
+    -------
+    dict
+        By name and letter: f, a, W, b.
     """
-    read = products(
-        len(slopes),
-        lambda k: Magnitude.of(slopes[k - 1]),
-        loss_gradient,
-        lambda k: spectral_norms[k - 1],
-        lambda k: input_norms[k - 1],
-    )
-    return [by_weight for by_weight, _ in read]
+    seed = Magnitudes.column([loss_gradient]).at(0)
+    norms = Norms(trace)
+    return products(trace.chain.graph, BOUND, norms, norms.kept, seed)
 
 
 # Singular values cost about max·min² operations a matrix. Up to this many in all they

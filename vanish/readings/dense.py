@@ -1,161 +1,75 @@
-"""The dense reading: every factor is an array, and the product is the gradient itself."""
+"""The dense reading: what flows are arrays, and the product is the gradient itself.
+
+A batch of row vectors, shape (B, n), with an exponent of its own. A parameter's gradient is
+kept as the sum that it is, and formed only if somebody asks for its entries.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vanish.network.chainrule import (
-    ByBias,
-    ByWeight,
-    LossGradient,
-    Reading,
-    Slope,
-    Weight,
-    gradients,
-    signal,
-)
+from vanish.network.chainrule import Reading, back, forward, until
+from vanish.network.graph import Variable
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from vanish.network.chain import Chain, Trace
-    from vanish.network.chainrule import Variable
+    from vanish.network.chain import Chain
     from vanish.numbers.scaled import FloatArray
-    from vanish.simulation.census import Census
+
+DENSE = Reading("dense", tidy=Scaled.normalized)
 
 
-def _reading(
-    chain: Chain,
-    trace: Trace,
-    loss_gradient: Scaled,
-    by_weight: Callable[[Scaled, Scaled], Magnitude | Scaled],
-    by_bias: Callable[[Scaled], Magnitude | Scaled],
-) -> Reading[Scaled, Magnitude | Scaled]:
-    """Return the rules: a running batch of row vectors, shape (B, n), normalized."""
+class Outer(NamedTuple):
+    """∂L/∂W, a sum of outer products Σ_b d_b f_bᵀ.
 
-    def slope(rows: Scaled, k: int) -> Scaled:
-        return Scaled(rows.values * trace.slopes[k - 1], rows.exponent).normalized()
-
-    def weight(rows: Scaled, k: int) -> Scaled:
-        return chain.layers[k - 1].weight.backward(rows).normalized()
-
-    return Reading(
-        one=Scaled(np.ones((1, 1))),
-        through={
-            LossGradient: lambda _, __: loss_gradient.normalized(),
-            Slope: slope,
-            Weight: weight,
-        },
-        ends={
-            ByWeight: lambda rows, k: by_weight(rows, trace.inputs[k - 1]),
-            ByBias: lambda rows, _: by_bias(rows),
-        },
-    )
-
-
-def norms(
-    chain: Chain, trace: Trace, loss_gradient: Scaled, census: Census | None = None
-) -> Iterator[tuple[Variable, Magnitude]]:
-    """Yield the Frobenius norm of every gradient, from layer N down to the input.
-
-    No weight gradient is formed: the norm of Σ_b d_b f_bᵀ follows from the triangular
-    factors of the two batches.
-
-    Parameters
+    Attributes
     ----------
-    chain, trace
-        The chain and its forward pass.
-    loss_gradient
-        ∂L/∂f_N, shape (B, n_N).
-    census
-        What takes note of every gradient.
-
-    Yields
-    ------
-    variable, norm
-        For W_k and b_k the norm of the gradient; for f_k, a_k and x the Frobenius norm
-        over the rows of the batch.
+    parts
+        d and f of each use, shapes (B, n_out) and (B, n_in).
     """
 
-    def by_weight(rows: Scaled, inputs: Scaled) -> Magnitude:
-        if census is not None and len(rows.values) > 1:
-            census.outer(rows.values, inputs.values, rows.exponent + inputs.exponent)
-        return outer_norm(rows, inputs)
+    parts: tuple[tuple[Scaled, Scaled], ...]
 
-    reading = _reading(chain, trace, loss_gradient, by_weight, sum_norm)
-    for variable, gradient in gradients(chain.expression(), reading):
-        if not isinstance(gradient, Scaled):
-            yield variable, gradient
-            continue
-        if census is not None:
-            if variable.letter == "f":
-                above = gradient
-            elif variable.letter == "a":
-                census.back(
-                    above.values[None], above.exponent, gradient.values[None], gradient.exponent
-                )
-        yield variable, gradient.norm()
+    def __add__(self, other: Outer) -> Outer:  # type: ignore[override]  # a sum
+        return Outer(self.parts + other.parts)
 
+    def norm(self) -> Magnitude:
+        """Return the Frobenius norm, without forming the matrix.
 
-def ratio(chain: Chain, trace: Trace, loss_gradient: Scaled) -> Magnitude:
-    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ and form no other norm; zero where either is.
+        For one row it is ‖d‖·‖f‖. For more, with thin QR factorisations Dᵀ = Q_D R_D and
+        Fᵀ = Q_F R_F it is ‖R_D R_Fᵀ‖_F: no cancellation, unlike the sum over pairs of rows
+        Σ_bb' (d_b·d_b')(f_b·f_b').
+        """
+        if len(self.parts) > 1:
+            rows, inputs = self._together()
+        else:
+            [(rows, inputs)] = self.parts
+        if rows.values.shape[0] == 1:
+            return rows.norm() * inputs.norm()
+        left, right = rows.normalized(), inputs.normalized()
+        product = _triangular(left.values) @ _triangular(right.values).T
+        return Scaled(product, left.exponent + right.exponent).norm()
 
-    Parameters
-    ----------
-    chain, trace, loss_gradient
-        As for `norms`.
-    """
-
-    def unread(_: Scaled, __: Scaled | None = None) -> Scaled:
-        raise AssertionError
-
-    rules = _reading(chain, trace, loss_gradient, unread, unread)
-    last, first = (rows.norm() for rows in signal(chain.expression(), rules))
-    return first / last if first and last else ZERO
-
-
-def arrays(chain: Chain, trace: Trace, loss_gradient: Scaled) -> Iterator[tuple[Variable, Scaled]]:
-    """Yield every gradient itself, from layer N down to the input.
-
-    Parameters
-    ----------
-    chain, trace, loss_gradient
-        As for `norms`.
-
-    Yields
-    ------
-    variable, gradient
-        ∂L/∂W_k of shape (n_k, n_{k-1}), ∂L/∂b_k of shape (n_k,), and for f_k, a_k and x
-        one row a sample, shape (B, n).
-    """
-
-    def by_weight(rows: Scaled, inputs: Scaled) -> Scaled:
+    def array(self) -> Scaled:
+        """Return the matrix, shape (n_out, n_in)."""
+        rows, inputs = self._together() if len(self.parts) > 1 else self.parts[0]
         return Scaled(rows.values.T @ inputs.values, rows.exponent + inputs.exponent)
 
-    def by_bias(rows: Scaled) -> Scaled:
-        return Scaled(rows.values.sum(axis=0), rows.exponent)
-
-    reading = _reading(chain, trace, loss_gradient, by_weight, by_bias)
-    for variable, gradient in gradients(chain.expression(), reading):
-        assert isinstance(gradient, Scaled)
-        yield variable, gradient
-
-
-def outer_norm(rows: Scaled, inputs: Scaled) -> Magnitude:
-    """Return ‖Σ_b d_b f_bᵀ‖_F, the norm of ∂L/∂W_k.
-
-    For one row it is ‖d‖·‖f‖. For more, with thin QR factorisations Dᵀ = Q_D R_D and
-    Fᵀ = Q_F R_F it is ‖R_D R_Fᵀ‖_F: no cancellation, unlike the sum over pairs of rows
-    Σ_bb' (d_b·d_b')(f_b·f_b').
-    """
-    if rows.values.shape[0] == 1:
-        return rows.norm() * inputs.norm()
-    left, right = rows.normalized(), inputs.normalized()
-    product = _triangular(left.values) @ _triangular(right.values).T
-    return Scaled(product, left.exponent + right.exponent).norm()
+    def _together(self) -> tuple[Scaled, Scaled]:
+        """Return the rows of all parts as one batch."""
+        pairs = [(rows.normalized(), inputs.normalized()) for rows, inputs in self.parts]
+        powers = [rows.exponent + inputs.exponent for rows, inputs in pairs]
+        most = max(powers)
+        left = [
+            Scaled(rows.values, power).with_exponent(most).values
+            for (rows, _), power in zip(pairs, powers, strict=True)
+        ]
+        right = [inputs.values for _, inputs in pairs]
+        return Scaled(np.concatenate(left), most), Scaled(np.concatenate(right))
 
 
 def _triangular(rows: FloatArray) -> FloatArray:
@@ -163,8 +77,152 @@ def _triangular(rows: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.qr(rows.T, mode="r"))
 
 
-def sum_norm(rows: Scaled) -> Magnitude:
-    """Return ‖Σ_b d_b‖, the norm of ∂L/∂b_k."""
-    if rows.values.shape[0] == 1:
-        return rows.norm()
-    return Scaled(rows.values.sum(axis=0), rows.exponent).norm()
+class Total(NamedTuple):
+    """∂L/∂b, a sum of rows Σ_b d_b.
+
+    Attributes
+    ----------
+    parts
+        d of each use, shape (B, n).
+    """
+
+    parts: tuple[Scaled, ...]
+
+    def __add__(self, other: Total) -> Total:  # type: ignore[override]  # a sum
+        return Total(self.parts + other.parts)
+
+    def norm(self) -> Magnitude:
+        """Return the Euclidean norm."""
+        if len(self.parts) == 1 and self.parts[0].values.shape[0] == 1:
+            return self.parts[0].norm()
+        return self.array().norm()
+
+    def array(self) -> Scaled:
+        """Return the vector, shape (n,)."""
+        total, *others = [Scaled(rows.values.sum(axis=0), rows.exponent) for rows in self.parts]
+        for each in others:
+            total += each
+        return total
+
+
+class Trace(NamedTuple):
+    """A way forward.
+
+    Attributes
+    ----------
+    chain
+        What was walked through.
+    outputs
+        f_k for k = 0..N, each of shape (B, n_k).
+    kept
+        By layer, what every place of its block keeps for the way back.
+    """
+
+    chain: Chain
+    outputs: tuple[Scaled, ...]
+    kept: dict[int, list[Any]]
+
+    @property
+    def output(self) -> Scaled:
+        """f_N, shape (B, n_N)."""
+        return self.outputs[-1]
+
+    @property
+    def inputs(self) -> tuple[Scaled, ...]:
+        """f_{k-1} for k = 1..N."""
+        return self.outputs[:-1]
+
+    @property
+    def slopes(self) -> tuple[FloatArray, ...]:
+        """S'(a_k) for k = 1..N, each of shape (B, n_k)."""
+        return tuple(
+            self.kept[k][place]
+            for block, first, last in self.chain.graph.runs
+            for k in range(first, last + 1)
+            for place in block.places("activate")
+        )
+
+
+def trace(
+    chain: Chain, x: FloatArray, watch: Callable[[Scaled, Scaled], object] | None = None
+) -> Trace:
+    """Go forward.
+
+    Parameters
+    ----------
+    chain
+        The network.
+    x
+        The input f_0, shape (B, n_0).
+    watch
+        Called with every a_k and f_k.
+
+    Raises
+    ------
+    ForwardOverflowError
+        If an output leaves float64's range where it cannot be rescaled.
+    """
+    outputs, kept = [Scaled(x)], {}
+    for passed in forward(chain.graph, DENSE, chain, Scaled(x)):
+        outputs.append(passed.named("f"))
+        kept[passed.layer] = passed.kept
+        if watch is not None:
+            watch(passed.named("a"), passed.named("f"))
+    return Trace(chain, tuple(outputs), kept)
+
+
+def gradients(
+    trace: Trace, loss_gradient: Scaled
+) -> Iterator[tuple[Variable, Scaled | Outer | Total]]:
+    """Yield every gradient, from layer N down to the input.
+
+    Parameters
+    ----------
+    trace
+        The network and its way forward.
+    loss_gradient
+        ∂L/∂f_N, shape (B, n_N).
+
+    Yields
+    ------
+    variable, gradient
+        For f_k, a_k and x one row a sample, shape (B, n); for W_k and b_k a sum of outer
+        products and a sum of rows.
+    """
+    return back(trace.chain.graph, DENSE, trace.chain, trace.kept.__getitem__, loss_gradient)
+
+
+def arrays(trace: Trace, loss_gradient: Scaled) -> Iterator[tuple[Variable, Scaled]]:
+    """Yield every gradient itself, from layer N down to the input.
+
+    Parameters
+    ----------
+    trace, loss_gradient
+        As for `gradients`.
+
+    Yields
+    ------
+    variable, gradient
+        ∂L/∂W_k of shape (n_k, n_{k-1}), ∂L/∂b_k of shape (n_k,), and for f_k, a_k and x
+        one row a sample, shape (B, n).
+    """
+    for variable, gradient in gradients(trace, loss_gradient):
+        yield variable, gradient if isinstance(gradient, Scaled) else gradient.array()
+
+
+def ratio(trace: Trace, loss_gradient: Scaled) -> Magnitude:
+    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ and form no other norm; zero where either is.
+
+    Parameters
+    ----------
+    trace, loss_gradient
+        As for `gradients`.
+    """
+    walk = gradients(trace, loss_gradient)
+    depth = trace.chain.graph.depth
+    last = until(walk, Variable("a", depth))
+    first = last if depth == 1 else until(walk, Variable("a", 1))
+    assert isinstance(last, Scaled)
+    assert isinstance(first, Scaled)
+    first_norm, last_norm = first.norm(), last.norm()
+    return first_norm / last_norm if first_norm and last_norm else ZERO

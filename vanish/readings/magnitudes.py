@@ -1,62 +1,60 @@
-"""The readings that know every factor as one magnitude: bounds, and theory's mean squares."""
+"""What the readings share in which one magnitude flows: all layers of a run at once."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from vanish.network.chainrule import (
-    ByBias,
-    ByWeight,
-    LossGradient,
-    Reading,
-    Slope,
-    Weight,
-    expression,
-    gradients,
-)
-from vanish.numbers.scaled import ONE, Magnitude
+import numpy as np
+
+from vanish.network.chainrule import across
+from vanish.numbers.stack import Magnitudes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from vanish.network.chainrule import Reading
+    from vanish.network.graph import Graph, Run
+    from vanish.numbers.scaled import Magnitude
 
 
-def _one(_: int) -> Magnitude:
-    return ONE
+def stacked(numbers: Sequence[Magnitude | None]) -> Magnitudes | None:
+    """Return what the layers of a run keep at one place, shape (L, 1); None for nothing."""
+    known = [number for number in numbers if number is not None]
+    return Magnitudes.column(known) if known else None
 
 
 def products(
-    layers: int,
-    slope: Callable[[int], Magnitude],
-    loss: Magnitude = ONE,
-    weight: Callable[[int], Magnitude] = _one,
-    by_weight: Callable[[int], Magnitude] = _one,
-) -> list[tuple[Magnitude, Magnitude]]:
-    """Multiply up the factors of ∂L/∂W_k and of ∂L/∂b_k, layer 1 first.
+    graph: Graph,
+    reading: Reading,
+    run: Any,
+    kept: Callable[[Run], Sequence[Magnitudes | None]],
+    seed: Magnitudes,
+) -> dict[str, Magnitudes]:
+    """Return what the chain rule says of every name and letter, layer 1 first.
 
     Parameters
     ----------
-    layers
-        N.
-    slope, weight, by_weight
-        What ∂S/∂a_k, W_k and ∂a_k/∂W_k are read as, given k.
-    loss
-        What ∂L/∂f_N is read as.
+    graph, reading, run
+        As for `chainrule.back`.
+    kept
+        Of every place of a run's block what it keeps of all its layers, shape (L, …).
+    seed
+        What ∂L/∂f_N is read as, shape (…).
+
+    Returns
+    -------
+    dict
+        Shape (N, …) each: f, a, W and b for the article's chain.
     """
-    reading: Reading[Magnitude, Magnitude] = Reading(
-        one=ONE,
-        through={
-            LossGradient: lambda product, _: product * loss,
-            Slope: lambda product, k: product * slope(k),
-            Weight: lambda product, k: product * weight(k),
-        },
-        ends={
-            ByWeight: lambda product, k: product * by_weight(k),
-            ByBias: lambda product, _: product,
-        },
-    )
-    read = [
-        value
-        for variable, value in gradients(expression(layers), reading)
-        if variable.letter in ("W", "b")
-    ]
-    return list(zip(read[::2], read[1::2], strict=True))[::-1]
+    found: dict[str, list[Magnitudes]] = {}
+    for section in reversed(graph.runs):
+        block, first, last = section
+        layers = range(first, last + 1)
+        shape = len(layers), *seed.mantissas.shape
+        ones = Magnitudes.of(np.ones(shape))
+        nodes, parameters = across(block, reading, run, kept(section), ones, layers)
+        behind, seed = nodes[0].products_behind(seed)
+        named = {node.name: nodes[place] for place, node in enumerate(block.nodes, 1) if node.name}
+        for name, local in (named | parameters).items():
+            found.setdefault(name, []).append(local * behind)
+    return {name: Magnitudes.layers(parts[::-1]) for name, parts in found.items()}

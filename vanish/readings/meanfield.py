@@ -11,7 +11,9 @@ dW_k has variance ‖d‖² Var(W_k's entries), and there are n_{k-1} of them. T
 
     E‖∂L/∂a_k‖² = σ_w²(k+1) C(q_k) E‖∂L/∂a_{k+1}‖²,
 
-the χ₁ of Schoenholz et al. 2017, "Deep information propagation". The readout must be
+the χ₁ of Schoenholz et al. 2017, "Deep information propagation". Where two values are added that
+come from independent weights, E[(x+S)²] = E[x²] + 2 E[x] E[S] + E[S²], and mean squares going
+back add (Yang and Schoenholz 2017, "Mean field residual networks"). The readout must be
 independent of f_N and symmetric in sign, as the default one is. At finite width typical
 norms are smaller than root mean squares: see `finitewidth`.
 """
@@ -21,14 +23,139 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from vanish.errors import UsageError
 from vanish.gauss import moments
-from vanish.numbers.scaled import Magnitude
-from vanish.readings.magnitudes import products
+from vanish.network.chainrule import Reading, forward
+from vanish.network.graph import Variable, plain
+from vanish.numbers.scaled import ONE, Magnitude
+from vanish.numbers.stack import Magnitudes
+from vanish.readings.magnitudes import products, stacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vanish.network.activations import Activation
+    from vanish.network.chainrule import Passed
+    from vanish.network.graph import Graph, Run, Slot
+
+    # A number of either sign, mantissa · 2^exponent.
+    Signed = tuple[float, int]
+
+
+class Signal(NamedTuple):
+    """What is known of one entry of a value: its mean square and its mean.
+
+    Attributes
+    ----------
+    square
+        E[f_i²].
+    mean
+        Returns E[f_i]: only what is added up has to know it.
+    normal
+        Whether it is normal, of mean 0.
+    sources
+        The independent random numbers that it is made of, within its layer.
+    """
+
+    square: Magnitude
+    mean: Callable[[], Signed]
+    normal: bool
+    sources: frozenset[object]
+
+    @classmethod
+    def of(cls, square: Magnitude, mean: Callable[[], Signed], *, normal: bool = False) -> Signal:
+        """Return a signal that is independent of all others."""
+        return cls(square, mean, normal, frozenset([object()]))
+
+    def alone(self) -> Signal:
+        """Return it as the next layer knows it, without what it is made of."""
+        return Signal.of(self.square, self.mean)
+
+    def __add__(self, other: Signal) -> Signal:  # type: ignore[override]  # a sum
+        if self.sources & other.sources:
+            raise UsageError(
+                "mean-field theory has no law here for a sum of values that depend on each other:"
+                " add values that come from different weights"
+            )
+        means = self.mean(), other.mean()
+        (m, e), (n, f) = means
+        parts = [_signed(self.square), _signed(other.square), (2.0 * m * n, e + f)]
+        mantissa, exponent = _total(parts)
+        square = Magnitude.of(max(mantissa, 0.0), exponent)
+        return Signal(square, lambda: _total(means), False, self.sources | other.sources)
+
+
+def _zero() -> Signed:
+    return 0.0, 0
+
+
+def _signed(magnitude: Magnitude) -> Signed:
+    return magnitude.mantissa, magnitude.exponent
+
+
+def _total(parts: Sequence[Signed]) -> Signed:
+    """Return a sum; a term 2^1000 times smaller than another leaves no trace."""
+    common = max((exponent for mantissa, exponent in parts if mantissa), default=0)
+    return math.fsum(math.ldexp(m, max(e - common, -1100)) for m, e in parts if m), common
+
+
+def added(one: Magnitude, other: Magnitude) -> Magnitude:
+    """Return the sum of two mean squares."""
+    return Magnitude.of(*_total([_signed(one), _signed(other)]))
+
+
+def normal(square: Magnitude) -> Signal:
+    """Return a fresh normal signal of mean 0."""
+    return Signal.of(square, _zero, normal=True)
+
+
+# On the way forward a `Signal`, back the mean square of a row of the gradient.
+MEAN_FIELD = Reading("mean-field", ends=Signal.alone)
+
+
+class Ensemble:
+    """Random networks as the rules know them: variances and sizes.
+
+    Parameters
+    ----------
+    activations
+        S of each layer, layer 1 first.
+    sizes
+        n_0, n_1, …, n_N.
+    weight_variances
+        σ_w² of each layer: n_in times the variance of W's entries. A semi-orthogonal W
+        has gain²·n_in/max(n_in, n_out).
+    bias_std
+        σ_b, the standard deviation of the biases' entries.
+    """
+
+    def __init__(
+        self,
+        activations: Sequence[Activation],
+        sizes: Sequence[int],
+        weight_variances: Sequence[Magnitude],
+        bias_std: float,
+    ) -> None:
+        self._activations = dict(enumerate(activations, 1))
+        self._n_in = dict(enumerate(sizes[:-1], 1))
+        self._variances = {Variable("W", k): each for k, each in enumerate(weight_variances, 1)}
+        self.bias = Magnitude.of(bias_std) * Magnitude.of(bias_std)
+
+    def activation(self, k: int) -> Activation:
+        """Return S of layer k."""
+        return self._activations[k]
+
+    def n_in(self, k: int) -> Magnitude:
+        """Return n_{k-1}."""
+        return Magnitude.of(self._n_in[k])
+
+    def variance(self, slot: Slot, k: int) -> Magnitude:
+        """Return σ_w² of a matrix of layer k."""
+        return self._variances[slot.at(k)]
+
+    def variances(self, slot: Slot, layers: Iterable[int]) -> Magnitudes:
+        """Return those of some layers, shape (L, 1)."""
+        return Magnitudes.column([self.variance(slot, k) for k in layers])
 
 
 class Expected(NamedTuple):
@@ -44,48 +171,17 @@ class Expected(NamedTuple):
     grad_b: Magnitude
 
 
-class Forward(NamedTuple):
-    """Mean squares of one layer's forward pass.
-
-    Attributes
-    ----------
-    q
-        Of a value before S.
-    v, c
-        V(q) and C(q): of a value after S, and of its slope.
-    """
-
-    q: Magnitude
-    v: Magnitude
-    c: Magnitude
-
-
-def forward(
-    activations: Sequence[Activation],
-    weight_variances: Sequence[Magnitude],
-    bias_std: float,
-    mean_square: Magnitude,
-) -> Iterator[Forward]:
+def passed(ensemble: Ensemble, graph: Graph, mean_square: Magnitude) -> Iterator[Passed]:
     """Yield the length map's iterates, layer 1 first.
 
     Parameters
     ----------
-    activations
-        S of each layer.
-    weight_variances
-        σ_w² of each layer: n_in times the variance of W's entries. A semi-orthogonal W
-        has gain²·n_in/max(n_in, n_out).
-    bias_std
-        σ_b, the standard deviation of the biases' entries.
+    ensemble, graph
+        The networks.
     mean_square
         ‖x‖²/n_0.
     """
-    bias = Magnitude.of(bias_std) * Magnitude.of(bias_std)
-    v = mean_square
-    for activation, variance in zip(activations, weight_variances, strict=True):
-        q = _sum(variance * v, bias)
-        v, c = moments.mean_squares(activation, q)
-        yield Forward(q, v, c)
+    return forward(graph, MEAN_FIELD, ensemble, normal(mean_square))
 
 
 def expected(
@@ -94,41 +190,38 @@ def expected(
     weight_variances: Sequence[Magnitude],
     bias_std: float,
     input_norm: Magnitude,
+    graph: Graph | None = None,
 ) -> list[Expected]:
     """Return what theory expects of one sample and ‖∂L/∂f_N‖ = 1, layer 1 first.
 
     Parameters
     ----------
-    activations, weight_variances, bias_std
-        As for `forward`.
-    sizes
-        n_0, n_1, …, n_N.
+    activations, sizes, weight_variances, bias_std
+        As for `Ensemble`.
     input_norm
         ‖x‖.
+    graph
+        The operations; without them, the article's chain.
+
+    Raises
+    ------
+    UsageError
+        If theory has no law for the network.
     """
-    squared_input = input_norm * input_norm
-    mean_square = squared_input / Magnitude.of(sizes[0])
-    passed = list(forward(activations, weight_variances, bias_std, mean_square))
-    # ‖f_{k-1}‖² for k = 1..N
-    lengths = [
-        squared_input,
-        *(layer.v * Magnitude.of(size) for size, layer in zip(sizes[1:], passed, strict=True)),
+    graph = graph or plain(len(activations))
+    ensemble = Ensemble(activations, sizes, weight_variances, bias_std)
+    mean_square = input_norm * input_norm / Magnitude.of(sizes[0])
+    kept = {each.layer: each.kept for each in passed(ensemble, graph, mean_square)}
+
+    def columns(section: Run) -> list[Magnitudes | None]:
+        layers = range(section.first, section.last + 1)
+        return [stacked(numbers) for numbers in zip(*(kept[k] for k in layers), strict=True)]
+
+    one = Magnitudes.column([ONE]).at(0)
+    squares = products(graph, MEAN_FIELD, ensemble, columns, one)
+    return [
+        Expected(moments.root(w), moments.root(b))
+        for w, b in zip(
+            squares["W"].at((..., 0)).listed(), squares["b"].at((..., 0)).listed(), strict=True
+        )
     ]
-    # Every factor is read as its mean square.
-    squares = products(
-        len(activations),
-        slope=lambda k: passed[k - 1].c,
-        weight=lambda k: weight_variances[k - 1],
-        by_weight=lambda k: lengths[k - 1],
-    )
-    return [Expected(moments.root(w), moments.root(b)) for w, b in squares]
-
-
-def _sum(one: Magnitude, other: Magnitude) -> Magnitude:
-    """Return the sum; a term 2^60 times smaller than the other one leaves no trace."""
-    if not (one and other):
-        return one or other
-    apart = one.exponent - other.exponent
-    if abs(apart) > 60:
-        return one if apart > 0 else other
-    return Magnitude.of(one.mantissa + math.ldexp(other.mantissa, -apart), one.exponent)

@@ -8,28 +8,117 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
-from vanish.network.chainrule import (
-    Activated,
-    Affine,
-    ByBias,
-    ByWeight,
-    Factor,
-    Input,
-    Loss,
-    LossGradient,
-    Slope,
-    Weight,
-    differentiate,
-    product,
-)
+from vanish.errors import UsageError
+from vanish.network.chainrule import Reading, back, forward, until
+from vanish.network.graph import Variable, X
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from vanish.network.chainrule import Expression, Variable
+    from vanish.network.graph import Graph
 
 
 Item = TypeVar("Item")
+
+
+class Factor(NamedTuple):
+    """One factor of a product.
+
+    Attributes
+    ----------
+    kind
+        What it is called: LossGradient, Slope, Weight, ByWeight, ByBias, …
+    layer
+        Its k.
+    symbol
+        How it is written, ``{k}`` standing for k as an index: a letter, or the upper side of ∂u/∂v.
+    by
+        The lower side of ∂u/∂v; empty for a letter.
+    """
+
+    kind: str
+    layer: int
+    symbol: str
+    by: str = ""
+
+
+class Sum(NamedTuple):
+    """A factor that is a sum of products, each of them the factors behind a common beginning."""
+
+    terms: tuple[tuple[Factor | Sum, ...], ...]
+
+
+class Product:
+    """Factors in their order, sharing its beginning with the products that it goes on in.
+
+    Attributes
+    ----------
+    before
+        The product without its last factor; None for the empty product.
+    last
+        That factor.
+    length
+        How many there are.
+    """
+
+    __slots__ = ("before", "last", "length")
+
+    def __init__(self, before: Product | None = None, last: Factor | Sum | None = None) -> None:
+        self.before = before
+        self.last = last
+        self.length: int = 0 if before is None else before.length + 1
+
+    def times(self, factor: Factor | Sum) -> Product:
+        """Return the product with one more factor."""
+        return Product(self, factor)
+
+    def beginnings(self) -> list[Product]:
+        """Return all products that it goes on from, the empty one first, and itself."""
+        found: list[Product] = []
+        each: Product | None = self
+        while each is not None:
+            found.append(each)
+            each = each.before
+        return found[::-1]
+
+    def factors(self, start: int = 0) -> tuple[Factor | Sum, ...]:
+        """Return the factors, from one on."""
+        return tuple(each.last for each in self.beginnings()[start + 1 :] if each.last is not None)
+
+    def __add__(self, other: Product) -> Product:
+        # Their longest common beginning is taken out.
+        pairs = zip(self.beginnings(), other.beginnings(), strict=False)
+        common = [one for one, another in pairs if one is another][-1]
+        left, right = self.factors(common.length), other.factors(common.length)
+        # A sum behind the same beginning takes the new term in.
+        terms = [each for one in (left, right) for each in _terms(one)]
+        return common.times(Sum(tuple(terms)))
+
+
+def _terms(factors: tuple[Factor | Sum, ...]) -> tuple[tuple[Factor | Sum, ...], ...]:
+    return factors[0].terms if len(factors) == 1 and isinstance(factors[0], Sum) else (factors,)
+
+
+class Written(NamedTuple):
+    """A value as it is written.
+
+    Attributes
+    ----------
+    parts
+        Texts, ``{k}`` standing for the layer's index, and the values between them.
+    layer
+        That layer.
+    loose
+        Whether it is a sum, and stands in brackets where it is differentiated.
+    """
+
+    parts: tuple[str | Written, ...]
+    layer: int
+    loose: bool = False
+
+
+# Forward flow values as they are written, back the products of the chain rule.
+NOTATION = Reading("notation")
 
 
 class Notation(NamedTuple):
@@ -37,34 +126,34 @@ class Notation(NamedTuple):
 
     Attributes
     ----------
-    factors
-        The symbol of each kind of factor, ``{k}`` standing for the layer's index.
     indexed
         Writes a layer's number as an index.
-    variable
-        Writes a variable, given its letter and its index.
     partial
         Writes ∂u/∂v, given u and v.
     times, elided
         What stands between two factors, and for factors left out.
     """
 
-    factors: Mapping[type[Factor], str]
     indexed: Callable[[int], str]
-    variable: Callable[[str, str], str]
     partial: Callable[[str, str], str]
     times: str
     elided: str
 
-    def symbol(self, factor: Factor) -> str:
+    def filled(self, text: str, layer: int) -> str:
+        """Return a text with its index."""
+        return text.format(k=self.indexed(layer)) if layer else text.format(k="")
+
+    def symbol(self, factor: Factor | Sum) -> str:
         """Return a factor's symbol."""
-        return self.factors[type(factor)].format(k=self.indexed(factor.layer))
+        if isinstance(factor, Sum):
+            terms = (self.times.join(map(self.symbol, term)) or "1" for term in factor.terms)
+            return f"({' + '.join(terms)})"
+        upper = self.filled(factor.symbol, factor.layer)
+        return self.partial(upper, self.filled(factor.by, factor.layer)) if factor.by else upper
 
     def named(self, variable: Variable) -> str:
         """Return a variable's symbol."""
-        return self.variable(
-            variable.letter, self.indexed(variable.layer) if variable.layer else ""
-        )
+        return self.filled(variable.letter + "{k}", variable.layer)
 
     def joined(self, factors: Sequence[str]) -> str:
         """Return a product."""
@@ -76,34 +165,74 @@ def _subscript(k: int) -> str:
 
 
 TEXT = Notation(
-    factors={
-        LossGradient: "∂L/∂f{k}",
-        Slope: "∂S/∂a{k}",
-        Weight: "W{k}",
-        ByWeight: "∂a{k}/∂W{k}",
-        ByBias: "∂a{k}/∂b{k}",
-    },
     indexed=_subscript,
-    variable=lambda letter, index: letter + index,
     partial=lambda upper, lower: f"∂{upper}/∂{lower}",
     times=" · ",
     elided="…",
 )
 
 LATEX = Notation(
-    factors={
-        LossGradient: r"\frac{{\partial L}}{{\partial f{k}}}",
-        Slope: r"\frac{{\partial S}}{{\partial a{k}}}",
-        Weight: "W{k}",
-        ByWeight: r"\frac{{\partial a{k}}}{{\partial W{k}}}",
-        ByBias: r"\frac{{\partial a{k}}}{{\partial b{k}}}",
-    },
     indexed=lambda k: f"_{{{k}}}",
-    variable=lambda letter, index: letter + index,
     partial=lambda upper, lower: rf"\frac{{\partial {upper}}}{{\partial {lower}}}",
     times=r" \cdot ",
     elided=r"\cdots ",
 )
+
+
+def walk(graph: Graph) -> Iterator[tuple[Variable, Product]]:
+    """Yield every gradient as a product, from layer N down to the input."""
+    nothing = [None] * (1 + max(len(block.nodes) for block, _, _ in graph.runs))
+    loss = Product().times(Factor("LossGradient", graph.depth, "L", "f{k}"))
+    return back(graph, NOTATION, None, lambda _: nothing, loss)
+
+
+def product(graph: Graph, by: Variable) -> Product:
+    """Return ∂L/∂θ for one variable, as the chain rule finds it.
+
+    Raises
+    ------
+    UsageError
+        If the network has no such variable.
+    """
+    found = until(walk(graph), by)
+    if found is None:
+        raise _unknown(by)
+    assert isinstance(found, Product)
+    return found
+
+
+def _unknown(by: Variable) -> UsageError:
+    return UsageError(
+        f"the chain has no {by} to differentiate by: give x, or W or b and a layer's number"
+    )
+
+
+def steps(graph: Graph, by: Variable) -> list[tuple[Variable, Factor | Sum]]:
+    """Return the factors of ∂L/∂θ, each with the variable that the product reaches with it.
+
+    Raises
+    ------
+    UsageError
+        If the network has no such variable.
+    """
+    passed = []
+    for variable, found in walk(graph):
+        passed.append((variable, found))
+        if variable == by:
+            break
+    else:
+        raise _unknown(by)
+    way = {id(each) for each in found.beginnings()}
+    return [(variable, each.last) for variable, each in passed if id(each) in way and each.last]
+
+
+def value(graph: Graph) -> Written:
+    """Return L(f_N) as it is written, f_N being the network's nested expression."""
+    written = Written(("x",), 0)
+    for passed in forward(graph, NOTATION, None, written):
+        written = passed.named("f")
+    return Written(("L(", written, ")"), 0)
+
 
 # Up to four layers a derivation is written out. A longer one keeps this many steps, and a
 # product or a nest this many of its parts, at the outer and at the inner end.
@@ -116,23 +245,35 @@ class Nest:
     """The expression S(W_N S(… S(W_1 x + b_1) …) + b_N) as text, and that of each of its nodes.
 
     Every node's text is a slice of the whole, so a derivation of N layers takes memory for
-    one line, not for N nested texts.
+    one line, not for N nested texts. That asks that every value be taken once.
     """
 
-    def __init__(self, expression: Expression, notation: Notation) -> None:
-        opening, closing = [], []
-        node = expression
-        while not isinstance(node, Input):
-            first, last = _brackets(node, notation)
-            opening.append(first)
-            closing.append(last)
-            node = node.inner
+    def __init__(self, graph: Graph, notation: Notation) -> None:
+        opening, closing, loose = [], [], []
+        written = value(graph)
+        while len(written.parts) > 1:
+            first, inside, last = written.parts
+            if not (isinstance(first, str) and isinstance(last, str)):
+                raise UsageError(
+                    "the lines of a derivation nest every value once: write a network whose values"
+                    " are used twice by its gradient alone"
+                )
+            assert isinstance(inside, Written)
+            opening.append(notation.filled(first, written.layer))
+            closing.append(notation.filled(last, written.layer))
+            loose.append(written.loose)
+            written = inside
         self._elided = notation.elided
-        self._opening, self._closing = opening, closing
-        self._center = notation.named(node.variable)
+        self._opening, self._closing, self._loose = opening, closing, loose
+        self._center = notation.named(X)
         self._full = "".join(opening) + self._center + "".join(reversed(closing))
         self._starts = _running_lengths(opening)
         self._ends = _running_lengths(closing)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether all nodes can be written out: two a layer, and L."""
+        return len(self._opening) <= LONGEST
 
     def full(self, depth: int) -> str:
         """Return the node that lies `depth` steps inside the whole expression."""
@@ -158,13 +299,9 @@ class Nest:
             ]
         )
 
-
-def _brackets(node: Expression, notation: Notation) -> tuple[str, str]:
-    """Return what a node's text has before and after that of the node inside."""
-    if isinstance(node, Affine):
-        index = notation.indexed(node.layer)
-        return notation.variable("W", index), "+" + notation.variable("b", index)
-    return ("S(" if isinstance(node, Activated) else "L("), ")"
+    def is_loose(self, depth: int) -> bool:
+        """Tell whether that node is a sum."""
+        return depth < len(self._loose) and self._loose[depth]
 
 
 def _running_lengths(parts: Sequence[str]) -> list[int]:
@@ -174,26 +311,19 @@ def _running_lengths(parts: Sequence[str]) -> list[int]:
     return lengths
 
 
-def nested_loss(expression: Loss, notation: Notation, full: bool = False) -> str:
+def nested_loss(graph: Graph, notation: Notation, full: bool = False) -> str:
     """Return the nested expression itself, L(S(W_N … x … + b_N))."""
-    nest = Nest(expression, notation)
-    return nest.full(0) if full or _is_short(expression) else nest.elided(0)
+    nest = Nest(graph, notation)
+    return nest.full(0) if full or nest.is_short else nest.elided(0)
 
 
-def _is_short(expression: Loss) -> bool:
-    """Tell whether all nodes of an expression can be written out: two a layer, and L."""
-    return 2 * expression.layer + 1 <= LONGEST
-
-
-def derivation(
-    expression: Loss, by: Variable, notation: Notation, full: bool = False
-) -> Iterator[str]:
+def derivation(graph: Graph, by: Variable, notation: Notation, full: bool = False) -> Iterator[str]:
     """Yield the right-hand sides of a derivation, one application of the chain rule each.
 
     Parameters
     ----------
-    expression
-        The loss as an expression of its variables.
+    graph
+        The network.
     by
         The variable to differentiate by.
     notation
@@ -205,23 +335,23 @@ def derivation(
     Raises
     ------
     UsageError
-        If the expression has no such variable; before anything is yielded.
+        If the network has no such variable, or values that are used twice; before anything
+        is yielded.
     """
-    symbols = [notation.symbol(factor) for factor in product(expression, by)]
-    return _lines(expression, symbols, notation.named(by), notation, full)
+    symbols = [notation.symbol(factor) for factor in product(graph, by).factors()]
+    return _lines(Nest(graph, notation), symbols, notation.named(by), notation, full)
 
 
 def _lines(
-    expression: Loss, symbols: Sequence[str], by: str, notation: Notation, full: bool
+    nest: Nest, symbols: Sequence[str], by: str, notation: Notation, full: bool
 ) -> Iterator[str]:
-    nest = Nest(expression, notation)
     last = len(symbols)
     every_factor = full or last <= LONGEST
-    every_layer = full or _is_short(expression)
+    every_layer = full or nest.is_short
     skipped = range(0) if every_factor else range(_OUTER, last - _INNER)
     prefix = ""
-    for found, step in enumerate(differentiate(expression), 1):
-        prefix += (notation.times if prefix else "") + symbols[found - 1]
+    for found, symbol in enumerate(symbols, 1):
+        prefix += (notation.times if prefix else "") + symbol
         if found - 1 in skipped:
             if found - 1 == skipped.start:
                 yield notation.elided
@@ -231,7 +361,7 @@ def _lines(
             yield head
             return
         inside = nest.full(found) if every_layer else nest.elided(found)
-        whole = f"({inside})" if isinstance(step.outer.inner, Affine) else inside
+        whole = f"({inside})" if nest.is_loose(found) else inside
         yield head + notation.times + notation.partial(whole, by)
 
 

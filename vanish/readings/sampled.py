@@ -7,46 +7,36 @@ O(width) numbers a layer in place of O(width²), and is exact in distribution.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vanish.network.chain import overflow
-from vanish.network.chainrule import (
-    ByBias,
-    ByWeight,
-    LossGradient,
-    Reading,
-    Slope,
-    Weight,
-    expression,
-    gradients,
-    signal,
-)
-from vanish.network.streams import Role
-from vanish.numbers.scaled import SAFE_EXPONENT
+from vanish.network.chainrule import Reading, back, forward, until
+from vanish.network.graph import Variable
+from vanish.network.streams import Role, role_of
 from vanish.numbers.stack import Magnitudes, Stack
-from vanish.readings.conditioning import MATRICES, product
+from vanish.readings.conditioning import MATRICES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from vanish.network.activations import Activation
+    from vanish.network.graph import Graph, Slot
     from vanish.network.initializers import Law
     from vanish.network.streams import LayerStreams, Streams, Trials
     from vanish.numbers.scaled import FloatArray, Magnitude
     from vanish.numbers.stack import Exponents
     from vanish.readings.conditioning import RandomMatrix
-    from vanish.simulation.census import Census
+
+# What flows is a batch of rows for each trial, every time balanced.
+SAMPLED = Reading("sampled", plus=lambda one, other: (one + other).balanced())
 
 # Scales within 2^±100 are plain factors: see the range of a balanced `Stack`.
 _LARGEST_SCALE = 100
 
 
-class SampledLayer:
-    """One layer whose weight is known by its law.
+class SampledWeight:
+    """A weight that is known by its law.
 
     Parameters
     ----------
@@ -54,64 +44,31 @@ class SampledLayer:
         W is `scale` times an (n_out, n_in) matrix of that law.
     rows
         B, the number of rows that it will meet.
-    bias_std
-        The standard deviation of the entries of b_k.
-    activation
-        S.
     """
 
-    def __init__(
-        self,
-        law: Law,
-        n_in: int,
-        n_out: int,
-        scale: Magnitude,
-        rows: int,
-        bias_std: float,
-        activation: Activation,
-    ) -> None:
-        self.n_in, self.n_out = n_in, n_out
+    def __init__(self, law: Law, n_in: int, n_out: int, scale: Magnitude, rows: int) -> None:
+        self.n_out = n_out
         self.matrix: RandomMatrix = MATRICES[law](n_in, n_out, rows)
         self.scale = scale
         plain = abs(scale.exponent) <= _LARGEST_SCALE
         # scale = factor · 2^shift
         self.factor = float(scale) if plain else scale.mantissa
         self.shift = 0 if plain else scale.exponent
-        self.bias_std = bias_std
-        self.activation = activation
-
-
-class Kept(NamedTuple):
-    """What the way back needs to know of one layer's way forward.
-
-    Attributes
-    ----------
-    coefficients, frame, exponents
-        f_{k-1} = coefficients · frame · 2^exponents, shapes (T, B, r), (T, r, n_{k-1}) and
-        (T,) or one for all, with orthonormal rows of the frame.
-    squares
-        ‖coefficients‖², shape (T,).
-    response
-        What W_k, unscaled, makes of the frame.
-    slopes
-        S'(a_k), shape (T, B, n_k).
-    """
-
-    coefficients: FloatArray
-    frame: FloatArray
-    exponents: Exponents
-    squares: FloatArray
-    response: FloatArray
-    slopes: FloatArray
 
 
 class SampledChain:
-    """T independent chains f_k = S(W_k f_{k-1} + b_k) without their weights.
+    """T independent networks without their weights.
 
     Parameters
     ----------
-    layers
-        Layer 1, at the input, first.
+    graph
+        The operations.
+    weights
+        By address.
+    activations
+        S of each layer, layer 1 first.
+    bias_std
+        The standard deviation of the entries of the biases.
     x
         The inputs, shape (T, B, n_0).
     streams, trials
@@ -125,174 +82,126 @@ class SampledChain:
 
     def __init__(
         self,
-        layers: Sequence[SampledLayer],
+        graph: Graph,
+        weights: Mapping[Variable, SampledWeight],
+        activations: Sequence[Activation],
+        bias_std: float,
         x: FloatArray,
         streams: Streams,
         trials: Trials,
         segment: int | None = None,
         watch: Callable[[], object] = lambda: None,
     ) -> None:
-        depth = len(layers)
-        self.layers = layers
+        self.graph = graph
+        self._weights = weights
+        self._activations = dict(enumerate(activations, 1))
+        self._bias_std = bias_std
         self._streams, self._trials, self._watch = streams, trials, watch
-        self._forward = streams.by_layer(Role.FORWARD, depth, trials.block)
-        self._backward = streams.by_layer(Role.BACKWARD, depth, trials.block)
-        self._segment = segment or depth
+        self._streams_of: dict[tuple[str, Role], LayerStreams] = {}
+        self._segment = segment or graph.depth
         self._checkpoints: dict[int, Stack] = {0: Stack(x).balanced()}
-        self._kept: dict[int, Kept] = {}
-        # ‖W_k‖² without scale and remainder, for k = 1..N, once the way back has met it.
-        self._squared_norms = np.zeros((depth, trials.width))
+        self._kept: dict[int, list[Any]] = {}
+        # ‖W_k‖² without scale and remainder, once the way back has met it.
+        self._squared_norms: dict[Variable, FloatArray | float] = {}
         # ‖f_k‖ for k = 0..N, once the way forward has met it.
-        self._value_norms = [_norms_of(self._checkpoints[0])] * (depth + 1)
+        self._value_norms = [norms_of(self._checkpoints[0])] * (graph.depth + 1)
 
-    def forward(self, census: Census | None = None) -> Iterator[list[FloatArray]]:
+    def forward(
+        self, watch: Callable[[Stack, Stack], object] | None = None
+    ) -> Iterator[list[FloatArray]]:
         """Run all layers, yielding the slopes S'(a_k) of each segment.
 
         Parameters
         ----------
-        census
-            What takes note of every a_k and f_k of the first trial.
+        watch
+            Called with every a_k and f_k.
         """
-        for start in range(0, len(self.layers), self._segment):
-            yield self._run(start, census)
+        for start in range(0, self.graph.depth, self._segment):
+            yield self._run(start, watch)
 
     @property
     def output(self) -> Stack:
         """f_N, after `forward`."""
-        return self._checkpoints[len(self.layers)]
+        return self._checkpoints[self.graph.depth]
 
-    def kept(self, k: int) -> Kept:
+    def kept(self, k: int) -> list[Any]:
         """Return what was kept of layer k, after `forward`."""
         if k not in self._kept:
             self._run((k - 1) // self._segment * self._segment)
         return self._kept[k]
 
-    def weight_norms(self) -> Magnitudes:
+    def weight_norms(self, letter: str = "W") -> Magnitudes:
         """Return ‖W_k‖_F as it goes with both products, shape (N, T), after the way back."""
-        squares = self._squared_norms.copy()
-        freedom = np.array([layer.matrix.remainder for layer in self.layers])
+        addresses = [Variable(letter, k) for k in range(1, self.graph.depth + 1)]
+        squares = np.empty((self.graph.depth, self._trials.width))
+        for row, address in zip(squares, addresses, strict=True):
+            row[...] = self._squared_norms[address]
+        weights = [self._weights[address] for address in addresses]
+        freedom = np.array([weight.matrix.remainder for weight in weights])
         if (drawn := freedom > 0).any():
-            generator = self._streams.generator(Role.REMAINDER, trial=self._trials.block)
+            role = role_of(letter, Role.REMAINDER)
+            generator = self._streams.generator(role, trial=self._trials.block)
             rest = self._trials.rows(
                 lambda shape: generator.chisquare(freedom[drawn], shape), (int(drawn.sum()),)
             )
             squares[drawn] += rest.T
-        scales = Magnitudes.column([layer.scale for layer in self.layers])
+        scales = Magnitudes.column([weight.scale for weight in weights])
         return Magnitudes.of(np.sqrt(squares)) * scales
 
     def value_norms(self) -> Magnitudes:
         """Return ‖f_k‖ for k = 0..N, shape (N+1, T), after `forward`."""
         return _stacked(self._value_norms)
 
-    def _run(self, start: int, census: Census | None = None) -> list[FloatArray]:
+    def _run(
+        self, start: int, watch: Callable[[Stack, Stack], object] | None = None
+    ) -> list[FloatArray]:
         """Run and keep a segment of layers; their slopes are returned."""
         self._kept.clear()
-        f = self._checkpoints[start]
-        stop = min(start + self._segment, len(self.layers))
-        for k in range(start + 1, stop + 1):
+        stop = min(start + self._segment, self.graph.depth)
+        slopes = []
+        for passed in forward(self.graph, SAMPLED, self, self._checkpoints[start], start + 1, stop):
             self._watch()
-            f, self._kept[k] = self._layer(k, f, census)
-            self._value_norms[k] = _norms_of(f)
+            f = passed.named("f")
+            self._kept[passed.layer] = passed.kept
+            self._value_norms[passed.layer] = norms_of(f)
+            slopes += [passed.kept[place] for place in passed.block.places("activate")]
+            if watch is not None:
+                watch(passed.named("a"), f)
         self._checkpoints[stop] = f
-        return [kept.slopes for kept in self._kept.values()]
+        return slopes
 
-    def _normals(self, streams: LayerStreams, k: int, shape: tuple[int, int]) -> FloatArray:
-        return self._trials.rows(streams.at(k).standard_normal, shape)
+    def met(self, k: int) -> Any:
+        """Return what was kept of the product with W_k: see `ops.affine.Met`."""
+        return self.kept(k)[self.graph.block(k).places("affine")[0]]
 
-    def _layer(self, k: int, inputs: Stack, census: Census | None) -> tuple[Stack, Kept]:
-        """Return f_k and what the way back needs."""
-        layer = self.layers[k - 1]
-        coefficients, frame = inputs.coordinates
-        response = layer.matrix.response(self._normals(self._forward, k, layer.matrix.forward))
-        values = product(layer.factor * coefficients, response[..., : layer.n_out])
-        bias = None
-        if layer.bias_std:
-            generator = self._streams.generator(Role.BIAS, k, self._trials.block)
-            rows = self._trials.rows(generator.standard_normal, (1, layer.n_out))
-            bias = layer.bias_std * rows
-        exponents = inputs.exponents + layer.shift if layer.shift else inputs.exponents
-        a, powers, f, slopes = _activated(layer.activation, k, values, exponents, bias)
-        if census is not None:
-            census.forward(a, powers, f.values, f.exponents)
-        kept = Kept(coefficients, frame, inputs.exponents, inputs.squares, response, slopes)
-        return f, kept
+    def weight(self, slot: Slot, k: int) -> SampledWeight:
+        """Return what is known of a matrix of layer k."""
+        return self._weights[slot.at(k)]
 
-    def pull_back(self, rows: Stack, k: int) -> Stack:
-        """Return d W_k for every row d of a batch that came from its output."""
-        layer, kept = self.layers[k - 1], self.kept(k)
-        normals = self._normals(self._backward, k, layer.matrix.backward)
-        values, self._squared_norms[k - 1] = layer.matrix.pull_back(
-            rows, kept.frame, kept.response, normals
-        )
-        values *= layer.factor
-        exponents = rows.exponents + layer.shift if layer.shift else rows.exponents
-        return Stack(values, exponents).balanced()
+    def bias(self, slot: Slot, k: int, n_out: int) -> Stack | None:
+        """Draw a bias of layer k, one row a trial; None for zero."""
+        if not self._bias_std:
+            return None
+        role = role_of(slot.letter, Role.BIAS)
+        generator = self._streams.generator(role, slot.at(k).layer, self._trials.block)
+        return Stack(self._bias_std * self._trials.rows(generator.standard_normal, (1, n_out)))
 
+    def activation(self, k: int) -> Activation:
+        """Return S of layer k."""
+        return self._activations[k]
 
-def _activated(
-    activation: Activation,
-    k: int,
-    values: FloatArray,
-    exponents: Exponents,
-    bias: FloatArray | None,
-) -> tuple[FloatArray, Exponents, Stack, FloatArray]:
-    """Return a = values · 2^exponents + bias, as values and exponents, S(a) and S'(a).
+    def normals(self, slot: Slot, k: int, role: Role, shape: tuple[int, int]) -> FloatArray:
+        """Draw what a matrix of layer k is met with, going forward or back."""
+        key = slot.letter, role
+        if key not in self._streams_of:
+            self._streams_of[key] = self._streams.by_layer(
+                role_of(slot.letter, role), self.graph.depth, self._trials.block
+            )
+        return self._trials.rows(self._streams_of[key].at(k).standard_normal, shape)
 
-    See `chain.activate`.
-    """
-    if activation.homogeneous and bias is None:
-        f, slopes = activation.pair(values)
-        return values, exponents, Stack(f, exponents).balanced(), slopes
-    if isinstance(exponents, int) and exponents == 0:
-        # Balanced inputs and plain scales: float64 holds the values.
-        a = values if bias is None else values + bias
-        f, slopes = activation.pair(a)
-        done = Stack(f)
-        if done.is_balanced:
-            return a, 0, done, slopes
-    a, powers = _summed(values, exponents, bias)
-    if activation.homogeneous:
-        f, slopes = activation.pair(a)
-        return a, powers, Stack(f, powers).balanced(), slopes
-    # As `Scaled.settled`: float64 holds them, or they are so small that S is its tangent.
-    at_zero, (left, zero, right) = activation.around_zero()
-    on_tangent = (powers < -SAFE_EXPONENT) & (at_zero == 0.0 and bool(left or right))
-    values = _times_power(a, np.where(on_tangent, 0, powers))
-    f, slopes = map(np.array, activation.pair(values))
-    if on_tangent.any():
-        tiny = values[on_tangent]
-        slopes[on_tangent] = np.select([tiny > 0.0, tiny < 0.0], [right, left], zero)
-        f[on_tangent] = slopes[on_tangent] * tiny
-    if not (np.isfinite(values).all() and np.isfinite(f).all()):
-        raise overflow(activation, k)
-    shifts = np.where(on_tangent, powers, 0) if on_tangent.any() else 0
-    return a, powers, Stack(f, shifts).balanced(), slopes
-
-
-def _summed(
-    values: FloatArray, exponents: Exponents, bias: FloatArray | None
-) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Return values · 2^exponents + bias with the largest of each trial below 2^exponent."""
-    powers = _tops(values) + exponents
-    values = _times_power(values, -_tops(values))
-    if bias is not None:
-        common = np.maximum(powers, np.where(values.any(axis=(1, 2)), _tops(bias), -(2**62)))
-        common = np.where(values.any(axis=(1, 2)), common, _tops(bias))
-        values = _times_power(values, powers - common) + _times_power(bias, -common)
-        powers = _tops(values) + common
-        values = _times_power(values, -_tops(values))
-    return values, powers
-
-
-def _tops(values: FloatArray) -> NDArray[np.int64]:
-    """Return the least t of each trial with every |value| < 2^t; 0 where all are zero."""
-    return np.asarray(np.frexp(np.abs(values).max(axis=(1, 2)))[1], dtype=np.int64)
-
-
-def _times_power(values: FloatArray, powers: NDArray[np.int64]) -> FloatArray:
-    """Return each trial's values times its power of two."""
-    # 2^±5000 is zero or infinite for any float64, and C's ldexp takes it.
-    return np.asarray(np.ldexp(values, np.clip(powers, -5000, 5000)[:, None, None]))
+    def note_norm(self, slot: Slot, k: int, squares: FloatArray | float) -> None:
+        """Take note of ‖W_k‖², without scale and remainder."""
+        self._squared_norms[slot.at(k)] = squares
 
 
 class Norms(NamedTuple):
@@ -302,47 +211,29 @@ class Norms(NamedTuple):
     exponents: Exponents
 
 
-def _norms_of(rows: Stack) -> Norms:
+def norms_of(rows: Stack) -> Norms:
+    """Return the norms of each trial's rows."""
     return Norms(rows.squares, rows.exponents)
 
 
-def reading(chain: SampledChain, loss_gradient: Stack) -> Reading[Stack, Norms]:
-    """Return the rules: a running batch of row vectors for each trial."""
+def gradients(
+    chain: SampledChain, loss_gradient: Stack
+) -> Iterator[tuple[Variable, Stack | Norms]]:
+    """Yield every gradient of all trials, from layer N down to the input.
 
-    def slope(rows: Stack, k: int) -> Stack:
-        slopes = chain.kept(k).slopes
-        d = Stack(rows.values * slopes, rows.exponents)
-        if d.is_balanced:
-            return d
-        # From rows near 1 not even the smallest slope, 2^-1022, leads out of float64.
-        rows = rows.normalized()
-        return Stack(rows.values * slopes, rows.exponents).balanced()
+    Parameters
+    ----------
+    chain
+        The networks, after their way forward.
+    loss_gradient
+        ∂L/∂f_N, shape (T, B, n_N).
 
-    def by_weight(rows: Stack, k: int) -> Norms:
-        kept = chain.kept(k)
-        # ‖Σ_b d_b f_bᵀ‖ = ‖KᵀC‖ for D = K P and F = C Q with orthonormal rows of P and Q.
-        if rows.values.shape[1] == 1:
-            squares = rows.squares * kept.squares
-        else:
-            core = rows.coefficients.swapaxes(1, 2) @ kept.coefficients
-            squares = np.vecdot(core, core).sum(axis=1)
-        return Norms(squares, rows.exponents + kept.exponents)
-
-    def by_bias(rows: Stack, _: int) -> Norms:
-        if rows.values.shape[1] == 1:
-            return Norms(rows.squares, rows.exponents)
-        total = rows.values.sum(axis=1)
-        return Norms(np.vecdot(total, total), rows.exponents)
-
-    return Reading(
-        one=loss_gradient,
-        through={
-            LossGradient: lambda rows, _: rows,
-            Slope: slope,
-            Weight: chain.pull_back,
-        },
-        ends={ByWeight: by_weight, ByBias: by_bias},
-    )
+    Yields
+    ------
+    variable, gradient
+        For f_k, a_k and x one row a sample, shape (T, B, n); for W_k and b_k norms.
+    """
+    return back(chain.graph, SAMPLED, chain, chain.kept, loss_gradient.balanced())
 
 
 class GradientNorms(NamedTuple):
@@ -357,43 +248,22 @@ class GradientNorms(NamedTuple):
 def norms(
     chain: SampledChain,
     loss_gradient: Stack,
-    watch: Callable[[], object] = lambda: None,
-    census: Census | None = None,
+    watch: Callable[[Variable, Stack | Norms], object] = lambda _, __: None,
 ) -> GradientNorms:
     """Walk back through the product of all trials.
 
     Parameters
     ----------
-    chain
-        The chain, after its way forward.
-    loss_gradient
-        ∂L/∂f_N, shape (T, B, n_N).
+    chain, loss_gradient
+        As for `gradients`.
     watch
-        Called once a layer.
-    census
-        What takes note of every gradient of the first trial.
+        Called with every variable and gradient.
     """
     found: dict[str, list[Norms]] = {letter: [] for letter in "Wbafx"}
-    rules = reading(chain, loss_gradient.balanced())
-    for variable, gradient in gradients(expression(len(chain.layers)), rules):
-        if variable.letter == "W":
-            watch()
-        elif census is not None and isinstance(gradient, Stack):
-            if variable.letter == "f":
-                above = gradient
-            elif variable.letter == "a":
-                census.back(above.values, above.exponents, gradient.values, gradient.exponents)
-                if gradient.values.shape[1] > 1:
-                    _take_outer(census, gradient, chain.kept(variable.layer))
+    for variable, gradient in gradients(chain, loss_gradient):
+        watch(variable, gradient)
         found[variable.letter].append(Norms(gradient.squares, gradient.exponents))
     return GradientNorms(*(_stacked(found[letter][::-1]) for letter in "Wbaf"))
-
-
-def _take_outer(census: Census, rows: Stack, kept: Kept) -> None:
-    """Let the first trial's Σ_b d_b f_bᵀ be taken note of."""
-    powers = rows.exponents + kept.exponents
-    inputs = kept.coefficients[0] @ kept.frame[0]
-    census.outer(rows.values[0], inputs, powers if isinstance(powers, int) else int(powers[0]))
 
 
 def ratios(chain: SampledChain, loss_gradient: Stack) -> Magnitudes:
@@ -401,13 +271,17 @@ def ratios(chain: SampledChain, loss_gradient: Stack) -> Magnitudes:
 
     Zero where either is; `chain` has gone forward.
     """
-    rules = reading(chain, loss_gradient.balanced())
-    last, first = signal(expression(len(chain.layers)), rules)
+    walk = gradients(chain, loss_gradient)
+    depth = chain.graph.depth
+    last = until(walk, Variable("a", depth))
+    first = last if depth == 1 else until(walk, Variable("a", 1))
+    assert isinstance(last, Stack)
+    assert isinstance(first, Stack)
     return _magnitudes(first).over(_magnitudes(last))
 
 
 def _magnitudes(rows: Stack) -> Magnitudes:
-    return _stacked([_norms_of(rows)]).at(0)
+    return _stacked([norms_of(rows)]).at(0)
 
 
 def _stacked(norms: list[Norms]) -> Magnitudes:

@@ -1,7 +1,7 @@
 """What the slopes alone say: their sizes, their products, the units and paths they leave.
 
-Of the chain-rule product only the factors ∂S/∂a_k are read, so that all N gradients are
-one cumulative product. Arrays have a row a layer and a column a trial.
+Of the chain-rule product only the factors ∂S/∂a_k are read: with sup|S'| for them it is the
+article's bound, 0.25^N for the sigmoid. Arrays have a row a layer and a column a trial.
 """
 
 from __future__ import annotations
@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vanish.network.chainrule import Reading, across
 from vanish.numbers.stack import Magnitudes
+from vanish.readings.magnitudes import products
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from vanish.numbers.scaled import FloatArray
+    from vanish.network.graph import Block, Graph, Run
+    from vanish.numbers.scaled import FloatArray, Magnitude
 
 # Short layers are read together up to so many numbers, long ones alone.
 _TOGETHER = 2**13
@@ -25,8 +28,9 @@ _TOGETHER = 2**13
 # Rows of up to so many numbers are short.
 _SHORT = 128
 
-# So many mantissas of at least 1/2 multiply to no less than 2^-500.
-_RUN = 500
+# What flows is one number for all units: the rules multiply by a size of the slopes, and pass
+# on what has no slope.
+SLOPES = Reading("slope")
 
 
 class SlopeStatistics(NamedTuple):
@@ -104,29 +108,57 @@ def _statistics(slopes: FloatArray) -> SlopeStatistics:
     return SlopeStatistics(mean, largest, zero_fraction, active, dead)
 
 
-def slope_products(slopes: FloatArray) -> Magnitudes:
-    """Return ∏_{j=k..N} slopes_j for every layer k, layer 1 first.
+def slope_products(graph: Graph, sizes: FloatArray) -> Magnitudes:
+    """Return what the slopes alone make of the gradient by every a_k, layer 1 first.
+
+    For the article's chain ∏_{j=k..N} sizes_j; with skips 1 + a size in place of a size.
 
     Parameters
     ----------
-    slopes
-        One row a layer, shape (N, …): sup|S'| for the article's bound (section 3), or the
-        largest |S'(a_k)| for the product that it bounds.
+    graph
+        The network.
+    sizes
+        One row a layer, shape (N, …): sup|S'| for the article's bound (section 3), the largest
+        |S'(a_k)| for the product that it bounds, or the number of active units for that of
+        all-active paths (section 4).
+
+    Returns
+    -------
+    Magnitudes
+        Shape (N, …).
     """
-    mantissas, exponents = np.frexp(slopes[::-1])
-    products = np.empty_like(mantissas)
-    powers = np.cumsum(exponents, axis=0, dtype=np.int64)
-    before = np.ones_like(mantissas[0])
-    for first in range(0, len(mantissas), _RUN):
-        run = mantissas[first : first + _RUN].copy()
-        run[0] *= before
-        products[first : first + _RUN] = np.cumprod(run, axis=0)
-        before, shift = np.frexp(products[min(first + _RUN, len(products)) - 1])
-        powers[first + _RUN :] += shift
-    return Magnitudes.of(products[::-1], powers[::-1])
+    column = Magnitudes.of(sizes)
+
+    def kept(section: Run) -> list[Magnitudes | None]:
+        block, first, last = section
+        here = column.at(slice(first - 1, last))
+        return [None, *(here if node.op.kind == "activate" else None for node in block.nodes)]
+
+    one = Magnitudes.of(np.ones(sizes.shape[1:]))
+    return products(graph, SLOPES, None, kept, one)["a"]
 
 
-def log10_active_paths(active: FloatArray) -> FloatArray:
+def slope_bound(sup_slope: float, block: Block, depth: int) -> Magnitude:
+    """Return the article's bound on the product of the slopes of so many equal layers.
+
+    Its section 3: 0.25^N for the sigmoid, and (1 + 0.25)^N with skips.
+
+    Parameters
+    ----------
+    sup_slope
+        sup|S'|.
+    block, depth
+        The layer's graph, and N.
+    """
+    one = Magnitudes.of(np.ones(1))
+    sup = Magnitudes.of(np.array([sup_slope]))
+    kept = [None, *(sup if node.op.kind == "activate" else None for node in block.nodes)]
+    nodes, _ = across(block, SLOPES, None, kept, one)
+    gain: Magnitude = nodes[0].listed()[0]
+    return gain**depth
+
+
+def log10_active_paths(graph: Graph, active: FloatArray) -> FloatArray:
     """Return log10 of the number of all-active paths from layer k to N, layer 1 first.
 
     Multiplied out, the chain-rule product is a sum over the paths through the network, one
@@ -135,6 +167,8 @@ def log10_active_paths(active: FloatArray) -> FloatArray:
 
     Parameters
     ----------
+    graph
+        The network.
     active
         The number of active units, shape (N, T, B).
 
@@ -144,11 +178,11 @@ def log10_active_paths(active: FloatArray) -> FloatArray:
         Shape (N, T). For a batch the log10 of the mean number over its rows; -inf where
         there is none.
     """
+    logs = slope_products(graph, active).log10
+    largest = logs.max(axis=2)
+    if logs.shape[2] == 1:
+        return np.asarray(largest)
+    # The counts may be far outside float64.
+    known = np.where(np.isfinite(largest), largest, 0.0)[..., None]
     with np.errstate(divide="ignore"):
-        logs = np.cumsum(np.log10(active)[::-1], axis=0)[::-1]
-        largest = logs.max(axis=2)
-        if logs.shape[2] == 1:
-            return np.asarray(largest)
-        # The counts may be far outside float64.
-        known = np.where(np.isfinite(largest), largest, 0.0)[..., None]
         return np.asarray(known[..., 0] + np.log10(np.mean(10.0 ** (logs - known), axis=2)))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.numbers.scaled import Magnitude
+from vanish.network.graph import LAYER
 from vanish.numbers.words import short
+from vanish.readings.slopes import slope_bound
 from vanish.render.drawing import curve
 from vanish.render.people import View
 
@@ -37,7 +38,7 @@ def rows(shown: Sequence[Activation], layers: int) -> list[dict[str, Cell]]:
             "sup_slope": each.sup_slope,
             "sup_at": each.sup_place,
             "layers": layers,
-            "bound": (bound := Magnitude.of(each.sup_slope) ** layers).exact(),
+            "bound": (bound := slope_bound(each.sup_slope, LAYER, layers)).exact(),
             "log10_bound": bound.log10,
             "init": each.init,
             "note": each.note,
@@ -62,7 +63,7 @@ def view(shown: Sequence[Activation], layers: int) -> View:
                 each.range,
                 f"{each.sup_slope:.5g}",
                 each.sup_place,
-                short(Magnitude.of(each.sup_slope) ** layers),
+                short(slope_bound(each.sup_slope, LAYER, layers)),
             )
             for each in shown
         ),
@@ -75,7 +76,7 @@ def view(shown: Sequence[Activation], layers: int) -> View:
 
 def portrait(activation: Activation, layers: int, columns: int) -> str:
     """Return one activation in full, with a drawing of S and S'."""
-    bound = Magnitude.of(activation.sup_slope) ** layers
+    bound = slope_bound(activation.sup_slope, LAYER, layers)
     facts = {
         "S(x)": activation.formula,
         "S'(x)": activation.derivative,

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vanish.network.chainrule import product
 from vanish.numbers.words import short
-from vanish.readings.notation import LATEX, LONGEST, TEXT, derivation, elide, nested_loss
+from vanish.readings.notation import (
+    LATEX,
+    LONGEST,
+    TEXT,
+    Factor,
+    derivation,
+    elide,
+    nested_loss,
+    product,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +30,7 @@ _LABELS = ("measured", "at most", "product", "its bound")
 
 def text(shown: Derivation) -> Iterator[str]:
     """Yield the derivation as text, line by line."""
-    yield f"L = {nested_loss(shown.expression, TEXT, shown.full)}\n"
+    yield f"L = {nested_loss(shown.graph, TEXT, shown.full)}\n"
     if shown.activation and shown.activation.formula:
         yield f"S(x) = {shown.activation.formula}\n"
     yield "\n"
@@ -37,7 +45,7 @@ def latex(shown: Derivation) -> Iterator[str]:
     """Yield the derivation as a LaTeX document."""
     yield "\\documentclass{article}\n\\usepackage{amsmath}\n\\begin{document}\n"
     yield "\\allowdisplaybreaks\n"
-    yield f"\\[ L = {nested_loss(shown.expression, LATEX, shown.full)} \\]\n"
+    yield f"\\[ L = {nested_loss(shown.graph, LATEX, shown.full)} \\]\n"
     if shown.activation and shown.activation.latex[0]:
         yield f"\\[ S(x) = {shown.activation.latex[0]} \\]\n"
     yield "\\begin{align*}\n"
@@ -55,7 +63,7 @@ def latex(shown: Derivation) -> Iterator[str]:
 
 def markdown(shown: Derivation) -> Iterator[str]:
     """Yield the derivation as Markdown with its formulas in LaTeX."""
-    yield f"$$L = {nested_loss(shown.expression, LATEX, shown.full)}$$\n\n"
+    yield f"$$L = {nested_loss(shown.graph, LATEX, shown.full)}$$\n\n"
     if shown.activation and shown.activation.latex[0]:
         yield f"$$S(x) = {shown.activation.latex[0]}$$\n\n"
     yield "$$\n\\begin{aligned}\n"
@@ -74,14 +82,14 @@ def rows(shown: Derivation) -> list[dict[str, Any]]:
         {
             "factor": TEXT.symbol(factor),
             "latex": LATEX.symbol(factor),
-            "kind": type(factor).__name__,
-            "layer": factor.layer,
+            "kind": factor.kind if isinstance(factor, Factor) else "Sum",
+            "layer": factor.layer if isinstance(factor, Factor) else None,
             "log10_measured": None,
             "log10_largest": None,
             "log10_product": None,
             "log10_bound": None,
         }
-        for factor in product(shown.expression, shown.by)
+        for factor in product(shown.graph, shown.by).factors()
     ]
     if shown.factors is None:
         return found
@@ -94,7 +102,7 @@ def rows(shown: Derivation) -> list[dict[str, Any]]:
 
 
 def _right_sides(shown: Derivation, notation: Notation) -> Iterator[str]:
-    return derivation(shown.expression, shown.by, notation, shown.full)
+    return derivation(shown.graph, shown.by, notation, shown.full)
 
 
 def _columns(shown: Derivation, notation: Notation) -> list[tuple[str, ...]]:

@@ -8,12 +8,16 @@ not, and nobody else asks for a_k.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from vanish.numbers.stack import Stack
+from vanish.readings.dense import Outer
+
 if TYPE_CHECKING:
-    from vanish.numbers.scaled import FloatArray
+    from vanish.network.graph import Variable
+    from vanish.numbers.scaled import FloatArray, Scaled
     from vanish.numbers.stack import Exponents, Magnitudes
     from vanish.simulation.measured import Measured
     from vanish.simulation.settings import Settings
@@ -143,21 +147,31 @@ def _log2_rms(rows: FloatArray, largest: FloatArray) -> FloatArray:
 class Census:
     """Takes note of the first trial's arrays as they come by, and keeps three numbers of each.
 
-    Attributes
-    ----------
-    forward
-        Takes a_k and f_k, for k = 1..N.
-    back
-        Takes ∂L/∂f_k and ∂L/∂a_k, for k = N..1.
+    Of one trial arrays come as `Scaled` ones, of several as a `Stack`.
     """
 
     def __init__(self, x: FloatArray) -> None:
         self._x = float(np.abs(x).max())
         self._forward, self._back = _Tally(squared=True), _Tally()
-        # One call for two arrays: a call costs more than what is read of a short one.
-        self.forward, self.back = self._forward.add, self._back.add
+        self._above: Scaled | Stack | None = None
         # log2 of the largest entry of ∂L/∂W_k of a batch, layer N first.
         self._outer: list[float] = []
+
+    def take_forward(self, a: Scaled | Stack, f: Scaled | Stack) -> None:
+        """Take a_k and f_k, layer 1 first."""
+        # One call for two arrays: a call costs more than what is read of a short one.
+        self._forward.add(*_trials_of(a), *_trials_of(f))
+
+    def take_back(self, variable: Variable, gradient: Any) -> None:
+        """Take any gradient, layer N first, as `dense` or `sampled` yields it."""
+        if variable.letter == "f":
+            self._above = gradient
+        elif variable.letter == "a" and self._above is not None:
+            self._back.add(*_trials_of(self._above), *_trials_of(gradient))
+        elif isinstance(gradient, Outer):
+            [(rows, inputs)] = gradient.parts
+            if len(rows.values) > 1:
+                self.outer(rows.values, inputs.values, rows.exponent + inputs.exponent)
 
     def outer(self, rows: FloatArray, inputs: FloatArray, exponent: int) -> None:
         """Take ∂L/∂W_k of a batch, Σ_b d_b f_bᵀ · 2^exponent, layer N first.
@@ -220,6 +234,13 @@ class Census:
             grad_a=Signal(largest_a, mean(measured.grad_a, rows[1:])),
             grad_w=Signal(outer, mean(measured.grad_w, weights)),
         )
+
+
+def _trials_of(rows: Scaled | Stack) -> tuple[FloatArray, Exponents]:
+    """Return values of shape (T, B, n) and exponents."""
+    if isinstance(rows, Stack):
+        return rows.values, rows.exponents
+    return rows.values[None], rows.exponent
 
 
 def _log2(value: float) -> float:

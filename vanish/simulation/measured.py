@@ -13,6 +13,7 @@ from vanish.readings.slopes import SlopeStatistics, log10_active_paths, slope_pr
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vanish.network.graph import Graph
     from vanish.numbers.scaled import FloatArray
     from vanish.simulation.census import Entries
 
@@ -28,6 +29,8 @@ class Measured(NamedTuple):
         ‖∂L/∂W_k‖, ‖∂L/∂b_k‖, ‖∂L/∂a_k‖, ‖∂L/∂f_k‖ and ‖W_k‖, shape (N, T), layer 1 first.
     value
         ‖f_k‖ for k = 0..N, shape (N+1, T).
+    graph
+        What was run.
     slopes
         What the slopes say.
     norm_bound
@@ -42,6 +45,7 @@ class Measured(NamedTuple):
     grad_f: Magnitudes
     weight: Magnitudes
     value: Magnitudes
+    graph: Graph
     slopes: SlopeStatistics
     norm_bound: Magnitudes | None = None
     entries: Entries | None = None
@@ -60,6 +64,7 @@ class Measured(NamedTuple):
             grad_f=Magnitudes.joined([part.grad_f for part in parts]),
             weight=Magnitudes.joined([part.weight for part in parts]),
             value=Magnitudes.joined([part.value for part in parts]),
+            graph=parts[0].graph,
             slopes=SlopeStatistics(*(np.concatenate(each, axis=1) for each in slopes)),
             norm_bound=Magnitudes.joined(bounds) if bounds else None,
             entries=parts[0].entries,
@@ -78,12 +83,12 @@ class Measured(NamedTuple):
     @property
     def slope_product(self) -> Magnitudes:
         """∏_{j=k..N} of the largest slopes, shape (N, T)."""
-        return slope_products(self.slopes.largest)
+        return slope_products(self.graph, self.slopes.largest)
 
     @property
     def log10_active_paths(self) -> FloatArray:
         """log10 of the number of all-active paths from layer k to layer N, shape (N, T)."""
-        return log10_active_paths(self.slopes.active)
+        return log10_active_paths(self.graph, self.slopes.active)
 
 
 def rank(share: float, trials: int) -> int:

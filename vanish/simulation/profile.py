@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from vanish.network import activations
+from vanish.network.graph import LAYER
 from vanish.network.streams import Streams, Trials
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings import meanfield
-from vanish.readings.slopes import slope_products
+from vanish.readings.slopes import slope_bound, slope_products
 from vanish.simulation import faults
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, Measured, magnitude_quantiles, quantile
 from vanish.simulation.sample import draw_input
@@ -166,7 +167,7 @@ class Profile:
         depth = self.settings.depth
         # In the order of the registry, behind it those that are not in it.
         return {
-            name: Magnitude.of(each.sup_slope) ** depth
+            name: slope_bound(each.sup_slope, LAYER, depth)
             for name, each in (known | own).items()
             if name in {"sigmoid", "relu", *own}
         }
@@ -335,7 +336,7 @@ def _records(
         "slope_max": number(measured.slopes.largest),
         "slope_product": middle(measured.slope_product),
         "slope_bound": slope_products(
-            np.array([activation.sup_slope for activation in settings.activations])
+            measured.graph, np.array([activation.sup_slope for activation in settings.activations])
         ).listed(),
         "norm_bound": nothing if bound is None else middle(bound),
         "predicted": [each.grad_w for each in expected] or nothing,

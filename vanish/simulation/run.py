@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from vanish.errors import UsageError
 from vanish.network import initializers, losses
-from vanish.network.chain import Chain, Layer, Matrix, Weight
-from vanish.network.chainrule import Variable
+from vanish.network.chain import Chain, Layer
+from vanish.network.graph import Variable
 from vanish.network.streams import Role, Streams, Trials
+from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import bounds, dense
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vanish.network.arrays import Network
-    from vanish.network.chain import Trace
     from vanish.network.initializers import Law
+    from vanish.readings.dense import Trace
     from vanish.simulation.trials import Watch
 
 
@@ -101,7 +102,7 @@ def random_chain(
         return Layer(weight, bias, settings.activations[k - 1])
 
     if sum(n_in * n_out for _, (n_in, n_out) in numbered) < _WORTH_THREADS:
-        return Chain(tuple(map(layer, numbered)))
+        return Chain.plain(tuple(map(layer, numbered)))
 
     def part(numbered: list[tuple[int, tuple[int, int]]]) -> list[Layer]:
         layers = []
@@ -118,7 +119,7 @@ def random_chain(
     size = -(-len(numbered) // (_PARTS_A_WORKER * workers))
     parts = [numbered[first : first + size] for first in range(0, len(numbered), size)]
     with threads(workers) as pool:
-        return Chain(tuple(chain.from_iterable(pool.map(part, parts))))
+        return Chain.plain(tuple(chain.from_iterable(pool.map(part, parts))))
 
 
 def given_chain(network: Network, settings: Settings, draws: Draws) -> Chain:
@@ -129,7 +130,7 @@ def given_chain(network: Network, settings: Settings, draws: Draws) -> Chain:
         draws.given(network), network.biases, settings.activations, strict=True
     ):
         layers.append(Layer(Weight(weight.matrix, weight.scale * gain), bias, activation))
-    return Chain(tuple(layers))
+    return Chain.plain(layers)
 
 
 def simulate(
@@ -330,7 +331,8 @@ class Simulation:
     @cached_property
     def trace(self) -> Trace:
         """The forward pass."""
-        return self.chain.forward(self.x, self._census)
+        watch = None if self._census is None else self._census.take_forward
+        return dense.trace(self.chain, self.x, watch)
 
     @cached_property
     def loss_gradient(self) -> Scaled:
@@ -340,12 +342,18 @@ class Simulation:
     @cached_property
     def norms(self) -> dict[Variable, Magnitude]:
         """The norm of the gradient by each f_k, a_k, W_k, b_k and x."""
-        return dict(dense.norms(self.chain, self.trace, self.loss_gradient, self._census))
+        census = self._census
+        found = {}
+        for variable, gradient in dense.gradients(self.trace, self.loss_gradient):
+            if census is not None:
+                census.take_back(variable, gradient)
+            found[variable] = gradient.norm()
+        return found
 
     @property
     def ratio(self) -> Magnitude:
         """‖∂L/∂a_1‖/‖∂L/∂a_N‖, zero where either is; as `norms` has them, but for less."""
-        return dense.ratio(self.chain, self.trace, self.loss_gradient)
+        return dense.ratio(self.trace, self.loss_gradient)
 
     def measure(self) -> Measured:
         """Return all that there is to measure, as one trial."""
@@ -361,7 +369,8 @@ class Simulation:
             grad_a=column("a"),
             grad_f=column("f"),
             weight=Magnitudes.column([each.weight.frobenius_norm() for each in self.chain.layers]),
-            value=Magnitudes.column([f.norm() for f in (*trace.inputs, trace.output)]),
+            value=Magnitudes.column([f.norm() for f in trace.outputs]),
+            graph=self.chain.graph,
             slopes=statistics([slopes[None] for slopes in trace.slopes]),
             norm_bound=self._norm_bound(),
         )
@@ -371,18 +380,11 @@ class Simulation:
         return measured._replace(entries=self._census.entries(self.settings, measured, largest))
 
     def _norm_bound(self) -> Magnitudes | None:
-        settings, chain, trace = self.settings, self.chain, self.trace
-        cheap = bounds.is_cheap(chain.sizes, settings.trials)
+        settings = self.settings
+        cheap = bounds.is_cheap(settings.sizes, settings.trials)
         if not (cheap if settings.norm_bound is None else settings.norm_bound):
             return None
-        return Magnitudes.column(
-            bounds.norm_bounds(
-                [activation.sup_slope for activation in settings.activations],
-                self.loss_gradient.norm(),
-                [layer.weight.spectral_norm() for layer in chain.layers],
-                [inputs.norm() for inputs in trace.inputs],
-            )
-        )
+        return bounds.norm_bounds(self.trace, self.loss_gradient.norm())["W"]
 
     def profile(self) -> Profile:
         """Put all that the readings say into records."""

@@ -18,6 +18,7 @@ import numpy as np
 
 from vanish.errors import MemoryLimitError, UsageError
 from vanish.network import losses
+from vanish.network.graph import Variable, plain
 from vanish.network.streams import Streams, Trials
 from vanish.numbers.scaled import Magnitude
 from vanish.numbers.stack import Magnitudes, Stack
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
 
-    from vanish.readings.sampled import SampledChain
+    from vanish.readings.sampled import Norms, SampledChain
     from vanish.simulation.settings import Settings
 
     Watch = Callable[[int, int], object]
@@ -270,24 +271,29 @@ def _drawn(
     counter: _Counter,
 ) -> SampledChain:
     """Return the chains of one block."""
-    sizes, rows = settings.sizes, settings.rows
     gain = Magnitude.of(settings.gain)
-    layers = [
-        sampled.SampledLayer(
+    shapes = zip(settings.initializers, pairwise(settings.sizes), strict=True)
+    weights = {
+        Variable("W", k): sampled.SampledWeight(
             law=initializer.law,
             n_in=n_in,
             n_out=n_out,
             scale=Magnitude.of(initializer.scale(n_in, n_out)) * gain,
-            rows=rows,
-            bias_std=settings.bias_std,
-            activation=activation,
+            rows=settings.rows,
         )
-        for initializer, activation, (n_in, n_out) in zip(
-            settings.initializers, settings.activations, pairwise(sizes), strict=True
-        )
-    ]
-    x = draw_input(settings, streams, trials)
-    return sampled.SampledChain(layers, x, streams, trials, segment, counter)
+        for k, (initializer, (n_in, n_out)) in enumerate(shapes, 1)
+    }
+    return sampled.SampledChain(
+        plain(settings.depth),
+        weights,
+        settings.activations,
+        settings.bias_std,
+        draw_input(settings, streams, trials),
+        streams,
+        trials,
+        segment,
+        counter,
+    )
 
 
 def _ratios(settings: Settings, chain: SampledChain, trials: Trials, _: _Counter) -> Magnitudes:
@@ -307,9 +313,19 @@ def _measured(
     census = None
     if entries and trials.number == 0:
         census = Census(draw_input(settings, Streams(settings.seed), trials)[0])
-    slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward(census)])
+    take = None if census is None else census.take_forward
+    slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward(take)])
     loss_gradient = _loss_gradient(settings, chain.output, trials)
-    norms = sampled.norms(chain, loss_gradient, counter, census)
+
+    def watch(variable: Variable, gradient: Stack | Norms) -> None:
+        if variable.letter == "W":
+            counter()
+        elif census is not None:
+            census.take_back(variable, gradient)
+            if variable.letter == "a" and isinstance(gradient, Stack) and settings.rows > 1:
+                _take_outer(census, gradient, chain, variable.layer)
+
+    norms = sampled.norms(chain, loss_gradient, watch)
     measured = Measured(
         grad_w=norms.grad_w,
         grad_b=norms.grad_b,
@@ -317,11 +333,20 @@ def _measured(
         grad_f=norms.grad_f,
         weight=chain.weight_norms(),
         value=chain.value_norms(),
+        graph=chain.graph,
         slopes=slopes,
     )
     if census is None:
         return measured
     return measured._replace(entries=census.entries(settings, measured))
+
+
+def _take_outer(census: Census, rows: Stack, chain: SampledChain, k: int) -> None:
+    """Let the first trial's Σ_b d_b f_bᵀ be taken note of."""
+    met = chain.met(k)
+    powers = rows.exponents + met.exponents
+    inputs = met.coefficients[0] @ met.frame[0]
+    census.outer(rows.values[0], inputs, powers if isinstance(powers, int) else int(powers[0]))
 
 
 def _loss_gradient(settings: Settings, output: Stack, trials: Trials) -> Stack:

@@ -12,18 +12,20 @@ import math
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, starmap
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vanish.errors import ForwardOverflowError, UsageError
 from vanish.network import losses
-from vanish.network.chain import Chain, Layer, Weight
+from vanish.network.chain import Chain, Layer
+from vanish.network.graph import plain
 from vanish.network.streams import Role, Streams, Trials
+from vanish.network.weights import Weight
 from vanish.numbers.scaled import Scaled
 from vanish.readings import dense
-from vanish.readings.plain import Parameters, Passes
+from vanish.readings.inplace import Parameters, Passes
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, rank
 from vanish.simulation.run import Draws, random_chain
 from vanish.simulation.settings import Settings, check_count
@@ -600,7 +602,14 @@ class Run:
         """Return the arrays for batches of that size; there are two sizes, or one more."""
         found = self._passes.get(rows)
         if found is None:
-            found = Passes(self._activations, self.parameters, self.gradients, rows)
+            sizes = self.settings.chain.sizes
+            found = Passes(
+                plain(self.settings.chain.depth),
+                self._activations,
+                self.parameters.by_address,
+                self.gradients.by_address,
+                *(sizes[0], sizes[-1], rows),
+            )
             self._passes[rows] = found
         return found
 
@@ -618,25 +627,21 @@ class Run:
         if not math.isfinite(loss):
             return None
         x, y = train.x[:MEASURED_ROWS], train.y[:MEASURED_ROWS]
-        chain = Chain(
-            tuple(
-                Layer(Weight.of(weight), bias, activation)
-                for weight, bias, activation in zip(
-                    self.parameters.weights,
-                    self.parameters.biases,
-                    self._activations,
-                    strict=True,
-                )
-            )
+        layers = zip(
+            map(Weight.of, self.parameters.weights),
+            self.parameters.biases,
+            self._activations,
+            strict=True,
         )
+        chain = Chain.plain(list(starmap(Layer, layers)))
         try:
-            trace = chain.forward(x)
+            trace = dense.trace(chain, x)
         except ForwardOverflowError:
             return None
         classes = y[:, None].astype(np.float64)
         loss_gradient = losses.get("cross_entropy").gradient(trace.output, classes)
         logs = {"W": np.empty(len(chain.layers)), "a": np.empty(len(chain.layers))}
-        for variable, gradient in dense.arrays(chain, trace, loss_gradient):
+        for variable, gradient in dense.arrays(trace, loss_gradient):
             if variable.letter in logs:
                 log10 = gradient.norm().log10
                 logs[variable.letter][variable.layer - 1] = -math.inf if log10 is None else log10

@@ -1,0 +1,187 @@
+"""What a network is: blocks of operations, one after the other.
+
+A block is a small graph: nodes, each after those whose values it takes. A network is a few
+runs of equal blocks, one a layer, each taking what the one before it gives. Nothing here
+says what an operation computes: that is for its meanings in `vanish.ops` to say, one a
+reading.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Variable(NamedTuple):
+    """Something to differentiate by: W_k, b_k, a_k, f_k or, with layer 0, the input x.
+
+    A parameter that all layers share has its own part of each layer k, and with layer 0 the
+    sum of them all.
+    """
+
+    letter: str
+    layer: int
+
+    def __str__(self) -> str:
+        return f"{self.letter}{self.layer}" if self.layer else self.letter
+
+
+X = Variable("x", 0)
+
+
+class Slot(NamedTuple):
+    """A parameter. Operations that hold the same one are tied: its gradient is a sum over its uses.
+
+    Attributes
+    ----------
+    letter
+        What it is called: W or b.
+    tied
+        Whether it is one and the same in every layer.
+    """
+
+    letter: str
+    tied: bool = False
+
+    def at(self, k: int) -> Variable:
+        """Return what layer k finds in it."""
+        return Variable(self.letter, 0 if self.tied else k)
+
+
+class Op(NamedTuple):
+    """What a node computes.
+
+    Attributes
+    ----------
+    kind
+        The module of `vanish.ops` that holds its meanings.
+    slots
+        Its parameters.
+    """
+
+    kind: str
+    slots: tuple[Slot, ...] = ()
+
+
+class Node(NamedTuple):
+    """A place in a block.
+
+    Attributes
+    ----------
+    op
+        What it computes.
+    inputs
+        The places of the values that it takes; 0 is what the block is given, 1 the first node.
+    name
+        The letter by which the article calls its value, a or f; empty for none.
+    """
+
+    op: Op
+    inputs: tuple[int, ...]
+    name: str = ""
+
+
+class Block:
+    """The graph of one layer.
+
+    Parameters
+    ----------
+    nodes
+        Each after those whose values it takes. The last one's value is what the block gives,
+        f_k.
+
+    Raises
+    ------
+    ValueError
+        If a node takes a value that is not there yet, or one's value is taken by nobody.
+    """
+
+    __slots__ = ("_named", "nodes")
+
+    def __init__(self, *nodes: Node) -> None:
+        taken = {place for node in nodes for place in node.inputs}
+        for place, node in enumerate(nodes, 1):
+            if not node.inputs or not all(0 <= each < place for each in node.inputs):
+                raise ValueError(f"node {place} takes {node.inputs}: give places before it")
+            if place not in taken and place < len(nodes):
+                raise ValueError(f"node {place} is taken by no other: leave it out")
+        if 0 not in taken:
+            raise ValueError("no node takes what the block is given: give one the place 0")
+        if nodes[-1].name != "f":
+            raise ValueError(f"the last node is called {nodes[-1].name!r}: call it f")
+        self.nodes: Final = nodes
+        self._named = {node.name: place for place, node in enumerate(nodes, 1) if node.name}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Block) and self.nodes == other.nodes
+
+    def __hash__(self) -> int:
+        return hash(self.nodes)
+
+    def __reduce__(self) -> tuple[type[Block], tuple[Node, ...]]:
+        return Block, self.nodes
+
+    def place(self, name: str) -> int:
+        """Return the place of the value that is called a, or f."""
+        return self._named[name]
+
+    def places(self, kind: str) -> tuple[int, ...]:
+        """Return the places of all operations of a kind."""
+        return tuple(place for place, node in enumerate(self.nodes, 1) if node.op.kind == kind)
+
+
+# The article's layer, f_k = S(W_k f_{k-1} + b_k).
+LAYER = Block(
+    Node(Op("affine", (Slot("W"), Slot("b"))), (0,), "a"),
+    Node(Op("activate"), (1,), "f"),
+)
+
+
+class Run(NamedTuple):
+    """Layers first to last, whose blocks are equal."""
+
+    block: Block
+    first: int
+    last: int
+
+
+class Graph:
+    """The blocks of all layers.
+
+    Parameters
+    ----------
+    repeated
+        Each block with how often it is repeated, at the input first.
+    """
+
+    __slots__ = ("depth", "runs")
+
+    def __init__(self, *repeated: tuple[Block, int]) -> None:
+        runs: list[Run] = []
+        last = 0
+        for block, times in repeated:
+            runs.append(Run(block, last + 1, last + times))
+            last += times
+        self.runs: Final = tuple(runs)
+        # N, the number of layers.
+        self.depth: Final = last
+
+    def __reduce__(self) -> tuple[type[Graph], tuple[tuple[Block, int], ...]]:
+        return Graph, tuple((run.block, run.last - run.first + 1) for run in self.runs)
+
+    def block(self, k: int) -> Block:
+        """Return the block of layer k."""
+        return next(run.block for run in self.runs if run.first <= k <= run.last)
+
+    def within(self, first: int, last: int) -> Iterator[Run]:
+        """Yield the runs of layers first to last, cut to them."""
+        for run in self.runs:
+            if run.first <= last and run.last >= first:
+                yield Run(run.block, max(first, run.first), min(last, run.last))
+
+
+def plain(layers: int) -> Graph:
+    """Return the article's chain of so many layers."""
+    return Graph((LAYER, layers))

@@ -1,0 +1,85 @@
+"""Weight matrices W = scale · matrix, and what is asked of them."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vanish.numbers.scaled import Magnitude, Scaled
+
+if TYPE_CHECKING:
+    from vanish.numbers.scaled import FloatArray
+
+
+class Matrix:
+    """The entries of a weight matrix, with those norms that several weights may share.
+
+    Parameters
+    ----------
+    entries
+        Shape (n_out, n_in), every |entry| below 2^500.
+    """
+
+    def __init__(self, entries: FloatArray) -> None:
+        self.entries = entries
+
+    @cached_property
+    def frobenius_norm(self) -> Magnitude:
+        """The square root of the sum of the squared entries."""
+        return Scaled(self.entries).norm()
+
+    @cached_property
+    def largest(self) -> Magnitude:
+        """The largest |entry|."""
+        return Magnitude.of(float(max(self.entries.max(), -self.entries.min())))
+
+    @cached_property
+    def spectral_norm(self) -> Magnitude:
+        """The largest singular value; about max·min² operations."""
+        return Magnitude.of(float(np.linalg.svd(self.entries, compute_uv=False)[0]))
+
+
+class Weight(NamedTuple):
+    """W = scale · matrix, never multiplied out: the product with a vector is scaled."""
+
+    matrix: Matrix
+    scale: Magnitude
+
+    @classmethod
+    def of(cls, entries: FloatArray) -> Weight:
+        """Return the weight with the given entries, whatever their range."""
+        scaled = Scaled(entries).normalized()
+        return cls(Matrix(scaled.values), Magnitude.of(1.0, scaled.exponent))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(n_out, n_in)."""
+        n_out, n_in = self.matrix.entries.shape
+        return n_out, n_in
+
+    def forward(self, rows: Scaled) -> Scaled:
+        """Return W f for each row f, shape (B, n_in) to (B, n_out)."""
+        return Scaled(rows.values @ self.matrix.entries.T, rows.exponent).times(self.scale)
+
+    def backward(self, rows: Scaled) -> Scaled:
+        """Return Wᵀ d for each row d, shape (B, n_out) to (B, n_in)."""
+        return Scaled(rows.values @ self.matrix.entries, rows.exponent).times(self.scale)
+
+    def frobenius_norm(self) -> Magnitude:
+        """Return ‖W‖_F."""
+        return self.matrix.frobenius_norm * self.scale
+
+    def largest(self) -> Magnitude:
+        """Return the largest |entry| of W."""
+        return self.matrix.largest * self.scale
+
+    def spectral_norm(self) -> Magnitude:
+        """Return ‖W‖₂, the largest singular value."""
+        return self.matrix.spectral_norm * self.scale
+
+    def multiplied_out(self) -> FloatArray:
+        """Return W itself, infinite where float64 cannot hold an entry."""
+        with np.errstate(over="ignore"):
+            return Scaled(self.matrix.entries).times(self.scale).with_exponent(0).values

@@ -1,0 +1,186 @@
+"""f = S(a), elementwise, in every reading; S is the layer's activation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vanish.errors import ForwardOverflowError, UsageError
+from vanish.gauss import moments
+from vanish.numbers.scaled import SAFE_EXPONENT, Magnitude, Scaled
+from vanish.numbers.stack import Stack, times_power
+from vanish.readings.affinemap import AFFINE_MAP
+from vanish.readings.bounds import BOUND
+from vanish.readings.dense import DENSE
+from vanish.readings.inplace import IN_PLACE
+from vanish.readings.meanfield import MEAN_FIELD, Signal
+from vanish.readings.notation import NOTATION, Factor, Written
+from vanish.readings.sampled import SAMPLED
+from vanish.readings.slopes import SLOPES
+
+if TYPE_CHECKING:
+    from vanish.network.activations import Activation
+    from vanish.network.chain import Chain
+    from vanish.network.graph import Op
+    from vanish.numbers.scaled import FloatArray
+    from vanish.numbers.stack import Magnitudes
+    from vanish.readings.affinemap import AffineMap
+    from vanish.readings.bounds import Norms
+    from vanish.readings.inplace import Cell, Passes
+    from vanish.readings.meanfield import Ensemble
+    from vanish.readings.notation import Product
+    from vanish.readings.sampled import SampledChain
+
+
+def activate(activation: Activation, a: Scaled, layer: int) -> tuple[Scaled, FloatArray]:
+    """Return f = S(a) and S'(a), for an a that float64 may not be able to hold.
+
+    A homogeneous S commutes with the power of two in front of a. Any other S is its own
+    tangent at 0 where |a| < 2^-500, if S(0) = 0 and S' is not: S(a) = S'(0±)·a to the last
+    digit.
+
+    Raises
+    ------
+    ForwardOverflowError
+        If a or S(a) is too large and S is not homogeneous; `layer` is named.
+    """
+    if activation.homogeneous:
+        value, slope = activation.pair(a.values)
+        return Scaled(value, a.exponent), slope
+    if a.exponent < 0:
+        at_zero, (left, zero, right) = activation.around_zero()
+        if at_zero == 0.0 and (left or right):
+            slope = np.select([a.values > 0.0, a.values < 0.0], [right, left], zero)
+            return Scaled(slope * a.values, a.exponent), slope
+    with np.errstate(over="ignore", invalid="ignore"):
+        a = a.with_exponent(0)
+        value, slope = activation.pair(a.values)
+    if not (np.isfinite(a.values).all() and np.isfinite(value).all()):
+        raise overflow(activation, layer)
+    return Scaled(value), slope
+
+
+def overflow(activation: Activation, layer: int) -> ForwardOverflowError:
+    """Return the error for values that float64 cannot hold."""
+    return ForwardOverflowError(
+        f"layer {layer}: the values of {activation.name} grow past 1.8e308, the largest"
+        " float64: give a smaller --weight-std or --gain, or fewer layers"
+    )
+
+
+def _dense_forward(run: Chain, _: Op, k: int, a: Scaled) -> tuple[Scaled, FloatArray]:
+    return activate(run.activation(k), a, k)
+
+
+def _dense_back(_: Chain, __: Op, ___: int, slope: FloatArray, g: Scaled) -> tuple[Scaled]:
+    return (Scaled(g.values * slope, g.exponent),)
+
+
+DENSE.means("activate", forward=_dense_forward, back=_dense_back)
+
+
+def _sampled_forward(run: SampledChain, _: Op, k: int, a: Stack) -> tuple[Stack, FloatArray]:
+    activation = run.activation(k)
+    if activation.homogeneous:
+        f, slopes = activation.pair(a.values)
+        return Stack(f, a.exponents).balanced(), slopes
+    if isinstance(a.exponents, int) and a.exponents == 0:
+        # Balanced inputs and plain scales: float64 holds the values.
+        f, slopes = activation.pair(a.values)
+        done = Stack(f)
+        if done.is_balanced:
+            return done, slopes
+    a = a.normalized()
+    powers = np.broadcast_to(a.exponents, len(a.values))
+    # As `Scaled.settled`: float64 holds them, or they are so small that S is its tangent.
+    at_zero, (left, zero, right) = activation.around_zero()
+    on_tangent = (powers < -SAFE_EXPONENT) & (at_zero == 0.0 and bool(left or right))
+    values = times_power(a.values, np.where(on_tangent, 0, powers))
+    f, slopes = map(np.array, activation.pair(values))
+    if on_tangent.any():
+        tiny = values[on_tangent]
+        slopes[on_tangent] = np.select([tiny > 0.0, tiny < 0.0], [right, left], zero)
+        f[on_tangent] = slopes[on_tangent] * tiny
+    if not (np.isfinite(values).all() and np.isfinite(f).all()):
+        raise overflow(activation, k)
+    shifts = np.where(on_tangent, powers, 0) if on_tangent.any() else 0
+    return Stack(f, shifts).balanced(), slopes
+
+
+def _sampled_back(_: SampledChain, __: Op, ___: int, slopes: FloatArray, g: Stack) -> tuple[Stack]:
+    d = Stack(g.values * slopes, g.exponents)
+    if d.is_balanced:
+        return (d,)
+    # From rows near 1 not even the smallest slope, 2^-1022, leads out of float64.
+    g = g.normalized()
+    return (Stack(g.values * slopes, g.exponents).balanced(),)
+
+
+SAMPLED.means("activate", forward=_sampled_forward, back=_sampled_back)
+
+
+def _inplace_forward(run: Passes, _: Op, k: int, a: Cell) -> tuple[Cell, Cell]:
+    pair = run.activation(k).pair
+    # S may return its own argument, and returns new arrays otherwise: nobody writes into them.
+    f, slope = a.with_rows(np.empty_like(a.rows)), a.with_rows(np.empty_like(a.rows))
+
+    def apply() -> None:
+        f.rows, slope.rows = pair(a.rows)
+
+    a.then(apply)
+    return f, slope
+
+
+def _inplace_back(_: Passes, __: Op, ___: int, slope: Cell, g: Cell) -> tuple[Cell]:
+    d = g.with_rows(np.empty_like(g.rows)) if g.shared else g
+    g.then(lambda: np.multiply(g.rows, slope.rows, d.rows))
+    return (d,)
+
+
+IN_PLACE.means("activate", forward=_inplace_forward, back=_inplace_back)
+
+
+def _largest_slope(run: Norms, _: Op, k: int, __: FloatArray) -> tuple[None, Magnitude]:
+    return None, Magnitude.of(run.activation(k).sup_slope)
+
+
+def _times(_: object, __: Op, ___: range, slope: Magnitudes, g: Magnitudes) -> tuple[Magnitudes]:
+    return (g * slope,)
+
+
+# By sup|S'|; by whatever size of the slopes is asked for; by C(q), their mean square.
+BOUND.means("activate", forward=_largest_slope, back=_times)
+SLOPES.means("activate", back=_times)
+
+
+def _mean_forward(run: Ensemble, _: Op, k: int, a: Signal) -> tuple[Signal, Magnitude]:
+    if not a.normal:
+        raise UsageError(
+            f"layer {k}: mean-field theory has no law here for S of a value that is not normal:"
+            " give S a sum W f + b alone"
+        )
+    activation = run.activation(k)
+    v, c = moments.mean_squares(activation, a.square)
+    return Signal.of(v, lambda: moments.mean(activation, a.square)), c
+
+
+MEAN_FIELD.means("activate", forward=_mean_forward, back=_times)
+
+
+def _written(_: None, __: Op, k: int, a: Written) -> tuple[Written, None]:
+    return Written(("S(", a, ")"), k), None
+
+
+def _symbol(_: None, __: Op, k: int, ___: None, so_far: Product) -> tuple[Product]:
+    return (so_far.times(Factor("Slope", k, "S", "a{k}")),)
+
+
+NOTATION.means("activate", forward=_written, back=_symbol)
+
+
+def _left_out(_: Chain, __: Op, ___: int, a: AffineMap) -> tuple[AffineMap, None]:
+    return a, None
+
+
+AFFINE_MAP.means("activate", forward=_left_out)

@@ -1,0 +1,246 @@
+"""a = W f + b, in every reading; its slots are W and b."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vanish.network.streams import Role
+from vanish.network.weights import Matrix, Weight
+from vanish.numbers.scaled import SAFE_EXPONENT, Scaled
+from vanish.numbers.stack import Stack
+from vanish.readings.affinemap import AFFINE_MAP, AffineMap
+from vanish.readings.bounds import BOUND
+from vanish.readings.conditioning import product
+from vanish.readings.dense import DENSE, Outer, Total
+from vanish.readings.inplace import IN_PLACE
+from vanish.readings.meanfield import MEAN_FIELD, added, normal
+from vanish.readings.notation import NOTATION, Factor, Written
+from vanish.readings.sampled import SAMPLED, Norms
+from vanish.readings.slopes import SLOPES
+
+if TYPE_CHECKING:
+    from vanish.network.chain import Chain
+    from vanish.network.graph import Op
+    from vanish.numbers.scaled import FloatArray, Magnitude
+    from vanish.numbers.stack import Exponents, Magnitudes
+    from vanish.readings.bounds import Norms as BoundNorms
+    from vanish.readings.inplace import Cell, Passes
+    from vanish.readings.meanfield import Ensemble, Signal
+    from vanish.readings.notation import Product
+    from vanish.readings.sampled import SampledChain
+
+
+def _dense_forward(run: Chain, op: Op, k: int, f: Scaled) -> tuple[Scaled, Scaled]:
+    weight, bias = run.of(op, k)
+    if abs(f.top - f.exponent) > SAFE_EXPONENT:
+        f = f.normalized()
+    a = weight.forward(f)
+    return (a.settled() if bias is None else a + Scaled(bias)), f
+
+
+def _dense_back(run: Chain, op: Op, k: int, _: Scaled, d: Scaled) -> tuple[Scaled]:
+    weight, _bias = run.of(op, k)
+    return (weight.backward(d),)
+
+
+def _dense_by(_: Chain, __: Op, ___: int, f: Scaled, d: Scaled) -> tuple[Outer, Total]:
+    return Outer(((d, f),)), Total((d,))
+
+
+DENSE.means("affine", forward=_dense_forward, back=_dense_back, by=_dense_by)
+
+
+def terms(weight: Weight, bias: FloatArray | None, f: Scaled) -> Scaled:
+    """Return |W||f| + |b|, the sizes of what is added up in W f + b, shape (B, n_out)."""
+    rows = abs(f).normalized()
+    sizes = Weight(Matrix(np.abs(weight.matrix.entries)), weight.scale).forward(rows)
+    if bias is not None:
+        sizes += Scaled(np.abs(bias))
+    return sizes.normalized()
+
+
+class Met(NamedTuple):
+    """What the way back needs to know of a matrix that was never drawn.
+
+    Attributes
+    ----------
+    coefficients, frame, exponents
+        f_{k-1} = coefficients · frame · 2^exponents, shapes (T, B, r), (T, r, n_{k-1}) and
+        (T,) or one for all, with orthonormal rows of the frame.
+    squares
+        ‖coefficients‖², shape (T,).
+    response
+        What W_k, unscaled, makes of the frame.
+    """
+
+    coefficients: FloatArray
+    frame: FloatArray
+    exponents: Exponents
+    squares: FloatArray
+    response: FloatArray
+
+
+def _sampled_forward(run: SampledChain, op: Op, k: int, f: Stack) -> tuple[Stack, Met]:
+    matrix, vector = op.slots
+    weight = run.weight(matrix, k)
+    coefficients, frame = f.coordinates
+    normals = run.normals(matrix, k, Role.FORWARD, weight.matrix.forward)
+    response = weight.matrix.response(normals)
+    values = product(weight.factor * coefficients, response[..., : weight.n_out])
+    a = Stack(values, f.exponents + weight.shift if weight.shift else f.exponents)
+    bias = run.bias(vector, k, weight.n_out)
+    met = Met(coefficients, frame, f.exponents, f.squares, response)
+    return (a if bias is None else a + bias), met
+
+
+def _sampled_back(run: SampledChain, op: Op, k: int, met: Met, d: Stack) -> tuple[Stack]:
+    matrix = op.slots[0]
+    weight = run.weight(matrix, k)
+    normals = run.normals(matrix, k, Role.BACKWARD, weight.matrix.backward)
+    values, squares = weight.matrix.pull_back(d, met.frame, met.response, normals)
+    run.note_norm(matrix, k, squares)
+    values *= weight.factor
+    exponents = d.exponents + weight.shift if weight.shift else d.exponents
+    return (Stack(values, exponents).balanced(),)
+
+
+def _sampled_by(_: SampledChain, __: Op, ___: int, met: Met, d: Stack) -> tuple[Norms, Norms]:
+    exponents = d.exponents + met.exponents
+    if d.values.shape[1] == 1:
+        return Norms(d.squares * met.squares, exponents), Norms(d.squares, d.exponents)
+    # ‖Σ_b d_b f_bᵀ‖ = ‖KᵀC‖ for D = K P and F = C Q with orthonormal rows of P and Q.
+    core = d.coefficients.swapaxes(1, 2) @ met.coefficients
+    total = d.values.sum(axis=1)
+    return (
+        Norms(np.vecdot(core, core).sum(axis=1), exponents),
+        Norms(np.vecdot(total, total), d.exponents),
+    )
+
+
+def _tied(op: Op) -> str:
+    tied = [slot.letter for slot in op.slots if slot.tied]
+    return f"{tied[0]}, which all layers share" if tied else ""
+
+
+SAMPLED.means("affine", forward=_sampled_forward, back=_sampled_back, by=_sampled_by)
+SAMPLED.refuses("affine", _tied)
+
+
+def _inplace_forward(run: Passes, op: Op, k: int, f: Cell) -> tuple[Cell, Cell]:
+    weight, bias = run.of(op, k)
+    transposed = weight.T
+    a = f.with_rows(np.empty((len(f.rows), len(bias))))
+
+    def apply() -> None:
+        np.matmul(f.rows, transposed, a.rows)
+        np.add(a.rows, bias, a.rows)
+
+    f.then(apply)
+    return a, f
+
+
+def _inplace_back(run: Passes, op: Op, k: int, _: Cell, d: Cell) -> tuple[Cell]:
+    weight, _bias = run.of(op, k)
+    found = d.with_rows(np.empty((len(d.rows), weight.shape[1])))
+    d.then(lambda: np.matmul(d.rows, weight, found.rows))
+    return (found,)
+
+
+def _inplace_by(run: Passes, op: Op, k: int, f: Cell, d: Cell) -> tuple[Cell, Cell]:
+    by_weight, by_bias = (run.gradient(slot, k) for slot in op.slots)
+    d.then(lambda: np.matmul(d.rows.T, f.rows, by_weight.rows))
+    d.then(lambda: np.add.reduce(d.rows, axis=0, out=by_bias.rows))
+    return by_weight, by_bias
+
+
+IN_PLACE.means("affine", forward=_inplace_forward, back=_inplace_back, by=_inplace_by)
+
+
+def _input_norm(_: BoundNorms, __: Op, ___: int, f: Scaled) -> tuple[None, Magnitude]:
+    return None, f.norm()
+
+
+def _by_spectral_norm(
+    run: BoundNorms, op: Op, layers: range, _: Magnitudes, d: Magnitudes
+) -> tuple[Magnitudes]:
+    return (d * run.spectral(op, layers),)
+
+
+def _by_input_norm(
+    _: BoundNorms, __: Op, ___: range, f: Magnitudes, d: Magnitudes
+) -> tuple[Magnitudes, Magnitudes]:
+    return d * f, d
+
+
+BOUND.means("affine", forward=_input_norm, back=_by_spectral_norm, by=_by_input_norm)
+
+
+def _passed_on(_: None, __: Op, ___: range, ____: None, d: Magnitudes) -> tuple[Magnitudes]:
+    return (d,)
+
+
+def _passed_on_by(
+    _: None, __: Op, ___: range, ____: None, d: Magnitudes
+) -> tuple[Magnitudes, Magnitudes]:
+    return d, d
+
+
+SLOPES.means("affine", back=_passed_on, by=_passed_on_by)
+
+
+def _mean_forward(run: Ensemble, op: Op, k: int, f: Signal) -> tuple[Signal, Magnitude]:
+    variance = run.variance(op.slots[0], k)
+    return normal(added(variance * f.square, run.bias)), run.n_in(k) * f.square
+
+
+def _mean_back(
+    run: Ensemble, op: Op, layers: range, _: Magnitudes, d: Magnitudes
+) -> tuple[Magnitudes]:
+    # Every entry of dW has variance ‖d‖² Var(W's entries), and there are n_in of them.
+    return (d * run.variances(op.slots[0], layers),)
+
+
+def _mean_by(
+    _: Ensemble, __: Op, ___: range, squared_length: Magnitudes, d: Magnitudes
+) -> tuple[Magnitudes, Magnitudes]:
+    return d * squared_length, d
+
+
+MEAN_FIELD.means("affine", forward=_mean_forward, back=_mean_back, by=_mean_by)
+
+
+def _written(_: None, op: Op, k: int, f: Written) -> tuple[Written, None]:
+    weight, bias = (slot.letter + ("" if slot.tied else "{k}") for slot in op.slots)
+    return Written((weight, f, f"+{bias}"), k, loose=True), None
+
+
+def _weight_symbol(_: None, op: Op, k: int, __: None, so_far: Product) -> tuple[Product]:
+    letter = op.slots[0].letter + ("" if op.slots[0].tied else "{k}")
+    return (so_far.times(Factor("Weight", k, letter)),)
+
+
+def _by_symbols(_: None, op: Op, k: int, __: None, so_far: Product) -> tuple[Product, Product]:
+    weight, bias = (slot.letter + ("" if slot.tied else "{k}") for slot in op.slots)
+    return (
+        so_far.times(Factor("ByWeight", k, "a{k}", weight)),
+        so_far.times(Factor("ByBias", k, "a{k}", bias)),
+    )
+
+
+NOTATION.means("affine", forward=_written, back=_weight_symbol, by=_by_symbols)
+
+
+def _composed(run: Chain, op: Op, k: int, f: AffineMap) -> tuple[AffineMap, None]:
+    weight, bias = run.of(op, k)
+    # Wᵀ as rows: what `forward` does to a batch of basis vectors.
+    basis = Scaled(f.weight.values.T, f.weight.exponent)
+    columns = weight.forward(basis).normalized()
+    moved = weight.forward(f.bias)
+    if bias is not None:
+        moved += Scaled(bias)
+    return AffineMap(Scaled(columns.values.T, columns.exponent), moved.normalized()), None
+
+
+AFFINE_MAP.means("affine", forward=_composed)
