@@ -102,9 +102,8 @@ class Cell:
 
 def _plus(one: Cell, other: Cell) -> Cell:
     """Add two cells that meet, in the first of them that nobody else reads."""
-    total = next((cell for cell in (one, other) if not cell.shared), None) or one.with_rows(
-        np.empty_like(one.rows)
-    )
+    free = [cell for cell in (one, other) if not cell.shared]
+    total = free[0] if free else one.with_rows(np.empty_like(one.rows))
     one.then(lambda: np.add(one.rows, other.rows, total.rows))
     return total
 

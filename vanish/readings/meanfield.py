@@ -82,7 +82,8 @@ class Signal(NamedTuple):
         parts = [_signed(self.square), _signed(other.square), (2.0 * m * n, e + f)]
         mantissa, exponent = _total(parts)
         square = Magnitude.of(max(mantissa, 0.0), exponent)
-        return Signal(square, lambda: _total(means), False, self.sources | other.sources)
+        sources = self.sources | other.sources
+        return Signal(square, lambda: _total(means), normal=False, sources=sources)
 
 
 def _zero() -> Signed:
