@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from typing import Any
 
 import hypothesis
 import pytest
 
+from vanish.network import chainrule
 from vanish.numbers.scaled import Scaled
 from vanish.readings import dense
 from vanish.simulation.run import Simulation
@@ -24,6 +27,7 @@ hypothesis.settings.load_profile("vanish")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+Plant = Callable[..., None]
 Differentiate = Callable[[Simulation], dict[str, Scaled]]
 
 
@@ -32,8 +36,21 @@ def differentiate() -> Differentiate:
     """Return a function that gives all gradients of a simulation: W1, b1, a1, f1, …, x."""
 
     def gradients(simulation: Simulation) -> dict[str, Scaled]:
-        chain, trace = simulation.chain, simulation.trace
-        arrays = dense.arrays(chain, trace, simulation.loss_gradient)
+        arrays = dense.arrays(simulation.trace, simulation.loss_gradient)
         return {str(variable): array for variable, array in arrays}
 
     return gradients
+
+
+@pytest.fixture
+def plant(monkeypatch: pytest.MonkeyPatch) -> Iterator[Plant]:
+    """Return a function that gives an operation another meaning in a reading, for one test."""
+
+    def wrong(reading: chainrule.Reading, kind: str, **rules: Callable[..., Any]) -> None:
+        import_module(f"vanish.ops.{kind}")
+        monkeypatch.setitem(reading._rules, kind, reading._rules[kind]._replace(**rules))
+        chainrule._compiled.cache_clear()
+
+    yield wrong
+    monkeypatch.undo()
+    chainrule._compiled.cache_clear()

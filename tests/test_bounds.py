@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,12 @@ from hypothesis import strategies as st
 import vanish
 from vanish.network import activations, losses
 from vanish.network.arrays import Network, Rows
-from vanish.numbers.scaled import ZERO, Magnitude
+from vanish.network.chain import Chain, Layer
+from vanish.network.graph import plain
+from vanish.network.weights import Weight
+from vanish.numbers.scaled import ONE, Magnitude
+from vanish.readings import dense
 from vanish.readings.bounds import is_cheap, norm_bounds
-from vanish.readings.magnitudes import products
 from vanish.readings.slopes import slope_products
 from vanish.simulation.settings import Settings
 
@@ -22,6 +26,11 @@ if TYPE_CHECKING:
 
 # A bound may be attained; then only rounding, of some operations a layer, tells the two apart.
 ROUNDING = 1e-12
+
+
+def with_sup_slope(sup_slope: float) -> activations.Activation:
+    """Return the identity with another bound on its slope."""
+    return dataclasses.replace(activations.get("identity"), sup_slope=sup_slope)
 
 
 def never_exceeds(value: Magnitude, bound: Magnitude) -> bool:
@@ -42,53 +51,61 @@ def test_the_articles_bounds(act: str, layers: int, bound: float) -> None:
 
 
 def test_a_bound_below_float64_is_no_zero() -> None:
-    bounds = slope_products(np.full(1000, 0.25)).listed()
+    bounds = slope_products(plain(1000), np.full(1000, 0.25)).listed()
     assert bounds[0].log10 == pytest.approx(-602.05999132796239, rel=1e-15)
     assert bounds[-1].log10 == pytest.approx(-0.60205999132796239, rel=1e-15)
 
 
 def test_slope_products_run_from_their_layer_to_the_last() -> None:
-    found = [float(each) for each in slope_products(np.array([0.5, 3.0, 0.25])).listed()]
+    found = [float(each) for each in slope_products(plain(3), np.array([0.5, 3.0, 0.25])).listed()]
     assert found == [0.375, 0.75, 0.25]
 
 
 def test_a_slope_of_0_makes_the_products_before_it_true_zeros() -> None:
-    found = slope_products(np.array([0.5, 0.0, 0.25])).listed()
+    found = slope_products(plain(3), np.array([0.5, 0.0, 0.25])).listed()
     assert [bool(each) for each in found] == [False, False, True]
 
 
-def test_the_slope_product_is_the_chain_rules_with_all_other_factors_1() -> None:
+def test_the_slope_product_has_the_digits_of_one_multiplied_slope_by_slope() -> None:
     # More layers than one run of mantissas, and slopes that leave float64 either way.
     slopes = np.exp(np.random.default_rng(0).normal(-1.0, 2.0, (1300, 3)))
     slopes[7, 1] = 0.0
-    found = slope_products(slopes)
+    found = slope_products(plain(len(slopes)), slopes)
     for trial in range(3):
-        column = slopes[:, trial]
-        expected = products(len(column), lambda k, c=column: Magnitude.of(c[k - 1]))  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-        for one, (by_weight, _) in zip(found.at((..., trial)).listed(), expected, strict=True):
-            assert (one.mantissa, one.exponent) == (by_weight.mantissa, by_weight.exponent)
+        product = ONE
+        layers = zip(slopes[::-1, trial], found.at((..., trial)).listed()[::-1], strict=True)
+        for slope, one in layers:
+            product *= Magnitude.of(slope)
+            assert (one.mantissa, one.exponent) == (product.mantissa, product.exponent)
 
 
 def test_the_norm_bound_multiplies_the_norms_along_the_chain() -> None:
-    found = norm_bounds(
-        slopes=[2.0, 3.0, 5.0],
-        loss_gradient=Magnitude.of(7.0),
-        spectral_norms=[Magnitude.of(each) for each in (11.0, 13.0, 17.0)],
-        input_norms=[Magnitude.of(each) for each in (19.0, 23.0, 29.0)],
-    )
+    slopes = (2.0, 3.0, 5.0)
+    layers = [
+        Layer(Weight.of(np.array([[entry]])), None, with_sup_slope(sup))
+        for entry, sup in zip((11.0, 13.0, 17.0), slopes, strict=True)
+    ]
+    trace = dense.trace(Chain.plain(layers), np.array([[19.0]]))
+    bounds = norm_bounds(trace, Magnitude.of(7.0))
     # ‖∂L/∂f_3‖ · sup|S'_3| · ‖W_3‖ · sup|S'_2| · ‖W_2‖ · sup|S'_1| · ‖f_0‖, and so on; W_1
-    # is in none of them.
-    assert [float(each) for each in found] == [
+    # is in none of them. S is the identity: f_1 = 11·19, f_2 = 13·f_1.
+    assert [float(each) for each in bounds["W"].at((..., 0)).listed()] == [
         7 * 5 * 17 * 3 * 13 * 2 * 19,
-        7 * 5 * 17 * 3 * 23,
-        7 * 5 * 29,
+        7 * 5 * 17 * 3 * (11 * 19),
+        7 * 5 * (13 * 11 * 19),
+    ]
+    assert [float(each) for each in bounds["b"].at((..., 0)).listed()] == [
+        7 * 5 * 17 * 3 * 13 * 2,
+        7 * 5 * 17 * 3,
+        7 * 5,
     ]
 
 
 def test_an_input_of_zeros_makes_the_norm_bound_a_true_zero() -> None:
-    one = Magnitude.of(1.0)
-    found = norm_bounds([1.0, 1.0], one, [one, one], [one, ZERO])
-    assert [bool(each) for each in found] == [True, False]
+    layer = Layer(Weight.of(np.ones((1, 1))), np.zeros(1), activations.get("sigmoid"))
+    trace = dense.trace(Chain.plain([layer, layer]), np.zeros((1, 1)))
+    found = norm_bounds(trace, ONE)["W"].at((..., 0)).listed()
+    assert [bool(each) for each in found] == [False, True]
 
 
 # --- bounds bound ---

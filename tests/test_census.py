@@ -20,6 +20,7 @@ from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
+    from vanish.numbers.stack import Exponents
 
 
 def entries_of(settings: Settings) -> Entries:
@@ -129,7 +130,7 @@ class Recorder(Census):
         self.kept.append(self)
         self.x = x
         self.arrays: dict[str, list[tuple[FloatArray, int]]] = {name: [] for name in "af∂d"}
-        forward, back = self.forward, self.back
+        forward, back = self._forward.add, self._back.add
 
         def pass_on(names: str, add: Any) -> Any:
             def taken(*given: Any) -> None:
@@ -140,7 +141,8 @@ class Recorder(Census):
 
             return taken
 
-        self.forward, self.back = pass_on("af", forward), pass_on("∂d", back)
+        self._forward.add = pass_on("af", forward)  # type: ignore[method-assign]  # and recorded
+        self._back.add = pass_on("∂d", back)  # type: ignore[method-assign]  # likewise
 
 
 def log2_scaled(arrays: list[tuple[FloatArray, int]]) -> Signal:
@@ -237,8 +239,14 @@ def test_gradients_noted_in_the_wrong_order_are_found(monkeypatch: pytest.Monkey
     class Swapping(Census):
         def __init__(self, x: FloatArray) -> None:
             super().__init__(x)
-            add = self.back
-            self.back = lambda first, exponent, second, other: add(second, other, first, exponent)
+            add = self._back.add
+
+            def swapped(
+                first: FloatArray, exponent: Exponents, second: FloatArray, other: Exponents
+            ) -> None:
+                add(second, other, first, exponent)
+
+            self._back.add = swapped  # type: ignore[method-assign]  # the fault
 
     monkeypatch.setattr(simulation, "Census", Swapping)
     with pytest.raises(AssertionError):

@@ -10,8 +10,12 @@ from oracles import Problem, relative_error, scalar_product
 from vanish.errors import ForwardOverflowError, UsageError
 from vanish.network import activations
 from vanish.network.arrays import Network, Rows
-from vanish.network.chain import Chain, Layer, Matrix, Weight, activate
+from vanish.network.chain import Chain, Layer
+from vanish.network.chainrule import forward
+from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import ONE, Magnitude, Scaled
+from vanish.ops.activate import activate
+from vanish.readings import dense
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 
@@ -49,10 +53,6 @@ def scalar(act: str, weights: list[float], bias: float | None = None, x: float =
 # --- shapes ---
 
 
-def test_sizes_are_the_input_and_every_output() -> None:
-    assert Chain((layer(np.ones((3, 2))), layer(np.ones((4, 3))))).sizes == (2, 3, 4)
-
-
 @pytest.mark.parametrize(
     ("layers", "complaint"),
     [
@@ -73,14 +73,14 @@ def test_sizes_are_the_input_and_every_output() -> None:
 )
 def test_layers_that_do_not_fit_are_refused(layers: tuple[Layer, ...], complaint: str) -> None:
     with pytest.raises(UsageError) as caught:
-        Chain(layers)
+        Chain.plain(layers)
     assert str(caught.value) == complaint
 
 
 def test_a_trace_holds_what_the_backward_pass_needs() -> None:
-    chain = Chain((layer(np.ones((3, 2)), np.ones(3)), layer(np.ones((4, 3)))))
+    chain = Chain.plain((layer(np.ones((3, 2)), np.ones(3)), layer(np.ones((4, 3)))))
     x = np.arange(10.0).reshape(5, 2) / 10.0
-    trace = chain.forward(x)
+    trace = dense.trace(chain, x)
     assert np.array_equal(trace.inputs[0].with_exponent(0).values, x)
     assert [inputs.values.shape for inputs in trace.inputs] == [(5, 2), (5, 3)]
     assert [slopes.shape for slopes in trace.slopes] == [(5, 3), (5, 4)]
@@ -89,10 +89,11 @@ def test_a_trace_holds_what_the_backward_pass_needs() -> None:
 
 def test_one_layer_applied_alone_is_that_of_the_forward_pass() -> None:
     simulation = Simulation(Settings(act="silu", layers=3, width=4, batch=2, bias_std=1.0))
-    trace = simulation.chain.forward(simulation.x)
-    after = [*trace.inputs[1:], trace.output]
-    for k, (inputs, outputs) in enumerate(zip(trace.inputs, after, strict=True), 1):
-        found = simulation.chain.apply(k, inputs)[0].with_exponent(0).values
+    chain = simulation.chain
+    trace = dense.trace(chain, simulation.x)
+    for k, (inputs, outputs) in enumerate(zip(trace.inputs, trace.outputs[1:], strict=True), 1):
+        [passed] = forward(chain.graph, dense.DENSE, chain, inputs, k, k)
+        found = passed.named("f").with_exponent(0).values
         assert found == pytest.approx(outputs.with_exponent(0).values, rel=1e-14)
 
 

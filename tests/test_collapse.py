@@ -17,16 +17,17 @@ from mpmath import mp
 from oracles import derivative
 from snapshot import check
 
-import vanish.lessons.collapse
 from vanish import Network, Rows, Settings, Simulation
-from vanish.lessons.collapse import affine_maps, collapse, nonadditivity
+from vanish.lessons.collapse import collapse, nonadditivity
 from vanish.network import activations
 from vanish.numbers.scaled import ZERO
+from vanish.ops.affine import terms
+from vanish.readings.affinemap import affine_maps
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vanish.network.chain import Layer
+    from vanish.network.weights import Weight
     from vanish.numbers.scaled import FloatArray, Scaled
 
 SHOWN = {
@@ -88,15 +89,16 @@ def test_the_map_of_the_first_k_layers_is_the_product_in_60_digits(
     options: dict[str, Any],
 ) -> None:
     chain = simulation(**options).chain
+    n_0 = chain.layer(1).weight.shape[1]
     with mp.workdps(60):
-        weight = mp.eye(chain.sizes[0])
-        bias = mp.zeros(chain.sizes[0], 1)
-        for layer, affine in zip(chain.layers, affine_maps(chain), strict=True):
+        weight = mp.eye(n_0)
+        bias = mp.zeros(n_0, 1)
+        for layer, affine in zip(chain.layers, affine_maps(chain, n_0), strict=True):
             matrix = mp.matrix(layer.weight.multiplied_out().tolist())
             weight, bias = matrix * weight, matrix * bias
             if layer.bias is not None:
                 bias += mp.matrix(layer.bias.tolist())
-            assert affine.weight.values.shape == (layer.weight.shape[0], chain.sizes[0])
+            assert affine.weight.values.shape == (layer.weight.shape[0], n_0)
             assert relative_error(affine.weight, weight) < 1e-13
             if any(each for each in bias):
                 assert relative_error(affine.bias, bias.T) < 1e-13
@@ -105,10 +107,10 @@ def test_the_map_of_the_first_k_layers_is_the_product_in_60_digits(
 
 
 def test_a_wrong_map_is_noticed() -> None:
-    chain = simulation(layers=2, width=3).chain
+    chain, n_0 = simulation(layers=2, width=3).chain, 3
     first, second = (mp.matrix(each.weight.multiplied_out().tolist()) for each in chain.layers)
-    assert relative_error(affine_maps(chain)[-1].weight, second * first) < 1e-13
-    assert relative_error(affine_maps(chain)[-1].weight, first * second) > 1e-2
+    assert relative_error(affine_maps(chain, n_0)[-1].weight, second * first) < 1e-13
+    assert relative_error(affine_maps(chain, n_0)[-1].weight, first * second) > 1e-2
 
 
 @given(
@@ -307,12 +309,13 @@ def test_noise_that_is_taken_for_a_departure_is_noticed(monkeypatch: pytest.Monk
 def test_a_rounding_error_without_its_biases_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not misleading("identity", 1.0, 1e9, layers=2, width=4)
 
-    def without(layer: Layer, f: Scaled) -> Scaled:
-        return terms(layer._replace(bias=None), f)
+    def without(weight: Weight, _: FloatArray | None, f: Scaled) -> Scaled:
+        return terms(weight, None, f)
 
-    terms = vanish.lessons.collapse._terms
-    monkeypatch.setattr("vanish.lessons.collapse._terms", without)
-    monkeypatch.setattr("vanish.lessons.collapse._absolute", lambda array: array.times(ZERO))
+    monkeypatch.setattr("vanish.lessons.collapse.affine_terms", without)
+    monkeypatch.setattr(
+        "vanish.lessons.collapse.abs", lambda array: array.times(ZERO), raising=False
+    )
     assert misleading("identity", 1.0, 1e9, layers=2, width=4)
 
 

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from vanish import Settings, Simulation, VanishError
 from vanish.lessons.derivation import measure, parse_variable
-from vanish.network.chainrule import Slope, Variable, product
+from vanish.network.graph import Variable
 from vanish.numbers.scaled import ONE, Magnitude
+from vanish.readings.notation import Factor, product
 
 CHAINS: dict[str, dict[str, Any]] = {
     "sigmoid": {"layers": 3},
@@ -76,11 +77,8 @@ def test_the_last_bound_is_the_profiles_norm_bound() -> None:
 
 def test_the_factors_are_those_of_the_product_in_its_order(simulation: Simulation) -> None:
     for by in some_variables(simulation):
-        expected = product(simulation.chain.expression(), by)
-        actual = [each.factor for each in measure(simulation, by)]
-        assert [(type(each), each.layer) for each in actual] == [
-            (type(each), each.layer) for each in expected
-        ]
+        expected = product(simulation.chain.graph, by).factors()
+        assert tuple(each.factor for each in measure(simulation, by)) == expected
 
 
 @given(seed=st.integers(0, 10**6), act=st.sampled_from(["sigmoid", "tanh", "gelu", "leaky_relu"]))
@@ -114,7 +112,9 @@ def test_after_a_zero_nothing_is_measured_any_more() -> None:
     simulation = Simulation(Settings(act="relu", layers=8, width=2))
     factors = measure(simulation, Variable("W", 1))
     first = next(i for i, each in enumerate(factors) if not each.product)
-    assert isinstance(factors[first].factor, Slope)
+    factor = factors[first].factor
+    assert isinstance(factor, Factor)
+    assert factor.kind == "Slope"
     assert factors[first].measured is not None
     assert not factors[first].measured
     assert [each.measured for each in factors[first + 1 :]] == [None] * (len(factors) - first - 1)

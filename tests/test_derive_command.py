@@ -17,9 +17,9 @@ from snapshot import check
 
 from vanish import Settings, Simulation
 from vanish.lessons.derivation import Derivation, MeasuredFactor, measure, parse_variable
-from vanish.network.chainrule import expression
+from vanish.network.graph import plain
 from vanish.numbers.words import short
-from vanish.readings.notation import LATEX, TEXT, derivation
+from vanish.readings.notation import LATEX, TEXT, Factor, derivation
 from vanish.render.derivation import rows
 from vanish.system import memory
 
@@ -168,7 +168,7 @@ def test_every_formula_of_a_document_is_mathematics_to_another_reader(
     parser = MathTextParser("agg")
     document = derive(f"--layers {layers} --values --format {format_name}")
     found = formulas(document, format_name)
-    shown = list(derivation(expression(layers), parse_variable("W1", layers), LATEX))
+    shown = list(derivation(plain(layers), parse_variable("W1", layers), LATEX))
     assert sum(line.strip() in formula for formula in found for line in shown) >= len(shown)
     for formula in found:
         parser.parse(f"${formula.strip()}$")
@@ -227,11 +227,12 @@ def test_json_has_the_rows_of_the_library(layers: int, act: str, width: int) -> 
     assert (document["schema"], document["settings"]["wrt"]) == (1, "W1")
     factors = measured(layers, "W1", act=act, width=width)
     by = parse_variable("W1", layers)
-    assert document["rows"] == rows(Derivation(expression(layers), by, factors=factors))
+    assert document["rows"] == rows(Derivation(plain(layers), by, factors=factors))
     for row, each in zip(document["rows"], factors, strict=True):
         assert row["factor"] == TEXT.symbol(each.factor)
         assert row["latex"] == LATEX.symbol(each.factor)
-        assert (row["kind"], row["layer"]) == (type(each.factor).__name__, each.factor.layer)
+        assert isinstance(each.factor, Factor)
+        assert (row["kind"], row["layer"]) == (each.factor.kind, each.factor.layer)
         magnitudes = each.measured, each.largest, each.product, each.bound
         numbers = [value for name, value in row.items() if name.startswith("log10_")]
         assert numbers == [None if each is None else each.log10 for each in magnitudes]

@@ -273,7 +273,7 @@ def test_only_one_at_a_time_writes_a_file(
 def test_a_lock_is_one_between_processes(tmp_path: Path) -> None:
     path = tmp_path / "j"
     program = (
-        "import sys\nfrom vanish import journal\nfrom vanish.errors import OutputError\n"
+        "import sys\nfrom vanish.sweeps import journal\nfrom vanish.errors import OutputError\n"
         "journal._PATIENCE = 0.05\n"
         "try: journal.Journal(sys.argv[1], {}, 1, resume=True)\n"
         "except OutputError as error: print(error)\n"

@@ -10,7 +10,7 @@ import pytest
 
 from vanish.gauss import moments
 from vanish.network import activations
-from vanish.network.chainrule import Variable
+from vanish.network.graph import Variable, plain
 from vanish.network.streams import Streams
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 from vanish.readings import meanfield
@@ -111,13 +111,11 @@ def test_bias_is_added_to_the_variance_at_any_scale(
     # For the identity q is σ_w²‖x‖²/n_0 + σ_b², and V(q) = q.
     for x, b in ((larger, smaller), (smaller, larger)):
         bias_std = float(Magnitude(*b))
-        layer = next(
-            meanfield.forward(
-                [activations.get("identity")], [Magnitude.of(1.0)], bias_std, Magnitude(*x)
-            )
-        )
+        one = Magnitude.of(1.0)
+        ensemble = meanfield.Ensemble([activations.get("identity")], [1, 1], [one], bias_std)
+        [layer] = meanfield.passed(ensemble, plain(1), Magnitude(*x))
         right = math.ldexp(*x) + bias_std**2
-        assert float(layer.v) == pytest.approx(right, rel=1e-15)
+        assert float(layer.named("f").square) == pytest.approx(right, rel=1e-15)
 
 
 SEEDS = 16

@@ -12,12 +12,13 @@ from matplotlib.mathtext import MathTextParser
 from mpmath import mp
 
 from vanish.errors import UsageError
-from vanish.network import chainrule
-from vanish.network.chainrule import ByBias, ByWeight, Slope, Variable, Weight, expression
-from vanish.readings.notation import LATEX, TEXT, derivation, nested_loss
+from vanish.network.graph import Variable, plain
+from vanish.readings.notation import LATEX, NOTATION, TEXT, Factor, derivation, nested_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from conftest import Plant
 
     from vanish.readings.notation import Notation
 
@@ -93,7 +94,7 @@ def check_every_line(layers: int, notation: Notation = TEXT) -> None:
     chain = ScalarChain.of(layers, sympy.Function("S"), sympy.Function("L"))
     for by in variables(layers):
         expected = chain.derivative(by)
-        for line in derivation(expression(layers), by, notation, full=True):
+        for line in derivation(plain(layers), by, notation, full=True):
             assert chain.value(line) == expected
 
 
@@ -109,7 +110,7 @@ def test_the_product_has_the_value_of_sympys_derivative(layers: int) -> None:
     chain = ScalarChain.of(layers, sympy.tanh, sympy.exp)
     names = [str(by) for by in variables(layers)]
     last_lines = [
-        list(derivation(expression(layers), by, TEXT, full=True))[-1] for by in variables(layers)
+        list(derivation(plain(layers), by, TEXT, full=True))[-1] for by in variables(layers)
     ]
     products = [chain.value(line) for line in last_lines]
     derivatives = [chain.derivative(by) for by in variables(layers)]
@@ -120,54 +121,64 @@ def test_the_product_has_the_value_of_sympys_derivative(layers: int) -> None:
             assert abs(actual / expected - 1) < mp.mpf(10) ** -30
 
 
-@pytest.mark.parametrize(
-    ("node", "method", "wrong"),
-    [
-        (chainrule.Affine, "inwards", lambda node: Weight(node.layer % 3 + 1)),
-        (chainrule.Affine, "inwards", lambda node: ByBias(node.layer)),
-        (chainrule.Activated, "inwards", lambda node: Slope(node.layer % 3 + 1)),
-        (chainrule.Activated, "inwards", lambda _: Slope(1)),
-        (
-            chainrule.Affine,
-            "parameters",
-            lambda node: (
-                (Variable("W", node.layer), ByBias(node.layer)),
-                (Variable("b", node.layer), ByWeight(node.layer)),
-            ),
-        ),
-    ],
-    ids=["another weight", "no weight", "another slope", "one slope", "swapped parameters"],
-)
-def test_a_wrong_factor_is_noticed(
-    node: type, method: str, wrong: Callable[[Any], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(node, method, wrong)
+FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "another weight": (
+        "affine",
+        {"back": lambda _, __, k, ___, g: (g.times(Factor("Weight", k % 3 + 1, "W{k}")),)},
+    ),
+    "no weight": (
+        "affine",
+        {"back": lambda _, __, k, ___, g: (g.times(Factor("ByBias", k, "a{k}", "b{k}")),)},
+    ),
+    "another slope": (
+        "activate",
+        {"back": lambda _, __, k, ___, g: (g.times(Factor("Slope", k % 3 + 1, "S", "a{k}")),)},
+    ),
+    "one slope": (
+        "activate",
+        {"back": lambda _, __, ___, ____, g: (g.times(Factor("Slope", 1, "S", "a{k}")),)},
+    ),
+    "swapped parameters": (
+        "affine",
+        {
+            "by": lambda _, __, k, ___, g: (
+                g.times(Factor("ByBias", k, "a{k}", "b{k}")),
+                g.times(Factor("ByWeight", k, "a{k}", "W{k}")),
+            )
+        },
+    ),
+    "a wrong symbol": (
+        "affine",
+        {"back": lambda _, __, k, ___, g: (g.times(Factor("Weight", k, "b{k}")),)},
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_wrong_factor_is_noticed(fault: str, plant: Plant) -> None:
+    kind, wrong = FAULTS[fault]
+    plant(NOTATION, kind, **wrong)
     with pytest.raises(AssertionError):
         check_every_line(3)
 
 
-def test_a_wrong_symbol_is_noticed() -> None:
-    with pytest.raises(AssertionError):
-        check_every_line(2, TEXT._replace(factors={**TEXT.factors, Weight: "b{k}"}))
-
-
 def test_three_layers_are_derived_as_in_the_article() -> None:
-    lines = derivation(expression(3), Variable("W", 1), TEXT)
+    lines = derivation(plain(3), Variable("W", 1), TEXT)
     assert "".join(f"{line}\n" for line in lines) == ARTICLE
-    assert nested_loss(expression(3), TEXT) == "L(S(W₃S(W₂S(W₁x+b₁)+b₂)+b₃))"
+    assert nested_loss(plain(3), TEXT) == "L(S(W₃S(W₂S(W₁x+b₁)+b₂)+b₃))"
 
 
 @pytest.mark.parametrize("layers", [1, 2, 5])
 def test_the_nested_expression_is_the_chain(layers: int) -> None:
     chain = ScalarChain.of(layers, sympy.Function("S"), sympy.Function("L"))
-    text = nested_loss(expression(layers), TEXT, full=True)
+    text = nested_loss(plain(layers), TEXT, full=True)
     assert chain.parsed(text) == chain.loss(chain.f[-1])
 
 
 def test_a_variable_that_is_not_there_is_refused_before_the_first_line() -> None:
     for absent in (Variable("W", 4), Variable("b", 0), Variable("q", 1)):
         with pytest.raises(UsageError, match=str(absent)):
-            derivation(expression(3), absent, TEXT)
+            derivation(plain(3), absent, TEXT)
 
 
 # Long chains.
@@ -186,8 +197,8 @@ def middle(layers: int) -> list[Variable]:
 @pytest.mark.parametrize("layers", [4, 5, 6, 12, 100])
 def test_an_elided_derivation_is_the_full_one_with_its_middles_left_out(layers: int) -> None:
     for by in middle(layers):
-        shown = list(derivation(expression(layers), by, TEXT))
-        full = list(derivation(expression(layers), by, TEXT, full=True))
+        shown = list(derivation(plain(layers), by, TEXT))
+        full = list(derivation(plain(layers), by, TEXT, full=True))
         gap = shown.index("…") if "…" in shown else len(shown)
         tail = len(shown) - gap - 1
         assert len(full) > len(shown) if gap < len(shown) else len(full) == len(shown)
@@ -208,10 +219,10 @@ def test_what_stands_for_another_line_is_told() -> None:
 @pytest.mark.parametrize("layers", [5, 9, 1000])
 def test_an_elided_derivation_is_short_whatever_the_depth(layers: int) -> None:
     for by in middle(layers):
-        lines = list(derivation(expression(layers), by, TEXT))
+        lines = list(derivation(plain(layers), by, TEXT))
         assert len(lines) <= 9
         assert max(map(len, lines)) <= 150
-    assert len(nested_loss(expression(layers), TEXT)) <= 60
+    assert len(nested_loss(plain(layers), TEXT)) <= 60
 
 
 def by_hand(layers: int) -> Iterator[str]:
@@ -233,7 +244,7 @@ def by_hand(layers: int) -> Iterator[str]:
 
 
 def test_a_thousand_layers_are_written_out_line_by_line() -> None:
-    lines = derivation(expression(1000), Variable("W", 1), TEXT, full=True)
+    lines = derivation(plain(1000), Variable("W", 1), TEXT, full=True)
     # A failing assert would compare 59 million characters to explain itself.
     wrong = sum(line != right for line, right in zip(lines, by_hand(1000), strict=True))
     assert wrong == 0
@@ -242,7 +253,7 @@ def test_a_thousand_layers_are_written_out_line_by_line() -> None:
 def peak_of_memory(layers: int, consume: Callable[[Iterator[str]], object]) -> int:
     tracemalloc.start()
     try:
-        consume(derivation(expression(layers), Variable("W", 1), TEXT, full=True))
+        consume(derivation(plain(layers), Variable("W", 1), TEXT, full=True))
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -273,11 +284,11 @@ def text_of_latex(latex: str) -> str:
 @pytest.mark.parametrize("layers", [1, 3, 5, 20])
 def test_latex_says_the_same_as_the_text(layers: int, full: bool) -> None:
     for by in middle(layers):
-        latex = derivation(expression(layers), by, LATEX, full)
-        text = derivation(expression(layers), by, TEXT, full)
+        latex = derivation(plain(layers), by, LATEX, full)
+        text = derivation(plain(layers), by, TEXT, full)
         assert [text_of_latex(line).strip() for line in latex] == list(text)
-    latex_loss = nested_loss(expression(layers), LATEX, full)
-    assert text_of_latex(latex_loss) == nested_loss(expression(layers), TEXT, full)
+    latex_loss = nested_loss(plain(layers), LATEX, full)
+    assert text_of_latex(latex_loss) == nested_loss(plain(layers), TEXT, full)
 
 
 @pytest.mark.slow
@@ -285,6 +296,6 @@ def test_latex_says_the_same_as_the_text(layers: int, full: bool) -> None:
 def test_every_formula_is_mathematics_to_another_reader(layers: int, full: bool) -> None:
     parser = MathTextParser("agg")
     for by in middle(layers):
-        for line in derivation(expression(layers), by, LATEX, full):
+        for line in derivation(plain(layers), by, LATEX, full):
             parser.parse(f"${line}$")
-    parser.parse(f"${nested_loss(expression(layers), LATEX, full)}$")
+    parser.parse(f"${nested_loss(plain(layers), LATEX, full)}$")

@@ -12,7 +12,8 @@ import pytest
 from oracles import Problem, relative_error
 
 from vanish.network import activations
-from vanish.network.chain import Chain, Matrix, Weight
+from vanish.network.chain import Chain
+from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import Scaled
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
@@ -31,7 +32,7 @@ TOLERANCE = 1e-10
 
 def change_layer_2(simulation: Simulation, **parts: Any) -> None:
     first, second, *others = simulation.chain.layers
-    simulation.chain = Chain((first, second._replace(**parts), *others))
+    simulation.chain = Chain.plain((first, second._replace(**parts), *others))
 
 
 def with_slope(layer: Layer, wrong: Callable[[FloatArray], FloatArray]) -> Any:

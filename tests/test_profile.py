@@ -62,7 +62,7 @@ def test_rows_are_what_was_measured() -> None:
         slopes = simulation.trace.slopes[k - 1]
         weight = chain.layers[k - 1].weight.multiplied_out()
         assert (row["act"], row["layer"]) == (settings.activations[k - 1].name, k)
-        assert (row["n_in"], row["n_out"]) == (chain.sizes[k - 1], chain.sizes[k])
+        assert (row["n_in"], row["n_out"]) == settings.sizes[k - 1 : k + 1]
         assert row["grad_w"] == float(layer.grad_w)
         assert row["log10_grad_w"] == pytest.approx(math.log10(float(layer.grad_w)), rel=1e-14)
         assert row["log10_grad_b"] == layer.grad_b.log10

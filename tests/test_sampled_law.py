@@ -24,14 +24,15 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 from vanish.errors import ForwardOverflowError, MemoryLimitError
-from vanish.network import activations
+from vanish.network import activations, chainrule
 from vanish.network.arrays import Rows
+from vanish.network.graph import LAYER
 from vanish.network.initializers import Law
 from vanish.network.streams import LayerStreams, Role, Streams
 from vanish.numbers.stack import Stack
 from vanish.readings import conditioning
 from vanish.readings.conditioning import MATRICES, Gaussian, Orthogonal
-from vanish.readings.sampled import Kept, SampledChain
+from vanish.readings.sampled import SAMPLED
 from vanish.simulation import trials as ensemble
 from vanish.simulation.run import Simulation, measure
 from vanish.simulation.settings import Settings
@@ -40,8 +41,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vanish.network.activations import Activation
+    from vanish.network.graph import Op
     from vanish.numbers.scaled import FloatArray
+    from vanish.ops.affine import Met
     from vanish.readings.conditioning import RandomMatrix
+    from vanish.readings.sampled import SampledChain
     from vanish.simulation.measured import Measured
 
     Plant = Callable[[pytest.MonkeyPatch], None]
@@ -534,16 +538,18 @@ def without_what_the_corner_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
 def with_a_for_u(monkeypatch: pytest.MonkeyPatch) -> None:
     """Remember u + b as what W made of the input."""
 
-    def layer(chain: SampledChain, k: int, inputs: Stack, *census: Any) -> tuple[Stack, Kept]:
-        f, kept = whole(chain, k, inputs, *census)
-        streams, trials, record = chain._streams, chain._trials, chain.layers[k - 1]
-        draw = streams.generator(Role.BIAS, k, trials.block).standard_normal
-        bias = record.bias_std * trials.rows(draw, (1, record.n_out))
-        lengths = record.factor * kept.coefficients
-        return f, kept._replace(response=kept.response + bias / np.where(lengths, lengths, np.inf))
+    def forward(run: SampledChain, op: Op, k: int, inputs: Stack) -> tuple[Stack, Met]:
+        a, met = whole.forward(run, op, k, inputs)
+        weight = run.weight(op.slots[0], k)
+        bias = run.bias(op.slots[1], k, weight.n_out)
+        assert bias is not None
+        lengths = weight.factor * met.coefficients
+        moved = bias.values / np.where(lengths, lengths, np.inf)
+        return a, met._replace(response=met.response + moved)
 
-    whole = SampledChain._layer
-    monkeypatch.setattr(SampledChain, "_layer", layer)
+    whole = SAMPLED.rule(LAYER.nodes[0].op)
+    monkeypatch.setitem(SAMPLED._rules, "affine", whole._replace(forward=forward))
+    monkeypatch.setattr(chainrule, "_compiled", chainrule._compiled.__wrapped__)
 
 
 def with_the_forward_draws_used_twice(monkeypatch: pytest.MonkeyPatch) -> None:

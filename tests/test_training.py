@@ -14,12 +14,11 @@ import pytest
 import vanish
 from vanish import Data, Network, Rows, Settings, Simulation, TrainingSettings
 from vanish.errors import MemoryLimitError, UsageError, VanishError
-from vanish.network import chainrule
-from vanish.network.chainrule import ByWeight, LossGradient, Slope, Variable
-from vanish.network.chainrule import Weight as WeightFactor
+from vanish.network import activations
+from vanish.network.graph import Variable, plain
 from vanish.network.streams import Streams
 from vanish.readings import dense
-from vanish.readings.plain import Parameters, Passes
+from vanish.readings.inplace import IN_PLACE, Cell, Parameters, Passes
 from vanish.render.train import view
 from vanish.training import data as datasets
 from vanish.training import run as training
@@ -27,6 +26,9 @@ from vanish.training.optimizers import get as get_optimizer
 from vanish.training.run import Outcome, Run, train, train_all
 
 if TYPE_CHECKING:
+    from conftest import Plant
+
+    from vanish.network.graph import Op
     from vanish.training.run import Training
 
 ACTS = ["sigmoid", "tanh", "relu", "gelu", "selu"]
@@ -75,7 +77,7 @@ def test_the_first_gradients_are_those_of_the_simulation(act: str) -> None:
             seed=3,
         )
     )
-    found = dict(dense.arrays(simulation.chain, simulation.trace, simulation.loss_gradient))
+    found = dict(dense.arrays(simulation.trace, simulation.loss_gradient))
     for k in range(1, 5):
         for letter, gradients in (("W", run.gradients.weights), ("b", run.gradients.biases)):
             expected = found[Variable(letter, k)].with_exponent(0).values
@@ -176,18 +178,16 @@ def test_adam_is_algorithm_1_of_kingma_and_ba() -> None:
         assert found == pytest.approx(theta, rel=1e-12)
 
 
-def test_the_backward_pass_is_the_product_of_the_chain_rule(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # A rule that is planted in the one derivation of the project comes out in training.
-    def twice(self: chainrule.Activated) -> chainrule.Factor:
-        return WeightFactor(self.layer)
+def test_the_backward_pass_is_the_product_of_the_chain_rule(plant: Plant) -> None:
+    # A rule that is planted in the reading comes out in training.
+    def passed_by(_: Passes, __: Op, ___: int, ____: Cell, g: Cell) -> tuple[Cell]:
+        return (g,)
 
     run = started(act="relu", width=4, data=blobs(classes=4))
     x, y = first_batch(run)
     run.differentiate(x, y)
     right = run.gradients.vector.copy()
-    monkeypatch.setattr(chainrule.Activated, "inwards", twice)
+    plant(IN_PLACE, "activate", back=passed_by)
     wrong = started(act="relu", width=4, data=blobs(classes=4))
     wrong.differentiate(x, y)
     assert not np.allclose(wrong.gradients.vector, right)
@@ -198,10 +198,10 @@ def test_no_gradient_by_the_input_is_computed_and_arrays_are_used_again() -> Non
     parameters, found = Parameters(sizes), Parameters(sizes)
     generator = np.random.default_rng(0)
     parameters.vector[:] = generator.standard_normal(len(parameters.vector))
-    acts = [vanish.activations.get(name) for name in ("tanh", "identity")]
-    passes = Passes(acts, parameters, found, 6)
+    acts = [activations.get(name) for name in ("tanh", "identity")]
+    passes = Passes(plain(2), acts, parameters.by_address, found.by_address, 4, 3, 6)
     # S'(a_2), W_2, b_2, W_2 back, S'(a_1), W_1 and b_1: nothing more.
-    assert len(passes._operations) == 7
+    assert len(passes._back) == 7
     x = generator.standard_normal((6, 4))
     results = []
     for _ in range(2):
@@ -210,15 +210,6 @@ def test_no_gradient_by_the_input_is_computed_and_arrays_are_used_again() -> Non
         passes.backward()
         results.append(found.vector.copy())
     assert np.array_equal(results[0], results[1])
-
-
-def test_the_plain_reading_has_every_rule_that_a_chain_needs() -> None:
-    parameters = Parameters((2, 2))
-    reading = Passes([vanish.activations.get("relu")], parameters, parameters, 1)._reading(
-        parameters, parameters
-    )
-    assert {LossGradient, Slope, WeightFactor} == set(reading.through)
-    assert ByWeight in reading.ends
 
 
 # --- what is shared ---
