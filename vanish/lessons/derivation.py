@@ -72,14 +72,11 @@ def measure(simulation: Simulation, by: Variable) -> list[MeasuredFactor]:
     norms = Norms(simulation.trace)
     bounds = dict(back(graph, BOUND, norms, norms.kept_at, _Bound(loss, loss)))
     records: list[MeasuredFactor] = []
-    before, passed = ONE, None
+    before = ONE
     for variable, factor in notation.steps(graph, by):
-        now, known = simulation.norms[variable], bounds[variable]
-        # What is handed on as it is has a factor that changes nothing.
-        most = ONE if known is passed else known.last
-        ratio = now / before if before else None
-        records.append(MeasuredFactor(factor, ratio, most, now, known.bound))
-        before, passed = now, known
+        now, (bound, most) = simulation.norms[variable], bounds[variable]
+        records.append(MeasuredFactor(factor, now / before if before else None, most, now, bound))
+        before = now
     return records
 
 

@@ -74,6 +74,8 @@ class Reading:
         What is done to a gradient before it is handed on, once all of it has met; None for nothing.
     ends
         What is done to f_k before the next layer takes it; None for nothing.
+    once
+        Whether a parameter may be used once only.
     """
 
     def __init__(
@@ -82,7 +84,9 @@ class Reading:
         plus: Callable[[Value, Value], Value] = add,
         tidy: Callable[[Value], Value] | None = None,
         ends: Callable[[Value], Value] | None = None,
+        once: bool = False,
     ) -> None:
+        self._once = once
         self.name, self.plus, self.tidy, self.ends = name, plus, tidy, ends
         self._rules: dict[str, Rule] = {}
         self._refusals: dict[str, Callable[[Op], str]] = {}
@@ -105,7 +109,14 @@ class Reading:
     def refusal(self, graph: Graph) -> str:
         """Return why this reading cannot read a network, or an empty text."""
         for block, _, _ in graph.runs:
+            met: set[Slot] = set()
             for node in block.nodes:
+                for slot in node.op.slots if self._once else ():
+                    if slot.tied:
+                        return f"{slot.letter}, which all layers share"
+                    if slot in met:
+                        return f"{slot.letter}, which a layer uses twice"
+                    met.add(slot)
                 import_module(f"vanish.ops.{node.op.kind}")
                 why = self._refusals.get(node.op.kind)
                 if why is None and node.op.kind not in self._rules:

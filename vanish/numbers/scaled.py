@@ -62,6 +62,14 @@ class Magnitude:
         mantissa, shift = math.frexp(value)
         return cls(mantissa, exponent + shift if mantissa else 0)
 
+    def __add__(self, other: Magnitude) -> Magnitude:
+        if not (self and other):
+            return self or other
+        common = max(self.exponent, other.exponent)
+        mine, yours = (max(each.exponent - common, -5000) for each in (self, other))
+        total = math.ldexp(self.mantissa, mine) + math.ldexp(other.mantissa, yours)
+        return Magnitude.of(total, common)
+
     def __mul__(self, other: Magnitude) -> Magnitude:
         return Magnitude.of(self.mantissa * other.mantissa, self.exponent + other.exponent)
 

@@ -15,7 +15,7 @@ from vanish.readings.bounds import BOUND
 from vanish.readings.conditioning import product
 from vanish.readings.dense import DENSE, Outer, Total
 from vanish.readings.inplace import IN_PLACE
-from vanish.readings.meanfield import MEAN_FIELD, added, normal
+from vanish.readings.meanfield import MEAN_FIELD, normal
 from vanish.readings.notation import NOTATION, Factor, Written
 from vanish.readings.sampled import SAMPLED, Norms
 from vanish.readings.slopes import SLOPES
@@ -119,13 +119,7 @@ def _sampled_by(_: SampledChain, __: Op, ___: int, met: Met, d: Stack) -> tuple[
     )
 
 
-def _tied(op: Op) -> str:
-    tied = [slot.letter for slot in op.slots if slot.tied]
-    return f"{tied[0]}, which all layers share" if tied else ""
-
-
 SAMPLED.means("affine", forward=_sampled_forward, back=_sampled_back, by=_sampled_by)
-SAMPLED.refuses("affine", _tied)
 
 
 def _inplace_forward(run: Passes, op: Op, k: int, f: Cell) -> tuple[Cell, Cell]:
@@ -169,9 +163,10 @@ def _by_spectral_norm(
 
 
 def _by_input_norm(
-    _: BoundNorms, __: Op, ___: range, f: Magnitudes, d: Magnitudes
+    run: BoundNorms, _: Op, layers: range, f: Magnitudes, d: Magnitudes
 ) -> tuple[Magnitudes, Magnitudes]:
-    return d * f, d
+    # ‖Σ_b d_b‖ ≤ √B ‖D‖_F, as √B is the norm of B ones.
+    return d * f, d * run.root_of_rows(layers)
 
 
 BOUND.means("affine", forward=_input_norm, back=_by_spectral_norm, by=_by_input_norm)
@@ -192,7 +187,7 @@ SLOPES.means("affine", back=_passed_on, by=_passed_on_by)
 
 def _mean_forward(run: Ensemble, op: Op, k: int, f: Signal) -> tuple[Signal, Magnitude]:
     variance = run.variance(op.slots[0], k)
-    return normal(added(variance * f.square, run.bias)), run.n_in(k) * f.square
+    return normal(variance * f.square + run.bias), run.n_in(k) * f.square
 
 
 def _mean_back(

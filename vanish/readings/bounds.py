@@ -12,10 +12,12 @@ not the gradient, and with large weights a sigmoid chain can even explode.)
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from vanish.network.chainrule import Reading
+from vanish.numbers.scaled import Magnitude
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.magnitudes import products, stacked
 
@@ -24,7 +26,6 @@ if TYPE_CHECKING:
 
     from vanish.network.activations import Activation
     from vanish.network.graph import Op, Run
-    from vanish.numbers.scaled import Magnitude
     from vanish.readings.dense import Trace
 
 # Its rules' `forward` makes of what the dense reading kept the one number that is asked for.
@@ -49,6 +50,12 @@ class Norms:
         if isinstance(layers, int):
             return self._chain.of(op, layers)[0].spectral_norm()
         return Magnitudes.column([self.spectral(op, k) for k in layers])
+
+    def root_of_rows(self, layers: int | Iterable[int]) -> Any:
+        """Return √B, B being the rows of a batch; for several k shape (L, 1)."""
+        if isinstance(layers, int):
+            return Magnitude.of(math.sqrt(len(self._trace.output.values)))
+        return Magnitudes.column([self.root_of_rows(k) for k in layers])
 
     def activation(self, k: int) -> Activation:
         """Return S of layer k."""

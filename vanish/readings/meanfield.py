@@ -100,11 +100,6 @@ def _total(parts: Sequence[Signed]) -> Signed:
     return math.fsum(math.ldexp(m, max(e - common, -1100)) for m, e in parts if m), common
 
 
-def added(one: Magnitude, other: Magnitude) -> Magnitude:
-    """Return the sum of two mean squares."""
-    return Magnitude.of(*_total([_signed(one), _signed(other)]))
-
-
 def normal(square: Magnitude) -> Signal:
     """Return a fresh normal signal of mean 0."""
     return Signal.of(square, _zero, normal=True)

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     from vanish.numbers.stack import Exponents
     from vanish.readings.conditioning import RandomMatrix
 
-# What flows is a batch of rows for each trial, every time balanced.
-SAMPLED = Reading("sampled", plus=lambda one, other: (one + other).balanced())
+# What flows is a batch of rows for each trial, every time balanced. A matrix that is met twice
+# in a direction has another law, see `conditioning`.
+SAMPLED = Reading("sampled", plus=lambda one, other: (one + other).balanced(), once=True)
 
 # Scales within 2^±100 are plain factors: see the range of a balanced `Stack`.
 _LARGEST_SCALE = 100
