@@ -18,7 +18,7 @@ from vanish import Settings, Simulation, Verdict, simulate
 from vanish.network import activations
 from vanish.readings.slopes import SlopeStatistics, log10_active_paths, statistics
 from vanish.render.people import view
-from vanish.simulation.profile import COLUMNS
+from vanish.simulation.columns import LAYERS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -197,7 +197,7 @@ def rows(options: str) -> list[dict[str, Any]]:
 
 
 def test_the_columns_are_in_every_row_and_empty_where_no_slope_is_zero() -> None:
-    assert [name for name in COLUMNS if name in NEW_COLUMNS] == NEW_COLUMNS
+    assert [name for name in LAYERS.names if name in NEW_COLUMNS] == NEW_COLUMNS
     for row in rows(f"--act {','.join(activations.names())} --layers 2 --width 8"):
         values = [row[name] for name in NEW_COLUMNS]
         assert (None in values) == (row["act"] not in FLAT)

@@ -9,7 +9,8 @@ import pytest
 
 import vanish
 from vanish.network.arrays import Network, Rows
-from vanish.simulation.profile import COLUMNS, Profile, Verdict
+from vanish.simulation.columns import LAYERS
+from vanish.simulation.profile import Profile, Verdict
 from vanish.simulation.run import Simulation
 
 # The output contract, in its order; later columns stand behind these.
@@ -45,7 +46,7 @@ def scalar(*weights: float, act: str = "identity", **options: Any) -> Profile:
 
 
 def test_columns_are_the_contracts_in_its_order() -> None:
-    names = list(COLUMNS)
+    names = list(LAYERS.names)
     assert names[: len(CONTRACT)] == CONTRACT
     assert {"log10_rel_grad_w", "engine"} <= set(names[len(CONTRACT) :])
     assert all(list(row) == names for row in vanish.simulate(layers=2, width=3).rows())

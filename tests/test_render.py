@@ -18,7 +18,8 @@ from vanish.render.people import Bar, Elided, Spark, View, elide, view
 from vanish.render.table import Canvas, table
 
 if TYPE_CHECKING:
-    from vanish.simulation.profile import Cell, Profile
+    from vanish.columns import Cell
+    from vanish.simulation.profile import Profile
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

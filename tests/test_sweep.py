@@ -27,12 +27,13 @@ from vanish.errors import InputError, UsageError
 from vanish.network import activations
 from vanish.numbers.scaled import decimal_text
 from vanish.simulation import run as simulation
+from vanish.simulation.columns import LAYERS
 from vanish.simulation.measured import HIGH, LOW
-from vanish.simulation.profile import COLUMNS
 from vanish.sweeps import run as sweep
 from vanish.sweeps import workers
+from vanish.sweeps.columns import names as columns
 from vanish.sweeps.grid import Grid
-from vanish.sweeps.run import Outcome, Task, columns, run, simulate_points
+from vanish.sweeps.run import Outcome, Task, run, simulate_points
 from vanish.sweeps.workers import Here, Processes, Workers, choose
 from vanish.system import memory
 
@@ -153,7 +154,7 @@ def test_a_row_says_what_a_simulation_of_its_point_does(name: str, crew: str) ->
 def test_per_layer_rows_are_the_contract_and_the_settings(name: str, crew: str) -> None:
     grid = Grid(GRIDS[name])
     names = columns(per_layer=True)
-    assert set(COLUMNS) <= set(names)
+    assert set(LAYERS.names) <= set(names)
     for point, outcome in collect(GRIDS[name], WORKERS[crew], per_layer=True).items():
         settings = grid.settings(point)
         contract = [*vanish.simulate(settings).rows()]
@@ -162,7 +163,7 @@ def test_per_layer_rows_are_the_contract_and_the_settings(name: str, crew: str) 
         for row, layer in zip(outcome.rows, contract, strict=True):
             cells = dict(zip(names, row, strict=True))
             assert cells == {
-                **{name: value for name, value in own.items() if name not in COLUMNS},
+                **{name: value for name, value in own.items() if name not in LAYERS.names},
                 **{name: as_column(value) for name, value in layer.items()},
                 "error": None,
             }

@@ -32,8 +32,9 @@ from vanish import Settings
 from vanish.cli import progress
 from vanish.network import activations
 from vanish.render.figure import sweep_figure
+from vanish.sweeps.columns import names as columns
 from vanish.sweeps.grid import Grid
-from vanish.sweeps.run import Task, columns, simulate_points
+from vanish.sweeps.run import Task, simulate_points
 from vanish.system import memory
 from vanish.theories import infinitewidth as theory
 

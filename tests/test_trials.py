@@ -23,8 +23,8 @@ from vanish.cli import progress
 from vanish.errors import MemoryLimitError
 from vanish.numbers.stack import Magnitudes
 from vanish.simulation import trials as ensemble
+from vanish.simulation.columns import LAYERS
 from vanish.simulation.measured import Measured, magnitude_quantiles, quantile, rank
-from vanish.simulation.profile import COLUMNS
 from vanish.simulation.run import Simulation, measure
 from vanish.simulation.settings import DENSE_WEIGHTS
 
@@ -82,7 +82,7 @@ def test_every_measured_column_is_the_median_of_the_trials(options: dict[str, An
         *("log10_slope_product", "log10_norm_bound", "zero_fraction", "log10_rel_grad_w"),
         *("active_units", "dead_fraction", "log10_active_paths"),
     }
-    assert measured <= COLUMNS.keys()
+    assert measured <= {*LAYERS.names}
     for k, row in enumerate(profile.rows()):
         for name in measured:
             cells = [rows[k][name] for rows in trials]

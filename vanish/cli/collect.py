@@ -222,7 +222,7 @@ def _finished(task: Task, destination: out.Destination) -> Iterator[list[dict[st
         If it does not.
     """
     from vanish.render.delimited import cell
-    from vanish.simulation.profile import COLUMNS
+    from vanish.simulation.columns import LAYERS
     from vanish.sweeps.run import settings_cells
 
     path = destination.output
@@ -242,7 +242,7 @@ def _finished(task: Task, destination: out.Destination) -> Iterator[list[dict[st
         expected = settings_cells(settings, settings.engine_used)
         shared = expected.keys() & row.keys()
         if task.per_layer:
-            shared -= COLUMNS.keys()  # what is a layer's own
+            shared -= {*LAYERS.names}  # what is a layer's own
         if any(cell(row[name]) != cell(expected[name]) for name in shared):
             raise other
         depth = settings.depth if task.per_layer and not row["error"] else 1
@@ -261,11 +261,11 @@ def _rows_of(task: Task, destination: out.Destination) -> Iterator[dict[str, Any
     import json
 
     from vanish.files.reading import read_bytes
-    from vanish.sweeps.run import columns
+    from vanish.sweeps import columns
 
     path = destination.output
     assert path is not None
-    names = columns(per_layer=task.per_layer)
+    names = columns.names(per_layer=task.per_layer)
     other = UsageError(f"{path}: results of another grid: give its own options, or another name")
     try:
         text = read_bytes(path).decode()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from vanish.columns import Cell
     from vanish.render.people import View
-    from vanish.simulation.profile import Cell
 
     # What writes a file, by the file's name.
     Writers = Mapping[str, Callable[[BinaryIO], object]]

@@ -274,8 +274,9 @@ def command(
     """
     from vanish.cli import networks
     from vanish.simulation.trials import processors
+    from vanish.sweeps import columns
     from vanish.sweeps.grid import Grid
-    from vanish.sweeps.run import Task, columns, crew
+    from vanish.sweeps.run import Task, crew
 
     options = _options(ctx, config)
     destination = _destination(options)
@@ -302,7 +303,7 @@ def command(
 
     workers = partial(crew, task, count, options["scheduler"])
     is_viewed = _is_viewed(task, destination, options["plot"])
-    seen = collect.Seen(columns(per_layer=task.per_layer), keep=is_viewed)
+    seen = collect.Seen(columns.names(per_layer=task.per_layer), keep=is_viewed)
     figure = out.figure_writer(options["plot"], lambda: _draw(grid, seen))
     if _is_streamed(destination.output):
         collect.to_stream(task, workers, destination, seen, figure)

@@ -8,14 +8,15 @@ import numpy as np
 
 from vanish.numbers.scaled import Magnitude
 from vanish.numbers.words import short
+from vanish.render.columns import ACTS
 from vanish.render.drawing import curve
 from vanish.render.people import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vanish.columns import Cell
     from vanish.network.activations import Activation
-    from vanish.simulation.profile import Cell
 
 # The article's figures show about this part of the axis.
 _FROM, _TO = -6.0, 6.0
@@ -26,24 +27,7 @@ _NARROWEST, _WIDEST = 20, 48
 
 def rows(shown: Sequence[Activation], layers: int) -> list[dict[str, Cell]]:
     """Return one mapping an activation, with its bound on the product of `layers` slopes."""
-    return [
-        {
-            "act": each.name,
-            "aliases": " ".join(each.aliases),
-            "formula": each.formula,
-            "derivative": each.derivative,
-            "domain": each.domain,
-            "range": each.range,
-            "sup_slope": each.sup_slope,
-            "sup_at": each.sup_place,
-            "layers": layers,
-            "bound": (bound := Magnitude.of(each.sup_slope) ** layers).exact(),
-            "log10_bound": bound.log10,
-            "init": each.init,
-            "note": each.note,
-        }
-        for each in shown
-    ]
+    return [ACTS.row(each, layers) for each in shown]
 
 
 def view(shown: Sequence[Activation], layers: int) -> View:

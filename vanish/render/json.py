@@ -15,7 +15,8 @@ from vanish.simulation.measured import HIGH, LOW
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from vanish.simulation.profile import Cell, Profile
+    from vanish.columns import Cell
+    from vanish.simulation.profile import Profile
     from vanish.simulation.remedy import Search
 
 # Raised when a field changes its meaning or goes away; a new field does not raise it.

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vanish.numbers.scaled import Magnitude
-    from vanish.simulation.profile import LayerRecord, Profile
+    from vanish.simulation.layers import LayerRecord
+    from vanish.simulation.profile import Profile
     from vanish.simulation.remedy import Search
 
 
