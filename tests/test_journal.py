@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from vanish.errors import OutputError, UsageError
 from vanish.sweeps import journal as journal_module
 from vanish.sweeps.journal import Journal
+from vanish.system import lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -249,7 +250,7 @@ def test_only_one_at_a_time_writes_a_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, resuming: bool
 ) -> None:
     path = tmp_path / "j"
-    monkeypatch.setattr(journal_module, "_PATIENCE", 0.05)
+    monkeypatch.setattr(lock, "_PATIENCE", 0.05)
 
     def other() -> None:
         # A file is locked for whoever opens it again, in this process too.
@@ -273,8 +274,9 @@ def test_only_one_at_a_time_writes_a_file(
 def test_a_lock_is_one_between_processes(tmp_path: Path) -> None:
     path = tmp_path / "j"
     program = (
-        "import sys\nfrom vanish import journal\nfrom vanish.errors import OutputError\n"
-        "journal._PATIENCE = 0.05\n"
+        "import sys\nfrom vanish.errors import OutputError\n"
+        "from vanish.sweeps import journal\nfrom vanish.system import lock\n"
+        "lock._PATIENCE = 0.05\n"
         "try: journal.Journal(sys.argv[1], {}, 1, resume=True)\n"
         "except OutputError as error: print(error)\n"
     )

@@ -30,11 +30,11 @@ from vanish.simulation import run as simulation
 from vanish.simulation.columns import LAYERS
 from vanish.simulation.measured import HIGH, LOW
 from vanish.sweeps import run as sweep
-from vanish.sweeps import workers
 from vanish.sweeps.columns import names as columns
 from vanish.sweeps.grid import Grid
+from vanish.sweeps.processes import Processes
 from vanish.sweeps.run import Outcome, Task, run, simulate_points
-from vanish.sweeps.workers import Here, Processes, Workers, choose
+from vanish.sweeps.workers import Here, Workers, choose
 from vanish.system import memory
 
 if TYPE_CHECKING:
@@ -592,7 +592,7 @@ def test_what_workers_cannot_import_is_told_before_the_work(
 def test_processes_that_end_before_they_begin_are_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(workers, "_begin", os._exit)
+    monkeypatch.setattr("vanish.sweeps.processes._begin", os._exit)
     with pytest.raises(InputError, match=r"^2 processes end before they begin: give fewer --jobs"):
         Processes(list, 2)
 

@@ -21,6 +21,7 @@ from sweeps import Cluster, Gate, good, lines_in, one_line, start
 import vanish
 from vanish import Activation, Grid
 from vanish.errors import InputError, UsageError
+from vanish.sweeps import cluster as dask
 from vanish.sweeps import workers
 
 if TYPE_CHECKING:
@@ -194,11 +195,11 @@ def test_a_cluster_writes_the_same_bytes_whoever_is_lost(
 
 def test_a_worker_that_joins_later_is_asked_when_it_takes_a_share() -> None:
     work = pickle.dumps(list)
-    assert workers.attend(workers._versions(), work, (1, 2)) == [1, 2]
-    for name, here in workers._versions().items():
-        theirs = workers._versions() | {name: "0.0.1"}
+    assert dask.attend(dask._versions(), work, (1, 2)) == [1, 2]
+    for name, here in dask._versions().items():
+        theirs = dask._versions() | {name: "0.0.1"}
         with pytest.raises(UsageError, match=f"^a worker has {name} {here} and not 0.0.1: "):
-            workers.attend(theirs, work, (1, 2))
+            dask.attend(theirs, work, (1, 2))
 
 
 # --- what is no scheduler ---
@@ -269,8 +270,8 @@ def test_a_port_that_is_no_scheduler_is_one_line(
     monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     # With what a start takes, less than 10 s.
-    assert workers._PATIENCE <= 7.0
-    monkeypatch.setattr(workers, "_PATIENCE", 0.5)
+    assert dask._PATIENCE <= 7.0
+    monkeypatch.setattr(dask, "_PATIENCE", 0.5)
     with another(OTHERS[name]) as address:
         assert refused(address) == f"scheduler {address}: {NO_SCHEDULER}"
 

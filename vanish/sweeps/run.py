@@ -22,7 +22,8 @@ from vanish.simulation.profile import Profile
 from vanish.simulation.run import Draws, measure
 from vanish.sweeps import columns
 from vanish.sweeps.grid import Grid, shown
-from vanish.sweeps.workers import UnsendableError, choose
+from vanish.sweeps.sending import UnsendableError
+from vanish.sweeps.workers import choose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
