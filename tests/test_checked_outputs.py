@@ -256,7 +256,7 @@ def test_neither_is_written_if_one_cannot_be(pair: str, place: Path) -> None:
 
 @pytest.mark.usefixtures("no_work")
 def test_a_closed_stdout_is_told_before_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vanish.cli.output.sys.stdout", None)
+    monkeypatch.setattr("vanish.cli.streams.sys.stdout", None)
     from vanish.cli.output import Destination  # noqa: PLC0415 - only this test needs it
 
     with pytest.raises(OutputError, match="standard output is closed"):

@@ -20,8 +20,9 @@ from matplotlib.colors import to_rgb
 from vanish import Network, Rows, Settings, compare, simulate
 from vanish.network import activations
 from vanish.network.activations import Activation
-from vanish.render import people, style
+from vanish.render import style
 from vanish.render.figure import activation_figure, gradient_figure
+from vanish.render.profiles import view
 from vanish.theories import finitewidth
 
 if TYPE_CHECKING:
@@ -317,7 +318,7 @@ def test_a_bound_far_above_leaves_the_axes_and_the_legend_says_so() -> None:
 def test_the_title_is_that_of_the_table() -> None:
     for name in ("one", "two", "trials"):
         found, figure = figure_of(name)
-        assert figure.get_suptitle() == people.view(found, 3).title
+        assert figure.get_suptitle() == view(found, 3).title
         assert "seed 0" in figure.get_suptitle()
 
 

@@ -12,7 +12,7 @@ from command import run, run_in_process
 
 import vanish
 from vanish.cli import options
-from vanish.cli.output import AUTO, TABLES
+from vanish.cli.formats import AUTO, TABLES
 from vanish.network import activations, initializers, layout, losses
 from vanish.simulation.profile import Verdict
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from vanish import Settings, Simulation, Verdict, simulate
 from vanish.network import activations
 from vanish.readings.slopes import SlopeStatistics, log10_active_paths, statistics
-from vanish.render.people import view
+from vanish.render.profiles import view
 from vanish.simulation.columns import LAYERS
 
 if TYPE_CHECKING:

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vanish import Magnitude, Settings, compare, simulate
-from vanish.cli.output import _ASCII
+from vanish.cli.streams import _ASCII
 from vanish.numbers.words import short
 from vanish.render.delimited import delimited
 from vanish.render.markdown import markdown
-from vanish.render.people import Bar, Elided, Spark, View, elide, view
+from vanish.render.profiles import view
 from vanish.render.table import Canvas, table
+from vanish.render.view import Bar, Elided, Spark, View, elide
 
 if TYPE_CHECKING:
     from vanish.columns import Cell

@@ -13,7 +13,8 @@ import vanish
 from vanish.network.arrays import Network, Rows
 from vanish.numbers.scaled import ZERO, Magnitude
 from vanish.numbers.words import short
-from vanish.render.people import Elided, view
+from vanish.render.profiles import view
+from vanish.render.view import Elided
 from vanish.simulation.profile import Verdict
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings

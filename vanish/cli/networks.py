@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vanish.cli import output as out
+from vanish.cli import streams
 from vanish.errors import UsageError
 from vanish.network.layout import AUTO, AXES, LAYOUTS, OUT_IN
 
@@ -45,12 +45,12 @@ def say_layouts(networks: Iterable[Network], weights_layout: str | None) -> None
     for network in dict.fromkeys(networks):
         (other,) = {*LAYOUTS} - {network.layout}
         if network.assumed:
-            out.say(
+            streams.say(
                 f"{network.name}: its weights fit as {AXES[network.layout]} and as {AXES[other]}:"
                 f" {AXES[network.layout]} is assumed; --weights-layout {other} reads them the"
                 " other way."
             )
         elif network.layout != OUT_IN:
-            out.say(
+            streams.say(
                 f"{network.name}: its weights fit as {AXES[network.layout]} only, and were read so."
             )

@@ -7,7 +7,7 @@ import typer
 
 from vanish.cli import options as opt
 from vanish.cli import output as out
-from vanish.cli import parse
+from vanish.cli import parse, streams
 from vanish.errors import UsageError, unknown_name
 from vanish.system.atomic import STANDARD_STREAM
 
@@ -185,7 +185,7 @@ def _advises(destination: out.Destination, runs: int) -> bool:
     if destination.quiet:
         return False
     if destination.is_for_people:
-        from vanish.render.people import MOST_TOLD
+        from vanish.render.profiles import MOST_TOLD
 
         return runs <= MOST_TOLD
     return True
@@ -211,7 +211,7 @@ def _render(
 ) -> str:
     """Return the profiles in the format of their destination."""
     if destination.is_for_people:
-        from vanish.render.people import view
+        from vanish.render.profiles import view
 
         return destination.draw_fitting(lambda rows: view(profiles, rows, searches))
     if destination.format == "json":
@@ -226,7 +226,7 @@ def _say_verdicts(profiles: "Sequence[Profile]", searches: "Sequence[Search | No
 
     for profile, search in zip(profiles, searches, strict=True):
         name = subject(profile, profiles)
-        out.say(f"{name}: {explain(profile, search).text}")
+        streams.say(f"{name}: {explain(profile, search).text}")
 
 
 def _layer_acts(names: str) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vanish.cli import collect, parse
+from vanish.cli import collect, parse, streams
 from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.cli.axes import AXES
+from vanish.cli.formats import Formats
 from vanish.errors import UsageError
 from vanish.system.atomic import STANDARD_STREAM, is_stream
 
@@ -154,7 +155,7 @@ TableFormat = Annotated[
     ),
 ]
 
-_FORMATS = out.Formats(
+_FORMATS = Formats(
     {".txt": "table", ".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl"},
     terminal="table",
     piped="tsv",
@@ -246,7 +247,7 @@ def command(
         networks.say_layouts(_as_run(axes), layout)
     if seen.failed:
         if not destination.quiet:
-            out.say(
+            streams.say(
                 f"{seen.failed:,} of {len(grid):,} points failed; the column error says why: the"
                 f" first, {seen.first_error}"
             )
@@ -338,6 +339,6 @@ def _check(
 
 def _is_viewed(task: Task, destination: out.Destination, plot: str | None) -> bool:
     """Tell whether a person will see the summaries, so that they are to be kept."""
-    at_terminal = destination.output is not None and out.window() is not None
+    at_terminal = destination.output is not None and streams.window() is not None
     small = len(task.grid) <= _MOST_VIEWED and not task.per_layer and not destination.quiet
     return destination.format == "table" or plot is not None or (at_terminal and small)

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.numbers.scaled import Magnitude
 from vanish.numbers.words import short
-from vanish.render.columns import ACTS
+from vanish.render.columns import ACTS, slope_bound
 from vanish.render.drawing import curve
-from vanish.render.people import View
+from vanish.render.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +45,7 @@ def view(shown: Sequence[Activation], layers: int) -> View:
                 each.range,
                 f"{each.sup_slope:.5g}",
                 each.sup_place,
-                short(Magnitude.of(each.sup_slope) ** layers),
+                short(slope_bound(each, layers)),
             )
             for each in shown
         ),
@@ -59,7 +58,7 @@ def view(shown: Sequence[Activation], layers: int) -> View:
 
 def portrait(activation: Activation, layers: int, columns: int) -> str:
     """Return one activation in full, with a drawing of S and S'."""
-    bound = Magnitude.of(activation.sup_slope) ** layers
+    bound = slope_bound(activation, layers)
     facts = {
         "S(x)": activation.formula,
         "S'(x)": activation.derivative,

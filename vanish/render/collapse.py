@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vanish.numbers.words import short
 from vanish.render.columns import COLLAPSE
-from vanish.render.people import Finding, View
+from vanish.render.view import Finding, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

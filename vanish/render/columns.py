@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from vanish.theories.infinitewidth import TheoryPoint
 
 
-def _bound(activation: Activation, layers: int) -> Magnitude:
+def slope_bound(activation: Activation, layers: int) -> Magnitude:
+    """Return sup|S'|^N, the article's bound on the product of so many slopes."""
     return Magnitude.of(activation.sup_slope) ** layers
 
 
@@ -44,9 +45,9 @@ ACTS: Table[[Activation, int]] = Table(
         "bound",
         Scale.EXACT,
         "sup|S'|^N, the article's bound on the product of N slopes",
-        lambda act, layers: _bound(act, layers).exact(),
+        lambda act, layers: slope_bound(act, layers).exact(),
     ),
-    Column("log10_bound", Scale.LOG10, "of it", lambda act, layers: _bound(act, layers).log10),
+    Column("log10_bound", Scale.LOG10, "of it", lambda act, layers: slope_bound(act, layers).log10),
     Column("init", Scale.TEXT, "the initialiser by convention", lambda act, _: act.init),
     Column("note", Scale.TEXT, "what else to know of it", lambda act, _: act.note),
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vanish.numbers.words import short
 from vanish.render.columns import SPREAD, THEORY
-from vanish.render.people import Notes, View
+from vanish.render.view import Notes, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from vanish.numbers.words import short, short_power
-from vanish.render.people import Bar, Finding, Notes, Spark, View
+from vanish.render.view import Bar, Finding, Notes, Spark, View
 from vanish.simulation.verdict import MANY_DEAD
 from vanish.training import columns
 from vanish.training.columns import NETWORKS
