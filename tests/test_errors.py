@@ -373,8 +373,6 @@ NOT_HERE = (
         "it is read-only",
         "a socket",
     ),
-    # of a journal that could be opened when it was checked: test_journal.py
-    "{path}: {reason(error)}: give a file that can be written",
     # of machines that lack something
     *(
         "are too few to hold a fifth",
@@ -399,7 +397,7 @@ NOT_HERE = (
     *("processes end before they begin", "processes cannot be started"),
     *("it has no workers", "worker {worker} {wrong}", "a worker has {wrong[0]}"),
     # of sweeps that meet or run out of room: test_journal.py, test_sweep_command.py
-    *("another sweep is writing it", "it cannot be locked", "no regular file: remove it"),
+    *("{other} is writing it", "it cannot be locked", "no regular file: remove it"),
     "all results are safe in",
     "make room, then go on with --resume",
 )

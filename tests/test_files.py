@@ -17,7 +17,8 @@ from command import Result, run_in_process
 
 from vanish import simulate
 from vanish.errors import InputError, VanishError
-from vanish.files.reading import read_network, read_rows
+from vanish.files.networks import read_network
+from vanish.files.rows import read_rows
 
 VECTOR = [1.0, -2.5, 3e-300]
 MATRIX = [[1.0, -2.5, 3e-300], [0.0, 7.0, 1e300]]

@@ -18,7 +18,8 @@ from processes import PATIENCE
 
 from vanish import Rows, errors
 from vanish.errors import InputError, UsageError, VanishError, plain
-from vanish.files.reading import read_network, read_rows
+from vanish.files.networks import read_network
+from vanish.files.rows import read_rows
 from vanish.training.data import Data
 
 if TYPE_CHECKING:

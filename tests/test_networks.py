@@ -18,7 +18,8 @@ from oracles import pytorch
 import vanish
 from vanish import Network, Rows, Settings
 from vanish.errors import InputError, UsageError
-from vanish.files.reading import read_network, read_rows
+from vanish.files.networks import read_network
+from vanish.files.rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -26,7 +26,7 @@ from command import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vanish.system.atomic import replacing
+from vanish.system.atomic import Files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -290,7 +290,7 @@ def test_an_exception_amid_writing_leaves_the_old_file_and_nothing_else(
     path.write_bytes(b"old")
 
     def write_half() -> None:
-        with replacing(str(path)) as stream:
+        with Files() as files, files.open(str(path)) as stream:
             stream.write(b"half")
             stream.flush()
             raise error

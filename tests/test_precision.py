@@ -28,10 +28,9 @@ from vanish.simulation.precision import (
     Loss,
     Misfit,
     losses,
-    sentence,
-    summary,
     typical_entries,
 )
+from vanish.simulation.precision_words import sentence, summary
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

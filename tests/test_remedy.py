@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 import vanish
 from vanish import Network, Rows, Settings, Verdict
 from vanish.network.streams import Streams
-from vanish.simulation import attempts as bench
-from vanish.simulation import effort, remedy
+from vanish.simulation import effort, remedy, workbench
 from vanish.simulation import run as simulation
 from vanish.simulation.candidates import CANDIDATES, Candidate, rounded
 from vanish.simulation.run import Draws, Simulation
@@ -341,11 +340,11 @@ def test_a_search_takes_no_more_than_it_may(
         passed += settings.depth * (1 if settings.engine_used == "sampled" else settings.trials)
         return simulation.ratios(settings, **others)
 
-    monkeypatch.setattr(bench, "ratios", counted)
+    monkeypatch.setattr(workbench, "ratios", counted)
     profile = vanish.simulate(**options)
     remedy.find(profile)
     assert passed > 0
-    assert passed <= (effort.running(profile.settings) + bench.ALLOWANCE) / 70_000
+    assert passed <= (effort.running(profile.settings) + workbench.ALLOWANCE) / 70_000
 
 
 def test_large_chains_are_mended_without_their_matrices() -> None:

@@ -17,7 +17,7 @@ from command import Result, environment, run_in_process
 from processes import PATIENCE, end_group, members, wait_until
 
 from vanish.system import signals
-from vanish.system.atomic import replacing
+from vanish.system.atomic import Files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -168,7 +168,7 @@ def test_the_librarys_own_interrupt_leaves_nothing_either(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, where, interrupted)
-    with pytest.raises(KeyboardInterrupt), replacing(str(tmp_path / "x")):
+    with pytest.raises(KeyboardInterrupt), Files() as files, files.open(str(tmp_path / "x")):
         pass
     assert contents(tmp_path) == {}
 

@@ -39,12 +39,6 @@ def _names(option: str, given: Sequence[str]) -> list[str]:
     return parse.split_list(given, option)
 
 
-def _rows(path: str) -> Any:
-    from vanish.files.reading import read_rows
-
-    return read_rows(path)
-
-
 def _layer_acts(names: str) -> tuple[str, ...]:
     return tuple(parse.split_list([names], "--layer-acts"))
 
@@ -61,10 +55,10 @@ AXES: Mapping[str, Callable[[str, Sequence[str]], list[Any]]] = {
     "weight_std": _numbers,
     "bias_std": _numbers,
     "gain": _numbers,
-    "input": _one_list(_rows),
+    "input": _one_list(parse.rows),
     "batch": _whole_numbers,
     "loss": _names,
-    "target": _one_list(_rows),
+    "target": _one_list(parse.rows),
     "weights": _one_list(str),  # read once it is known how they lie
     "seed": _whole_numbers,
     "trials": _whole_numbers,

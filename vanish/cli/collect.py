@@ -264,7 +264,7 @@ def _rows_of(task: Task, destination: out.Destination) -> Iterator[dict[str, Any
     import io
     import json
 
-    from vanish.files.reading import read_bytes
+    from vanish.files.content import read_bytes
     from vanish.sweeps import columns
 
     path = destination.output

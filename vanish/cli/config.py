@@ -26,7 +26,7 @@ def read_config(path: str) -> dict[str, Any]:
     """
     import tomllib
 
-    from vanish.files.reading import read_bytes
+    from vanish.files.content import read_bytes
 
     try:
         content = tomllib.loads(read_bytes(path).decode())

@@ -29,13 +29,17 @@ def reader(weights_layout: str | None, *, wanted: bool) -> Callable[[str], Netwo
     UsageError
         If the layout is given for nothing.
     """
-    from vanish.files.reading import read_network
-
     if weights_layout is not None and not wanted:
         raise UsageError(
             "--weights-layout without --weights: it says how to read these: leave it out"
         )
-    return lambda path: read_network(path, weights_layout or AUTO)
+
+    def read(path: str) -> Network:
+        from vanish.files.networks import read_network
+
+        return read_network(path, weights_layout or AUTO)
+
+    return read
 
 
 def say_layouts(networks: Iterable[Network], weights_layout: str | None) -> None:

@@ -69,7 +69,6 @@ def command(
         return
     from vanish.cli import networks
     from vanish.cli.progress import progress
-    from vanish.files import reading as files
     from vanish.network.streams import Streams
     from vanish.simulation.run import Draws, Simulation, compare
     from vanish.simulation.settings import Settings
@@ -109,10 +108,10 @@ def command(
         "weight_std": weight_std,
         "bias_std": bias_std,
         "gain": gain,
-        "input": parse.converted(input_file, files.read_rows),
+        "input": parse.converted(input_file, parse.rows),
         "batch": batch,
         "loss": loss,
-        "target": parse.converted(target, files.read_rows),
+        "target": parse.converted(target, parse.rows),
         "weights": parse.converted(
             weights, networks.reader(weights_layout, wanted=weights is not None)
         ),
@@ -140,7 +139,9 @@ def command(
     else:
         simulation = Simulation(runs[0], draws)
         profiles = [simulation.profile()]
-        beside[save_weights] = lambda stream: files.write_network(stream, simulation, save_weights)
+        from vanish.files.networks import write_network
+
+        beside[save_weights] = lambda stream: write_network(stream, simulation, save_weights)
     advises = _advises(destination, len(runs))
     searches = [_search(profile, draws, jobs, limit) if advises else None for profile in profiles]
     del draws  # the weights

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from vanish import __version__
 from vanish.render.delimited import cell
-from vanish.simulation import precision
+from vanish.simulation import precision, precision_words
 from vanish.simulation.measured import HIGH, LOW
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _precision(loss: precision.Loss) -> dict[str, Any]:
             {"signal": each.signal, "layers": each.layers, "how": each.how} for each in loss.misfits
         ],
         "rounding_error": loss.rounding,
-        "sentence": precision.sentence(loss) or None,
+        "sentence": precision_words.sentence(loss) or None,
     }
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vanish.network import activations
 from vanish.numbers.words import plural, power_equation, short, short_power
 from vanish.render.view import Bar, Elided, Finding, Notes, Spark, View, elide
-from vanish.simulation import precision
+from vanish.simulation import precision_words
 from vanish.simulation.verdict import dead_units, explain, steady_change, subject
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _shorten(sizes: Sequence[int]) -> str:
 
 def _precision(profile: Profile) -> tuple[Notes, ...]:
     """Return what fewer bits lose in one line, where they do and the run took note of it."""
-    told = precision.summary(profile) if profile.measured.entries is not None else ""
+    told = precision_words.summary(profile) if profile.measured.entries is not None else ""
     return (Notes(told, ()),) if told else ()
 
 

@@ -122,19 +122,6 @@ def _put_back(place: Path, before: str | None) -> None:
             Path(before).replace(place)
 
 
-@contextmanager
-def replacing(path: str) -> Iterator[BinaryIO]:
-    """Open one file to write whole or not at all, as `Files` does.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
-    with Files() as files, files.open(path) as stream:
-        yield stream
-
-
 def check_outputs(*paths: str | None) -> None:
     """Refuse files that cannot be written, before the work for them is done.
 
