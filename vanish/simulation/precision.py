@@ -9,7 +9,7 @@ The least room of all signals, in bits, says whether the run fits.
 
 Looked at is one run, that of the first trial: a loss scale is one network's.
 
-What PyTorch 2.13 does on a processor (tests/test_precision.py asks it again):
+What PyTorch 2.13 does on a processor (tests/simulation/test_precision.py asks it again):
 
 - Products of matrices are summed up in float32 and rounded once, in float16 and in
   bfloat16: what counts is each stored entry, not the terms of its sum.

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from command import Result, run
 from processes import PATIENCE, end_group, wait_until
-from sweeps import Cluster, Gate, good, lines_in, one_line, start
+from sweep_runs import Cluster, Gate, good, lines_in, one_line, start
 
 import vanish
 from vanish import Activation, Grid

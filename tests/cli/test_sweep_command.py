@@ -25,7 +25,7 @@ from command import VANISH, Result, check_error, environment, run, run_in_proces
 from kills import kill_often
 from processes import PATIENCE, end_group, wait_for_nobody, wait_until
 from snapshot import check
-from sweeps import Gate, good, lines_in, one_line, part_of, refused, start, sweep
+from sweep_runs import Gate, good, lines_in, one_line, part_of, refused, start, sweep
 
 import vanish
 from vanish import Settings
