@@ -28,7 +28,8 @@ from command import Result, run_in_process
 
 from vanish.cli import app, options
 from vanish.errors import VanishError
-from vanish.files.reading import read_network, read_rows
+from vanish.files.networks import read_network
+from vanish.files.rows import read_rows
 from vanish.network import activations, initializers
 from vanish.training.data import load
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 from command import run
 from processes import PATIENCE, end_group, members, wait_for_nobody, wait_until
-from sweeps import good, lines_in, part_of, start
+from sweep_runs import good, lines_in, part_of, start
 
 if TYPE_CHECKING:
     import subprocess

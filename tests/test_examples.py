@@ -16,7 +16,7 @@ import pytest
 from command import environment
 
 import vanish
-from vanish.files.reading import read_network
+from vanish.files.networks import read_network
 from vanish.network import activations
 from vanish.numbers.words import short
 

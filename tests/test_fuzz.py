@@ -16,7 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from vanish.errors import VanishError
-from vanish.files.reading import read_network, read_rows
+from vanish.files.networks import read_network
+from vanish.files.rows import read_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,7 +20,7 @@ import pytest
 from command import environment, run_in_process, run_in_terminal, without_progress
 
 from vanish.cli.app import build
-from vanish.simulation.profile import COLUMNS
+from vanish.simulation.columns import LAYERS
 
 ROOT = Path(__file__).parent.parent
 
@@ -203,7 +203,7 @@ def test_every_block_of_readme_is_run_or_has_nothing_to_run() -> None:
 def test_readme_lists_the_columns_in_their_order() -> None:
     table = README.partition("### The columns")[2].partition("\n#")[0]
     first_cells = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
-    assert re.findall(r"`(\w+)`", " ".join(first_cells)) == list(COLUMNS)
+    assert re.findall(r"`(\w+)`", " ".join(first_cells)) == list(LAYERS.names)
 
 
 def test_every_option_in_readme_is_one_of_vanish() -> None:

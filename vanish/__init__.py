@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from vanish.network.activations import Activation, register, verify
     from vanish.network.arrays import Network, Rows
     from vanish.numbers.scaled import Magnitude
-    from vanish.simulation.profile import LayerRecord, Profile, Verdict
+    from vanish.simulation.layers import LayerRecord
+    from vanish.simulation.profile import Profile, Verdict
     from vanish.simulation.run import Simulation, compare, simulate
     from vanish.simulation.settings import Settings
     from vanish.sweeps.grid import Grid
@@ -60,7 +61,8 @@ _HOMES = {
     "training.data": ("Data",),
     "errors": ("VanishError",),
     "sweeps.grid": ("Grid",),
-    "simulation.profile": ("LayerRecord", "Profile", "Verdict"),
+    "simulation.layers": ("LayerRecord",),
+    "simulation.profile": ("Profile", "Verdict"),
     "numbers.scaled": ("Magnitude",),
     "simulation.settings": ("Settings",),
     "simulation.run": ("Simulation", "compare", "simulate"),

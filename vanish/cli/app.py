@@ -11,7 +11,7 @@ import typer
 from typer.exceptions import TyperException
 
 from vanish.cli import simulate
-from vanish.cli.output import ReaderGoneError, discard, say
+from vanish.cli.streams import ReaderGoneError, discard, say
 from vanish.errors import VanishError, plain, shortened
 from vanish.system.atomic import reason
 

@@ -37,7 +37,7 @@ def command(
     layer is from affine.
     """
     from vanish.lessons.collapse import collapse
-    from vanish.render.collapse import view
+    from vanish.render import collapse as render
     from vanish.simulation.run import Simulation
     from vanish.simulation.settings import Settings
 
@@ -61,10 +61,9 @@ def command(
         for name in parse.split_list(act, "--act") or ["identity"]
     ]
     found = [collapse(simulation) for simulation in simulations]
-    shown = view(simulations, found)
-    rows = [layer.row() for each in found for layer in each]
+    shown = render.view(simulations, found)
     settings = [simulation.settings for simulation in simulations]
-    destination.write_table(shown, rows, _common(settings))
+    destination.write_table(shown, render.rows(found), _common(settings))
 
 
 def _common(settings: list[Settings]) -> dict[str, object]:

@@ -7,6 +7,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from vanish.cli import output as out
+from vanish.cli import streams
+from vanish.cli.formats import DELIMITERS
 from vanish.cli.progress import points
 from vanish.errors import OutputError, UsageError, VanishError
 from vanish.system.signals import held, last_words
@@ -68,7 +70,7 @@ def to_stream(
                 if destination.format != "table":
                     yield destination.part(ready, first=first)
                     if destination.output is None:
-                        out.pass_on()
+                        streams.pass_on()
                 first = False
 
     if destination.format != "table":
@@ -139,7 +141,7 @@ def to_file(
                 seen.take(rows, failed=rows[0]["error"] is not None)
             out.write_together(figure)
             if not destination.quiet:
-                out.say(f"{path} is complete: nothing is left to do")
+                streams.say(f"{path} is complete: nothing is left to do")
             return
     if not force:
         _keep_other_results(task, destination)
@@ -158,7 +160,9 @@ def to_file(
     with crew() as workers, Journal(part, task.header, len(task.grid), resume=resume) as journal:
         if journal.damaged and not destination.quiet:
             lines = "line is" if journal.damaged == 1 else "lines are"
-            out.say(f"{part}: {journal.damaged:,} damaged {lines} left out: other points are kept")
+            streams.say(
+                f"{part}: {journal.damaged:,} damaged {lines} left out: other points are kept"
+            )
         left = len(task.grid) - journal.done
         try:
             with (
@@ -171,7 +175,7 @@ def to_file(
                     note(outcomes)
         except KeyboardInterrupt:
             if not destination.quiet:
-                out.say(stopped())
+                streams.say(stopped())
             raise
         try:
             out.write_together({path: write_rows, **figure})
@@ -181,7 +185,7 @@ def to_file(
                 f" {path}"
             ) from None
         journal.remove()
-    if seen.keep and out.window() is not None and not destination.quiet:
+    if seen.keep and streams.window() is not None and not destination.quiet:
         shown = destination._replace(format="table", output=None)
         _show(task, shown, seen)
 
@@ -201,7 +205,7 @@ def _keep_other_results(task: Task, destination: out.Destination) -> None:
     if not Path(path).exists() or not Path(path).stat().st_size:
         return
     # The same results in another form are no loss.
-    for name in (destination.format, *out.DELIMITERS, "jsonl"):
+    for name in (destination.format, *DELIMITERS, "jsonl"):
         for header in (destination.header, not destination.header):
             with suppress(VanishError):
                 for _ in _finished(task, destination._replace(format=name, header=header)):
@@ -222,7 +226,7 @@ def _finished(task: Task, destination: out.Destination) -> Iterator[list[dict[st
         If it does not.
     """
     from vanish.render.delimited import cell
-    from vanish.simulation.profile import COLUMNS
+    from vanish.simulation.columns import LAYERS
     from vanish.sweeps.run import settings_cells
 
     path = destination.output
@@ -242,7 +246,7 @@ def _finished(task: Task, destination: out.Destination) -> Iterator[list[dict[st
         expected = settings_cells(settings, settings.engine_used)
         shared = expected.keys() & row.keys()
         if task.per_layer:
-            shared -= COLUMNS.keys()  # what is a layer's own
+            shared -= {*LAYERS.names}  # what is a layer's own
         if any(cell(row[name]) != cell(expected[name]) for name in shared):
             raise other
         depth = settings.depth if task.per_layer and not row["error"] else 1
@@ -260,19 +264,19 @@ def _rows_of(task: Task, destination: out.Destination) -> Iterator[dict[str, Any
     import io
     import json
 
-    from vanish.files.reading import read_bytes
-    from vanish.sweeps.run import columns
+    from vanish.files.content import read_bytes
+    from vanish.sweeps import columns
 
     path = destination.output
     assert path is not None
-    names = columns(per_layer=task.per_layer)
+    names = columns.names(per_layer=task.per_layer)
     other = UsageError(f"{path}: results of another grid: give its own options, or another name")
     try:
         text = read_bytes(path).decode()
         if destination.format == "jsonl":
             found = [json.loads(line) for line in text.splitlines()]
         else:
-            table = csv.reader(io.StringIO(text), delimiter=out.DELIMITERS[destination.format])
+            table = csv.reader(io.StringIO(text), delimiter=DELIMITERS[destination.format])
             lines = [[_value(each) for each in line] for line in table]
             if destination.header and (not lines or lines.pop(0) != names):
                 raise other

@@ -9,6 +9,7 @@ import typer
 from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.cli import parse
+from vanish.cli.formats import TEXTS
 from vanish.errors import UsageError
 
 By = Annotated[
@@ -83,7 +84,7 @@ def command(
                 raise UsageError(
                     f"--{name} without --values: it says what chain is measured: give --values"
                 )
-    destination = out.Destination.choose(format_name, output, formats=out.TEXTS)
+    destination = out.Destination.choose(format_name, output, formats=TEXTS)
     settings = Settings(layers=layers, width=width, act=act or "sigmoid", init=init, seed=seed)
     memory.require(
         _BYTES_A_LAYER * layers, f"a derivation of {layers:,} layers", "give fewer --layers"

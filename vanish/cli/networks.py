@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vanish.cli import output as out
+from vanish.cli import streams
 from vanish.errors import UsageError
 from vanish.network.layout import AUTO, AXES, LAYOUTS, OUT_IN
 
@@ -29,13 +29,17 @@ def reader(weights_layout: str | None, *, wanted: bool) -> Callable[[str], Netwo
     UsageError
         If the layout is given for nothing.
     """
-    from vanish.files.reading import read_network
-
     if weights_layout is not None and not wanted:
         raise UsageError(
             "--weights-layout without --weights: it says how to read these: leave it out"
         )
-    return lambda path: read_network(path, weights_layout or AUTO)
+
+    def read(path: str) -> Network:
+        from vanish.files.networks import read_network
+
+        return read_network(path, weights_layout or AUTO)
+
+    return read
 
 
 def say_layouts(networks: Iterable[Network], weights_layout: str | None) -> None:
@@ -45,12 +49,12 @@ def say_layouts(networks: Iterable[Network], weights_layout: str | None) -> None
     for network in dict.fromkeys(networks):
         (other,) = {*LAYOUTS} - {network.layout}
         if network.assumed:
-            out.say(
+            streams.say(
                 f"{network.name}: its weights fit as {AXES[network.layout]} and as {AXES[other]}:"
                 f" {AXES[network.layout]} is assumed; --weights-layout {other} reads them the"
                 " other way."
             )
         elif network.layout != OUT_IN:
-            out.say(
+            streams.say(
                 f"{network.name}: its weights fit as {AXES[network.layout]} only, and were read so."
             )

@@ -1,15 +1,30 @@
-"""Where results go: the format, the terminal, the pipe, the file."""
+"""Where results go: the terminal, the pipe, files beside it, whole or not at all."""
 
 from __future__ import annotations
 
-import os
-import sys
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from vanish.errors import OutputError, UsageError, unknown_name
-from vanish.system.atomic import STANDARD_STREAM, Files, check_outputs, is_stream, reason
+from vanish.cli.formats import (
+    DELIMITERS,
+    FEWEST_ROWS,
+    FOR_PEOPLE,
+    TABLES,
+    Formats,
+    check_beside,
+    choose_format,
+)
+from vanish.cli.streams import (
+    ReaderGoneError,
+    in_colour,
+    require_stdout,
+    say,
+    window,
+    write_stdout,
+)
+from vanish.errors import UsageError
+from vanish.system.atomic import STANDARD_STREAM, Files, check_outputs, is_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,78 +32,11 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from vanish.render.people import View
-    from vanish.simulation.profile import Cell
+    from vanish.columns import Cell
+    from vanish.render.view import View
 
     # What writes a file, by the file's name.
     Writers = Mapping[str, Callable[[BinaryIO], object]]
-
-AUTO = "auto"
-
-
-class Formats(NamedTuple):
-    """The formats of a command.
-
-    Attributes
-    ----------
-    by_suffix
-        Their names, by the suffix of a file in each.
-    terminal, piped
-        Which of them ``auto`` is on a terminal, and which elsewhere.
-    """
-
-    by_suffix: Mapping[str, str]
-    terminal: str
-    piped: str
-
-
-TABLES = Formats(
-    {
-        ".txt": "table",
-        ".tsv": "tsv",
-        ".csv": "csv",
-        ".json": "json",
-        ".jsonl": "jsonl",
-        ".md": "markdown",
-    },
-    terminal="table",
-    piped="tsv",
-)
-TEXTS = Formats(
-    {".txt": "text", ".tex": "latex", ".md": "markdown", ".json": "json"},
-    terminal="text",
-    piped="text",
-)
-DELIMITERS = {"tsv": "\t", "csv": ","}
-FOR_PEOPLE = ("table", "markdown")
-
-# However low the window: the first row, the last one, and a sign for those between.
-FEWEST_ROWS = 3
-
-# Each stands in the same place with the same width, where an encoding lacks the first.
-_ASCII = str.maketrans(
-    {
-        "‖": "|",
-        "∂": "d",
-        "₁": "1",
-        "·": ".",
-        "…": ".",
-        "⋮": ":",
-        "→": ">",
-        "─": "-",
-        "½": " ",
-        "×": "x",
-        "÷": "/",
-    }
-    | dict(zip("₀₂₃₄₅₆₇₈₉", "023456789", strict=True))
-    | {"≤": "<", "≥": ">", "²": "2"}
-    | {"│": "|", "└": "+", "∞": "i", "σ": "s", "Φ": "P", "φ": "p", "λ": "l", "α": "a"}
-    | {"√": "V", "π": "p", "³": "3", "⁻": "-"}
-    | dict.fromkeys("█▉▊▋▌▍▎▏", "#")
-    | {chr(pattern): "*" if pattern > 0x2800 else " " for pattern in range(0x2800, 0x2900)}
-    | dict(zip("▁▂▃▄▅▆▇", "._-=+*%", strict=True))
-    | dict(zip("▓▒░", "%=-", strict=True))
-)
 
 
 class Destination(NamedTuple):
@@ -151,24 +99,11 @@ class Destination(NamedTuple):
         if output == STANDARD_STREAM:
             output = None
         chosen = choose_format(format_name, output, formats)
-        if not header and chosen not in DELIMITERS:
-            raise UsageError(
-                f"--no-header beside format {chosen}: only tsv and csv have a header line:"
-                " leave it out"
-            )
-        if rows is not None and chosen not in FOR_PEOPLE:
-            raise UsageError(
-                f"--rows beside format {chosen}: only a table is shortened: leave it out"
-            )
-        if rows is not None and rows != 0 and rows < 3:
-            raise UsageError(
-                f"--rows {rows}: give at least 3, the first, the last and a sign for those"
-                " between, or 0 for all"
-            )
+        check_beside(chosen, header=header, rows=rows)
         if plot is not None:
             _check_figure(plot)
         if output is None:
-            _require_stdout()
+            require_stdout()
         check_outputs(output, plot, *beside)
         return cls(chosen, output, header, rows, quiet)
 
@@ -290,7 +225,7 @@ class Destination(NamedTuple):
         with _written(writers):
             if self.output is None:
                 try:
-                    _write_stdout(parts)
+                    write_stdout(parts)
                 except ReaderGoneError as error:
                     gone = error
         if gone is not None:
@@ -353,118 +288,3 @@ def figure_writer(
         save(draw(), stream, Path(path).suffix.removeprefix("."))
 
     return {path: write}
-
-
-def choose_format(given: str, output: str | None, formats: Formats) -> str:
-    """Return the format's name: as given, by the file's suffix, or by the terminal.
-
-    Raises
-    ------
-    UsageError
-        If the format or the suffix is unknown.
-    """
-    known = list(formats.by_suffix.values())
-    if given != AUTO:
-        if given not in known:
-            raise unknown_name("format", given, [AUTO, *known])
-        return given
-    if output is None:
-        return formats.terminal if is_terminal(sys.stdout) else formats.piped
-    suffix = Path(output).suffix
-    if suffix not in formats.by_suffix:
-        raise UsageError(
-            f"output {output}: no format is known by the suffix {suffix!r}: give --format,"
-            f" or one of {' '.join(formats.by_suffix)}"
-        )
-    return formats.by_suffix[suffix]
-
-
-def is_terminal(stream: TextIO | None) -> bool:
-    """Tell whether a person looks at the stream."""
-    try:
-        return stream is not None and stream.isatty()
-    except ValueError:  # closed
-        return False
-
-
-def window() -> tuple[int, int] | None:
-    """Return the columns and lines of the terminal on stdout; None where it is none."""
-    if not is_terminal(sys.stdout):
-        return None
-    size = os.get_terminal_size(sys.stdout.fileno())
-    # A terminal that does not know its size says 0.
-    return size.columns or 80, size.lines or 24
-
-
-def in_colour() -> bool:
-    """Tell whether to colour: on a terminal that can, unless NO_COLOR is set."""
-    dumb = os.environ.get("TERM") in (None, "dumb")
-    return is_terminal(sys.stdout) and not dumb and not os.environ.get("NO_COLOR")
-
-
-class ReaderGoneError(Exception):
-    """Whoever read standard output has gone away, which is no error.
-
-    No OSError, since Typer has an opinion of its own on a closed pipe.
-    """
-
-
-def _require_stdout() -> None:
-    if sys.stdout is None:
-        raise OutputError("standard output is closed: give --output FILE")
-
-
-def _write_stdout(parts: Iterable[str]) -> None:
-    _require_stdout()
-    try:
-        for part in parts:
-            _write_all(sys.stdout, _encode(part, sys.stdout))
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise ReaderGoneError from None
-    except OSError as error:
-        # What is still buffered must not be tried again when Python exits.
-        discard(sys.stdout)
-        raise OutputError(
-            f"standard output: {reason(error)}: make room, or give --output FILE"
-        ) from None
-
-
-def _write_all(stream: TextIO, data: bytes) -> None:
-    """Write all bytes: with PYTHONUNBUFFERED one call may write a part of them."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[stream.buffer.write(rest) :]
-
-
-def pass_on() -> None:
-    """Let the reader of standard output have what was written so far."""
-    if sys.stdout is not None:
-        sys.stdout.buffer.flush()
-
-
-def discard(stream: TextIO) -> None:
-    """Let all that a stream still gets go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def say(line: str) -> None:
-    """Print a message for a person on stderr; if nobody can hear it, that is no error."""
-    if sys.stderr is None:
-        return
-    try:
-        _write_all(sys.stderr, _encode(f"{line}\n", sys.stderr))
-        sys.stderr.flush()
-    except OSError:
-        discard(sys.stderr)
-
-
-def _encode(text: str, stream: TextIO) -> bytes:
-    """Encode for a terminal as it asks; everything else gets UTF-8, whatever the locale."""
-    encoding = (stream.encoding if is_terminal(stream) else None) or "utf-8"
-    try:
-        return text.encode(encoding)
-    except UnicodeEncodeError:
-        # ASCII, or a file name that is not UTF-8.
-        plain = text if encoding.lower() == "utf-8" else text.translate(_ASCII)
-        return plain.encode(encoding, errors="replace")

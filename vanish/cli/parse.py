@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import typer
 
+    from vanish.network.arrays import Rows
+
 Converted = TypeVar("Converted")
 
 # A longer one is a slip of the finger.
@@ -124,3 +126,10 @@ def size(given: str) -> int:
     power = "KMGT".find(found[2].upper()) + 1 if found[2] else 0
     unit = (1024 if found[3] else 1000) ** power
     return max(1, int(float(found[1]) * unit))
+
+
+def rows(path: str) -> Rows:
+    """Read a file of rows, see `files.rows`."""
+    from vanish.files.rows import read_rows
+
+    return read_rows(path)

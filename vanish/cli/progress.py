@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vanish.cli.output import is_terminal, say
+from vanish.cli.streams import is_terminal, say
 from vanish.system.signals import last_words
 
 if TYPE_CHECKING:

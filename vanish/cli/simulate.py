@@ -7,7 +7,7 @@ import typer
 
 from vanish.cli import options as opt
 from vanish.cli import output as out
-from vanish.cli import parse
+from vanish.cli import parse, streams
 from vanish.errors import UsageError, unknown_name
 from vanish.system.atomic import STANDARD_STREAM
 
@@ -69,7 +69,6 @@ def command(
         return
     from vanish.cli import networks
     from vanish.cli.progress import progress
-    from vanish.files import reading as files
     from vanish.network.streams import Streams
     from vanish.simulation.run import Draws, Simulation, compare
     from vanish.simulation.settings import Settings
@@ -109,10 +108,10 @@ def command(
         "weight_std": weight_std,
         "bias_std": bias_std,
         "gain": gain,
-        "input": parse.converted(input_file, files.read_rows),
+        "input": parse.converted(input_file, parse.rows),
         "batch": batch,
         "loss": loss,
-        "target": parse.converted(target, files.read_rows),
+        "target": parse.converted(target, parse.rows),
         "weights": parse.converted(
             weights, networks.reader(weights_layout, wanted=weights is not None)
         ),
@@ -140,7 +139,9 @@ def command(
     else:
         simulation = Simulation(runs[0], draws)
         profiles = [simulation.profile()]
-        beside[save_weights] = lambda stream: files.write_network(stream, simulation, save_weights)
+        from vanish.files.networks import write_network
+
+        beside[save_weights] = lambda stream: write_network(stream, simulation, save_weights)
     advises = _advises(destination, len(runs))
     searches = [_search(profile, draws, jobs, limit) if advises else None for profile in profiles]
     del draws  # the weights
@@ -185,7 +186,7 @@ def _advises(destination: out.Destination, runs: int) -> bool:
     if destination.quiet:
         return False
     if destination.is_for_people:
-        from vanish.render.people import MOST_TOLD
+        from vanish.render.profiles import MOST_TOLD
 
         return runs <= MOST_TOLD
     return True
@@ -211,7 +212,7 @@ def _render(
 ) -> str:
     """Return the profiles in the format of their destination."""
     if destination.is_for_people:
-        from vanish.render.people import view
+        from vanish.render.profiles import view
 
         return destination.draw_fitting(lambda rows: view(profiles, rows, searches))
     if destination.format == "json":
@@ -226,7 +227,7 @@ def _say_verdicts(profiles: "Sequence[Profile]", searches: "Sequence[Search | No
 
     for profile, search in zip(profiles, searches, strict=True):
         name = subject(profile, profiles)
-        out.say(f"{name}: {explain(profile, search).text}")
+        streams.say(f"{name}: {explain(profile, search).text}")
 
 
 def _layer_acts(names: str) -> tuple[str, ...]:

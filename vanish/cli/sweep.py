@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vanish.cli import collect, parse
+from vanish.cli import collect, parse, streams
 from vanish.cli import options as opt
 from vanish.cli import output as out
-from vanish.errors import InputError, UsageError, VanishError, unknown_name
+from vanish.cli.axes import AXES
+from vanish.cli.formats import Formats
+from vanish.errors import UsageError
 from vanish.system.atomic import STANDARD_STREAM, is_stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from matplotlib.figure import Figure
 
@@ -153,79 +155,10 @@ TableFormat = Annotated[
     ),
 ]
 
-_FORMATS = out.Formats(
+_FORMATS = Formats(
     {".txt": "table", ".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl"},
     terminal="table",
     piped="tsv",
-)
-
-
-def _one_list(convert: Callable[[str], Any]) -> Callable[[str, Sequence[str]], list[Any]]:
-    """Return a reader for an option whose every occurrence is one value."""
-    return lambda _, given: [convert(each) for each in given]
-
-
-def _whole_numbers(option: str, given: Sequence[str]) -> list[int]:
-    numbers: list[int] = []
-    for item in parse.split_list(given, option):
-        # As they stand: a float would round large ones. A number alone is a range of one.
-        whole = parse.whole_range(item if ":" in item else f"{item}:{item}:1")
-        if whole is not None:
-            numbers += whole
-            continue
-        for number in parse.numbers(item):
-            if not number.is_integer():
-                raise UsageError(f"{option} {number:g}: give whole numbers")
-            numbers.append(int(number))
-    return numbers
-
-
-def _numbers(_: str, given: Sequence[str]) -> list[float]:
-    return [number for each in given for number in parse.numbers(each)]
-
-
-def _names(option: str, given: Sequence[str]) -> list[str]:
-    return parse.split_list(given, option)
-
-
-def _rows(path: str) -> Any:
-    from vanish.files.reading import read_rows
-
-    return read_rows(path)
-
-
-def _layer_acts(names: str) -> tuple[str, ...]:
-    return tuple(parse.split_list([names], "--layer-acts"))
-
-
-# How the text of each axis is read; every setting of the main command is one.
-_AXES: Mapping[str, Callable[[str, Sequence[str]], list[Any]]] = {
-    "act": _names,
-    "layer_acts": _one_list(_layer_acts),
-    "last_act": _names,
-    "layers": _whole_numbers,
-    "width": _whole_numbers,
-    "widths": _one_list(parse.split_sizes),
-    "init": _names,
-    "weight_std": _numbers,
-    "bias_std": _numbers,
-    "gain": _numbers,
-    "input": _one_list(_rows),
-    "batch": _whole_numbers,
-    "loss": _names,
-    "target": _one_list(_rows),
-    "weights": _one_list(str),  # read once it is known how they lie
-    "seed": _whole_numbers,
-    "trials": _whole_numbers,
-    "engine": _names,
-    "vanish_below": _numbers,
-    "explode_above": _numbers,
-}
-
-# The options that a configuration file may set beside the axes.
-_OTHERS = (
-    *("weights_layout", "norm_bound", "per_layer", "jobs", "scheduler", "memory"),
-    *("format", "output", "no_header", "quiet", "plot"),
 )
 
 
@@ -273,15 +206,17 @@ def command(
     when all are there. Every setting of vanish itself can be a list.
     """
     from vanish.cli import networks
+    from vanish.cli.estimate import estimate
     from vanish.simulation.trials import processors
+    from vanish.sweeps import columns
     from vanish.sweeps.grid import Grid
-    from vanish.sweeps.run import Task, columns, crew
+    from vanish.sweeps.run import Task, crew
 
     options = _options(ctx, config)
     destination = _destination(options)
     axes = {
         name: read(f"--{name.replace('_', '-')}", options[name])
-        for name, read in _AXES.items()
+        for name, read in AXES.items()
         if options.get(name) is not None
     }
     if "act" in axes and "layer_acts" in axes:
@@ -297,12 +232,12 @@ def command(
     count = processors() if options["jobs"] is None else options["jobs"]
     _check(task, destination, count, options)
     if dry_run:
-        destination._replace(output=None).write(*_estimate(task, count))
+        destination._replace(output=None).write(*estimate(task, count))
         return
 
     workers = partial(crew, task, count, options["scheduler"])
     is_viewed = _is_viewed(task, destination, options["plot"])
-    seen = collect.Seen(columns(per_layer=task.per_layer), keep=is_viewed)
+    seen = collect.Seen(columns.names(per_layer=task.per_layer), keep=is_viewed)
     figure = out.figure_writer(options["plot"], lambda: _draw(grid, seen))
     if _is_streamed(destination.output):
         collect.to_stream(task, workers, destination, seen, figure)
@@ -312,7 +247,7 @@ def command(
         networks.say_layouts(_as_run(axes), layout)
     if seen.failed:
         if not destination.quiet:
-            out.say(
+            streams.say(
                 f"{seen.failed:,} of {len(grid):,} points failed; the column error says why: the"
                 f" first, {seen.first_error}"
             )
@@ -363,66 +298,12 @@ def _options(ctx: typer.Context, config: str | None) -> dict[str, Any]:
     }
     if config is None:
         return options
+    from vanish.cli.config import read_config
+
     given = {plain.get(name, name) for name in ctx.params if parse.was_given(ctx, name)}
     return options | {
-        name: value for name, value in _read_config(config).items() if name not in given
+        name: value for name, value in read_config(config).items() if name not in given
     }
-
-
-def _read_config(path: str) -> dict[str, Any]:
-    """Return the options of a TOML file, those of axes as lists of text."""
-    import tomllib
-
-    from vanish.files.reading import read_bytes
-
-    try:
-        content = tomllib.loads(read_bytes(path).decode())
-    except ValueError as error:
-        # Not TOML, not UTF-8, or a number too long for Python.
-        raise InputError(f"{path}: {error}: give option = value lines, as TOML has them") from None
-    except RecursionError:
-        raise InputError(
-            f"{path}: lists in lists, too many to read: give option = value lines, a value or a"
-            " list of values"
-        ) from None
-    known = [*_AXES, *_OTHERS]
-    found = {}
-    for written, value in content.items():
-        name = written.replace("-", "_")
-        if name not in known:
-            names = [each.replace("_", "-") for each in known]
-            raise unknown_name(f"option in {path}", written, names)
-        found[name] = _texts(path, name, value) if name in _AXES else _plain(path, name, value)
-    return found
-
-
-def _texts(path: str, name: str, value: Any) -> list[str]:
-    """Return a value of a TOML file as the command line would have it, one text a value."""
-    texts = []
-    for each in value if isinstance(value, list) else [value]:
-        items = each if isinstance(each, list) else [each]
-        if not all(isinstance(item, str | int | float) for item in items):
-            raise UsageError(
-                f"{path}: {name} = {value!r}: give texts and numbers, or a list of them"
-            )
-        texts.append(",".join(_text(path, name, str(item)) for item in items))
-    return texts
-
-
-def _text(path: str, name: str, value: str) -> str:
-    """Refuse a text that no command line can hold."""
-    if "\0" in value:
-        raise UsageError(f"{path}: {name} = {value!r}: a NUL in it: leave it out")
-    return value
-
-
-def _plain(path: str, name: str, value: Any) -> Any:
-    kinds = {"norm_bound": bool, "per_layer": bool, "no_header": bool, "quiet": bool, "jobs": int}
-    kind = kinds.get(name, str)
-    if type(value) is not kind:
-        words = {bool: "true or false", int: "a whole number", str: "a text"}
-        raise UsageError(f"{path}: {name} = {value!r}: give {words[kind]}")
-    return _text(path, name, value) if isinstance(value, str) else value
 
 
 def _check(
@@ -458,48 +339,6 @@ def _check(
 
 def _is_viewed(task: Task, destination: out.Destination, plot: str | None) -> bool:
     """Tell whether a person will see the summaries, so that they are to be kept."""
-    at_terminal = destination.output is not None and out.window() is not None
+    at_terminal = destination.output is not None and streams.window() is not None
     small = len(task.grid) <= _MOST_VIEWED and not task.per_layer and not destination.quiet
     return destination.format == "table" or plot is not None or (at_terminal and small)
-
-
-# To estimate, so many points are tried, for so many seconds at most.
-_TRIED, _PATIENCE = 20, 2.0
-
-
-def _estimate(task: Task, jobs: int) -> Iterator[str]:
-    """Yield how many points there are, and what they may take, by trying some."""
-    import random
-    import time
-
-    from vanish.numbers.words import short
-    from vanish.sweeps.run import simulate_points
-    from vanish.system import memory
-
-    count = len(task.grid)
-    yield f"points  {count:,}\n"
-    for name, values in task.grid.varying.items():
-        yield f"        {len(values):,} {name}\n"
-    # Spread over the grid; always the same ones.
-    tried = sorted(random.Random(0).sample(range(count), min(_TRIED, count)))  # noqa: S311
-    begun, seconds = time.monotonic(), []
-    for point in tried:
-        seconds += [each.seconds for each in simulate_points(task, [point])]
-        if time.monotonic() > begun + _PATIENCE:
-            break
-    total = sum(seconds) / len(seconds) * count / min(jobs, count)
-    workers = "1 process" if jobs == 1 else f"{jobs} processes"
-    yield f"time    about {short(total)} s on {workers}, by {len(seconds)} points tried\n"
-    most = max(map(_memory_of, map(task.grid.coordinates, tried)))
-    yield f"memory  about {memory.amount(most)} a process\n"
-
-
-def _memory_of(coordinates: dict[str, Any]) -> int:
-    """Return about how many bytes a point takes; none where it fails at once."""
-    from vanish.simulation.run import memory_needed
-    from vanish.simulation.settings import Settings
-
-    try:
-        return memory_needed(Settings(**coordinates))
-    except VanishError:
-        return 0

@@ -154,7 +154,7 @@ def command(
     with progress("training", 1, quiet=quiet) as watch:
         trained = list(train_all(runs, history=set(history), watch=watch))
     view = render.layer_view(trained) if per_layer else render.view(trained)
-    rows = render.layer_rows(trained) if per_layer else [each.row() for each in trained]
+    rows = render.layer_rows(trained) if per_layer else render.rows(trained)
     figure = out.figure_writer(plot, lambda: _draw(trained))
     destination.write_table(view, rows, _common(trained), figure)
 

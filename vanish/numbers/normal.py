@@ -29,7 +29,7 @@ _BLOCK = 8192
 
 # (y+5) e^(y²/2) Φ(-y) as a polynomial in t = (y-5)/(y+5), lowest power first: it interpolates
 # at the 22 Chebyshev points of the t that belong to 0 ≤ y ≤ 39. Its largest relative error
-# there is 3.6e-17. tests/test_gaussian.py computes the coefficients anew, at 50 digits.
+# there is 3.6e-17. tests/numbers/test_gaussian.py computes the coefficients anew, at 50 digits.
 _TAIL = (
     0.769193049750063,
     -0.6653825028900567,

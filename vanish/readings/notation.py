@@ -47,6 +47,16 @@ class Sum(NamedTuple):
 
     terms: tuple[tuple[Factor | Sum, ...], ...]
 
+    @property
+    def kind(self) -> str:
+        """What it is called."""
+        return "Sum"
+
+    @property
+    def layer(self) -> int:
+        """The layer of the factor that it begins with, in any of its terms."""
+        return next(factor.layer for term in self.terms for factor in term)
+
 
 class Product:
     """Factors in their order, sharing its beginning with the products that it goes on in.

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vanish.network.chainrule import Reading, across
+from vanish.network.graph import LAYER
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.magnitudes import products
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from vanish.network.activations import Activation
     from vanish.network.graph import Block, Graph, Run
     from vanish.numbers.scaled import FloatArray, Magnitude
 
@@ -138,24 +140,26 @@ def slope_products(graph: Graph, sizes: FloatArray) -> Magnitudes:
     return products(graph, SLOPES, None, kept, one)["a"]
 
 
-def slope_bound(sup_slope: float, block: Block, depth: int) -> Magnitude:
+def slope_bound(activation: Activation, layers: int, block: Block = LAYER) -> Magnitude:
     """Return the article's bound on the product of the slopes of so many equal layers.
 
     Its section 3: 0.25^N for the sigmoid, and (1 + 0.25)^N with skips.
 
     Parameters
     ----------
-    sup_slope
-        sup|S'|.
-    block, depth
-        The layer's graph, and N.
+    activation
+        S.
+    layers
+        N.
+    block
+        The layer's graph; the article's where it is not given.
     """
     one = Magnitudes.of(np.ones(1))
-    sup = Magnitudes.of(np.array([sup_slope]))
+    sup = Magnitudes.of(np.array([activation.sup_slope]))
     kept = [None, *(sup if node.op.kind == "activate" else None for node in block.nodes)]
     nodes, _ = across(block, SLOPES, None, kept, one)
     gain: Magnitude = nodes[0].listed()[0]
-    return gain**depth
+    return gain**layers
 
 
 def log10_active_paths(graph: Graph, active: FloatArray) -> FloatArray:

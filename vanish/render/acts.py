@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.network.graph import LAYER
 from vanish.numbers.words import short
 from vanish.readings.slopes import slope_bound
+from vanish.render.columns import ACTS
 from vanish.render.drawing import curve
-from vanish.render.people import View
+from vanish.render.view import View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vanish.columns import Cell
     from vanish.network.activations import Activation
-    from vanish.simulation.profile import Cell
 
 # The article's figures show about this part of the axis.
 _FROM, _TO = -6.0, 6.0
@@ -27,24 +27,7 @@ _NARROWEST, _WIDEST = 20, 48
 
 def rows(shown: Sequence[Activation], layers: int) -> list[dict[str, Cell]]:
     """Return one mapping an activation, with its bound on the product of `layers` slopes."""
-    return [
-        {
-            "act": each.name,
-            "aliases": " ".join(each.aliases),
-            "formula": each.formula,
-            "derivative": each.derivative,
-            "domain": each.domain,
-            "range": each.range,
-            "sup_slope": each.sup_slope,
-            "sup_at": each.sup_place,
-            "layers": layers,
-            "bound": (bound := slope_bound(each.sup_slope, LAYER, layers)).exact(),
-            "log10_bound": bound.log10,
-            "init": each.init,
-            "note": each.note,
-        }
-        for each in shown
-    ]
+    return [ACTS.row(each, layers) for each in shown]
 
 
 def view(shown: Sequence[Activation], layers: int) -> View:
@@ -63,7 +46,7 @@ def view(shown: Sequence[Activation], layers: int) -> View:
                 each.range,
                 f"{each.sup_slope:.5g}",
                 each.sup_place,
-                short(slope_bound(each.sup_slope, LAYER, layers)),
+                short(slope_bound(each, layers)),
             )
             for each in shown
         ),
@@ -76,7 +59,7 @@ def view(shown: Sequence[Activation], layers: int) -> View:
 
 def portrait(activation: Activation, layers: int, columns: int) -> str:
     """Return one activation in full, with a drawing of S and S'."""
-    bound = slope_bound(activation.sup_slope, LAYER, layers)
+    bound = slope_bound(activation, layers)
     facts = {
         "S(x)": activation.formula,
         "S'(x)": activation.derivative,

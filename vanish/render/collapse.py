@@ -6,16 +6,23 @@ import math
 from typing import TYPE_CHECKING
 
 from vanish.numbers.words import short
-from vanish.render.people import Finding, View
+from vanish.render.columns import COLLAPSE
+from vanish.render.view import Finding, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vanish.columns import Cell
     from vanish.lessons.collapse import Departure, LayerCollapse
     from vanish.simulation.run import Simulation
 
 # Nobody asks whether a departure is smaller still.
 _SMALLEST = -12
+
+
+def rows(found: Sequence[Sequence[LayerCollapse]]) -> list[dict[str, Cell]]:
+    """Return one mapping of column to value a layer of each chain."""
+    return [COLLAPSE.row(layer) for each in found for layer in each]
 
 
 def view(simulations: Sequence[Simulation], found: Sequence[Sequence[LayerCollapse]]) -> View:

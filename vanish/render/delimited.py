@@ -12,7 +12,7 @@ from vanish.numbers.scaled import decimal_text
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from vanish.simulation.profile import Cell
+    from vanish.columns import Cell
 
 
 def delimited(rows: Iterable[Mapping[str, Cell]], delimiter: str, header: bool = True) -> str:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vanish.numbers.words import short
-from vanish.readings.notation import (
-    LATEX,
-    LONGEST,
-    TEXT,
-    Factor,
-    derivation,
-    elide,
-    nested_loss,
-    product,
-)
+from vanish.readings.notation import LATEX, LONGEST, TEXT, derivation, elide, nested_loss, product
+from vanish.render.columns import DERIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from vanish.columns import Cell
     from vanish.lessons.derivation import Derivation, MeasuredFactor
     from vanish.readings.notation import Notation
 
@@ -76,29 +69,11 @@ def markdown(shown: Derivation) -> Iterator[str]:
             yield f"| ${symbol}$ | {' | '.join(numbers)} |\n"
 
 
-def rows(shown: Derivation) -> list[dict[str, Any]]:
+def rows(shown: Derivation) -> list[dict[str, Cell]]:
     """Return one mapping a factor, from the loss inwards; numbers None without values."""
-    found: list[dict[str, Any]] = [
-        {
-            "factor": TEXT.symbol(factor),
-            "latex": LATEX.symbol(factor),
-            "kind": factor.kind if isinstance(factor, Factor) else "Sum",
-            "layer": factor.layer if isinstance(factor, Factor) else None,
-            "log10_measured": None,
-            "log10_largest": None,
-            "log10_product": None,
-            "log10_bound": None,
-        }
-        for factor in product(shown.graph, shown.by).factors()
-    ]
-    if shown.factors is None:
-        return found
-    for row, record in zip(found, shown.factors, strict=True):
-        row["log10_measured"] = record.measured.log10 if record.measured else None
-        row["log10_largest"] = record.largest.log10
-        row["log10_product"] = record.product.log10
-        row["log10_bound"] = record.bound.log10
-    return found
+    factors = product(shown.graph, shown.by).factors()
+    numbers: Sequence[MeasuredFactor | None] = shown.factors or [None] * len(factors)
+    return [DERIVE.row(*each) for each in zip(factors, numbers, strict=True)]
 
 
 def _right_sides(shown: Derivation, notation: Notation) -> Iterator[str]:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vanish.lessons import spread
-from vanish.render import decades, people, style
+from vanish.render import decades, style
 from vanish.render.decades import Band, Curve, log10s
+from vanish.render.profiles import title
 from vanish.simulation.measured import HIGH, LOW, magnitude_quantiles
 from vanish.simulation.verdict import subject
 
@@ -68,7 +69,7 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
     left.set_title("slopes, multiplied from layer N to k", fontsize="medium")
     for axes in figure.axes:
         style.number_layers(axes, depth)
-    style.entitle(figure, people.title(profiles))
+    style.entitle(figure, title(profiles))
     entries = style.entries(figure.axes)
     if is_cut:
         entries[f"{_NORM_BOUND}, which goes on"] = entries.pop(_NORM_BOUND)

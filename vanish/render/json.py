@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from vanish import __version__
 from vanish.render.delimited import cell
-from vanish.simulation import precision
+from vanish.simulation import precision, precision_words
 from vanish.simulation.measured import HIGH, LOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from vanish.simulation.profile import Cell, Profile
+    from vanish.columns import Cell
+    from vanish.simulation.profile import Profile
     from vanish.simulation.remedy import Search
 
 # Raised when a field changes its meaning or goes away; a new field does not raise it.
@@ -74,7 +75,7 @@ def _precision(loss: precision.Loss) -> dict[str, Any]:
             {"signal": each.signal, "layers": each.layers, "how": each.how} for each in loss.misfits
         ],
         "rounding_error": loss.rounding,
-        "sentence": precision.sentence(loss) or None,
+        "sentence": precision_words.sentence(loss) or None,
     }
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vanish.render.people import Elided
+from vanish.render.view import Elided
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vanish.render.people import View
+    from vanish.render.view import View
 
 
 def markdown(view: View) -> str:

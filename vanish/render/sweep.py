@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vanish.errors import UsageError
 from vanish.numbers.words import plural, short_power
-from vanish.render.people import Elided, Heat, Notes, View, elide
+from vanish.render.view import Elided, Heat, Notes, View, elide
 from vanish.sweeps.grid import shown
 
 if TYPE_CHECKING:

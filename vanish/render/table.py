@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from vanish.render.people import Bar, Elided, Heat, Spark
+from vanish.render.view import Bar, Elided, Heat, Spark
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from vanish.render.people import Finding, View
+    from vanish.render.view import Finding, View
 
 # Readable on light and on dark backgrounds, and told apart by the word as well.
 _COLOURS = {"vanishing": "red", "exploding": "magenta", "dead": "red", "stable": "green"}

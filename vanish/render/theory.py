@@ -6,13 +6,14 @@ import math
 from typing import TYPE_CHECKING
 
 from vanish.numbers.words import short
-from vanish.render.people import Notes, View
+from vanish.render.columns import SPREAD, THEORY
+from vanish.render.view import Notes, View
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vanish.columns import Cell
     from vanish.lessons.spread import Spread
-    from vanish.simulation.profile import Cell
     from vanish.theories.infinitewidth import TheoryPoint
 
 
@@ -20,36 +21,12 @@ def rows(
     points: Sequence[TheoryPoint], spreads: Sequence[Spread | None] | None
 ) -> list[dict[str, Cell]]:
     """Return one mapping a point, with the spreads, if any; what is infinite is None."""
-    found = []
-    for number, point in enumerate(points):
-        row: dict[str, Cell] = {name: _cell(value) for name, value in point._asdict().items()}
-        if spreads is not None:
-            spread = spreads[number]
-            row |= {name: getattr(spread, name, None) for name in _SPREAD_COLUMNS}
-        found.append(row)
-    return found
-
-
-_SPREAD_COLUMNS = (
-    "layers",
-    "width",
-    "log10_expected",
-    "log10_typical",
-    "log10_std",
-    "dead",
-    "source",
-    "log10_typical_se",
-    "log10_std_se",
-    "dead_se",
-)
-
-
-def _cell(value: object) -> Cell:
-    if isinstance(value, float) and math.isinf(value):
-        return None
-    if value is None or isinstance(value, float | int):
-        return value
-    return str(value)
+    if spreads is None:
+        return [THEORY.row(point) for point in points]
+    return [
+        THEORY.row(point) | SPREAD.row(spread)
+        for point, spread in zip(points, spreads, strict=True)
+    ]
 
 
 def title(input_rms: float) -> str:

@@ -6,14 +6,16 @@ import math
 from typing import TYPE_CHECKING
 
 from vanish.numbers.words import short, short_power
-from vanish.render.people import Bar, Finding, Notes, Spark, View
+from vanish.render.view import Bar, Finding, Notes, Spark, View
 from vanish.simulation.verdict import MANY_DEAD
+from vanish.training import columns
+from vanish.training.columns import NETWORKS
 from vanish.training.run import Outcome, order_statistic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from vanish.simulation.profile import Cell
+    from vanish.columns import Cell
     from vanish.training.run import State, Training
 
 # A gradient at layer 1 that is smaller, beside that of the last layer, has vanished.
@@ -24,10 +26,15 @@ _DEAD = "units with slope 0 on every example at the end, worst layer"
 _BAND = "5 % … 95 %\nof trials"
 
 
+def rows(trained: Sequence[Training]) -> Iterator[dict[str, Cell]]:
+    """Yield one mapping a network."""
+    return map(NETWORKS.row, trained)
+
+
 def layer_rows(trained: Sequence[Training]) -> Iterator[dict[str, Cell]]:
     """Yield one mapping a network, epoch and layer."""
     for each in trained:
-        yield from each.layer_rows()
+        yield from columns.layer_rows(each)
 
 
 def view(trained: Sequence[Training]) -> View:
@@ -38,7 +45,7 @@ def view(trained: Sequence[Training]) -> View:
     test = "\n0 … 100 %"
 
     def row(training: Training) -> tuple[str | Bar, ...]:
-        found = training.row()
+        found = NETWORKS.row(training)
         band = [_percent(found[f"test_accuracy_{end}"]) or "?" for end in ("p05", "p95")]
         accuracy = found["test_accuracy"]
         return (
@@ -238,7 +245,7 @@ def _explain(networks: Sequence[Training]) -> str:
 
 
 def _dead_share(training: Training) -> float:
-    found = training.row()["dead_fraction_end"]
+    found = NETWORKS.row(training)["dead_fraction_end"]
     return found if isinstance(found, float) else 0.0
 
 
@@ -268,14 +275,14 @@ def _plural(layers: int) -> str:
 
 
 def _right(training: Training) -> str:
-    accuracy = training.row()["test_accuracy"]
+    accuracy = NETWORKS.row(training)["test_accuracy"]
     assert isinstance(accuracy, float)
     return f"With {_plural(training.settings.layers)} it gets {100.0 * accuracy:.3g} % right"
 
 
 def _story(training: Training) -> str:
     """Return how large the gradient of layer 1 was, and what that did to its weight."""
-    found = training.row()
+    found = NETWORKS.row(training)
     ratio, moved = found["log10_ratio_start"], found["change_first"]
     last = training.settings.layers + 1
     if not isinstance(ratio, float):
@@ -300,7 +307,7 @@ def _partly(training: Training) -> str:
 
 
 def _chance(training: Training) -> str:
-    ratio = training.row()["log10_ratio_start"]
+    ratio = NETWORKS.row(training)["log10_ratio_start"]
     vanished = not isinstance(ratio, float) or ratio < _VANISHED
     settings = training.settings
     look = (

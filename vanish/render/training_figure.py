@@ -10,6 +10,7 @@ import numpy as np
 from vanish.render import decades, style
 from vanish.render.decades import Curve
 from vanish.render.train import kinds, title
+from vanish.training.columns import NETWORKS
 from vanish.training.run import order_statistic
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def _number_depths(axes: Axes, depths: Sequence[int]) -> None:
 
 def _accuracy(axes: Axes, networks: Sequence[Training], name: str, look: Look, among: int) -> None:
     depths = np.array([each.settings.layers for each in networks])
-    rows = [each.row() for each in networks]
+    rows = [NETWORKS.row(each) for each in networks]
 
     def column(of: str) -> FloatArray:
         # A network that diverged gets nothing right.

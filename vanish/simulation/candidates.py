@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vanish.errors import VanishError
 from vanish.network import initializers
-from vanish.simulation.attempts import SpentError
+from vanish.simulation.workbench import SpentError
 from vanish.simulation.zeros import OutOfReachError, Walk
 from vanish.theories import infinitewidth as theory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from vanish.simulation.attempts import Bench, Change
     from vanish.simulation.settings import Settings
+    from vanish.simulation.workbench import Bench, Change
     from vanish.simulation.zeros import Zero
 
     # What proposes changes; it is sent what their runs gave on the user's seed and on further
@@ -170,8 +170,6 @@ CANDIDATES = (
     Candidate("gain", _gain, keeps_for_one=True, for_given_weights=True),
     Candidate("another activation", _activation),
 )
-
-ANOTHER_ACTIVATION = CANDIDATES[-1:]
 
 
 # A gain of so many decades is still a number. So many gains that bring the user's seed to the

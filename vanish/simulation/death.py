@@ -14,7 +14,8 @@ from vanish.numbers.words import listed, spans
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vanish.simulation.profile import LayerRecord, Profile
+    from vanish.simulation.layers import LayerRecord
+    from vanish.simulation.profile import Profile
 
 
 def explain_death(profile: Profile) -> tuple[str, str]:

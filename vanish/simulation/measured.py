@@ -21,7 +21,7 @@ LOW, MEDIAN, HIGH = 0.05, 0.5, 0.95
 
 
 class Measured(NamedTuple):
-    """Norms and slopes of every layer and trial; see `profile.LayerRecord`.
+    """Norms and slopes of every layer and trial; see `layers.LayerRecord`.
 
     Attributes
     ----------

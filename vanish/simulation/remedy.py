@@ -10,41 +10,20 @@ median counts: of all of them for what is printed, of a few for what is tried.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from vanish.errors import VanishError
-from vanish.network import initializers
 from vanish.numbers.words import short_power
-from vanish.simulation.attempts import FEW, SEEDS, Bench, SpentError
-from vanish.simulation.candidates import CANDIDATES, ROUNDING
+from vanish.simulation.attempts import Attempt, attempt
+from vanish.simulation.candidates import CANDIDATES
 from vanish.simulation.profile import Verdict
+from vanish.simulation.workbench import SEEDS, Bench, SpentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from vanish.simulation.attempts import Change
     from vanish.simulation.candidates import Candidate
     from vanish.simulation.profile import Profile
     from vanish.simulation.run import Draws
-    from vanish.simulation.settings import Settings
-
-# The options of the command line whose settings are changed, in the order of its help; and
-# which settings each of them excludes, with what those then are.
-_OPTIONS = {
-    "act": "--act",
-    "last_act": "--last-act",
-    "layers": "--layers",
-    "init": "--init",
-    "weight_std": "--weight-std",
-    "gain": "--gain",
-    "layer_acts": "--layer-acts",
-}
-_EXCLUDES: Mapping[str, Change] = {
-    "act": {"layer_acts": None},
-    "init": {"weight_std": None},
-    "weight_std": {"init": initializers.AUTO},
-}
 
 
 class Remedy(NamedTuple):
@@ -102,48 +81,6 @@ class Remedy(NamedTuple):
         return f"; {self.seeds} of {self.seeds} further seeds are stable{told}"
 
 
-class Attempt(NamedTuple):
-    """A change that was tried.
-
-    Attributes
-    ----------
-    change
-        What was changed.
-    settings
-        The user's with the change; None where they do not allow it.
-    options, excluded
-        As in `Remedy`.
-    log10_ratio
-        On the user's seed, the median of its first trials: -inf where a gradient is zero,
-        None where the run failed.
-    further
-        The same on further seeds, until it was clear that the change will not do.
-    chains, sampled
-        How many of each of them, and whether they were drawn in law in place of the
-        user's own.
-    spent
-        Whether they would take too long.
-    accepted
-        Whether it is a remedy.
-    """
-
-    change: Change
-    settings: Settings | None
-    options: tuple[str, ...]
-    excluded: tuple[str, ...]
-    log10_ratio: float | None = None
-    further: tuple[float, ...] = ()
-    chains: int = 1
-    sampled: bool = False
-    spent: bool = False
-    accepted: bool = False
-
-    @property
-    def seen(self) -> tuple[float, ...]:
-        """All log10 ratios, the user's own first; nothing where its run failed."""
-        return () if self.log10_ratio is None else (self.log10_ratio, *self.further)
-
-
 class Search(NamedTuple):
     """What was found.
 
@@ -165,109 +102,6 @@ class Search(NamedTuple):
     def sentence(self) -> str:
         """The remedy's, or why there is none."""
         return self.remedy.sentence if self.remedy else self.why
-
-
-def attempt(bench: Bench, change: Change, before: Sequence[Attempt] = ()) -> Attempt | None:
-    """Try a change.
-
-    Parameters
-    ----------
-    bench
-        Where.
-    change
-        The settings to change, with their new values.
-    before
-        What was tried before.
-
-    Returns
-    -------
-    Attempt or None
-        None where the change changes nothing, or nothing more than one that was tried before.
-
-    Raises
-    ------
-    SpentError
-        If even the user's own seed would take too long.
-    """
-    change, freed = _needed(bench.settings, change)
-    if not change:
-        return None
-    options = tuple(
-        text
-        for name in _OPTIONS
-        if name in change
-        for text in (_OPTIONS[name], _text(change[name]))
-    )
-    tried = Attempt(change, None, options, tuple(_OPTIONS[name] for name in freed))
-    try:
-        settings = replace(bench.settings, **change, **freed)
-        tried = tried._replace(settings=settings)
-        known = (bench.settings, *(each.settings for each in before))
-        if any(each and _alike(each, settings) for each in known):
-            return None
-        return _measured(bench, tried, {**change, **freed})
-    except (VanishError, MemoryError):
-        return tried
-
-
-def _measured(bench: Bench, tried: Attempt, change: Change) -> Attempt:
-    """Run a change on the user's seed, and where that goes well on further ones."""
-    own = bench.few(change)
-    tried = tried._replace(log10_ratio=own)
-    if not bench.wanted.holds(own):
-        return tried
-    if bench.is_random:
-        seen = [own]
-        try:
-            further = bench.further(change)
-        except SpentError:
-            return tried._replace(spent=True)
-        for each in further.ratios:
-            seen.append(each)
-            # Not to be helped by a shift of all of them, either.
-            if not bench.stable.holds(each) and max(seen) - min(seen) > bench.stable.width:
-                break
-        tried = tried._replace(
-            further=tuple(seen[1:]), chains=further.chains, sampled=further.sampled
-        )
-        if not all(map(bench.stable.holds, tried.further)):
-            return tried
-    if bench.settings.trials > FEW:
-        tried = tried._replace(log10_ratio=(own := bench.all(change)))
-    return tried._replace(accepted=bench.wanted.holds(own))
-
-
-def _needed(settings: Settings, change: Change) -> tuple[Change, Change]:
-    """Return what a change really changes, and what of the user's it excludes."""
-    needed: dict[str, Any] = {}
-    freed: dict[str, Any] = {}
-    for name, value in change.items():
-        excluded = {
-            other: free
-            for other, free in _EXCLUDES.get(name, {}).items()
-            if getattr(settings, other) != free
-        }
-        if excluded or getattr(settings, name) != value:
-            needed[name] = value
-            freed |= excluded
-    return needed, freed
-
-
-def _alike(one: Settings, other: Settings) -> bool:
-    """Tell whether two settings differ by no more than a number's missing digits."""
-    if one.activations != other.activations or not one.initializers:
-        return False
-    if [each.law for each in one.initializers] != [each.law for each in other.initializers]:
-        return False
-    most = 2.0 * ROUNDING / one.depth
-    return all(
-        (quotient := (a / b).log10) is not None and abs(quotient) <= most
-        for a, b in zip(one.weight_variances, other.weight_variances, strict=True)
-    )
-
-
-def _text(value: float | str) -> str:
-    return f"{value:.15g}" if isinstance(value, float) else str(value)
 
 
 def find(

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vanish.simulation.faults import Fault
-    from vanish.simulation.profile import LayerRecord, Profile
+    from vanish.simulation.layers import LayerRecord
+    from vanish.simulation.profile import Profile
     from vanish.simulation.remedy import Search
 
 # Within a factor of ten, gradients are about equal.

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import stat
 import time
 import zlib
 from array import array
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from vanish.errors import OutputError, UsageError
 from vanish.system.atomic import reason
+from vanish.system.lock import open_locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
 
 # A power cut may cost the results of so many seconds; a killed program none.
 _SYNC = 1.0
-
-# A sweep that was killed has a lock until its workers have noticed, see
-# `workers.Processes`: a quarter of a second, on a machine that has time for them.
-_PATIENCE = 2.0
-_AGAIN = 0.02
 
 _NOWHERE = -1
 
@@ -78,7 +73,7 @@ class Journal:
         self._places = array("q", [_NOWHERE]) * points
         self.done = self.damaged = 0
         first = _line(dict(header))
-        self._file = self._open()
+        self._file = open_locked(path, "another sweep")
         self._synced = time.monotonic()
         self._size = 0
         try:
@@ -94,58 +89,6 @@ class Journal:
         except BaseException:
             os.close(self._file)
             raise
-
-    def _open(self) -> int:
-        """Return the file, opened and locked."""
-        while True:
-            try:
-                file = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
-            except OSError as error:
-                raise OutputError(
-                    f"{self.path}: {reason(error)}: give a file that can be written"
-                ) from None
-            try:
-                if not stat.S_ISREG(os.fstat(file).st_mode):
-                    raise OutputError(f"{self.path}: no regular file: remove it")
-                self._lock(file)
-                if self._is_there(file):
-                    return file
-            except BaseException:
-                os.close(file)
-                raise
-            # The sweep that had it has ended meanwhile, and removed it.
-            os.close(file)
-
-    def _lock(self, file: int) -> None:
-        try:
-            import fcntl  # noqa: PLC0415 - not on Windows
-        except ImportError:
-            return
-        until = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > until:
-                    raise OutputError(
-                        f"{self.path}: another sweep is writing it: wait for it, or give another"
-                        " name"
-                    ) from None
-                time.sleep(_AGAIN)
-            except OSError as error:
-                raise OutputError(
-                    f"{self.path}: it cannot be locked ({reason(error)}): give a file on another"
-                    " file system"
-                ) from None
-            else:
-                return
-
-    def _is_there(self, file: int) -> bool:
-        """Tell whether a file that is open is still the one of this name."""
-        try:
-            return os.path.samestat(os.fstat(file), os.stat(self.path))  # noqa: PTH116 - as open
-        except FileNotFoundError:
-            return False
 
     def _recover(self, first: bytes) -> None:
         """Find the whole lines, and cut off a torn one behind them."""

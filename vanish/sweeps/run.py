@@ -18,16 +18,17 @@ from vanish import __version__
 from vanish.errors import MemoryLimitError, UsageError, VanishError
 from vanish.network.streams import Streams
 from vanish.numbers.scaled import decimal_text
-from vanish.simulation.measured import HIGH, LOW
-from vanish.simulation.profile import COLUMNS, Profile
+from vanish.simulation.profile import Profile
 from vanish.simulation.run import Draws, measure
-from vanish.simulation.settings import Settings
+from vanish.sweeps import columns
 from vanish.sweeps.grid import Grid, shown
-from vanish.sweeps.workers import UnsendableError, choose
+from vanish.sweeps.sending import UnsendableError
+from vanish.sweeps.workers import choose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from vanish.simulation.settings import Settings
     from vanish.sweeps.workers import Workers
 
     # One point's results: each a row of cells that JSON can hold.
@@ -39,33 +40,6 @@ _SHARE_SECONDS = 0.2
 # A point that failed is described layer by layer up to so many; it may be no longer because it
 # has too many. It does not depend on the machine, so that neither do the bytes.
 _LISTED = 100_000
-
-# How weights were read came later, and rows keep their places.
-SETTINGS = tuple(name for name in Settings().as_dict() if not name.startswith("weights_layout"))
-
-# Of a point's summary, in this order; a new column goes to the end.
-_SUMMARY: Mapping[str, Callable[[Profile], Any]] = {
-    "verdict": lambda profile: profile.verdict.value,
-    "log10_ratio": lambda profile: profile.log10_ratio,
-    "log10_ratio_p05": lambda profile: profile.log10_ratio_quantile(LOW),
-    "log10_ratio_p95": lambda profile: profile.log10_ratio_quantile(HIGH),
-    "log10_ratio_w": lambda profile: profile.log10_ratio_w,
-    "decades_per_layer": lambda profile: profile.decades_per_layer,
-    "predicted_log10_ratio": lambda profile: profile.predicted_log10_ratio,
-    "predicted_decades_per_layer": lambda profile: profile.predicted_decades_per_layer,
-    "vanishing_share": lambda profile: profile.verdict_shares["vanishing"],
-    "exploding_share": lambda profile: profile.verdict_shares["exploding"],
-    "stable_share": lambda profile: profile.verdict_shares["stable"],
-    "dead_share": lambda profile: profile.verdict_shares["dead"],
-}
-
-
-def columns(*, per_layer: bool) -> list[str]:
-    """Return the names of the cells of a row: settings, results, and the error if any."""
-    if not per_layer:
-        return [*SETTINGS, *_SUMMARY, "error"]
-    # What the contract has of a layer's own takes the place of the setting.
-    return [*(name for name in SETTINGS if name not in COLUMNS), *COLUMNS, "error"]
 
 
 class Task(NamedTuple):
@@ -92,7 +66,7 @@ class Task(NamedTuple):
             "vanish": __version__,
             "grid": self.grid.fingerprint(),
             "points": len(self.grid),
-            "columns": columns(per_layer=self.per_layer),
+            "columns": columns.names(per_layer=self.per_layer),
         }
 
 
@@ -152,16 +126,16 @@ def simulate_points(task: Task, points: Sequence[int]) -> list[Outcome]:
 def _rows(profile: Profile, per_layer: bool) -> Rows:
     settings = settings_cells(profile.settings, profile.engine)
     if not per_layer:
-        return [[*settings.values(), *(read(profile) for read in _SUMMARY.values()), None]]
-    own = [cell for name, cell in settings.items() if name not in COLUMNS]
-    return [[*own, *map(_plain, row.values()), None] for row in profile.rows()]
+        return [[*settings.values(), *columns.SUMMARY.row(profile).values(), None]]
+    shared = columns.SHARED.row(settings).values()
+    return [[*shared, *map(_plain, row.values()), None] for row in profile.rows()]
 
 
 def settings_cells(settings: Settings, engine: str) -> dict[str, Any]:
     """Return the settings of a point as cells, with the engine that runs it."""
     used = settings.as_dict() | {"engine": engine}
-    cells = {name: used[name] for name in SETTINGS}
-    return {name: shown(cell) if isinstance(cell, list) else cell for name, cell in cells.items()}
+    cells = {name: shown(each) if isinstance(each, list) else each for name, each in used.items()}
+    return columns.SETTINGS.row(cells)
 
 
 def error_rows(task: Task, point: int, message: str) -> Rows:
@@ -174,7 +148,7 @@ def error_rows(task: Task, point: int, message: str) -> Rows:
             for name, value in task.grid.coordinates(point).items()
         }
     known["error"] = " ".join(message.split())
-    return [[known.get(name) for name in columns(per_layer=task.per_layer)]]
+    return [[known.get(name) for name in columns.names(per_layer=task.per_layer)]]
 
 
 def _known(settings: Settings) -> dict[str, Any]:
@@ -313,7 +287,7 @@ def simulate_grid(
     Yields
     ------
     row
-        Cells by column, see `columns`; ``error`` says why a point failed, else it is None.
+        Cells by column, see `columns.names`; ``error`` says why a point failed, else it is None.
 
     Examples
     --------
@@ -321,7 +295,7 @@ def simulate_grid(
     >>> [row["verdict"] for row in simulate_grid(grid)]
     ['vanishing', 'vanishing', 'stable', 'stable']
     """
-    task, names = Task(grid, per_layer), columns(per_layer=per_layer)
+    task, names = Task(grid, per_layer), columns.names(per_layer=per_layer)
     with crew(task, jobs, scheduler) as workers:
         for outcomes in in_order(run(task, range(len(grid)), workers, len(grid))):
             for outcome in outcomes:

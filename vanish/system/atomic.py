@@ -66,7 +66,7 @@ class Files:
             If it cannot be written.
         """
         place = find_place(path)
-        with _reported(path):
+        with reported(path):
             if _is_stream(place):
                 with place.open("wb") as stream:
                     yield stream
@@ -83,7 +83,7 @@ class Files:
         """Let all temporary files take their places."""
         with held(), ExitStack() as undo:
             for number, each in enumerate(self._staged, 1):
-                with _reported(each.path):
+                with reported(each.path):
                     is_last = number == len(self._staged)
                     before = None if is_last else self._keep(each.place)
                     Path(each.temporary).replace(each.place)
@@ -122,19 +122,6 @@ def _put_back(place: Path, before: str | None) -> None:
             Path(before).replace(place)
 
 
-@contextmanager
-def replacing(path: str) -> Iterator[BinaryIO]:
-    """Open one file to write whole or not at all, as `Files` does.
-
-    Raises
-    ------
-    OutputError
-        If the file cannot be written.
-    """
-    with Files() as files, files.open(path) as stream:
-        yield stream
-
-
 def check_outputs(*paths: str | None) -> None:
     """Refuse files that cannot be written, before the work for them is done.
 
@@ -164,7 +151,7 @@ def check_outputs(*paths: str | None) -> None:
         else:
             # Only trying shows all: a file system that is read-only or makes no files, such
             # as /proc, a quota, a directory that is too deep for one more name.
-            with _reported(path), _beside(place) as name:
+            with reported(path), _beside(place) as name:
                 _create(name).close()
         if identity in seen:
             raise OutputError(f"{path}: the same file as {seen[identity]}: give two names")
@@ -183,7 +170,7 @@ def find_place(path: str) -> Path:
         raise OutputError("an empty file name: give the name of a file")
     if "\0" in path:
         raise OutputError(f"{path!r}: a NUL in a file name: give another one")
-    with _reported(path):
+    with reported(path):
         found = None
         with suppress(FileNotFoundError):
             found = os.stat(path)  # noqa: PTH116 - a Path has no slash at its end
@@ -255,7 +242,7 @@ def _mode(place: Path) -> int:
 
 
 @contextmanager
-def _reported(path: str) -> Iterator[None]:
+def reported(path: str) -> Iterator[None]:
     """Turn what the system says of a file into one line."""
     try:
         yield

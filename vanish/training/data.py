@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vanish.errors import InputError, plain, unknown_name
-from vanish.files.reading import is_archive, load_npz, read_bytes
+from vanish.files.content import read_bytes
+from vanish.files.npz import is_archive, load_npz
 from vanish.network.streams import Role
 
 if TYPE_CHECKING:

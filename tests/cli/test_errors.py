@@ -1,0 +1,494 @@
+"""Every error message of the command line: what was given, what is wrong, what to do."""
+
+from __future__ import annotations
+
+import ast
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pytest
+from arrayfile import npy, npz
+from command import Result, run_in_process
+from snapshot import check
+
+import vanish
+from vanish import errors
+from vanish.system import memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PACKAGE = Path(vanish.__file__).parent
+
+
+def packed_by_an_unknown_method() -> bytes:
+    content = bytearray(npz(W1=np.eye(2)))
+    content[content.index(b"PK\x01\x02") + 10] = 99  # the compression, in the directory
+    return bytes(content)
+
+
+FILES = {
+    "row.txt": b"1 2 3\n",
+    "rows.txt": b"1 2\n3 4\n",
+    "empty.txt": b"",
+    "comment.txt": b"# no numbers\n\n",
+    "word.txt": b"1 2\n3 four\n",
+    "ragged.txt": b"1 2\n\n3\n",
+    "nan.txt": b"1 nan\n",
+    "latin1.txt": b"\xb5\n",
+    "cut.npy": npy([1.0, 2.0])[:-1],
+    "pickled.npy": npy([None, {}]),
+    "complex.npy": npy([1j]),
+    "strings.npy": npy(["1", "2"]),
+    "infinite.npy": npy([[1.0, 2.0], [3.0, np.inf]]),
+    "cube.npy": npy(np.zeros((2, 2, 2))),
+    "nothing.npy": npy(np.zeros((0, 3))),
+    "good.npz": npz(W1=np.eye(2), W2=np.ones((3, 2))),
+    "cut.npz": npz(W1=np.eye(2))[:-1],
+    "unknown_method.npz": packed_by_an_unknown_method(),
+    "pickled.npz": npz(W1=np.array([[None]])),
+    "damaged_array.npz": npz(W1=np.eye(2)).replace(b"NUMPY", b"DUMPY"),
+    "no_arrays.npz": npz(),
+    "no_w.npz": npz(weight=np.ones((3, 2)), mask=np.ones(2)),
+    "gap.npz": npz(W1=np.eye(2), W3=np.eye(2)),
+    "no_number.npz": npz(W1=np.eye(2), weight=np.eye(2)),
+    "twice.npz": npz(W1=np.eye(2), w1=np.eye(2)),
+    "only_biases.npz": npz(b1=np.ones(2)),
+    "flat_arrays.npz": npz(arr_0=np.ones(2)),
+    "cube_arrays.npz": npz(arr_0=np.ones((2, 2, 2))),
+    "loose_array.npz": npz(arr_0=np.ones(2), arr_1=np.eye(2), arr_2=np.eye(2)),
+    "kernels.npz": npz(W1=np.ones((2, 3)), W2=np.ones((3, 4))),
+    "unknown_array.npz": npz(W1=np.eye(2), mask=np.ones(2)),
+    "bias_without_weight.npz": npz(W1=np.eye(2), b2=np.ones(2)),
+    "flat_weight.npz": npz(W1=np.ones(4)),
+    "square_bias.npz": npz(W1=np.eye(2), b1=np.eye(2)),
+    "no_rows.npz": npz(W1=np.ones((0, 2))),
+    "not_chaining.npz": npz(W1=np.eye(2), W2=np.eye(3)),
+    "short_bias.npz": npz(W1=np.eye(2), b1=np.ones(1)),
+    "nan.npz": npz(W1=np.array([[1.0, np.nan]])),
+    "complex.npz": npz(W1=np.eye(2) * 1j),
+    "cube_x.npz": npz(W1=np.eye(2), x=np.ones((2, 2, 2))),
+    "wide_x.npz": npz(W1=np.eye(2), x=np.ones(3)),
+    "class.txt": b"9\n",
+    "nul.toml": b'layers = 2\noutput = "\\u0000.csv"\n',
+    "empty.csv": b"",
+    "cells.csv": b'1,2,"a\n3,4,b',
+    "ragged.csv": b"1,2,a\n3,b\n",
+    "no_label.csv": b"1,2,a\n3,4,\n",
+    "few.csv": b"1,2,a\n3,4,a\n5,6,b\n",
+    "long_cell.csv": b"1," + b"2" * 200_000 + b",a\n",
+    "many.csv": b"".join(b"%d,%d,c%d\n" % (i, i * i, i) for i in range(40)),
+    "no_y.npz": npz(X=np.ones((4, 2))),
+    "complex_x.npz": npz(X=np.ones((4, 2)) * 1j, y=np.arange(4) % 2),
+    "flat_x.npz": npz(X=np.ones(4), y=np.arange(4) % 2),
+    "nan_x.npz": npz(X=np.array([[1.0, np.nan]] * 4), y=np.arange(4) % 2),
+    "wide_y.npz": npz(X=np.ones((4, 2)), y=np.ones((4, 2))),
+    "nan_y.npz": npz(X=np.ones((4, 2)), y=np.array([0.0, np.nan, 1.0, 1.0])),
+    "short_y.npz": npz(X=np.ones((4, 2)), y=np.arange(3) % 2),
+    "half_test.npz": npz(X=np.ones((4, 2)), y=np.arange(4) % 2, X_test=np.ones((4, 2))),
+    "wide_test.npz": npz(
+        X=np.ones((4, 2)), y=np.arange(4) % 2, X_test=np.ones((4, 3)), y_test=np.arange(4) % 2
+    ),
+    "new_label.npz": npz(
+        X=np.ones((4, 2)), y=np.arange(4) % 2, X_test=np.ones((4, 2)), y_test=np.arange(4)
+    ),
+    "there.csv.part": b"anything\n",
+    "bad.toml": b"layers = ",
+    "unknown.toml": b"layer = 3",
+    "kind.toml": b"jobs = true",
+    "one_class.csv": b"1,2,a\n3,4,a\n5,6,a\n7,8,a\n9,1,a\n",
+    "nan.csv": b"1,2,a\nnan,4,b\n5,6,a\n7,8,b\n9,1,a\n",
+    "long_readout.npz": npz(W1=np.eye(2), r=np.ones(3)),
+}
+
+COMMAND_LINES = """
+foo
+--layers 2 foo
+--bogus
+--wdith 3
+--layers
+--layers x
+--layers 2.5
+--gain big
+--seed 1e3
+--quiet=yes
+
+--act sigmod
+--act xyz
+--act ''
+--act relu,,tanh
+--act relu --layer-acts relu
+--layer-acts relu,sigmod
+--layer-acts relu,tanh --layers 3
+--layer-acts relu --widths 3,3,3
+--layer-acts ''
+--loss mean
+--loss readoot
+--init he_norml
+--init he
+--init xyz
+--init orthogonal,
+--format tvs
+--format yaml
+--fail-on vanish
+--fail-on stable
+--fail-on ,
+
+--layers 0
+--layers -1
+--width 0
+--batch 0
+--seed -1
+--widths 3
+--widths 3,0
+--widths 3,x
+--widths 3,,4
+--widths ''
+--widths 3,4 --width 3
+--widths 3,4 --layers 2
+--weight-std 0
+--weight-std -1
+--weight-std nan
+--weight-std 1 --init orthogonal
+--bias-std -1
+--bias-std inf
+--gain 0
+--gain nan
+--vanish-below 0
+--vanish-below nan
+--vanish-below 2 --explode-above 1
+--explode-above inf
+--rows -1 --format table
+--rows 3
+--rows 3 --format json
+--no-header --format jsonl
+--no-header --output x.md
+
+--input missing.txt
+--input .
+--input ''
+--input empty.txt
+--input comment.txt
+--input word.txt
+--input ragged.txt
+--input nan.txt
+--input latin1.txt
+--input cut.npy
+--input pickled.npy
+--input complex.npy
+--input strings.npy
+--input infinite.npy
+--input cube.npy
+--input nothing.npy
+--input good.npz
+--input -
+--input - --target -
+--input row.txt --batch 2
+--input row.txt --widths 2,2
+--input row.txt --weights good.npz
+--target row.txt
+--target '' --loss mse
+--target row.txt --loss mse
+--target rows.txt --loss mse --widths 2,2 --batch 3
+--target missing.txt --loss mse
+
+--weights missing.npz
+--weights .
+--weights ''
+--weights row.txt
+--weights empty.txt
+--weights cut.npz
+--weights unknown_method.npz
+--weights pickled.npz
+--weights damaged_array.npz
+--weights no_arrays.npz
+--weights no_w.npz
+--weights gap.npz
+--weights no_number.npz
+--weights twice.npz
+--weights only_biases.npz
+--weights flat_arrays.npz
+--weights cube_arrays.npz
+--weights loose_array.npz
+--weights kernels.npz --weights-layout out_in
+--weights good.npz --weights-layout inout
+--weights-layout in_out
+--weights unknown_array.npz
+--weights bias_without_weight.npz
+--weights flat_weight.npz
+--weights square_bias.npz
+--weights no_rows.npz
+--weights not_chaining.npz
+--weights short_bias.npz
+--weights nan.npz
+--weights complex.npz
+--weights cube_x.npz
+--weights wide_x.npz
+--weights long_readout.npz
+--weights good.npz --layers 2
+--weights good.npz --width 2
+--weights good.npz --widths 2,2,3
+--weights good.npz --weight-std 1
+--weights good.npz --init orthogonal
+--weights good.npz --bias-std 1
+--weights good.npz --layer-acts relu
+--weights - --input -
+
+--output x
+--output x.xyz
+--output ''
+--output . --format tsv
+--output missing/x.tsv
+--output loop.tsv
+--output row.txt/x.tsv
+--output x.tsv/
+--output x.tsv --save-weights ./x.tsv --act relu
+--plot missing/x.png
+--save-weights x.npz
+--save-weights x.npz --act relu --init he_normal,orthogonal
+--save-weights '' --act relu
+--save-weights - --act relu
+--save-weights . --act relu
+--save-weights missing/x.npz --act relu
+--save-weights x.npz --act relu --weight-std 1e9 --gain 1e300
+
+--act softplus --gain 1e300
+--act tanh --gain 1e308
+--layers 1000000000
+--layers 100000000000000000000
+--engine dense --width 1000000
+--trials 0
+--trials 1000000000000
+--jobs 0
+--memory lots
+--memory 0MB
+--engine sampld
+--engine sampled --weights good.npz
+--engine sampled --norm-bound
+--engine sampled --init he_uniform
+--engine sampled --layers 100000 --memory 1kB
+--save-weights x.npz --act relu --engine sampled
+--save-weights x.npz --act relu --trials 2
+--batch 1000000000000
+--weights good.npz --batch 1000000000000
+
+--layers 2 acts
+--plot x.bmp
+derive --wrt W4
+theory --init he_normal --weight-std 1
+theory --layers 3
+theory --weight-std 1e-20
+theory --weight-std 1:2
+theory --weight-std 1:2:3 --plot phase.png
+theory --act tanhh
+derive --wrt a1
+derive --width 3
+derive --format tsv
+derive --layers 0
+acts sigmod
+collapse --batch 1
+sweep --layers 2 --resume
+sweep --layers 2,2
+sweep --layers 2.5
+sweep --layers 2 --config missing.toml
+sweep --layers 2 --jobs 0
+sweep --seed 1:1000000:1000000 --layers 1:1000:1000
+sweep --layers 2 --output x.csv --format table
+sweep --layers 2 --per-layer --format table
+sweep --layers 2 --plot x.png
+sweep --layers 2 --scheduler nowhere
+sweep --layers 2 --scheduler tcp://127.0.0.1:1
+sweep --layers 2 --config bad.toml
+sweep --layers 2 --config unknown.toml
+sweep --layers 2 --config kind.toml
+train --act relu --layers x
+train --layers 0
+train --data missing.csv
+train --data word.txt
+train --data one_class.csv
+train --data nan.csv
+train --data spiral
+train --data empty.csv
+train --data cells.csv
+train --data ragged.csv
+train --data no_label.csv
+train --data few.csv
+train --data long_cell.csv
+train --data many.csv
+train --data latin1.txt
+train --data no_y.npz
+train --data complex_x.npz
+train --data flat_x.npz
+train --data nan_x.npz
+train --data wide_y.npz
+train --data nan_y.npz
+train --data short_y.npz
+train --data half_test.npz
+train --data wide_test.npz
+train --data new_label.npz
+train --lr -1
+sweep --layers 2 --output there.csv
+sweep --layers 2 --output there.csv --resume
+sweep --layers 2 --output missing/x.csv
+sweep --layers 2 --output row.txt --format csv
+sweep --layers 2 --force
+sweep --layers 2 --output /dev/null --format csv --resume
+sweep --config nul.toml
+--loss cross_entropy --widths 2,2 --target class.txt
+train --optimizer sdg
+train --epochs 0
+train --width 0
+--loss cross_entropy --target word.txt
+--loss cross_entropy --target row.txt
+--loss bce
+--loss bce --last-act identity --width 3 --target row.txt
+--loss bce --layer-acts relu,sigmoid
+sweep --loss bce --layers 2,3
+sweep --act tanh --layer-acts relu,relu
+sweep --resume --format csv --output /dev/null
+sweep --vanish-below 1e4 --explode-above 1,2
+--act relu --layer-acts relu --last-act relu
+--layer-acts relu --last-act relu
+--last-act foo
+"""
+CASES = [line for line in COMMAND_LINES.splitlines() if line]
+
+# Messages that no command line of the above can lead to, by a part of their source.
+NOT_HERE = (
+    # raised by the library for its own callers; files are checked before
+    *("activation name", "activation {activation.name}:", "activation {self.name}:"),
+    *("settings beside", "no weights: give", "biases for", "give a whole number", "give one name"),
+    *("unknown_name('setting'", "an empty list: give", "last_act beside layer_acts"),
+    *("but layer {k} gets", "b{k} has shape"),
+    # of networks that no command line can describe yet: test_graph.py
+    *("mean-field theory has no law here", "the lines of a derivation nest every value once"),
+    "a run without its entries",  # the command line always asks for them
+    *("a chain of 0 layers", "layer_acts is empty", "the chain has no", "column {column + 1} is"),
+    # of streams and permissions: test_output.py
+    *(
+        "standard input is closed",
+        "standard output is closed",
+        "standard output: {reason(error)}",
+        "it is read-only",
+        "a socket",
+    ),
+    # of machines that lack something
+    *(
+        "are too few to hold a fifth",
+        "it does not fit into memory",
+        "no thread can be started",
+        "no process can be started",
+        "LARGEST_TEXT",
+        "{name}: neither .npy nor text: give one of them",
+        "that cannot be unpacked",
+        "a NUL in a file name",  # of the library: no command line can hold one
+        "give a file that can be written",  # a disk that fails: test_journal.py
+        "packed in a way",
+        "entries of {what}",
+        "matplotlib is not installed",
+        "matplotlib cannot be imported",  # test_numbers.py
+    ),
+    *("dask.distributed is not installed", "scikit-learn, which holds them, is not installed"),
+    # of configurations: test_numbers.py
+    *("lists in lists, too many to read", "give texts and numbers, or a list", "a NUL in it"),
+    # of workers: test_sweep.py, test_sweep_cluster.py
+    *("cannot be sent to other processes", "a worker lacks what the sweep needs"),
+    *("processes end before they begin", "processes cannot be started"),
+    *("it has no workers", "worker {worker} {wrong}", "a worker has {wrong[0]}"),
+    # of sweeps that meet or run out of room: test_journal.py, test_sweep_command.py
+    *("{other} is writing it", "it cannot be locked", "no regular file: remove it"),
+    "all results are safe in",
+    "make room, then go on with --resume",
+)
+
+Place = tuple[Path, int]
+
+
+class Outcome(NamedTuple):
+    """What a command line came to, where the source raised it, and what files are new."""
+
+    result: Result | BaseException
+    raised_at: set[Place]
+    files: set[Path]
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """Run every command line once."""
+    directory = tmp_path_factory.mktemp("files")
+    for name, content in FILES.items():
+        (directory / name).write_bytes(content)
+    (directory / "loop.tsv").symlink_to("loop.tsv")
+    raised_at: set[Place] = set()
+
+    def record(error: errors.VanishError, *args: Any) -> None:
+        Exception.__init__(error, *args)
+        frame = sys._getframe(1)
+        while frame.f_code.co_filename == errors.__file__:
+            assert frame.f_back
+            frame = frame.f_back
+        raised_at.add((Path(frame.f_code.co_filename), frame.f_lineno))
+
+    def outcome(line: str) -> Outcome:
+        raised_at.clear()
+        before = {*directory.iterdir()}
+        try:
+            result: Result | BaseException = run_in_process(*shlex.split(line))
+        except Exception as error:  # noqa: BLE001 - for the test of this line to raise
+            result = error
+        return Outcome(result, {*raised_at}, {*directory.iterdir()} - before)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(directory)
+        patch.setattr(memory, "available", lambda: 8 * 10**9)
+        patch.setattr(errors.VanishError, "__init__", record)
+        return {line: outcome(line) for line in CASES}
+
+
+def raises() -> Iterator[tuple[Place, str]]:
+    """Find the places in the source that raise an error of ours, with their text."""
+    kinds = {"unknown_name", *(name for name in vars(errors) if name.endswith("Error"))}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if (
+                isinstance(node, ast.Raise)
+                and isinstance(node.exc, ast.Call)
+                and isinstance(node.exc.func, ast.Name)
+                and node.exc.func.id in kinds
+            ):
+                yield (path, node.exc.lineno), ast.unparse(node)
+
+
+@pytest.mark.parametrize("line", CASES)
+def test_an_error_is_one_line_and_leaves_nothing_behind(
+    line: str, outcomes: dict[str, Outcome]
+) -> None:
+    result, _, files = outcomes[line]
+    if isinstance(result, BaseException):
+        raise result
+    assert (result.status, result.stdout) == (2, b"")
+    assert result.stderr.startswith(b"Error: ")
+    assert result.stderr.count(b"\n") == 1
+    assert result.stderr.endswith(b"\n")
+    assert not files
+
+
+def test_error_messages_are_as_they_were(outcomes: dict[str, Outcome]) -> None:
+    text = ""
+    for line, (result, _, _) in outcomes.items():
+        assert isinstance(result, Result), line
+        text += f"$ vanish {line}\n{result.stderr.decode()}\n"
+    check("errors", text)
+
+
+def test_no_error_message_is_forgotten(outcomes: dict[str, Outcome]) -> None:
+    reached = set().union(*(outcome.raised_at for outcome in outcomes.values()))
+    forgotten = [
+        text
+        for place, text in raises()
+        if place not in reached and not any(part in text for part in NOT_HERE)
+    ]
+    assert not forgotten

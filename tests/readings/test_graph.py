@@ -1,0 +1,529 @@
+"""Every reading on networks of any blocks: against autograd, counting, simulation, each other."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+import pickle
+import tracemalloc
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import oracles
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vanish.errors import UsageError
+from vanish.network import activations
+from vanish.network.chain import Chain
+from vanish.network.chainrule import back
+from vanish.network.graph import LAYER, Block, Graph, Node, Op, Slot, Variable, plain
+from vanish.network.initializers import Law
+from vanish.network.streams import Role, Streams, Trials, role_of
+from vanish.network.weights import Weight
+from vanish.numbers.scaled import Magnitude, Scaled
+from vanish.numbers.stack import Stack
+from vanish.readings import dense, sampled
+from vanish.readings.affinemap import affine_maps
+from vanish.readings.bounds import BOUND, Norms, norm_bounds
+from vanish.readings.inplace import Cell, Passes
+from vanish.readings.meanfield import expected
+from vanish.readings.notation import TEXT, Factor, Sum, derivation, product
+from vanish.readings.sampled import SAMPLED
+from vanish.readings.slopes import log10_active_paths, slope_bound, slope_products
+
+if TYPE_CHECKING:
+    from conftest import Plant
+
+AFFINE, ADD, S = Op("affine", (Slot("W"), Slot("b"))), Op("add"), Op("activate")
+SECOND = Op("affine", (Slot("V"), Slot("c")))
+
+SKIP = Block(Node(AFFINE, (0,), "a"), Node(S, (1,)), Node(ADD, (0, 2), "f"))
+BRANCH = Block(Node(AFFINE, (0,), "a"), Node(S, (1,)), Node(SECOND, (2,)), Node(ADD, (0, 3), "f"))
+
+ACTS = ("sigmoid", "tanh", "relu", "identity", "softplus", "gelu", "selu")
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """Return a few runs of blocks in which anything takes anything."""
+    tied = {letter: draw(st.booleans()) for letter in "WV"}
+    runs = []
+    for _ in range(draw(st.integers(1, 2))):
+        nodes = [Node(AFFINE._replace(slots=slots(draw, tied)), (0,), "a")]
+        for place in range(2, draw(st.integers(2, 6)) + 1):
+            kind = draw(st.sampled_from(["affine", "activate", "add"]))
+            op = Op(kind, slots(draw, tied) if kind == "affine" else ())
+            count = 2 if kind == "add" else 1
+            nodes.append(Node(op, tuple(draw(st.integers(0, place - 1)) for _ in range(count))))
+        # What nobody takes is added to what is last.
+        taken = {place for node in nodes for place in node.inputs}
+        for place in [each for each in range(1, len(nodes)) if each not in taken]:
+            nodes.append(Node(ADD, (place, len(nodes))))
+        nodes[-1] = nodes[-1]._replace(name="f")
+        if len(nodes) == 1:
+            nodes = [*LAYER.nodes]
+        runs.append((Block(*nodes), draw(st.integers(1, 3))))
+    return Graph(*runs)
+
+
+def slots(draw: st.DrawFn, tied: dict[str, bool]) -> tuple[Slot, Slot]:
+    letter = draw(st.sampled_from("WV"))
+    return Slot(letter, tied[letter]), Slot({"W": "b", "V": "c"}[letter], tied[letter])
+
+
+def addresses(graph: Graph) -> list[Variable]:
+    """Return the address of every parameter."""
+    return list(
+        dict.fromkeys(
+            slot.at(k)
+            for block, first, last in graph.runs
+            for k in range(first, last + 1)
+            for node in block.nodes
+            for slot in node.op.slots
+        )
+    )
+
+
+def network(graph: Graph, act: str, width: int, seed: int, weight_std: float = 1.0) -> Chain:
+    """Return a network with Gaussian parameters."""
+    generator = np.random.default_rng(seed)
+    scale = weight_std / math.sqrt(width)
+    parameters: dict[Variable, Any] = {}
+    for address in addresses(graph):
+        if address.letter.isupper():
+            entries = scale * generator.standard_normal((width, width))
+            parameters[address] = Weight.of(entries)
+        else:
+            parameters[address] = 0.1 * generator.standard_normal(width)
+    return Chain(graph, parameters, [activations.get(act)] * graph.depth)
+
+
+def rows(width: int, count: int, seed: int) -> np.ndarray:
+    return np.random.default_rng((seed, 1)).standard_normal((count, width))
+
+
+def plain_array(parameter: Any) -> np.ndarray:
+    return parameter.multiplied_out() if isinstance(parameter, Weight) else parameter
+
+
+# --- arrays ---
+
+
+def autograd(chain: Chain, x: np.ndarray, loss_gradient: np.ndarray) -> dict[Variable, np.ndarray]:
+    """Return every gradient as PyTorch has it, node for node."""
+    torch = pytest.importorskip("torch")
+    leaves = {
+        address: torch.tensor(plain_array(each), requires_grad=True)
+        for address, each in chain.parameters.items()
+    }
+    f = start = torch.tensor(x, requires_grad=True)
+    for block, first, last in chain.graph.runs:
+        for k in range(first, last + 1):
+            values = [f]
+            for node in block.nodes:
+                taken = [values[place] for place in node.inputs]
+                if node.op.kind == "affine":
+                    weight, bias = (leaves[slot.at(k)] for slot in node.op.slots)
+                    values.append(taken[0] @ weight.T + bias)
+                elif node.op.kind == "activate":
+                    values.append(oracles.torch_activation(chain.activation(k).name)(taken[0]))
+                else:
+                    values.append(taken[0] + taken[1])
+            f = values[-1]
+    (f * torch.tensor(loss_gradient)).sum().backward()
+    found = {address: leaf.grad.numpy() for address, leaf in leaves.items()}
+    return found | {Variable("x", 0): start.grad.numpy()}
+
+
+def of_parameter(gradient: Any) -> np.ndarray:
+    """Return the array of a parameter's gradient, as far as float64 holds it."""
+    return np.asarray(gradient.array().with_exponent(0).values)
+
+
+def relative_error(actual: np.ndarray, right: np.ndarray) -> float:
+    size = float(np.abs(right).max())
+    return float(np.abs(actual - right).max()) / size if size else float(np.abs(actual).max())
+
+
+@pytest.mark.slow
+@given(graphs(), st.sampled_from(ACTS), st.integers(1, 4), st.integers(1, 3), st.integers(0, 99))
+def test_any_networks_gradients_are_autograds(
+    graph: Graph, act: str, width: int, count: int, seed: int
+) -> None:
+    chain, x = network(graph, act, width, seed), rows(width, count, seed)
+    r = rows(width, count, seed + 1)
+    trace = dense.trace(chain, x)
+    right = autograd(chain, x, r)
+    found = dict(dense.gradients(trace, Scaled(r)))
+    for variable, expected_array in right.items():
+        gradient = found[variable]
+        array = gradient if isinstance(gradient, Scaled) else gradient.array()
+        assert relative_error(array.with_exponent(0).values, expected_array) < 1e-11
+        norm = float(np.linalg.norm(expected_array))
+        assert float(gradient.norm()) == pytest.approx(norm, rel=1e-10, abs=1e-300)
+
+
+def test_a_skip_that_is_forgotten_going_back_is_noticed(plant: Plant) -> None:
+    chain, x = network(Graph((SKIP, 3)), "tanh", 4, 0), rows(4, 2, 0)
+    right = autograd(chain, x, x)[Variable("W", 1)]
+
+    def found() -> np.ndarray:
+        trace = dense.trace(chain, x)
+        return of_parameter(dict(dense.gradients(trace, Scaled(x)))[Variable("W", 1)])
+
+    assert relative_error(found(), right) < 1e-13
+    plant(dense.DENSE, "add", back=lambda _, __, ___, ____, g: (g.times(Magnitude.of(0.0)), g))
+    assert relative_error(found(), right) > 0.1
+
+
+def test_a_tied_gradient_far_below_float64_is_a_sum_of_parts_of_any_size() -> None:
+    tied = Block(
+        Node(Op("affine", (Slot("W", tied=True), Slot("b"))), (0,), "a"), Node(S, (1,), "f")
+    )
+    chain = network(Graph((tied, 900)), "sigmoid", 3, 0)
+    trace = dense.trace(chain, rows(3, 1, 0))
+    found = dict(dense.gradients(trace, Scaled(np.ones((1, 3)))))
+    smallest, largest = found[Variable("W", 1)].norm(), found[Variable("W", 900)].norm()
+    assert smallest.log10 is not None
+    assert smallest.log10 < -400.0
+    parts = [of_parameter(found[Variable("W", k)]) for k in range(800, 901)]
+    assert relative_error(of_parameter(found[Variable("W", 0)]), np.sum(parts, axis=0)) < 1e-13
+    assert float(largest) > 0.0
+
+
+# --- training ---
+
+
+def trained(chain: Chain, x: np.ndarray, r: np.ndarray) -> dict[Variable, np.ndarray]:
+    """Return every parameter's gradient by the in-place reading."""
+    parameters = {address: plain_array(each) for address, each in chain.parameters.items()}
+    found = {address: np.full_like(each, np.nan) for address, each in parameters.items()}
+    acts = [chain.activation(k) for k in range(1, chain.graph.depth + 1)]
+    count, width = x.shape
+    passes = Passes(chain.graph, acts, parameters, found, width, width, count)
+    for _ in range(2):  # the second time over what the first one left
+        passes.forward(x)
+        passes.loss_gradient[...] = r
+        passes.backward()
+    return found
+
+
+def worst_of_training(graph: Graph, act: str, width: int, seed: int) -> float:
+    chain, x, r = network(graph, act, width, seed), rows(width, 3, seed), rows(width, 3, seed + 1)
+    right = dict(dense.gradients(dense.trace(chain, x), Scaled(r)))
+    return max(
+        relative_error(array, of_parameter(right[address]))
+        for address, array in trained(chain, x, r).items()
+    )
+
+
+@pytest.mark.slow
+@given(graphs(), st.sampled_from(ACTS), st.integers(1, 4), st.integers(0, 99))
+def test_training_has_the_dense_readings_gradients(
+    graph: Graph, act: str, width: int, seed: int
+) -> None:
+    assert worst_of_training(graph, act, width, seed) < 1e-11
+
+
+def test_a_slope_that_is_written_over_what_a_skip_needs_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    graph = Graph((SKIP, 3))
+    assert worst_of_training(graph, "tanh", 4, 0) < 1e-13
+    monkeypatch.setattr(Cell, "lent", lambda cell: cell)
+    assert worst_of_training(graph, "tanh", 4, 0) > 0.1
+
+
+# --- bounds, products and paths ---
+
+
+@pytest.mark.slow
+@given(graphs(), st.sampled_from(ACTS), st.integers(1, 4), st.integers(0, 99))
+def test_no_gradient_of_any_network_exceeds_its_norm_bound(
+    graph: Graph, act: str, width: int, seed: int
+) -> None:
+    chain = network(graph, act, width, seed, weight_std=2.0)
+    trace = dense.trace(chain, rows(width, 2, seed))
+    seeds = Scaled(rows(width, 2, seed + 1))
+    norms = Norms(trace)
+    bounds = dict(back(graph, BOUND, norms, norms.kept_at, seeds.norm()))
+    for variable, gradient in dense.gradients(trace, seeds):
+        norm, bound = gradient.norm(), bounds[variable]
+        assert not norm or float(norm / bound) <= 1.0 + 1e-11
+
+
+@given(graphs(), st.sampled_from(ACTS), st.integers(0, 99))
+def test_all_layers_at_once_are_what_one_after_the_other_is(
+    graph: Graph, act: str, seed: int
+) -> None:
+    chain = network(graph, act, 3, seed)
+    trace = dense.trace(chain, rows(3, 2, seed))
+    norms, loss = Norms(trace), Magnitude.of(7.0)
+    one_by_one = dict(back(graph, BOUND, norms, norms.kept_at, loss))
+    for letter, column in norm_bounds(trace, loss).items():
+        for k, value in enumerate(column.at((..., 0)).listed(), 1):
+            right = one_by_one.get(Variable(letter, k))
+            if right is not None and len(column.mantissas) == graph.depth:
+                assert float(value / right) == pytest.approx(1.0, rel=1e-12)
+
+
+def with_sup_slope(sup_slope: float) -> activations.Activation:
+    """Return the identity with another bound on its slope."""
+    return dataclasses.replace(activations.get("identity"), sup_slope=sup_slope)
+
+
+@pytest.mark.parametrize(("sup", "factor"), [(0.25, 1.25), (1.0, 2.0), (0.5, 1.5)])
+def test_with_skips_the_articles_bound_is_a_power_of_one_more(sup: float, factor: float) -> None:
+    assert slope_bound(with_sup_slope(sup), 20, SKIP).log10 == pytest.approx(
+        20 * math.log10(factor), rel=1e-14
+    )
+    assert float(slope_bound(with_sup_slope(sup), 20)) == sup**20
+    products = slope_products(Graph((SKIP, 3)), np.full(3, sup)).listed()
+    assert [float(each) for each in products] == pytest.approx([sup * factor**j for j in (2, 1, 0)])
+
+
+def count_paths(active: list[np.ndarray]) -> list[int]:
+    """Walk every path of a network of skips from each a_k to the output, unit by unit.
+
+    At f_k a path goes on through the skip to the same unit of f_{k+1}, or through any active
+    unit of layer k+1 to that unit of f_{k+1}.
+    """
+    units = range(len(active[0]))
+    counts = []
+    for k, own in enumerate(active):
+        count = 0
+        for _unit in (each for each in units if own[each]):
+            # Each way is a choice a layer: the skip (None), or a unit.
+            for choices in itertools.product([None, *units], repeat=len(active) - k - 1):
+                later = zip(choices, active[k + 1 :], strict=True)
+                count += all(each is None or layer[each] for each, layer in later)
+        counts.append(count)
+    return counts
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_active_paths_through_skips_are_those_that_can_be_walked(seed: int) -> None:
+    active = list(np.random.default_rng(seed).random((3, 3)) < 0.6)
+    numbers = np.array([each.sum() for each in active], dtype=np.float64)[:, None, None]
+    found = log10_active_paths(Graph((SKIP, 3)), numbers)[:, 0]
+    right = [math.log10(each) if each else -math.inf for each in count_paths(active)]
+    assert found.tolist() == pytest.approx(right, rel=1e-12, abs=1e-12)
+
+
+# --- the sampled reading ---
+
+
+def ks(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the two-sample Kolmogorov-Smirnov distance over its value at a level of 0.1 %."""
+    both = np.sort(np.concatenate([first, second]))
+    shares = [
+        np.searchsorted(np.sort(each), both, side="right") / len(each) for each in (first, second)
+    ]
+    limit = 1.95 * math.sqrt((len(first) + len(second)) / (len(first) * len(second)))
+    return float(np.abs(shares[0] - shares[1]).max()) / limit
+
+
+def drawn(graph: Graph, act: str, width: int, trials: int) -> dict[str, np.ndarray]:
+    """Return log‖∂L/∂W_1‖ and log‖∂L/∂x‖ of sampled networks, all of one input."""
+    streams, x = Streams(3), np.broadcast_to(rows(width, 1, 0), (trials, 1, width))
+    weights = {
+        address: sampled.SampledWeight(
+            Law.NORMAL, width, width, Magnitude.of(1 / math.sqrt(width)), 1
+        )
+        for address in addresses(graph)
+        if address.letter.isupper()
+    }
+    acts = [activations.get(act)] * graph.depth
+    block = Trials(0, 0, trials, trials)
+    chain = sampled.SampledChain(graph, weights, acts, 0.0, x, streams, block)
+    for _ in chain.forward():
+        pass
+    r = np.broadcast_to(np.ones(width) / math.sqrt(width), (trials, 1, width))
+    found = dict(sampled.gradients(chain, Stack(r)))
+    return {
+        name: 0.5 * np.log(found[variable].squares)
+        + math.log(2.0) * np.asarray(found[variable].exponents)
+        for name, variable in (("W", Variable("W", 1)), ("x", Variable("x", 0)))
+    }
+
+
+def simulated(graph: Graph, act: str, width: int, trials: int) -> dict[str, np.ndarray]:
+    """Return the same with matrices."""
+    logs: dict[str, list[float]] = {"W": [], "x": []}
+    x, r = rows(width, 1, 0), np.full((1, width), 1 / math.sqrt(width))
+    for seed in range(trials):
+        chain = network(graph, act, width, seed + 1000)
+        for address in chain.parameters:
+            if not address.letter.isupper():
+                chain.parameters[address][...] = 0.0  # type: ignore[index]  # an array
+        found = dict(dense.gradients(dense.trace(chain, x), Scaled(r)))
+        logs["W"].append(math.log(float(found[Variable("W", 1)].norm())))
+        logs["x"].append(math.log(float(found[Variable("x", 0)].norm())))
+    return {name: np.array(each) for name, each in logs.items()}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", [SKIP, BRANCH], ids=["skip", "branch"])
+def test_sampled_networks_with_skips_have_the_law_of_dense_ones(block: Block) -> None:
+    graph = Graph((block, 3))
+    found, right = drawn(graph, "tanh", 6, 2000), simulated(graph, "tanh", 6, 2000)
+    for name in ("W", "x"):
+        assert ks(found[name], right[name]) < 1.0
+
+
+@pytest.mark.slow
+def test_a_skip_that_the_sampled_reading_forgets_is_noticed(plant: Plant) -> None:
+    graph = Graph((SKIP, 3))
+    right = simulated(graph, "tanh", 6, 1000)
+    plant(SAMPLED, "add", back=lambda _, __, ___, ____, g: (Stack(0.0 * g.values), g))
+    assert ks(drawn(graph, "tanh", 6, 1000)["x"], right["x"]) > 1.0
+
+
+def test_the_sampled_reading_refuses_what_is_met_twice() -> None:
+    tied = Op("affine", (Slot("W", tied=True), Slot("b")))
+    block = Block(Node(tied, (0,), "a"), Node(S, (1,), "f"))
+    assert SAMPLED.refusal(Graph((block, 2))) == "W, which all layers share"
+    assert SAMPLED.refusal(Graph((SKIP, 2))) == ""
+    twice = Block(Node(AFFINE, (0,), "a"), Node(S, (1,)), Node(AFFINE, (2,)), Node(S, (3,), "f"))
+    assert SAMPLED.refusal(Graph((twice, 2))) == "W, which a layer uses twice"
+
+
+def test_a_letters_numbers_do_not_depend_on_what_else_there_is() -> None:
+    roles = [role_of(letter, role) for letter in "WVUbcdu" for role in Role]
+    for letter in "WVUbcdu":
+        own = {role_of(letter, role) for role in Role}
+        assert len(own) == len(Role)
+    assert role_of("W", Role.WEIGHTS) == Role.WEIGHTS
+    assert role_of("b", Role.BIAS) == Role.BIAS
+    # W and b share today's roles; everything else is apart.
+    assert len(set(roles)) == len(roles) - len(Role)
+    # V is the 22nd capital letter, c the third small one.
+    assert role_of("V", Role.WEIGHTS) == 2 + 16 * (26 + 22)
+    assert role_of("c", Role.BIAS) == 3 + 16 * 3
+
+
+# --- mean field ---
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("act", ["tanh", "sigmoid"])
+def test_theory_expects_of_skips_what_wide_networks_do(act: str) -> None:
+    width, depth, weight_std = 300, 8, 1.3
+    graph = Graph((SKIP, depth))
+    squares = []
+    for seed in range(12):
+        chain = network(graph, act, width, seed, weight_std)
+        for address in chain.parameters:
+            if not address.letter.isupper():
+                chain.parameters[address][...] = 0.0  # type: ignore[index]  # an array
+        x = rows(width, 1, seed)
+        signs = np.random.default_rng((seed, 2)).choice((-1.0, 1.0), (1, width))
+        trace = dense.trace(chain, x)
+        found = dict(dense.gradients(trace, Scaled(signs / math.sqrt(width))))
+        squares.append([float(found[Variable("b", k)].norm()) ** 2 for k in range(1, depth + 1)])
+    measured = np.sqrt(np.mean(squares, axis=0))
+    theory = expected(
+        [activations.get(act)] * depth,
+        [width] * (depth + 1),
+        [Magnitude.of(weight_std**2)] * depth,
+        0.0,
+        Magnitude.of(math.sqrt(width)),
+        graph,
+    )
+    assert [float(each.grad_b) for each in theory] == pytest.approx(measured, rel=0.05)
+
+
+def theory_of(block: Block) -> Any:
+    ones = [Magnitude.of(1.0)] * 2
+    acts = [activations.get("tanh")] * 2
+    return expected(acts, [9, 9, 9], ones, 0.0, Magnitude.of(3.0), Graph((block, 2)))
+
+
+def test_theory_refuses_what_it_has_no_law_for() -> None:
+    twice = Block(Node(AFFINE, (0,), "a"), Node(S, (1,)), Node(ADD, (2, 2), "f"))
+    with pytest.raises(UsageError, match="a sum of values that depend on each other"):
+        theory_of(twice)
+    with pytest.raises(UsageError, match="no law here for S of a value that is not normal"):
+        theory_of(Block(Node(AFFINE, (0,), "a"), Node(S, (1,)), Node(S, (2,), "f")))
+
+
+# --- symbols ---
+
+
+def test_a_product_with_skips_is_written_with_its_sums() -> None:
+    graph = Graph((SKIP, 3))
+    found = product(graph, Variable("W", 1)).factors()
+    assert TEXT.joined([TEXT.symbol(each) for each in found]) == (
+        "∂L/∂f₃ · (1 + ∂S/∂a₃ · W₃) · (1 + ∂S/∂a₂ · W₂) · ∂S/∂a₁ · ∂a₁/∂W₁"
+    )
+
+
+def test_the_written_product_of_skips_is_sympys_derivative() -> None:
+    sympy = pytest.importorskip("sympy")
+    graph = Graph((SKIP, 3))
+    f, a = [sympy.Symbol("x")], [None]
+    for k in (1, 2, 3):
+        a.append(sympy.Symbol(f"W{k}") * f[-1] + sympy.Symbol(f"b{k}"))
+        f.append(f[-1] + sympy.tanh(a[-1]))
+    loss = sympy.exp(f[-1])
+
+    def value(factor: Factor | Sum) -> Any:
+        if isinstance(factor, Sum):
+            return sympy.Add(*(sympy.Mul(*map(value, term)) for term in factor.terms))
+        k = factor.layer
+        t = sympy.Dummy("t")
+        return {
+            "LossGradient": lambda: sympy.exp(f[3]),
+            "Slope": lambda: sympy.diff(sympy.tanh(t), t).subs(t, a[k]),
+            "Weight": lambda: sympy.Symbol(f"W{k}"),
+            "ByWeight": lambda: f[k - 1],
+            "ByBias": lambda: sympy.Integer(1),
+        }[factor.kind]()
+
+    for by in (Variable("W", 1), Variable("b", 2), Variable("W", 3), Variable("x", 0)):
+        found = sympy.Mul(*map(value, product(graph, by).factors()))
+        assert sympy.expand(found - sympy.diff(loss, sympy.Symbol(str(by)))) == 0
+
+
+def test_lines_that_would_double_with_every_skip_are_refused() -> None:
+    with pytest.raises(UsageError, match="nest every value once"):
+        derivation(Graph((SKIP, 2)), Variable("W", 1), TEXT)
+
+
+# --- the one map, and the record ---
+
+
+@given(graphs(), st.integers(1, 4), st.integers(0, 99))
+def test_without_activations_any_network_is_its_one_map(
+    graph: Graph, width: int, seed: int
+) -> None:
+    chain, x = network(graph, "identity", width, seed), rows(width, 3, seed)
+    outputs = dense.trace(chain, x).outputs[1:]
+    for affine, output in zip(affine_maps(chain, width), outputs, strict=True):
+        right = output.with_exponent(0).values
+        size = max(np.abs(right).max(), np.abs(affine.bias.with_exponent(0).values).max())
+        assert np.abs(affine(x).with_exponent(0).values - right).max() <= 1e-10 * size
+
+
+@settings(max_examples=20)
+@given(graphs())
+def test_a_graph_is_the_same_after_its_pickle(graph: Graph) -> None:
+    again = pickle.loads(pickle.dumps(graph))  # noqa: S301 - our own
+    assert again.runs == graph.runs
+    assert again.depth == graph.depth
+
+
+def test_a_million_layers_cost_their_arrays_only() -> None:
+    slopes = np.full(1_000_000, 0.25)
+    tracemalloc.start()
+    found = slope_products(plain(1_000_000), slopes)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # 0.25^N = 1/2 · 2^(1-2N)
+    assert found.exponents[0] == 1 - 2 * 1_000_000
+    assert slope_bound(with_sup_slope(0.25), 1_000_000).exponent == found.exponents[0]
+    # A dozen arrays of 8 bytes a layer; nodes unrolled would take 900 each.
+    assert most < 200 * 1_000_000

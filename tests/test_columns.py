@@ -1,0 +1,190 @@
+"""Every column that a command prints is declared with what it means, and README names it."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from command import run_in_process
+
+from vanish.columns import Column, Scale, Table
+from vanish.network import activations
+from vanish.render.contract import TABLES
+from vanish.simulation.settings import Settings
+from vanish.sweeps import columns as sweep
+from vanish.sweeps.run import settings_cells
+from vanish.training.columns import NETWORKS, layer_rows
+from vanish.training.run import train
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+# Each command line that prints a table of its own, with some that fill cells else empty.
+PRINTED = {
+    "vanish": ["-n 3", "-n 4 --act relu --trials 5", "-n 3 --act identity --gain 1e-300"],
+    "vanish sweep": [
+        "-n 2,3",
+        "--widths 4,3,2 --trials 5",
+        "-n 2 --width 4,40000 --memory 1M",
+        "--norm-bound -n 2",
+    ],
+    "vanish sweep --per-layer": ["-n 2", "--layer-acts relu,tanh --trials 3"],
+    "vanish train": ["-n 1,2 --width 4 --epochs 1", "-n 1 --epochs 1 --trials 3 --act relu"],
+    "vanish train --per-layer": ["-n 2 --width 4 --epochs 1"],
+    "vanish theory": ["--act tanh,relu,softplus", "--act tanh,elu --weight-std 1,2"],
+    "vanish theory --layers --width": ["--act relu,sigmoid --layers 3 --width 4"],
+    "vanish acts": ["", "-n 2000"],
+    "vanish collapse": ["", "--act identity,relu,tanh -n 3"],
+    "vanish derive --format json": ["", "--values --act relu"],
+}
+
+
+def table_of(command: str) -> list[Column[Any]]:
+    """Return the declared columns that a command line prints, in their order."""
+    names = {command, "vanish theory"} if command.startswith("vanish theory") else {command}
+    found = [column for table in TABLES if names & {*table.printed_by} for column in table.columns]
+    if command == "vanish sweep --per-layer":
+        # What a layer has of its own takes the place of the point's.
+        own = {name for table in TABLES if table.printed_by[0] == "vanish" for name in table.names}
+        shared = [each for each in sweep.SETTINGS.columns if each.name in own]
+        found = [each for each in found if each not in shared]
+    return found
+
+
+def rows_of(command: str, options: str) -> list[dict[str, Any]]:
+    """Return what a command line prints for programs."""
+    words = command.removeprefix("vanish").split()
+    words = [each for each in words if each not in ("--layers", "--width")]
+    if "derive" in words:
+        result = run_in_process(*words, *options.split())
+        rows: list[dict[str, Any]] = json.loads(result.stdout)["rows"]
+        return rows
+    result = run_in_process(*words, *options.split(), "--format", "jsonl")
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def fits(scale: Scale, cell: Any) -> bool:
+    """Tell whether a cell is of its column's scale."""
+    number = isinstance(cell, int | float) and not isinstance(cell, bool) and math.isfinite(cell)
+    match scale:
+        case Scale.TEXT:
+            return isinstance(cell, str)
+        case Scale.FLAG:
+            return isinstance(cell, bool)
+        case Scale.COUNT:
+            return number and isinstance(cell, int) and cell >= 0
+        case Scale.SHARE:
+            return number and 0.0 <= cell <= 1.0
+        case Scale.EXACT:
+            return number or (isinstance(cell, str) and Decimal(cell).is_finite())
+        case Scale.NUMBER | Scale.LOG10:
+            return number
+
+
+def faults(columns: Sequence[Column[Any]], rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Return what printed rows and declared columns do not have in common."""
+    names = [column.name for column in columns]
+    found = [f"{[*row]} for {names}" for row in rows if [*row] != names]
+    scales = {column.name: column.scale for column in columns}
+    return found + [
+        f"{name} {cell!r}: no {scales[name]}"
+        for row in rows
+        for name, cell in row.items()
+        if name in scales and cell is not None and not fits(scales[name], cell)
+    ]
+
+
+@pytest.mark.parametrize("command", PRINTED)
+def test_what_is_printed_is_what_is_declared(command: str) -> None:
+    for options in PRINTED[command]:
+        rows = rows_of(command, options)
+        assert rows
+        assert not faults(table_of(command), rows)
+
+
+def test_no_table_is_left_out() -> None:
+    assert {name for table in TABLES for name in table.printed_by} == {*PRINTED}
+
+
+@pytest.mark.parametrize(
+    ("row", "fault"),
+    [
+        ({"act": "relu", "layer": 1}, "for"),
+        ({"act": "relu"}, "for"),
+        ({"layer": 1, "act": "relu", "share": 0.5}, "for"),
+        ({"act": "relu", "layer": 1.0, "share": 0.5}, "layer 1.0"),
+        ({"act": "relu", "layer": 1, "share": 1.5}, "share 1.5"),
+        ({"act": 3, "layer": 1, "share": None}, "act 3"),
+        ({"act": "relu", "layer": True, "share": None}, "layer True"),
+    ],
+)
+def test_a_column_that_is_not_what_it_was_declared_is_found(
+    row: dict[str, Any], fault: str
+) -> None:
+    columns: list[Column[[None]]] = [
+        Column("act", Scale.TEXT, "the activation", lambda _: None),
+        Column("layer", Scale.COUNT, "k", lambda _: None),
+        Column("share", Scale.SHARE, "a share", lambda _: None),
+    ]
+    assert fault in faults(columns, [row])[0]
+
+
+def test_columns_are_declared_with_a_meaning_that_is_no_sentence_cut_off() -> None:
+    for table in TABLES:
+        assert len({*table.names}) == len(table.columns)
+        assert table.each
+        for column in table.columns:
+            assert re.fullmatch(r"[a-z][a-z0-9_]*", column.name)
+            assert column.meaning == column.meaning.strip(" .,;") != ""
+            assert "\n" not in column.meaning
+            assert "  " not in column.meaning
+
+
+def test_a_row_is_got_column_by_column() -> None:
+    table: Table[[int, str]] = Table(
+        ("none",),
+        "a word",
+        Column("number", Scale.COUNT, "the number", lambda number, _: number),
+        Column("word", Scale.TEXT, "the word, so often", lambda number, word: word * number),
+    )
+    assert table.row(2, "ab") == {"number": 2, "word": "abab"}
+    assert table.names == ("number", "word")
+
+
+def test_a_sweep_has_a_column_for_every_setting() -> None:
+    # How weights were read came later, and rows keep their places.
+    own = {name for name in Settings().as_dict() if not name.startswith("weights_layout")}
+    assert {*sweep.SETTINGS.names} == own == {*settings_cells(Settings(), "dense")}
+
+
+def test_a_training_says_of_itself_what_the_command_prints() -> None:
+    found = train(layers=2, width=4, epochs=2, trials=3, act="relu", history=range(3))
+    assert found.row() == NETWORKS.row(found)
+    assert found.layer_rows() == layer_rows(found)
+
+
+def contract(readme: str) -> set[str]:
+    """Return the names that README's contract mentions."""
+    text = readme.partition("### The columns")[2].partition("\n## ")[0]
+    return {*re.findall(r"`(\w+)`", text)}
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: " ".join(table.printed_by))
+def test_readme_names_every_column(table: Table[Any]) -> None:
+    named = contract(README)
+    assert not {*table.names} - named
+    # A contract that lacks one is found.
+    lacking = README.replace(f"`{table.names[-1]}`", "")
+    assert table.names[-1] not in contract(lacking)
+
+
+def test_activations_have_all_that_their_columns_say() -> None:
+    rows = rows_of("vanish acts", "")
+    assert [row["act"] for row in rows] == [*activations.names()]

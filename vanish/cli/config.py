@@ -1,0 +1,78 @@
+"""A sweep's options from a TOML file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vanish.cli.axes import AXES
+from vanish.errors import InputError, UsageError, unknown_name
+
+# The options that a configuration file may set beside the axes.
+_OTHERS = (
+    *("weights_layout", "norm_bound", "per_layer", "jobs", "scheduler", "memory"),
+    *("format", "output", "no_header", "quiet", "plot"),
+)
+
+
+def read_config(path: str) -> dict[str, Any]:
+    """Return the options of a TOML file, those of axes as lists of text.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is no TOML.
+    UsageError
+        If an option is unknown, or has a value that it cannot have.
+    """
+    import tomllib
+
+    from vanish.files.content import read_bytes
+
+    try:
+        content = tomllib.loads(read_bytes(path).decode())
+    except ValueError as error:
+        # Not TOML, not UTF-8, or a number too long for Python.
+        raise InputError(f"{path}: {error}: give option = value lines, as TOML has them") from None
+    except RecursionError:
+        raise InputError(
+            f"{path}: lists in lists, too many to read: give option = value lines, a value or a"
+            " list of values"
+        ) from None
+    known = [*AXES, *_OTHERS]
+    found = {}
+    for written, value in content.items():
+        name = written.replace("-", "_")
+        if name not in known:
+            names = [each.replace("_", "-") for each in known]
+            raise unknown_name(f"option in {path}", written, names)
+        found[name] = _texts(path, name, value) if name in AXES else _plain(path, name, value)
+    return found
+
+
+def _texts(path: str, name: str, value: Any) -> list[str]:
+    """Return a value of a TOML file as the command line would have it, one text a value."""
+    texts = []
+    for each in value if isinstance(value, list) else [value]:
+        items = each if isinstance(each, list) else [each]
+        if not all(isinstance(item, str | int | float) for item in items):
+            raise UsageError(
+                f"{path}: {name} = {value!r}: give texts and numbers, or a list of them"
+            )
+        texts.append(",".join(_text(path, name, str(item)) for item in items))
+    return texts
+
+
+def _text(path: str, name: str, value: str) -> str:
+    """Refuse a text that no command line can hold."""
+    if "\0" in value:
+        raise UsageError(f"{path}: {name} = {value!r}: a NUL in it: leave it out")
+    return value
+
+
+def _plain(path: str, name: str, value: Any) -> Any:
+    kinds = {"norm_bound": bool, "per_layer": bool, "no_header": bool, "quiet": bool, "jobs": int}
+    kind = kinds.get(name, str)
+    if type(value) is not kind:
+        words = {bool: "true or false", int: "a whole number", str: "a text"}
+        raise UsageError(f"{path}: {name} = {value!r}: give {words[kind]}")
+    return _text(path, name, value) if isinstance(value, str) else value

@@ -1,0 +1,53 @@
+"""`vanish sweep --dry-run`: what a sweep may take, by trying some of its points."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vanish.errors import VanishError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vanish.sweeps.run import Task
+
+# To estimate, so many points are tried, for so many seconds at most.
+_TRIED, _PATIENCE = 20, 2.0
+
+
+def estimate(task: Task, jobs: int) -> Iterator[str]:
+    """Yield how many points there are, and what they may take, by trying some."""
+    import random
+    import time
+
+    from vanish.numbers.words import short
+    from vanish.sweeps.run import simulate_points
+    from vanish.system import memory
+
+    count = len(task.grid)
+    yield f"points  {count:,}\n"
+    for name, values in task.grid.varying.items():
+        yield f"        {len(values):,} {name}\n"
+    # Spread over the grid; always the same ones.
+    tried = sorted(random.Random(0).sample(range(count), min(_TRIED, count)))  # noqa: S311
+    begun, seconds = time.monotonic(), []
+    for point in tried:
+        seconds += [each.seconds for each in simulate_points(task, [point])]
+        if time.monotonic() > begun + _PATIENCE:
+            break
+    total = sum(seconds) / len(seconds) * count / min(jobs, count)
+    workers = "1 process" if jobs == 1 else f"{jobs} processes"
+    yield f"time    about {short(total)} s on {workers}, by {len(seconds)} points tried\n"
+    most = max(map(_memory_of, map(task.grid.coordinates, tried)))
+    yield f"memory  about {memory.amount(most)} a process\n"
+
+
+def _memory_of(coordinates: dict[str, Any]) -> int:
+    """Return about how many bytes a point takes; none where it fails at once."""
+    from vanish.simulation.run import memory_needed
+    from vanish.simulation.settings import Settings
+
+    try:
+        return memory_needed(Settings(**coordinates))
+    except VanishError:
+        return 0

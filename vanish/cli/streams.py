@@ -1,0 +1,145 @@
+"""Standard output and standard error: what is looked at, what is said, what is written."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, TextIO
+
+from vanish.errors import OutputError
+from vanish.system.atomic import reason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Each stands in the same place with the same width, where an encoding lacks the first.
+_ASCII = str.maketrans(
+    {
+        "‖": "|",
+        "∂": "d",
+        "₁": "1",
+        "·": ".",
+        "…": ".",
+        "⋮": ":",
+        "→": ">",
+        "─": "-",
+        "½": " ",
+        "×": "x",
+        "÷": "/",
+    }
+    | dict(zip("₀₂₃₄₅₆₇₈₉", "023456789", strict=True))
+    | {"≤": "<", "≥": ">", "²": "2"}
+    | {"│": "|", "└": "+", "∞": "i", "σ": "s", "Φ": "P", "φ": "p", "λ": "l", "α": "a"}
+    | {"√": "V", "π": "p", "³": "3", "⁻": "-"}
+    | dict.fromkeys("█▉▊▋▌▍▎▏", "#")
+    | {chr(pattern): "*" if pattern > 0x2800 else " " for pattern in range(0x2800, 0x2900)}
+    | dict(zip("▁▂▃▄▅▆▇", "._-=+*%", strict=True))
+    | dict(zip("▓▒░", "%=-", strict=True))
+)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Tell whether a person looks at the stream."""
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def window() -> tuple[int, int] | None:
+    """Return the columns and lines of the terminal on stdout; None where it is none."""
+    if not is_terminal(sys.stdout):
+        return None
+    size = os.get_terminal_size(sys.stdout.fileno())
+    # A terminal that does not know its size says 0.
+    return size.columns or 80, size.lines or 24
+
+
+def in_colour() -> bool:
+    """Tell whether to colour: on a terminal that can, unless NO_COLOR is set."""
+    dumb = os.environ.get("TERM") in (None, "dumb")
+    return is_terminal(sys.stdout) and not dumb and not os.environ.get("NO_COLOR")
+
+
+class ReaderGoneError(Exception):
+    """Whoever read standard output has gone away, which is no error.
+
+    No OSError, since Typer has an opinion of its own on a closed pipe.
+    """
+
+
+def require_stdout() -> None:
+    """Refuse to begin what nobody can be given.
+
+    Raises
+    ------
+    OutputError
+        If standard output is closed.
+    """
+    if sys.stdout is None:
+        raise OutputError("standard output is closed: give --output FILE")
+
+
+def write_stdout(parts: Iterable[str]) -> None:
+    """Write text part by part, and let its reader have it.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    ReaderGoneError
+        If its reader went away.
+    """
+    require_stdout()
+    try:
+        for part in parts:
+            _write_all(sys.stdout, _encode(part, sys.stdout))
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise ReaderGoneError from None
+    except OSError as error:
+        # What is still buffered must not be tried again when Python exits.
+        discard(sys.stdout)
+        raise OutputError(
+            f"standard output: {reason(error)}: make room, or give --output FILE"
+        ) from None
+
+
+def _write_all(stream: TextIO, data: bytes) -> None:
+    """Write all bytes: with PYTHONUNBUFFERED one call may write a part of them."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[stream.buffer.write(rest) :]
+
+
+def pass_on() -> None:
+    """Let the reader of standard output have what was written so far."""
+    if sys.stdout is not None:
+        sys.stdout.buffer.flush()
+
+
+def discard(stream: TextIO) -> None:
+    """Let all that a stream still gets go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def say(line: str) -> None:
+    """Print a message for a person on stderr; if nobody can hear it, that is no error."""
+    if sys.stderr is None:
+        return
+    try:
+        _write_all(sys.stderr, _encode(f"{line}\n", sys.stderr))
+        sys.stderr.flush()
+    except OSError:
+        discard(sys.stderr)
+
+
+def _encode(text: str, stream: TextIO) -> bytes:
+    """Encode for a terminal as it asks; everything else gets UTF-8, whatever the locale."""
+    encoding = (stream.encoding if is_terminal(stream) else None) or "utf-8"
+    try:
+        return text.encode(encoding)
+    except UnicodeEncodeError:
+        # ASCII, or a file name that is not UTF-8.
+        plain = text if encoding.lower() == "utf-8" else text.translate(_ASCII)
+        return plain.encode(encoding, errors="replace")

@@ -1,0 +1,75 @@
+"""Columns: what machines read, each declared once with what it means and how it is got.
+
+The order of a table's columns is that of its declaration; a new column goes to the end.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Generic, NamedTuple, ParamSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from decimal import Decimal
+
+    Cell = str | int | float | Decimal | None
+
+# What a row is made of.
+Record = ParamSpec("Record")
+
+
+class Scale(StrEnum):
+    """What kind of thing a column's cells are."""
+
+    TEXT = "text"
+    COUNT = "whole number"
+    NUMBER = "number"
+    SHARE = "share, 0 to 1"
+    LOG10 = "decimal logarithm"
+    EXACT = "number, decimal text beyond float64"
+    FLAG = "true or false"
+
+
+class Column(NamedTuple, Generic[Record]):
+    """A column.
+
+    Attributes
+    ----------
+    name
+        What its header says.
+    scale
+        What its cells are.
+    meaning
+        What they say, and where they are empty.
+    get
+        What gives a row's cell; None where it is empty.
+    """
+
+    name: str
+    scale: Scale
+    meaning: str
+    get: Callable[Record, Cell]
+
+
+class Table(Generic[Record]):
+    """The columns of a table.
+
+    Parameters
+    ----------
+    printed_by
+        The command lines that print it.
+    each
+        What one of its rows is about.
+    columns
+        The columns in their order.
+    """
+
+    def __init__(self, printed_by: tuple[str, ...], each: str, *columns: Column[Record]) -> None:
+        self.printed_by = printed_by
+        self.each = each
+        self.columns = columns
+        self.names = tuple(column.name for column in columns)
+
+    def row(self, *record: Record.args, **named: Record.kwargs) -> dict[str, Cell]:
+        """Return the cells of what a row is made of, by column."""
+        return {column.name: column.get(*record, **named) for column in self.columns}

@@ -1,0 +1,29 @@
+"""All that machines read: every table of every command, column by column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vanish.render import columns
+from vanish.simulation.columns import LAYERS
+from vanish.sweeps import columns as sweep
+from vanish.training import columns as train
+
+if TYPE_CHECKING:
+    from vanish.columns import Table
+
+# In the order of the commands; of a command that prints several, their columns follow
+# each other in this order.
+TABLES: tuple[Table[Any], ...] = (
+    sweep.SETTINGS,
+    LAYERS,
+    sweep.SUMMARY,
+    sweep.ERROR,
+    train.NETWORKS,
+    train.LAYERS,
+    columns.THEORY,
+    columns.SPREAD,
+    columns.ACTS,
+    columns.COLLAPSE,
+    columns.DERIVE,
+)

@@ -1,0 +1,311 @@
+"""Views of runs: one of them layer by layer, or several compared, one a row."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from vanish.network import activations
+from vanish.numbers.words import plural, power_equation, short, short_power
+from vanish.render.view import Bar, Elided, Finding, Notes, Spark, View, elide
+from vanish.simulation import precision_words
+from vanish.simulation.verdict import dead_units, explain, steady_change, subject
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vanish.numbers.scaled import Magnitude
+    from vanish.simulation.layers import LayerRecord
+    from vanish.simulation.profile import Profile
+    from vanish.simulation.remedy import Search
+
+
+# The quantiles over several trials.
+_BAND = ("5 %", "95 %")
+
+# What the article is about, layer by layer; from about 100 columns on.
+_SLOPES = ("slope\nproduct", "slope\nbound")
+
+_THEORY, _FACTOR, _RMS = "theory\nexpects", "from the\nnext layer", "rms\nof f"
+
+
+def view(
+    profiles: Sequence[Profile],
+    rows: int | None,
+    searches: Sequence[Search | None] | None = None,
+) -> View:
+    """Return one run layer by layer, or several compared, one a row.
+
+    Parameters
+    ----------
+    profiles
+        The runs.
+    rows
+        How many rows to show at most, the middle elided; None for all.
+    searches
+        What was found to help each of them, None where nothing was tried.
+    """
+    tried = searches or [None] * len(profiles)
+    if len(profiles) == 1:
+        return _layers(profiles[0], rows, tried[0])
+    return _comparison(profiles, tried)
+
+
+def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
+    low, high = _axis([profile])
+    bar = f"log scale\n1e{low:+03d} … 1e{high:+03d}"
+    has_prediction = profile.layers[0].predicted_b is not None
+    has_dead = any(dead_units(layer) for layer in profile.layers)
+    mixed, several = _mixed(profile), profile.trials > 1
+
+    def row(layer: LayerRecord) -> tuple[str | Bar, ...]:
+        band = (_number(layer.grad_a_p05), _number(layer.grad_a_p95)) if several else ()
+        return (
+            str(layer.layer),
+            *((layer.act,) if mixed else ()),
+            short(layer.grad_a),
+            *band,
+            *((_number(layer.predicted_b),) if has_prediction else ()),
+            _times(layer.gain_back),
+            Bar(_share(layer.grad_a, low, high)),
+            short(layer.grad_w),
+            short(layer.value),
+            *((_dead_of(layer),) if has_dead else ()),
+            short(layer.slope_product),
+            short(layer.slope_bound),
+        )
+
+    depth = len(profile.layers)
+    shown = elide(depth, rows)
+    hidden = Elided(f"{plural(depth - len(shown) + 1, 'more layer')}: --rows 0")
+    return View(
+        title=title([profile]),
+        columns=(
+            "layer",
+            *(("activation",) if mixed else ()),
+            *(("median\n‖∂L/∂a‖", *_BAND) if several else ("signal\n‖∂L/∂a‖",)),
+            *((_THEORY,) if has_prediction else ()),
+            _FACTOR,
+            bar,
+            "‖∂L/∂W‖",
+            _RMS,
+            *(("dead\nunits",) if has_dead else ()),
+            *_SLOPES,
+        ),
+        rows=tuple(hidden if k is None else row(profile.layers[k]) for k in shown),
+        notes=(_bounds(profile), *_paths(profile), *_precision(profile)),
+        findings=(_finding(profile, [profile], search),),
+        left=frozenset({"activation", bar}),
+        dispensable=(_SLOPES, _THEORY, _RMS, _BAND, "‖∂L/∂W‖", _FACTOR),
+    )
+
+
+def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) -> View:
+    low, high = _axis(profiles)
+    spark = f"‖∂L/∂a‖, layer 1 → N\nlog, 1e{low:+03d} … 1e{high:+03d}"
+    several_inits = len({profile.settings.init for profile in profiles}) > 1
+    several_acts = len({profile.settings.act_label for profile in profiles}) > 1
+    rows = tuple(
+        (
+            profile.settings.act_label,
+            *((profile.settings.init_name,) if several_inits else ()),
+            short(profile.layers[0].grad_a),
+            Spark(tuple(_share(layer.grad_a, low, high) for layer in profile.layers)),
+            _per_layer(profile),
+            short(profile.layers[0].grad_w),
+            *((short(profile.layers[0].slope_bound),) if several_acts else ()),
+            _verdict(profile),
+        )
+        for profile in profiles
+    )
+    told = len(profiles) <= MOST_TOLD
+    return View(
+        title=title(profiles),
+        columns=(
+            "activation",
+            *(("init",) if several_inits else ()),
+            "‖∂L/∂a₁‖",
+            spark,
+            "a layer",
+            "‖∂L/∂W₁‖",
+            *(("slope\nbound",) if several_acts else ()),
+            "verdict",
+        ),
+        rows=rows,
+        notes=(_bounds(*profiles),) if several_acts and told else (),
+        findings=tuple(
+            _finding(profile, profiles, search)
+            for profile, search in zip(profiles, searches, strict=True)
+        )
+        if told
+        else (),
+        left=frozenset({"activation", "init", spark, "verdict"}),
+        dispensable=("slope\nbound", "a layer", "‖∂L/∂W₁‖", "‖∂L/∂a₁‖"),
+    )
+
+
+# More verdicts than this are no longer read.
+MOST_TOLD = 3
+
+
+def _verdict(profile: Profile) -> str:
+    """Return the verdict, how it changes within it, and how many of several trials share it."""
+    change = ("", ", growing", ", shrinking")[steady_change(profile)]
+    share = profile.verdict_shares[profile.verdict.value]
+    counted = "" if profile.trials == 1 or share == 1.0 else f" {math.floor(100.0 * share)} %"
+    return f"{profile.verdict.value}{change}{counted}"
+
+
+def _init(profile: Profile) -> str:
+    """Return the initialiser's name, or what was asked for where the layers differ."""
+    name = profile.settings.init_name
+    return f"init {profile.settings.init}" if name == "mixed" else name
+
+
+def _per_layer(profile: Profile) -> str:
+    """Return by what the gradient is multiplied or divided on its way back, a layer."""
+    decades = profile.decades_per_layer
+    if decades is None:
+        return ""
+    return f"{'×' if decades >= 0 else '÷'}{short_power(abs(decades))}"
+
+
+def title(profiles: Sequence[Profile]) -> str:
+    """Return what was run, in one line: what all runs have in common."""
+    first = profiles[0]
+    if len(profiles) == 1:
+        return _title(first, first.settings.act_label, _init(first))
+    several_inits = len({profile.settings.init for profile in profiles}) > 1
+    several_acts = len({profile.settings.act_label for profile in profiles}) > 1
+    return _title(
+        first,
+        "" if several_acts else first.settings.act_label,
+        "" if several_inits else f"init {first.settings.init}",
+    )
+
+
+def _title(profile: Profile, act: str, init: str) -> str:
+    settings = profile.settings
+    sizes = settings.sizes
+    uniform = len(set(sizes)) == 1
+    shape = f"width {sizes[0]}" if uniform else "sizes " + _shorten(sizes)
+    parts = [
+        act,
+        plural(settings.depth, "layer"),
+        shape,
+        f"weights {settings.weights.label}" if settings.weights else "",
+        f"weight_std {settings.weight_std:g}" if settings.weight_std is not None else "",
+        "" if settings.weights or settings.weight_std is not None else init,
+        f"gain {settings.gain:g}" if settings.gain != 1.0 else "",
+        f"bias_std {settings.bias_std:g}" if settings.bias_std else "",
+        f"batch {settings.rows}" if settings.rows > 1 else "",
+        f"{settings.trials:,} trials" if settings.trials > 1 else "",
+        "sampled" if profile.engine == "sampled" else "",
+        f"loss {settings.loss}",
+        f"seed {settings.seed}",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def _shorten(sizes: Sequence[int]) -> str:
+    if len(sizes) <= 6:
+        return ",".join(map(str, sizes))
+    return ",".join(map(str, sizes[:3])) + ",…," + ",".join(map(str, sizes[-2:]))
+
+
+def _precision(profile: Profile) -> tuple[Notes, ...]:
+    """Return what fewer bits lose in one line, where they do and the run took note of it."""
+    told = precision_words.summary(profile) if profile.measured.entries is not None else ""
+    return (Notes(told, ()),) if told else ()
+
+
+def _bounds(*profiles: Profile) -> Notes:
+    """Return the article's bound on the product of all slopes, beside what was measured."""
+    depth = len(profiles[0].layers)
+    own: dict[str, str] = {}
+    for profile in profiles:
+        first, mixed = profile.layers[0], _mixed(profile)
+        measured = f" (measured {short(first.slope_product)})" if len(profiles) == 1 else ""
+        name = "" if len(profiles) == 1 else f"{profile.settings.act_label} "
+        bound = (
+            short(first.slope_bound)
+            if mixed
+            else power_equation(profile.settings.activations[0].sup_slope, depth)
+        )
+        own.setdefault(profile.settings.act_label, f"{name}{bound}{measured}")
+    # The article's two, where they are not among them or say the same.
+    shown = {act.sup_slope for profile in profiles for act in profile.settings.activations}
+    named = [
+        f"{act.name} {power_equation(act.sup_slope, depth)}"
+        for act in map(activations.get, ("sigmoid", "relu"))
+        if act.sup_slope not in shown
+    ]
+    return Notes(f"Slopes multiply to at most {'; '.join((*own.values(), *named))}", ())
+
+
+def _paths(profile: Profile) -> tuple[Notes, ...]:
+    """Return how many paths of active units survive, for a chain where some do not."""
+    counts = [layer.log10_active_paths for layer in profile.layers]
+    # Towards the input there are ever fewer: the first count is that of the whole way, but
+    # for the layers before it, in which every unit is active.
+    found = next((count for count in counts if count is not None), None)
+    if found is None:
+        return ()
+    if found > -math.inf:
+        before = profile.layers[: next(k for k, count in enumerate(counts) if count is not None)]
+        found += sum(math.log10(layer.n_out) for layer in before)
+    every = sum(math.log10(layer.n_out) for layer in profile.layers)
+    told = "None" if found == -math.inf else _count(found)
+    has = "have" if found > 0.0 else "has"
+    # Section 4 of the article.
+    enough = "" if found == -math.inf else "; one is enough"
+    return (
+        Notes(
+            f"{told} of {_count(every)} paths {has} a slope other than 0 at every unit{enough}", ()
+        ),
+    )
+
+
+def _count(log10: float) -> str:
+    return f"{10.0**log10:.3g}" if log10 < 3.0 else f"10^{log10:.1f}"
+
+
+def _mixed(profile: Profile) -> bool:
+    return profile.settings.act_name == "mixed"
+
+
+def _finding(profile: Profile, among: Sequence[Profile], search: Search | None) -> Finding:
+    word, qualifier, sentence = explain(profile, search)
+    return Finding(word, subject(profile, among), sentence, qualifier)
+
+
+def _number(magnitude: Magnitude | None) -> str:
+    return "" if magnitude is None else short(magnitude)
+
+
+def _times(factor: Magnitude | None) -> str:
+    """Return a factor from layer to layer, as a division where it is below 1."""
+    if factor is None or factor.log10 is None:
+        return ""
+    return f"{'×' if factor.log10 >= 0.0 else '÷'}{short_power(abs(factor.log10))}"
+
+
+def _dead_of(layer: LayerRecord) -> str:
+    count = dead_units(layer)
+    return f"{count:,} of {layer.n_out:,}" if count else ""
+
+
+def _axis(profiles: Sequence[Profile]) -> tuple[int, int]:
+    """Return the decades that hold every signal, lowest and highest."""
+    logs = [
+        layer.grad_a.log10
+        for profile in profiles
+        for layer in profile.layers
+        if layer.grad_a.log10 is not None
+    ]
+    low, high = math.floor(min(logs, default=0.0)), math.ceil(max(logs, default=0.0))
+    return low, max(high, low + 1)
+
+
+def _share(magnitude: Magnitude, low: int, high: int) -> float | None:
+    return None if magnitude.log10 is None else (magnitude.log10 - low) / (high - low)

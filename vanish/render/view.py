@@ -1,0 +1,108 @@
+"""What people read: the same views for the terminal's table and for Markdown.
+
+A view is a list of columns and rows of short text with the sentences around it; it
+knows nothing of how it is drawn.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Bar(NamedTuple):
+    """A bar for a magnitude on a logarithmic axis: `share` of its full length."""
+
+    share: float | None
+
+
+class Spark(NamedTuple):
+    """A line of small bars, one share a layer; None for a true zero."""
+
+    shares: tuple[float | None, ...]
+
+
+class Heat(NamedTuple):
+    """A row of a map: decades a layer at each point, or a sign for what has none."""
+
+    cells: tuple[float | str, ...]
+
+
+class Notes(NamedTuple):
+    """Lines under a table: a heading, then labels with their text."""
+
+    heading: str
+    lines: tuple[tuple[str, str], ...]
+
+
+class Elided(NamedTuple):
+    """A row that stands for others: how many, and how to see them."""
+
+    text: str
+
+
+class Finding(NamedTuple):
+    """A verdict on a run.
+
+    Attributes
+    ----------
+    word
+        Its one word.
+    about
+        What it is about.
+    sentence
+        What follows the word and its qualifier.
+    qualifier
+        What the word alone would hide; begins with a comma or a blank where there is any.
+    """
+
+    word: str
+    about: str
+    sentence: str
+    qualifier: str = ""
+
+    @property
+    def text(self) -> str:
+        """The word and all that follows."""
+        return f"{self.word.upper()}{self.qualifier}. {self.sentence}"
+
+
+class View(NamedTuple):
+    """A table with its surroundings.
+
+    Attributes
+    ----------
+    title
+        What was run, in one line.
+    columns
+        Headings.
+    rows
+        Cells, one sequence a row, or a sign for elided ones.
+    notes
+        What stands under the table.
+    findings
+        One verdict a run.
+    left
+        The headings of the left-aligned columns.
+    dispensable
+        The headings of those that a narrow window can do without, the first one first; a
+        group of them goes together.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str | Bar | Spark | Heat, ...] | Elided, ...]
+    notes: tuple[Notes, ...]
+    findings: tuple[Finding, ...]
+    left: frozenset[str]
+    dispensable: tuple[str | tuple[str, ...], ...]
+
+
+def elide(count: int, most: int | None) -> list[int | None]:
+    """Return the indices to show of `count` rows, None standing for the elided ones."""
+    if most is None or count <= most:
+        return list(range(count))
+    if most < 3:
+        return list(range(most))
+    shown = most - 1
+    head = (shown + 1) // 2
+    return [*range(head), None, *range(count - (shown - head), count)]

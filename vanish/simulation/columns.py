@@ -1,0 +1,204 @@
+"""The columns of a profile, a row a layer: the contract of README, "The columns"."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from vanish.columns import Column, Scale, Table
+
+if TYPE_CHECKING:
+    from vanish.numbers.scaled import Magnitude
+    from vanish.simulation.layers import LayerRecord
+    from vanish.simulation.profile import Profile
+
+
+def log10(magnitude: Magnitude | None) -> float | None:
+    """Return a decimal logarithm; None of a true zero and of nothing."""
+    return magnitude.log10 if magnitude is not None else None
+
+
+def _finite(log10: float | None) -> float | None:
+    return None if log10 == -math.inf else log10
+
+
+LAYERS: Table[[Profile, LayerRecord]] = Table(
+    ("vanish", "vanish sweep --per-layer"),
+    "a layer",
+    Column("act", Scale.TEXT, "the layer's activation", lambda _, layer: layer.act),
+    Column("layer", Scale.COUNT, "k, from 1 at the input to N", lambda _, layer: layer.layer),
+    Column(
+        "n_in",
+        Scale.COUNT,
+        "the size of what goes in: W_k is n_out × n_in",
+        lambda _, layer: layer.n_in,
+    ),
+    Column(
+        "n_out",
+        Scale.COUNT,
+        "the size of what comes out: W_k is n_out × n_in",
+        lambda _, layer: layer.n_out,
+    ),
+    Column(
+        "grad_w",
+        Scale.EXACT,
+        "‖∂L/∂W_k‖, the Frobenius norm",
+        lambda _, layer: layer.grad_w.exact(),
+    ),
+    Column(
+        "log10_grad_w",
+        Scale.LOG10,
+        "of grad_w; empty where it is exactly 0",
+        lambda _, layer: layer.grad_w.log10,
+    ),
+    Column(
+        "log10_grad_b",
+        Scale.LOG10,
+        "of ‖∂L/∂b_k‖; empty where it is exactly 0",
+        lambda _, layer: layer.grad_b.log10,
+    ),
+    Column(
+        "log10_grad_f",
+        Scale.LOG10,
+        "of ‖∂L/∂f_k‖ over the rows of the batch; empty where it is exactly 0",
+        lambda _, layer: layer.grad_f.log10,
+    ),
+    Column(
+        "slope_mean",
+        Scale.NUMBER,
+        "the mean of |S'(a_k)| over units and batch",
+        lambda _, layer: layer.slope_mean,
+    ),
+    Column(
+        "slope_max",
+        Scale.NUMBER,
+        "the largest |S'(a_k)| over units and batch",
+        lambda _, layer: layer.slope_max,
+    ),
+    Column(
+        "log10_slope_product",
+        Scale.LOG10,
+        "Σ_{j=k..N} log10 slope_max_j: of the product that the article bounds",
+        lambda _, layer: layer.slope_product.log10,
+    ),
+    Column(
+        "log10_slope_bound",
+        Scale.LOG10,
+        "Σ_{j=k..N} log10 sup|S'_j|: of the article's bound",
+        lambda _, layer: layer.slope_bound.log10,
+    ),
+    Column(
+        "log10_norm_bound",
+        Scale.LOG10,
+        "of the bound on grad_w that always holds; empty where it was not computed",
+        lambda _, layer: log10(layer.norm_bound),
+    ),
+    Column(
+        "log10_predicted",
+        Scale.LOG10,
+        "of the root mean square of grad_w that mean-field theory expects; empty for a real"
+        " network, a batch, or another loss than the readout",
+        lambda _, layer: log10(layer.predicted),
+    ),
+    Column(
+        "log10_predicted_b",
+        Scale.LOG10,
+        "of the root mean square of ‖∂L/∂b_k‖ that mean-field theory expects; empty where"
+        " log10_predicted is",
+        lambda _, layer: log10(layer.predicted_b),
+    ),
+    Column(
+        "zero_fraction",
+        Scale.SHARE,
+        "the share of units with S'(a_k) exactly 0",
+        lambda _, layer: layer.zero_fraction,
+    ),
+    Column(
+        "status", Scale.TEXT, "ok, or zero where grad_w is exactly 0", lambda _, layer: layer.status
+    ),
+    Column(
+        "log10_rel_grad_w",
+        Scale.LOG10,
+        "of ‖∂L/∂W_k‖/‖W_k‖, the relative size of a step of learning rate 1; empty where either"
+        " is exactly 0",
+        lambda _, layer: log10(layer.relative),
+    ),
+    Column(
+        "engine",
+        Scale.TEXT,
+        "how it was computed: dense or sampled",
+        lambda profile, _: profile.engine,
+    ),
+    Column(
+        "init",
+        Scale.TEXT,
+        "the initialiser; weights for a real network",
+        lambda profile, _: profile.settings.init_name,
+    ),
+    Column(
+        "active_units",
+        Scale.NUMBER,
+        "how many units have S'(a_k) ≠ 0, the mean over the batch; this and the next two are"
+        " empty where S' is never 0 on an interval",
+        lambda _, layer: layer.active_units,
+    ),
+    Column(
+        "dead_fraction",
+        Scale.SHARE,
+        "the share of units that are active on no row of the batch",
+        lambda _, layer: layer.dead_fraction,
+    ),
+    Column(
+        "log10_active_paths",
+        Scale.LOG10,
+        "of the number of all-active paths from layer k to layer N, the mean over the batch;"
+        " empty where there is none, too",
+        lambda _, layer: _finite(layer.log10_active_paths),
+    ),
+    Column(
+        "log10_grad_w_p05",
+        Scale.LOG10,
+        "of the 5 % quantile of grad_w over the trials; empty for one trial. With several, all"
+        " that is measured is their median, an order statistic for which a true zero is the"
+        " smallest",
+        lambda _, layer: log10(layer.grad_w_p05),
+    ),
+    Column(
+        "log10_grad_w_p95",
+        Scale.LOG10,
+        "of the 95 % quantile of grad_w over the trials; empty for one trial",
+        lambda _, layer: log10(layer.grad_w_p95),
+    ),
+    Column(
+        "dead_share",
+        Scale.SHARE,
+        "the share of several trials in which grad_w is exactly 0; empty for one trial",
+        lambda _, layer: layer.dead_share,
+    ),
+    Column(
+        "log10_grad_a",
+        Scale.LOG10,
+        "of ‖∂L/∂a_k‖, the signal going back, over the rows of the batch; empty where it is"
+        " exactly 0",
+        lambda _, layer: layer.grad_a.log10,
+    ),
+    Column(
+        "log10_gain_back",
+        Scale.LOG10,
+        "of ‖∂L/∂a_k‖/‖∂L/∂a_{k+1}‖, the factor from the next layer; of one trial they sum to"
+        " log10_ratio; empty at layer N, and where either is exactly 0",
+        lambda _, layer: log10(layer.gain_back),
+    ),
+    Column(
+        "log10_grad_a_p05",
+        Scale.LOG10,
+        "of the 5 % quantile of ‖∂L/∂a_k‖ over the trials; empty for one trial",
+        lambda _, layer: log10(layer.grad_a_p05),
+    ),
+    Column(
+        "log10_grad_a_p95",
+        Scale.LOG10,
+        "of the 95 % quantile of ‖∂L/∂a_k‖ over the trials; empty for one trial",
+        lambda _, layer: log10(layer.grad_a_p95),
+    ),
+)

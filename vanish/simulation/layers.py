@@ -1,0 +1,181 @@
+"""A record a layer: what was measured over the trials, summed up, beside what theory expects."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from vanish.network.streams import Streams, Trials
+from vanish.numbers.scaled import Magnitude, Scaled
+from vanish.readings import meanfield
+from vanish.readings.slopes import slope_products
+from vanish.simulation.measured import HIGH, LOW, MEDIAN, Measured, magnitude_quantiles, quantile
+from vanish.simulation.sample import draw_input
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vanish.numbers.scaled import FloatArray
+    from vanish.numbers.stack import Magnitudes
+    from vanish.simulation.settings import Settings
+
+
+class LayerRecord(NamedTuple):
+    """What was measured and computed of layer k: what the columns of these names say.
+
+    Where a column has a decimal logarithm, here is the magnitude; None where it is empty,
+    but for zeros. Norms are Frobenius norms, `columns.LAYERS` has the meanings.
+
+    Attributes
+    ----------
+    grad_b, grad_a, grad_f, slope_product, slope_bound, norm_bound, gain_back
+        Those of the columns ``log10_grad_b`` and so on.
+    weight, relative
+        ‖W_k‖ and ‖∂L/∂W_k‖/‖W_k‖; the latter None where W_k is zero.
+    value
+        The root mean square of the entries of f_k.
+    predicted, predicted_b
+        Root mean squares of grad_w and grad_b that mean-field theory expects.
+    log10_active_paths
+        -inf where there is no path.
+    grad_w_p05, grad_w_p95, grad_a_p05, grad_a_p95
+        Quantiles over several trials.
+    """
+
+    act: str
+    layer: int
+    n_in: int
+    n_out: int
+    grad_w: Magnitude
+    grad_b: Magnitude
+    grad_a: Magnitude
+    grad_f: Magnitude
+    gain_back: Magnitude | None
+    weight: Magnitude
+    relative: Magnitude | None
+    value: Magnitude
+    slope_mean: float
+    slope_max: float
+    slope_product: Magnitude
+    slope_bound: Magnitude
+    norm_bound: Magnitude | None
+    predicted: Magnitude | None
+    predicted_b: Magnitude | None
+    zero_fraction: float
+    active_units: float | None
+    dead_fraction: float | None
+    log10_active_paths: float | None
+    grad_w_p05: Magnitude | None
+    grad_w_p95: Magnitude | None
+    dead_share: float | None
+    grad_a_p05: Magnitude | None
+    grad_a_p95: Magnitude | None
+
+    @property
+    def status(self) -> str:
+        """``ok``, or ``zero`` for a gradient that is exactly 0."""
+        return "ok" if self.grad_w else "zero"
+
+
+def records(
+    settings: Settings, measured: Measured, expected: Sequence[meanfield.Expected]
+) -> Iterator[LayerRecord]:
+    """Yield what was measured of each layer, summed up over the trials, beside theory.
+
+    Parameters
+    ----------
+    settings
+        What was simulated.
+    measured
+        What was measured, trial by trial.
+    expected
+        What mean-field theory expects of each layer; empty where it is silent.
+    """
+    depth, sizes, several = settings.depth, settings.sizes, measured.trials > 1
+    low, median, high = magnitude_quantiles(measured.grad_w, LOW, MEDIAN, HIGH)
+    low_a, median_a, high_a = magnitude_quantiles(measured.grad_a, LOW, MEDIAN, HIGH)
+    relative = measured.grad_w.over(measured.weight)
+    nothing: list[None] = [None] * depth
+
+    def middle(magnitudes: Magnitudes) -> list[Magnitude]:
+        return magnitude_quantiles(magnitudes, MEDIAN)[0].listed()
+
+    def number(numbers: FloatArray) -> list[float]:
+        return list(quantile(numbers, MEDIAN).tolist())
+
+    def if_flat(numbers: FloatArray) -> list[float | None]:
+        flat = (activation.flat for activation in settings.activations)
+        return [
+            each if is_flat else None for each, is_flat in zip(number(numbers), flat, strict=True)
+        ]
+
+    weight = middle(measured.weight)
+    has_flat = any(activation.flat for activation in settings.activations)
+    bound = measured.norm_bound
+    columns: dict[str, Sequence[Any]] = {
+        "act": [activation.name for activation in settings.activations],
+        "layer": range(1, depth + 1),
+        "n_in": sizes[:-1],
+        "n_out": sizes[1:],
+        "grad_w": median.listed(),
+        "grad_b": middle(measured.grad_b),
+        "grad_a": median_a.listed(),
+        "grad_f": middle(measured.grad_f),
+        "gain_back": [*(each or None for each in middle(measured.gain_back)), None],
+        "weight": weight,
+        "value": [
+            norm / Magnitude.of(math.sqrt(settings.rows * n))
+            for norm, n in zip(middle(measured.value)[1:], sizes[1:], strict=True)
+        ],
+        "slope_mean": number(measured.slopes.mean),
+        "slope_max": number(measured.slopes.largest),
+        "slope_product": middle(measured.slope_product),
+        "slope_bound": slope_products(
+            measured.graph, np.array([activation.sup_slope for activation in settings.activations])
+        ).listed(),
+        "norm_bound": nothing if bound is None else middle(bound),
+        "predicted": [each.grad_w for each in expected] or nothing,
+        "predicted_b": [each.grad_b for each in expected] or nothing,
+        "zero_fraction": number(measured.slopes.zero_fraction),
+        "relative": [
+            each if norm else None for each, norm in zip(middle(relative), weight, strict=True)
+        ],
+        "active_units": if_flat(measured.slopes.active_units) if has_flat else nothing,
+        "dead_fraction": if_flat(measured.slopes.dead_fraction) if has_flat else nothing,
+        "log10_active_paths": if_flat(measured.log10_active_paths) if has_flat else nothing,
+        "grad_w_p05": low.listed() if several else nothing,
+        "grad_w_p95": high.listed() if several else nothing,
+        "dead_share": np.mean(measured.grad_w.mantissas == 0.0, axis=1).tolist()
+        if several
+        else nothing,
+        "grad_a_p05": low_a.listed() if several else nothing,
+        "grad_a_p95": high_a.listed() if several else nothing,
+    }
+    rows = zip(*(columns[name] for name in LayerRecord._fields), strict=True)
+    return map(LayerRecord._make, rows)
+
+
+def expected_of(settings: Settings) -> list[meanfield.Expected]:
+    """Return what mean-field theory expects of each layer; nothing where it is silent.
+
+    It speaks of random weights, one sample, and a readout that knows nothing of f_N.
+    """
+    if settings.weights is not None or settings.loss != "readout" or settings.rows > 1:
+        return []
+    return meanfield.expected(
+        settings.activations,
+        settings.sizes,
+        settings.weight_variances,
+        settings.bias_std,
+        _input_norm(settings),
+    )
+
+
+def _input_norm(settings: Settings) -> Magnitude:
+    """Return ‖x‖: of several random inputs the root mean square."""
+    if settings.given_input is None and settings.trials > 1:
+        return Magnitude.of(math.sqrt(settings.n_in))
+    trials = Trials.one(0, settings.sizes)
+    return Scaled(draw_input(settings, Streams(settings.seed), trials)[0]).norm()
