@@ -11,9 +11,18 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from vanish.errors import UsageError, unknown_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Protocol
 
-Entry = TypeVar("Entry")
+    class Named(Protocol):
+        """What can be looked up by its name."""
+
+        @property
+        def name(self) -> str:
+            """What it is called."""
+
+
+Entry = TypeVar("Entry", bound="Named")
 
 
 def folded(name: str) -> str:
@@ -59,51 +68,61 @@ class Registry(Generic[Entry]):
     kind
         What messages call an entry, such as ``"activation"``.
     entries
-        The first ones, by their names.
+        The first ones: records with a `name`, and `aliases` if they have any.
     synonyms
         Words that others have for a part of a name, with ours. They are understood, and not
         told.
     beside
-        Names that mean no entry, and that messages tell before the others.
+        Names that mean no entry, told before the others.
     """
 
     def __init__(
         self,
         kind: str,
-        entries: Mapping[str, Entry] | None = None,
+        entries: Iterable[Entry] = (),
         *,
         synonyms: Mapping[str, str] | None = None,
         beside: tuple[str, ...] = (),
     ) -> None:
         self._kind, self._synonyms, self._beside = kind, synonyms or {}, beside
-        self._entries: dict[str, Entry] = {}
+        # By their own names, in the order in which they came; one that is not made yet is None.
+        self._entries: dict[str, Entry | None] = {}
+        self._makers: dict[str, Callable[[], Entry]] = {}
+        # The own name that each spelling means.
         self._names: dict[str, str] = {}
-        self._aliases: dict[str, tuple[str, ...]] = {}
-        for name, entry in (entries or {}).items():
-            self.add(name, entry)
+        for entry in entries:
+            self.add(entry)
 
-    def add(self, name: str, entry: Entry, aliases: tuple[str, ...] = ()) -> None:
-        """Let a name and its aliases mean an entry.
+    def add(self, entry: Entry) -> None:
+        """Let an entry's name and its aliases mean it.
 
         Raises
         ------
         UsageError
             If one of them is taken.
         """
-        spellings: dict[str, str] = {}
-        for each in (name, *aliases):
-            spelling = folded(each)
-            if spelling in self._names or spelling in spellings:
-                raise UsageError(f"{self._kind} name {each!r} is taken: choose another one")
-            spellings[spelling] = name
-        self._entries[name], self._aliases[name] = entry, aliases
-        self._names |= spellings
+        self._make_all()
+        self._enter(entry.name, entry.name)
+        try:
+            self._enter_aliases(entry)
+        except UsageError:
+            self._forget(entry.name)
+            raise
+        self._entries[entry.name] = entry
+
+    def defer(self, name: str, make: Callable[[], Entry]) -> None:
+        """Let a name mean what `make` returns, once it is asked for, and its aliases from then on.
+
+        Whatever is no name yet may be an alias, and asks for all.
+        """
+        self._enter(name, name)
+        self._entries[name], self._makers[name] = None, make
 
     def remove(self, name: str) -> None:
         """Forget an entry, its name and its aliases."""
         del self._entries[name]
-        for each in (name, *self._aliases.pop(name)):
-            del self._names[folded(each)]
+        self._makers.pop(name, None)
+        self._forget(name)
 
     def get(self, name: str) -> Entry:
         """Return the entry that a name or an alias means.
@@ -115,24 +134,54 @@ class Registry(Generic[Entry]):
         """
         own = self._own(name)
         if own is None:
-            aliases = (alias for each in self._aliases.values() for alias in each)
+            aliases = (each for entry in self for each in _aliases(entry))
             raise unknown_name(self._kind, name, [*self.names(), *aliases])
-        return self._entries[own]
+        return self._made(own)
 
     def spelled(self, name: str) -> str:
         """Return an entry's own name for any of its spellings; an unknown one as it is."""
         own = self._own(name)
         return spelled(name, self._beside) if own is None else own
 
+    def names(self) -> tuple[str, ...]:
+        """Return the names, in the order in which they came."""
+        return (*self._beside, *self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return map(self._made, tuple(self._entries))
+
     def _own(self, name: str) -> str | None:
         spelling = folded(name)
         for word, ours in self._synonyms.items():
             spelling = spelling.replace(word, ours)
+        if spelling not in self._names:
+            self._make_all()
         return self._names.get(spelling)
 
-    def names(self) -> tuple[str, ...]:
-        """Return the names, in the order in which they were added."""
-        return (*self._beside, *self._entries)
+    def _made(self, name: str) -> Entry:
+        found = self._entries[name]
+        if found is None:
+            found = self._entries[name] = self._makers[name]()
+            self._enter_aliases(found)
+        return found
 
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(self._entries.values())
+    def _make_all(self) -> None:
+        for name in self._makers:
+            self._made(name)
+
+    def _enter_aliases(self, entry: Entry) -> None:
+        for alias in _aliases(entry):
+            self._enter(alias, entry.name)
+
+    def _enter(self, spelling: str, name: str) -> None:
+        if folded(spelling) in self._names:
+            raise UsageError(f"{self._kind} name {spelling!r} is taken: choose another one")
+        self._names[folded(spelling)] = name
+
+    def _forget(self, name: str) -> None:
+        self._names = {each: own for each, own in self._names.items() if own != name}
+
+
+def _aliases(entry: object) -> tuple[str, ...]:
+    found: tuple[str, ...] = getattr(entry, "aliases", ())
+    return found

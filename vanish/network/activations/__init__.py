@@ -11,11 +11,12 @@ article's table has 1 there.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import copyreg
+from functools import partial
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from vanish.network.activations import elementary, gated, rectifiers, sigmoids
-from vanish.network.activations.record import Activation, build_in, is_built_in
-from vanish.network.activations.verification import verify
+from vanish.network.activations.record import Activation
 from vanish.network.registry import Registry
 
 if TYPE_CHECKING:
@@ -32,7 +33,59 @@ __all__ = [
     "verify",
 ]
 
+# The family of each that every process has, in the order in which all of them are shown. A
+# family is imported when one of it is asked for.
+_FAMILIES = {
+    "identity": "elementary",
+    "sigmoid": "sigmoids",
+    "tanh": "sigmoids",
+    "relu": "rectifiers",
+    "leaky_relu": "rectifiers",
+    "elu": "rectifiers",
+    "selu": "rectifiers",
+    "gelu": "gated",
+    "gelu_tanh": "gated",
+    "silu": "gated",
+    "softplus": "rectifiers",
+    "softsign": "sigmoids",
+    "mish": "gated",
+    "hard_sigmoid": "sigmoids",
+    "hard_tanh": "sigmoids",
+    "relu6": "rectifiers",
+    "hard_swish": "gated",
+    "sin": "elementary",
+    "log_sigmoid": "rectifiers",
+}
+
+
+def _built_in(name: str) -> Activation:
+    family = import_module(f"{__name__}.{_FAMILIES[name]}")
+    record: Activation = getattr(family, name.upper())
+    return record
+
+
+def is_built_in(activation: Activation) -> bool:
+    """Tell whether an activation is one that every process has."""
+    name = activation.name
+    return name in _FAMILIES and _built_in(name) is activation
+
+
+# Of pickles: the one since which every object says itself how it is made again.
+_PROTOCOL = 2
+
+
+def _reduced(activation: Activation) -> str | tuple[Any, ...]:
+    # A built-in one is itself wherever it arrives: its closed forms go by its identity.
+    if is_built_in(activation):
+        return _built_in, (activation.name,)
+    return activation.__reduce_ex__(_PROTOCOL)
+
+
+copyreg.pickle(Activation, _reduced)
+
 _REGISTRY: Registry[Activation] = Registry("activation")
+for _name in _FAMILIES:
+    _REGISTRY.defer(_name, partial(_built_in, _name))
 
 
 def register(activation: Activation) -> Activation:
@@ -48,7 +101,7 @@ def register(activation: Activation) -> Activation:
     UsageError
         If its name or one of its aliases is taken.
     """
-    _REGISTRY.add(activation.name, activation, activation.aliases)
+    _REGISTRY.add(activation)
     return activation
 
 
@@ -78,27 +131,17 @@ def names() -> tuple[str, ...]:
     return _REGISTRY.names()
 
 
-# In the order in which all of them are shown.
-for _record in (
-    elementary.IDENTITY,
-    sigmoids.SIGMOID,
-    sigmoids.TANH,
-    rectifiers.RELU,
-    rectifiers.LEAKY_RELU,
-    rectifiers.ELU,
-    rectifiers.SELU,
-    gated.GELU,
-    gated.GELU_TANH,
-    gated.SILU,
-    rectifiers.SOFTPLUS,
-    sigmoids.SOFTSIGN,
-    gated.MISH,
-    sigmoids.HARD_SIGMOID,
-    sigmoids.HARD_TANH,
-    rectifiers.RELU6,
-    gated.HARD_SWISH,
-    elementary.SIN,
-    rectifiers.LOG_SIGMOID,
-):
-    register(_record)
-build_in(_REGISTRY)
+def verify(activation: Activation) -> None:
+    """Check a record against its own mathematics.
+
+    On a grid of points away from its kinks, S' is compared with a central difference
+    of S, |S'| with `sup_slope`, and S with its range.
+
+    Raises
+    ------
+    UsageError
+        If they disagree, naming the point and both values.
+    """
+    from vanish.network.activations.verification import check  # noqa: PLC0415 - start-up
+
+    check(activation)
