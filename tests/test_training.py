@@ -14,7 +14,7 @@ import pytest
 import vanish
 from vanish import Data, Network, Rows, Settings, Simulation, TrainingSettings
 from vanish.errors import MemoryLimitError, UsageError, VanishError
-from vanish.network import chainrule
+from vanish.network import activations, chainrule
 from vanish.network.chainrule import ByWeight, LossGradient, Slope, Variable
 from vanish.network.chainrule import Weight as WeightFactor
 from vanish.network.streams import Streams
@@ -198,7 +198,7 @@ def test_no_gradient_by_the_input_is_computed_and_arrays_are_used_again() -> Non
     parameters, found = Parameters(sizes), Parameters(sizes)
     generator = np.random.default_rng(0)
     parameters.vector[:] = generator.standard_normal(len(parameters.vector))
-    acts = [vanish.activations.get(name) for name in ("tanh", "identity")]
+    acts = [activations.get(name) for name in ("tanh", "identity")]
     passes = Passes(acts, parameters, found, 6)
     # S'(a_2), W_2, b_2, W_2 back, S'(a_1), W_1 and b_1: nothing more.
     assert len(passes._operations) == 7
@@ -214,7 +214,7 @@ def test_no_gradient_by_the_input_is_computed_and_arrays_are_used_again() -> Non
 
 def test_the_plain_reading_has_every_rule_that_a_chain_needs() -> None:
     parameters = Parameters((2, 2))
-    reading = Passes([vanish.activations.get("relu")], parameters, parameters, 1)._reading(
+    reading = Passes([activations.get("relu")], parameters, parameters, 1)._reading(
         parameters, parameters
     )
     assert {LossGradient, Slope, WeightFactor} == set(reading.through)

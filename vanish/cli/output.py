@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
-from vanish.errors import OutputError, UsageError, unknown_name
+from vanish.errors import OutputError, UsageError
 from vanish.system.atomic import STANDARD_STREAM, Files, check_outputs, is_stream, reason
 
 if TYPE_CHECKING:
@@ -365,8 +365,10 @@ def choose_format(given: str, output: str | None, formats: Formats) -> str:
     """
     known = list(formats.by_suffix.values())
     if given != AUTO:
-        if given not in known:
-            raise unknown_name("format", given, [AUTO, *known])
+        from vanish.network.registry import choice
+
+        given = choice("format", given, [AUTO, *known])
+    if given != AUTO:
         return given
     if output is None:
         return formats.terminal if is_terminal(sys.stdout) else formats.piped

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vanish.errors import unknown_name
 from vanish.network import activations
+from vanish.network.registry import Registry
 from vanish.numbers.scaled import LARGEST_EXPONENT, Magnitude, Scaled
 from vanish.numbers.stack import Stack
 
@@ -264,26 +264,31 @@ def cross_entropy_gradient(logits: FloatArray, classes: NDArray[np.intp], out: F
     out[np.arange(rows), classes] -= 1.0 / rows
 
 
-_REGISTRY = {
-    loss.name: loss
-    for loss in (
+_REGISTRY = Registry(
+    "loss",
+    (
         Loss("readout", _readout),
         Loss("sum", _sum),
         Loss("mse", _mse, takes_target=True),
         _entropy("cross_entropy", _cross_entropy, takes_classes=True),
         _entropy("bce", _bce, takes_bits=True, contains="sigmoid"),
-    )
-}
+    ),
+)
 
 
 def names_with_target() -> tuple[str, ...]:
     """Return the names of the losses that take a target."""
-    return tuple(loss.name for loss in _REGISTRY.values() if loss.takes_target)
+    return tuple(loss.name for loss in _REGISTRY if loss.takes_target)
 
 
 def names() -> tuple[str, ...]:
     """Return the names of the losses, the default first."""
-    return tuple(_REGISTRY)
+    return _REGISTRY.names()
+
+
+def spelled(name: str) -> str:
+    """Return a loss's own name for any spelling; an unknown one as it is."""
+    return _REGISTRY.spelled(name)
 
 
 def get(name: str) -> Loss:
@@ -294,7 +299,4 @@ def get(name: str) -> Loss:
     UsageError
         If there is none; the message names the nearest ones.
     """
-    try:
-        return _REGISTRY[name.strip().lower().replace("-", "_")]
-    except KeyError:
-        raise unknown_name("loss", name, names()) from None
+    return _REGISTRY.get(name)

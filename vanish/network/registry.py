@@ -151,6 +151,8 @@ class Registry(Generic[Entry]):
         return map(self._made, tuple(self._entries))
 
     def _own(self, name: str) -> str | None:
+        if name in self._entries:
+            return name
         spelling = folded(name)
         for word, ours in self._synonyms.items():
             spelling = spelling.replace(word, ours)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanish.errors import ConflictError, UsageError, unknown_name, whole
+from vanish.errors import ConflictError, UsageError, whole
 from vanish.network import activations, initializers, losses
 from vanish.network.arrays import Network, Rows
 from vanish.network.initializers import Law
+from vanish.network.registry import choice, spelled
 from vanish.numbers.scaled import Magnitude
 
 if TYPE_CHECKING:
@@ -120,6 +121,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         self._check_types()
+        self._spell()
         self._check_ranges()
         self._check_shape()
         self._fit_data()
@@ -153,6 +155,19 @@ class Settings:
             left_out = name == "last_act" and given is None
             if not (left_out or isinstance(given, str | activations.Activation)):
                 raise UsageError(f"{name} {given!r}: give one name")
+
+    def _spell(self) -> None:
+        """Write every name as its registry does; an unknown one is told when its turn comes."""
+        acts = self.layer_acts
+        for name, own in {
+            "act": activations.spelled(self.act),
+            "layer_acts": None if acts is None else tuple(map(activations.spelled, acts)),
+            "last_act": None if self.last_act is None else activations.spelled(self.last_act),
+            "init": initializers.spelled(self.init),
+            "loss": losses.spelled(self.loss),
+            "engine": spelled(self.engine, ENGINES),
+        }.items():
+            object.__setattr__(self, name, own)
 
     def _check_ranges(self) -> None:
         for name in ("layers", "width", "batch", "trials"):
@@ -333,8 +348,7 @@ class Settings:
             )
 
     def _check_engine(self) -> None:
-        if self.engine not in ENGINES:
-            raise unknown_name("engine", self.engine, ENGINES)
+        choice("engine", self.engine, ENGINES)
         if self.engine == SAMPLED and self.needs_matrices:
             raise ConflictError(
                 f"engine sampled beside {self.needs_matrices}, which it cannot draw in law:"

@@ -12,6 +12,7 @@ import numpy as np
 
 from vanish.errors import InputError, plain, unknown_name
 from vanish.files.reading import is_archive, load_npz, read_bytes
+from vanish.network.registry import spelled
 from vanish.network.streams import Role
 
 if TYPE_CHECKING:
@@ -183,9 +184,12 @@ def load(name: str) -> Data:
     UsageError
         If there are no such data.
     """
-    if name == SPIRALS:
+    own = spelled(name, NAMES)
+    if own != name and Path(name).exists():
+        own = name
+    if own == SPIRALS:
         return Data(SPIRALS, ("0", "1"), 2, spirals)
-    if name == DIGITS:
+    if own == DIGITS:
         return _digits()
     if name and name == Path(name).stem and name.isidentifier() and not Path(name).exists():
         raise unknown_name("data", name, [*NAMES, "FILE.csv", "FILE.npz"])

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vanish.errors import ForwardOverflowError, UsageError
-from vanish.network import losses
+from vanish.network import activations, initializers, losses
 from vanish.network.chain import Chain, Layer, Weight
 from vanish.network.streams import Role, Streams, Trials
 from vanish.numbers.scaled import Scaled
@@ -110,9 +110,12 @@ class TrainingSettings:
             check_count(name, value)
         if self.lr is not None and not 0.0 <= self.lr < math.inf:
             raise UsageError(f"lr {self.lr:g}: give a finite number of at least 0")
-        optimizers.get(self.optimizer)
-        if not isinstance(self.data, Data):
-            object.__setattr__(self, "data", datasets.load(self.data))
+        optimizer = optimizers.get(self.optimizer).name
+        data = self.data if isinstance(self.data, Data) else datasets.load(self.data)
+        act, init = activations.spelled(self.act), initializers.spelled(self.init)
+        # As their registries write them; the two that may be unknown are checked below.
+        for name, own in (("optimizer", optimizer), ("data", data), ("act", act), ("init", init)):
+            object.__setattr__(self, name, own)
         # Before a list as long as the chain is made.
         _require_memory(self, 0)
         # The others are checked by those who use them.
@@ -160,7 +163,6 @@ class TrainingSettings:
             "init": self.init_name,
             "data": self.source.name,
             "lr": self.lr_used,
-            "optimizer": optimizers.get(self.optimizer).name,
         }
 
 

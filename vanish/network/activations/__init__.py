@@ -29,6 +29,7 @@ __all__ = [
     "names",
     "register",
     "registered",
+    "spelled",
     "unregister",
     "verify",
 ]
@@ -119,6 +120,11 @@ def get(name: str | Activation) -> Activation:
         If there is none; the message names the nearest ones.
     """
     return name if isinstance(name, Activation) else _REGISTRY.get(name)
+
+
+def spelled(name: str | Activation) -> str | Activation:
+    """Return an activation's own name for any spelling; an unknown one, or a record, as it is."""
+    return _REGISTRY.spelled(name) if isinstance(name, str) else name
 
 
 def registered() -> Iterator[Activation]:
