@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,8 @@ from vanish.network.registry import choice, spelled
 from vanish.numbers.scaled import Magnitude
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vanish.network.activations import Activation
     from vanish.network.initializers import Initializer
     from vanish.numbers.scaled import FloatArray
@@ -158,16 +160,8 @@ class Settings:
 
     def _spell(self) -> None:
         """Write every name as its registry does; an unknown one is told when its turn comes."""
-        acts = self.layer_acts
-        for name, own in {
-            "act": activations.spelled(self.act),
-            "layer_acts": None if acts is None else tuple(map(activations.spelled, acts)),
-            "last_act": None if self.last_act is None else activations.spelled(self.last_act),
-            "init": initializers.spelled(self.init),
-            "loss": losses.spelled(self.loss),
-            "engine": spelled(self.engine, ENGINES),
-        }.items():
-            object.__setattr__(self, name, own)
+        for name in _SPELLINGS:
+            object.__setattr__(self, name, in_own_spelling(name, getattr(self, name)))
 
     def _check_ranges(self) -> None:
         for name in ("layers", "width", "batch", "trials"):
@@ -532,6 +526,26 @@ class Settings:
             "weights_layout": self.weights.layout if self.weights else None,
             "weights_layout_assumed": self.weights.assumed if self.weights else None,
         }
+
+
+# Of the settings that are names: what returns a name as its registry writes it.
+_SPELLINGS: dict[str, Callable[[str], str]] = {
+    "act": activations.spelled,
+    "layer_acts": activations.spelled,
+    "last_act": activations.spelled,
+    "init": initializers.spelled,
+    "loss": losses.spelled,
+    "engine": partial(spelled, known=ENGINES),
+}
+
+
+def in_own_spelling(setting: str, value: Any) -> Any:
+    """Return a value of a setting, with every name that is known as its registry writes it."""
+    if setting not in _SPELLINGS:
+        return value
+    if isinstance(value, tuple | list):
+        return tuple(in_own_spelling(setting, each) for each in value)
+    return _SPELLINGS[setting](value) if isinstance(value, str) else value
 
 
 def check_count(name: str, value: int) -> None:

@@ -122,9 +122,9 @@ def get(name: str | Activation) -> Activation:
     return name if isinstance(name, Activation) else _REGISTRY.get(name)
 
 
-def spelled(name: str | Activation) -> str | Activation:
-    """Return an activation's own name for any spelling; an unknown one, or a record, as it is."""
-    return _REGISTRY.spelled(name) if isinstance(name, str) else name
+def spelled(name: str) -> str:
+    """Return an activation's own name for any spelling; an unknown one as it is."""
+    return _REGISTRY.spelled(name)
 
 
 def registered() -> Iterator[Activation]:
