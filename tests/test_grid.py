@@ -148,7 +148,8 @@ def test_another_value_order_axis_or_content_is_another_fingerprint() -> None:
 
 def test_the_fingerprint_is_the_same_in_another_process() -> None:
     program = (
-        "from vanish.sweeps.grid import Grid; print(Grid({'act': ['tanh'], 'seed': [1]}).fingerprint())"
+        "from vanish.sweeps.grid import Grid;"
+        " print(Grid({'act': ['tanh'], 'seed': [1]}).fingerprint())"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
