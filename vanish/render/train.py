@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from vanish.numbers.words import short, short_power
 from vanish.render.people import Bar, Finding, Notes, Spark, View
 from vanish.simulation.verdict import MANY_DEAD
-from vanish.training.run import Outcome, order_statistic
+from vanish.training.result import Outcome, order_statistic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from vanish.simulation.profile import Cell
-    from vanish.training.run import State, Training
+    from vanish.training.result import State, Training
 
 # A gradient at layer 1 that is smaller, beside that of the last layer, has vanished.
 _VANISHED = -3.0

@@ -10,7 +10,7 @@ import numpy as np
 from vanish.render import decades, style
 from vanish.render.decades import Curve
 from vanish.render.train import kinds, title
-from vanish.training.run import order_statistic
+from vanish.training.result import order_statistic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from vanish.numbers.scaled import FloatArray
     from vanish.render.style import Look
-    from vanish.training.run import State, Training
+    from vanish.training.result import State, Training
 
 # Beside the start and the end so many epochs are drawn, the later the darker.
 _BETWEEN = 3
