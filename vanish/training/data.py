@@ -191,7 +191,7 @@ def load(name: str) -> Data:
         return Data(SPIRALS, ("0", "1"), 2, spirals)
     if own == DIGITS:
         return _digits()
-    if name and name == Path(name).stem and name.isidentifier() and not Path(name).exists():
+    if name.isidentifier() and not Path(name).exists():
         raise unknown_name("data", name, [*NAMES, "FILE.csv", "FILE.npz"])
     content = read_bytes(name)
     return _from_archive(name, content) if is_archive(content) else _from_csv(name, content)
@@ -396,7 +396,7 @@ def _standardised(train: Examples, test: Examples) -> Split:
     with np.errstate(over="ignore"):
         parts = [np.clip(part.x / scale, -_FAR, _FAR) for part in (train, test)]
     mean, spread = parts[0].mean(axis=0), parts[0].std(axis=0)
-    spread[(train.x == train.x[0]).all(axis=0)] = 0.0
+    # One that is constant is 0 or ±1 there, whose sums are exact: its spread is exactly 0.
     factor = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0.0)
     x_train, x_test = (np.ascontiguousarray((part - mean) * factor) for part in parts)
     return Split(Examples(x_train, train.y), Examples(x_test, test.y))
