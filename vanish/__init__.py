@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from vanish.sweeps.grid import Grid
     from vanish.sweeps.run import simulate_grid
     from vanish.training.data import Data
-    from vanish.training.run import Training, TrainingSettings, train, train_all
+    from vanish.training.result import Training
+    from vanish.training.run import train, train_all
+    from vanish.training.settings import TrainingSettings
 
 __all__ = [
     "Activation",
@@ -67,7 +69,9 @@ _HOMES = {
     "simulation.settings": ("Settings",),
     "simulation.run": ("Simulation", "compare", "simulate"),
     "sweeps.run": ("simulate_grid",),
-    "training.run": ("Training", "TrainingSettings", "train", "train_all"),
+    "training.result": ("Training",),
+    "training.run": ("train", "train_all"),
+    "training.settings": ("TrainingSettings",),
 }
 
 

@@ -19,7 +19,8 @@ from sklearn.neural_network import MLPClassifier
 
 from vanish.network.streams import Streams
 from vanish.training import data
-from vanish.training.run import Run, TrainingSettings
+from vanish.training.run import Run
+from vanish.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from measure import Contender

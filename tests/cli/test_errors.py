@@ -214,7 +214,7 @@ foo
 --weights cube_arrays.npz
 --weights loose_array.npz
 --weights kernels.npz --weights-layout out_in
---weights good.npz --weights-layout inout
+--weights good.npz --weights-layout in_uot
 --weights-layout in_out
 --weights unknown_array.npz
 --weights bias_without_weight.npz
@@ -359,7 +359,12 @@ CASES = [line for line in COMMAND_LINES.splitlines() if line]
 # Messages that no command line of the above can lead to, by a part of their source.
 NOT_HERE = (
     # raised by the library for its own callers; files are checked before
-    *("activation name", "activation {activation.name}:", "activation {self.name}:"),
+    *(
+        "activation name",
+        "name {spelling!r} is taken",
+        "activation {activation.name}:",
+        "activation {self.name}:",
+    ),
     *("settings beside", "no weights: give", "biases for", "give a whole number", "give one name"),
     *("unknown_name('setting'", "an empty list: give", "last_act beside layer_acts"),
     *("but layer {k} gets", "b{k} has shape"),

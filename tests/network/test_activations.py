@@ -373,3 +373,14 @@ def test_a_record_that_contradicts_itself_cannot_be_made(
     with pytest.raises(UsageError) as caught:
         make(**changes)
     assert complaint in str(caught.value)
+
+
+def test_a_record_cannot_be_changed() -> None:
+    record = make()
+    for name in ("sup_slope", "note", "extra"):
+        with pytest.raises(dataclasses.FrozenInstanceError, match=name):
+            setattr(record, name, 1.0)
+    with pytest.raises(dataclasses.FrozenInstanceError, match="sup_slope"):
+        del record.sup_slope
+    assert (record.sup_slope, record.note) == (1.125, "")
+    assert dataclasses.replace(record, sup_slope=2.0).sup_slope == 2.0

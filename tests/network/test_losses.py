@@ -375,7 +375,7 @@ def test_a_linear_chain_is_never_dead(name: str, monkeypatch: pytest.MonkeyPatch
 
     loss = losses.get(name)
     faulty = loss._replace(by_trial=shared(loss.by_trial))
-    monkeypatch.setitem(losses._REGISTRY, name, faulty)
+    monkeypatch.setitem(losses._REGISTRY._entries, name, faulty)
     assert shares(name, "sampled", **LINEAR)["dead"] > 0.05
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from vanish.training.run import Training
+    from vanish.training.result import Training
 
 EPOCHS = 4
 

@@ -23,13 +23,13 @@ from vanish.render.train import view
 from vanish.training import data as datasets
 from vanish.training import run as training
 from vanish.training.optimizers import get as get_optimizer
-from vanish.training.run import Outcome, Run, train, train_all
+from vanish.training.result import Outcome, Training
+from vanish.training.run import Run, train, train_all
 
 if TYPE_CHECKING:
     from conftest import Plant
 
     from vanish.network.graph import Op
-    from vanish.training.run import Training
 
 ACTS = ["sigmoid", "tanh", "relu", "gelu", "selu"]
 
@@ -400,12 +400,12 @@ def test_a_trial_that_diverged_is_the_worst_of_all() -> None:
     good = train(**SMALL, epochs=2)
     lost = train(**SMALL, epochs=2, act="identity", lr=1e160)
     trials = (*good.trials, *good.trials, *lost.trials)
-    both = training.Training(good.settings, trials)
+    both = Training(good.settings, trials)
     row = both.row()
     assert row["test_accuracy"] == good.row()["test_accuracy"]
     assert row["test_accuracy_p05"] is None
     assert row["outcome_share"] == pytest.approx(2 / 3)
-    worse = training.Training(good.settings, (*good.trials, *lost.trials, *lost.trials)).row()
+    worse = Training(good.settings, (*good.trials, *lost.trials, *lost.trials)).row()
     assert (worse["outcome"], worse["test_accuracy"], worse["loss"]) == ("diverged", None, None)
 
 

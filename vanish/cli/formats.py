@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.cli.streams import is_terminal
-from vanish.errors import UsageError, unknown_name
+from vanish.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -65,8 +65,10 @@ def choose_format(given: str, output: str | None, formats: Formats) -> str:
     """
     known = list(formats.by_suffix.values())
     if given != AUTO:
-        if given not in known:
-            raise unknown_name("format", given, [AUTO, *known])
+        from vanish.network.registry import choice
+
+        given = choice("format", given, [AUTO, *known])
+    if given != AUTO:
         return given
     if output is None:
         return formats.terminal if is_terminal(sys.stdout) else formats.piped

@@ -44,7 +44,9 @@ def reader(weights_layout: str | None, *, wanted: bool) -> Callable[[str], Netwo
 
 def say_layouts(networks: Iterable[Network], weights_layout: str | None) -> None:
     """Say of each network how it was read, where that may surprise and was not asked for."""
-    if weights_layout in LAYOUTS:
+    from vanish.network.registry import spelled
+
+    if weights_layout is not None and spelled(weights_layout, LAYOUTS) in LAYOUTS:
         return
     for network in dict.fromkeys(networks):
         (other,) = {*LAYOUTS} - {network.layout}

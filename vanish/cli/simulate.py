@@ -8,7 +8,7 @@ import typer
 from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.cli import parse, streams
-from vanish.errors import UsageError, unknown_name
+from vanish.errors import UsageError
 from vanish.system.atomic import STANDARD_STREAM
 
 if TYPE_CHECKING:
@@ -156,7 +156,10 @@ def command(
 
 def _storing(engine: str, trials: int) -> str:
     """Return the engine whose weights can be saved."""
-    if engine == "sampled":
+    from vanish.network.registry import choice
+    from vanish.simulation.settings import ENGINES, SAMPLED
+
+    if choice("engine", engine, ENGINES) == SAMPLED:
         raise UsageError(
             "--save-weights beside --engine sampled, which has no weights: give --engine dense"
         )
@@ -235,9 +238,7 @@ def _layer_acts(names: str) -> tuple[str, ...]:
 
 
 def _conditions(fail_on: list[str] | None) -> set[str]:
-    conditions = parse.split_list(fail_on, "--fail-on")
+    from vanish.network.registry import choice
+
     known = opt.VERDICTS.split(", ")
-    for condition in conditions:
-        if condition not in known:
-            raise unknown_name("condition", condition, known)
-    return set(conditions)
+    return {choice("condition", each, known) for each in parse.split_list(fail_on, "--fail-on")}

@@ -93,13 +93,14 @@ def command(
     where gradients neither vanish nor explode. q* is where the length map settles from an
     input of mean square 1 on; --input-rms gives another one.
     """
-    from vanish.network import activations
+    from vanish.network import activations, initializers
     from vanish.render import theory as render
     from vanish.theories import infinitewidth as theory
 
     destination = out.Destination.choose(
         format_name, output, header=not no_header, quiet=quiet, plot=plot
     )
+    init = parse.converted(init, initializers.spelled)
     if init is not None and weight_std is not None:
         raise UsageError("--init beside --weight-std: give one of them")
     if (layers is None) != (width is None):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from vanish.training.run import Training
+    from vanish.training.result import Training
 
 # Beside the rows themselves, which may end with an early divergence.
 _BYTES_AN_EPOCH = 200
@@ -117,7 +117,8 @@ def command(
     from vanish.render import train as render
     from vanish.system import memory
     from vanish.training import data as datasets
-    from vanish.training.run import TrainingSettings, train_all
+    from vanish.training.run import train_all
+    from vanish.training.settings import TrainingSettings
 
     destination = out.Destination.choose(
         format_name, output, header=not no_header, quiet=quiet, plot=plot

@@ -122,10 +122,10 @@ _BY_NAME: dict[str, Form] = {
     "hard_swish": _hard_swish,
     "sin": _sin,
 }
-# What a user registers under one of these names is another record.
-_FORMS = {activations.get(name): form for name, form in _BY_NAME.items()}
 
 
 def get(activation: Activation) -> Form | None:
     """Return the closed form of an activation's moments, if there is one."""
-    return _FORMS.get(activation)
+    # What a user registers under one of these names is another record.
+    form = _BY_NAME.get(activation.name)
+    return form if form is not None and activations.is_built_in(activation) else None

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
-from vanish.errors import UsageError, unknown_name
+from vanish.errors import UsageError
 from vanish.network.layout import AUTO, AXES, LAYOUTS, OUT_IN
+from vanish.network.registry import choice
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -89,8 +90,7 @@ def choose(source: str, shapes: Shapes, layout: str, usual: str) -> tuple[str, b
     UsageError
         If there is no such layout, or an array does not fit the others.
     """
-    if layout not in (AUTO, *LAYOUTS):
-        raise unknown_name("weights layout", layout, (AUTO, *LAYOUTS))
+    layout = choice("weights layout", layout, (AUTO, *LAYOUTS))
     fitting = [each for each in LAYOUTS if not _conflicts(_votes(shapes, each))]
     if layout == AUTO:
         if len(fitting) == 1:

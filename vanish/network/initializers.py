@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vanish.errors import UsageError, unknown_name
+from vanish.errors import UsageError
+from vanish.network.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,6 +106,8 @@ def from_weight_std(weight_std: float) -> Initializer:
     return Initializer("weight_std", Law.NORMAL, weight_std, _fan_in)
 
 
+AUTO = "auto"
+
 # He et al. 2015, "Delving deep into rectifiers", eq. 10: variance 2/n_in. The slope of
 # leaky_relu is not put in: the rule is the same for the whole family.
 # Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward
@@ -112,9 +115,9 @@ def from_weight_std(weight_std: float) -> Initializer:
 # LeCun et al. 1998, "Efficient backprop", eq. 16: variance 1/n_in.
 # Saxe et al. 2013, "Exact solutions to the nonlinear dynamics of learning in deep linear
 # neural networks", section 3: orthogonal.
-_REGISTRY = {
-    rule.name: rule
-    for rule in (
+_REGISTRY = Registry(
+    "initialiser",
+    (
         *(
             Initializer(f"{family}_{law.value}", law, factor, fan)
             for family, factor, fan in (
@@ -125,15 +128,20 @@ _REGISTRY = {
             for law in (Law.NORMAL, Law.UNIFORM)
         ),
         Initializer("orthogonal", Law.ORTHOGONAL, 1.0, _one),
-    )
-}
-
-AUTO = "auto"
+    ),
+    synonyms={"glorot": "xavier", "kaiming": "he"},
+    beside=(AUTO,),
+)
 
 
 def names() -> tuple[str, ...]:
     """Return the names of the initialisers, `auto` first."""
-    return (AUTO, *_REGISTRY)
+    return _REGISTRY.names()
+
+
+def spelled(name: str) -> str:
+    """Return an initialiser's own name, or `auto`, for any spelling; an unknown one as it is."""
+    return _REGISTRY.spelled(name)
 
 
 def get(name: str) -> Initializer:
@@ -144,8 +152,4 @@ def get(name: str) -> Initializer:
     UsageError
         If there is none; the message names the nearest ones.
     """
-    folded = name.strip().lower().replace("-", "_").replace("glorot", "xavier")
-    try:
-        return _REGISTRY[folded.replace("kaiming", "he")]
-    except KeyError:
-        raise unknown_name("initialiser", name, names()) from None
+    return _REGISTRY.get(name)

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vanish.errors import unknown_name
 from vanish.network import activations
+from vanish.network.registry import Registry
 from vanish.numbers.scaled import LARGEST_EXPONENT, Magnitude, Scaled
 from vanish.numbers.stack import Stack
 
@@ -129,6 +129,11 @@ _LN2_128 = 0xB17217F7D1CF79ABC9E3B39803F2F6AF
 _SAFE_LOG = 500.0
 
 
+def _log_sum(z: FloatArray) -> FloatArray:
+    """Return ln Σ_j e^(z_j) of each row, its largest entry being about 0; shape (…, 1)."""
+    return np.asarray(np.log(np.exp(z).sum(axis=-1, keepdims=True)))
+
+
 def _cross_entropy(values: FloatArray, exponents: Exponents, target: FloatArray) -> Exponential:
     # L = ln Σ_j e^(f_j) - f_t for a row's class t (Bridle 1990, "Probabilistic interpretation
     # of feedforward classification network outputs"), so ∂L/∂f_j = p_j for j ≠ t, and
@@ -138,11 +143,10 @@ def _cross_entropy(values: FloatArray, exponents: Exponents, target: FloatArray)
     top = values.max(axis=-1, keepdims=True)
     with np.errstate(over="ignore", divide="ignore"):
         z = _in_float64(values - top, exponents)
-        log_sum = np.log(np.exp(z).sum(axis=-1, keepdims=True))
+        log_sum = _log_sum(z)
         others = np.where(is_target, -np.inf, z)
         nearest = others.max(axis=-1, keepdims=True)
-        rest = np.exp(others - np.where(np.isfinite(nearest), nearest, 0.0))
-        log_rest = nearest + np.log(rest.sum(axis=-1, keepdims=True))
+        log_rest = nearest + _log_sum(others - np.where(np.isfinite(nearest), nearest, 0.0))
         logs = np.where(is_target, log_rest, z) - log_sum
     largest = logs.max(axis=(-2, -1))
     powers = np.floor(np.where(_is_small(largest), largest, 0.0) / _LN2).astype(np.int64)
@@ -239,8 +243,7 @@ def cross_entropy(logits: FloatArray, classes: NDArray[np.intp]) -> float:
     """
     with np.errstate(over="ignore", invalid="ignore"):
         z = logits - logits.max(axis=1, keepdims=True)
-        log_sums = np.log(np.exp(z).sum(axis=1))
-        return float(np.mean(log_sums - z[np.arange(len(z)), classes]))
+        return float(np.mean(_log_sum(z)[:, 0] - z[np.arange(len(z)), classes]))
 
 
 def cross_entropy_gradient(logits: FloatArray, classes: NDArray[np.intp], out: FloatArray) -> None:
@@ -256,6 +259,9 @@ def cross_entropy_gradient(logits: FloatArray, classes: NDArray[np.intp], out: F
         Shape (B,).
     """
     rows = len(logits)
+    # Not by `_log_sum`: e^(z - ln Σ) would cost a step its logarithm, a subtraction and digits,
+    # where Σ e^z is at hand and a quotient is all that is asked for. Nor by `_cross_entropy`,
+    # whose logarithms keep what is below float64: a step of training cannot use it.
     np.subtract(logits, np.maximum.reduce(logits, axis=1, keepdims=True), out)
     np.exp(out, out)
     sums = np.add.reduce(out, axis=1, keepdims=True)
@@ -264,26 +270,31 @@ def cross_entropy_gradient(logits: FloatArray, classes: NDArray[np.intp], out: F
     out[np.arange(rows), classes] -= 1.0 / rows
 
 
-_REGISTRY = {
-    loss.name: loss
-    for loss in (
+_REGISTRY = Registry(
+    "loss",
+    (
         Loss("readout", _readout),
         Loss("sum", _sum),
         Loss("mse", _mse, takes_target=True),
         _entropy("cross_entropy", _cross_entropy, takes_classes=True),
         _entropy("bce", _bce, takes_bits=True, contains="sigmoid"),
-    )
-}
+    ),
+)
 
 
 def names_with_target() -> tuple[str, ...]:
     """Return the names of the losses that take a target."""
-    return tuple(loss.name for loss in _REGISTRY.values() if loss.takes_target)
+    return tuple(loss.name for loss in _REGISTRY if loss.takes_target)
 
 
 def names() -> tuple[str, ...]:
     """Return the names of the losses, the default first."""
-    return tuple(_REGISTRY)
+    return _REGISTRY.names()
+
+
+def spelled(name: str) -> str:
+    """Return a loss's own name for any spelling; an unknown one as it is."""
+    return _REGISTRY.spelled(name)
 
 
 def get(name: str) -> Loss:
@@ -294,7 +305,4 @@ def get(name: str) -> Loss:
     UsageError
         If there is none; the message names the nearest ones.
     """
-    try:
-        return _REGISTRY[name.strip().lower().replace("-", "_")]
-    except KeyError:
-        raise unknown_name("loss", name, names()) from None
+    return _REGISTRY.get(name)

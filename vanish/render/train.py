@@ -10,13 +10,15 @@ from vanish.render.view import Bar, Finding, Notes, Spark, View
 from vanish.simulation.verdict import MANY_DEAD
 from vanish.training import columns
 from vanish.training.columns import NETWORKS
-from vanish.training.run import Outcome, order_statistic
+from vanish.training.result import Outcome
+from vanish.training.state import order_statistic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from vanish.columns import Cell
-    from vanish.training.run import State, Training
+    from vanish.training.result import Training
+    from vanish.training.state import State
 
 # A gradient at layer 1 that is smaller, beside that of the last layer, has vanished.
 _VANISHED = -3.0

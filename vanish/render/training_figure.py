@@ -11,7 +11,7 @@ from vanish.render import decades, style
 from vanish.render.decades import Curve
 from vanish.render.train import kinds, title
 from vanish.training.columns import NETWORKS
-from vanish.training.run import order_statistic
+from vanish.training.state import order_statistic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from vanish.numbers.scaled import FloatArray
     from vanish.render.style import Look
-    from vanish.training.run import State, Training
+    from vanish.training.result import Training
+    from vanish.training.state import State
 
 # Beside the start and the end so many epochs are drawn, the later the darker.
 _BETWEEN = 3

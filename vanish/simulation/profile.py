@@ -75,14 +75,11 @@ class Profile:
     def bounds(self) -> Mapping[str, Magnitude]:
         """sup|S'|^N for the sigmoid, ReLU and every activation of the run, by name."""
         own = {each.name: each for each in self.settings.activations}
-        known = {each.name: each for each in activations.registered()}
+        shown = {"sigmoid", "relu", *own}
+        known = {name: activations.get(name) for name in activations.names() if name in shown}
         depth = self.settings.depth
         # In the order of the registry, behind it those that are not in it.
-        return {
-            name: slope_bound(each, depth)
-            for name, each in (known | own).items()
-            if name in {"sigmoid", "relu", *own}
-        }
+        return {name: slope_bound(each, depth) for name, each in (known | own).items()}
 
     @property
     def trials(self) -> int:

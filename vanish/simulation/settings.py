@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanish.errors import ConflictError, UsageError, unknown_name, whole
+from vanish.errors import ConflictError, UsageError, whole
 from vanish.network import activations, initializers, losses
 from vanish.network.arrays import Network, Rows
 from vanish.network.initializers import Law
+from vanish.network.registry import choice, spelled
 from vanish.numbers.scaled import Magnitude
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vanish.network.activations import Activation
     from vanish.network.initializers import Initializer
     from vanish.numbers.scaled import FloatArray
@@ -120,6 +123,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         self._check_types()
+        self._spell()
         self._check_ranges()
         self._check_shape()
         self._fit_data()
@@ -153,6 +157,11 @@ class Settings:
             left_out = name == "last_act" and given is None
             if not (left_out or isinstance(given, str | activations.Activation)):
                 raise UsageError(f"{name} {given!r}: give one name")
+
+    def _spell(self) -> None:
+        """Write every name as its registry does; an unknown one is told when its turn comes."""
+        for name in _SPELLINGS:
+            object.__setattr__(self, name, in_own_spelling(name, getattr(self, name)))
 
     def _check_ranges(self) -> None:
         for name in ("layers", "width", "batch", "trials"):
@@ -333,8 +342,7 @@ class Settings:
             )
 
     def _check_engine(self) -> None:
-        if self.engine not in ENGINES:
-            raise unknown_name("engine", self.engine, ENGINES)
+        choice("engine", self.engine, ENGINES)
         if self.engine == SAMPLED and self.needs_matrices:
             raise ConflictError(
                 f"engine sampled beside {self.needs_matrices}, which it cannot draw in law:"
@@ -518,6 +526,26 @@ class Settings:
             "weights_layout": self.weights.layout if self.weights else None,
             "weights_layout_assumed": self.weights.assumed if self.weights else None,
         }
+
+
+# Of the settings that are names: what returns a name as its registry writes it.
+_SPELLINGS: dict[str, Callable[[str], str]] = {
+    "act": activations.spelled,
+    "layer_acts": activations.spelled,
+    "last_act": activations.spelled,
+    "init": initializers.spelled,
+    "loss": losses.spelled,
+    "engine": partial(spelled, known=ENGINES),
+}
+
+
+def in_own_spelling(setting: str, value: Any) -> Any:
+    """Return a value of a setting, with every name that is known as its registry writes it."""
+    if setting not in _SPELLINGS:
+        return value
+    if isinstance(value, tuple | list):
+        return tuple(in_own_spelling(setting, each) for each in value)
+    return _SPELLINGS[setting](value) if isinstance(value, str) else value
 
 
 def check_count(name: str, value: int) -> None:

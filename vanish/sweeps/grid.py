@@ -14,7 +14,7 @@ from vanish.errors import ConflictError, UsageError, unknown_name
 from vanish.network import activations
 from vanish.network.activations import Activation
 from vanish.network.arrays import Network, Rows
-from vanish.simulation.settings import Settings
+from vanish.simulation.settings import Settings, in_own_spelling
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -64,6 +64,7 @@ class Grid:
                 if value in once:
                     raise UsageError(f"{name}: {shown(value)} is given twice: leave one out")
                 once.add(value)
+            self.axes[name] = tuple(in_own_spelling(name, value) for value in values)
         if len(self) > LARGEST:
             shape = " × ".join(f"{len(values):,} {name}" for name, values in self.axes.items())
             raise UsageError(

@@ -8,34 +8,24 @@ from typing import TYPE_CHECKING
 
 from vanish.columns import Column, Scale, Table
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, rank
-from vanish.training.run import order_statistic
+from vanish.training.state import known
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from vanish.columns import Cell
-    from vanish.training.run import State, Training
-
-
-def _known(
-    states: Iterable[State | None],
-    of: Callable[[State], float],
-    share: float = MEDIAN,
-    worst: float = math.inf,
-) -> float | None:
-    """Return an order statistic; None where it is a true zero's or of one that diverged."""
-    found = order_statistic(states, of, share, worst)
-    return found if math.isfinite(found) else None
+    from vanish.training.result import Training
+    from vanish.training.state import State
 
 
 def _of_start(of: Callable[[State], float]) -> Callable[[Training], Cell]:
-    return lambda training: _known([each.start for each in training.trials], of)
+    return lambda training: known([each.start for each in training.trials], of)
 
 
 def _of_end(
     of: Callable[[State], float], share: float = MEDIAN, worst: float = math.inf
 ) -> Callable[[Training], Cell]:
-    return lambda training: _known([each.end for each in training.trials], of, share, worst)
+    return lambda training: known([each.end for each in training.trials], of, share, worst)
 
 
 def _spread(of: Callable[[State], float], share: float) -> Callable[[Training], Cell]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +10,9 @@ import numpy as np
 
 from vanish.errors import InputError, plain, unknown_name
 from vanish.files.content import read_bytes
+from vanish.files.labelled import labelled
 from vanish.files.npz import is_archive, load_npz
+from vanish.network.registry import spelled
 from vanish.network.streams import Role
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ TEST_SHARE = 0.2
 
 # So many times the largest number of the training part is as good as infinite.
 _FAR = 1e150
-
-# What a column of labels may be called.
-LABELS = ("label", "class", "target", "y")
 
 
 class Examples(NamedTuple):
@@ -184,14 +181,19 @@ def load(name: str) -> Data:
     UsageError
         If there are no such data.
     """
-    if name == SPIRALS:
+    own = spelled(name, NAMES)
+    if own != name and Path(name).exists():
+        own = name
+    if own == SPIRALS:
         return Data(SPIRALS, ("0", "1"), 2, spirals)
-    if name == DIGITS:
+    if own == DIGITS:
         return _digits()
-    if name and name == Path(name).stem and name.isidentifier() and not Path(name).exists():
+    if name.isidentifier() and not Path(name).exists():
         raise unknown_name("data", name, [*NAMES, "FILE.csv", "FILE.npz"])
     content = read_bytes(name)
-    return _from_archive(name, content) if is_archive(content) else _from_csv(name, content)
+    if is_archive(content):
+        return _from_archive(name, content)
+    return Data.of(*labelled(name, content), name=name)
 
 
 def spirals(streams: Streams, trial: int = 0) -> Examples:
@@ -234,70 +236,6 @@ def _from_archive(path: str, content: bytes) -> Data:
                 f"{path}: no array {name} in it, but {held}: name the features X and the labels y"
             )
     return Data.of(arrays["X"], arrays["y"], arrays.get("X_test"), arrays.get("y_test"), path)
-
-
-def _from_csv(path: str, content: bytes) -> Data:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: neither .npz nor text: give one of them") from None
-    first = text.lstrip("\r\n").partition("\n")[0]
-    delimiter = next((each for each in ",\t;" if each in first), ",")
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, skipinitialspace=True)
-    try:
-        rows = [
-            (reader.line_num, [cell.strip() for cell in row])
-            for row in reader
-            if any(map(str.strip, row))
-        ]
-    except csv.Error as error:
-        raise InputError(f"{path}: line {reader.line_num}: {error}: mend it") from None
-    if not rows:
-        raise InputError(f"{path}: no rows in it: give one example a line, its label last")
-    names = [cell.lower() for cell in rows[0][1]]
-    at = next((names.index(each) for each in LABELS if each in names), len(names) - 1)
-    if any(each in names for each in LABELS) or not any(map(_is_number, names)):
-        rows = rows[1:]
-    if len(names) < 2:
-        raise InputError(
-            f"{path}: one column: give features and, last or named {', '.join(LABELS)}, a label"
-        )
-    return Data.of(*_columns(path, rows, len(names), at), name=path)
-
-
-def _columns(
-    path: str, rows: Sequence[tuple[int, list[str]]], width: int, at: int
-) -> tuple[FloatArray, list[str]]:
-    """Return the features and the labels, which stand in column `at`, of rows of text."""
-    features = np.empty((len(rows), width - 1))
-    labels = []
-    for i, (line, row) in enumerate(rows):
-        if len(row) != width:
-            raise InputError(
-                f"{path}: line {line} has {len(row)} cells, the first one {width}: give rows of"
-                " equal length"
-            )
-        label = row.pop(at)
-        if not label:
-            raise InputError(f"{path}: line {line} has no label: give one, or leave the line out")
-        labels.append(label)
-        for j, cell in enumerate(row):
-            if not (_is_number(cell) and math.isfinite(float(cell))):
-                column = j + 1 + (j >= at)
-                raise InputError(
-                    f"{path}: line {line}, column {column}: {cell[:40]!r} is no finite number:"
-                    " give numbers, and the label last or in a column named label"
-                )
-            features[i, j] = float(cell)
-    return features, labels
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _features(name: str, given: ArrayLike) -> FloatArray:
@@ -393,7 +331,7 @@ def _standardised(train: Examples, test: Examples) -> Split:
     with np.errstate(over="ignore"):
         parts = [np.clip(part.x / scale, -_FAR, _FAR) for part in (train, test)]
     mean, spread = parts[0].mean(axis=0), parts[0].std(axis=0)
-    spread[(train.x == train.x[0]).all(axis=0)] = 0.0
+    # One that is constant is 0 or ±1 there, whose sums are exact: its spread is exactly 0.
     factor = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0.0)
     x_train, x_test = (np.ascontiguousarray((part - mean) * factor) for part in parts)
     return Split(Examples(x_train, train.y), Examples(x_test, test.y))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vanish.errors import unknown_name
+from vanish.network.registry import Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,19 +97,19 @@ def _adam(lr: float, size: int) -> Update:
     return update
 
 
-_REGISTRY = {
-    optimizer.name: optimizer
-    for optimizer in (
+_REGISTRY = Registry(
+    "optimizer",
+    (
         Optimizer("sgd", 0.02, _sgd),
         Optimizer("momentum", 0.002, _momentum),
         Optimizer("adam", 0.001, _adam),
-    )
-}
+    ),
+)
 
 
 def names() -> tuple[str, ...]:
     """Return the names of the optimizers, the default first."""
-    return tuple(_REGISTRY)
+    return _REGISTRY.names()
 
 
 def get(name: str) -> Optimizer:
@@ -120,7 +120,4 @@ def get(name: str) -> Optimizer:
     UsageError
         If there is none; the message names the nearest ones.
     """
-    try:
-        return _REGISTRY[name.strip().lower()]
-    except KeyError:
-        raise unknown_name("optimizer", name, names()) from None
+    return _REGISTRY.get(name)

@@ -1,0 +1,52 @@
+"""What is no more than an elementary function: x itself, and sin x."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vanish.network.activations.record import Activation
+
+if TYPE_CHECKING:
+    from vanish.network.activations.record import Pair
+    from vanish.numbers.scaled import FloatArray
+
+
+def _identity(x: FloatArray) -> Pair:
+    return x, np.ones_like(x)
+
+
+IDENTITY = Activation(
+    name="identity",
+    aliases=("linear", "none"),
+    pair=_identity,
+    formula="x",
+    derivative="1",
+    latex=(r"x", r"1"),
+    sup_slope=1.0,
+    sup_at="every x",
+    homogeneous=True,
+    lower=-math.inf,
+    upper=math.inf,
+)
+
+
+def _sin(x: FloatArray) -> Pair:
+    return np.sin(x), np.cos(x)
+
+
+SIN = Activation(
+    name="sin",
+    aliases=("sine",),
+    pair=_sin,
+    formula="sin x",
+    derivative="cos x",
+    latex=(r"\sin x", r"\cos x"),
+    sup_slope=1.0,
+    sup_at="x = kπ",
+    lower=-1.0,
+    upper=1.0,
+    attained=("lower", "upper"),
+)

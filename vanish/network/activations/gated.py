@@ -1,0 +1,158 @@
+"""x times a gate that opens from 0 to 1.
+
+Suprema and minima that are not plain numbers are roots of S'' and S', solved at 40 digits and
+rounded; tests/test_activations.py solves them again.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vanish.network.activations.record import Activation
+from vanish.network.activations.sigmoids import SIGMOID
+from vanish.numbers import normal as gaussian
+
+if TYPE_CHECKING:
+    from vanish.network.activations.record import Pair
+    from vanish.numbers.scaled import FloatArray
+
+
+def _gelu(x: FloatArray) -> Pair:
+    # Hendrycks and Gimpel 2016, "Gaussian error linear units", section 2: S = xΦ(x),
+    # S' = Φ(x) + xφ(x), as φ = Φ'
+    below = gaussian.distribution(x)
+    return x * below, below + x * gaussian.density(x)
+
+
+GELU = Activation(
+    name="gelu",
+    pair=_gelu,
+    formula="xΦ(x)",
+    derivative="Φ(x)+xφ(x)",
+    latex=(r"x\,\Phi(x)", r"\Phi(x)+x\,\varphi(x)"),
+    note="Φ and φ are the standard normal distribution function and density.",
+    sup_slope=1.1289041451851547,
+    sup_at=1.4142135623730951,
+    lower=-0.16997120747990366,
+    upper=math.inf,
+    attained=("lower",),
+    init="he_normal",
+)
+
+
+# Hendrycks and Gimpel 2016, section 2: the tanh form.
+_GELU_TANH_SCALE = math.sqrt(2.0 / math.pi)
+_GELU_TANH_CUBIC = 0.044715
+
+
+def _gelu_tanh(x: FloatArray) -> Pair:
+    # S = x σ(2u), S' = σ(2u) + 2x u' σ'(2u), u = √(2/π)(x + 0.044715x³)
+    # At |x| = 32, e^(-2|u|) is already 0; beyond, x³ would overflow.
+    c = np.clip(x, -32.0, 32.0)
+    u = _GELU_TANH_SCALE * (c + _GELU_TANH_CUBIC * c * c * c)
+    du = _GELU_TANH_SCALE * (1.0 + 3.0 * _GELU_TANH_CUBIC * c * c)
+    gate, gate_slope = SIGMOID.pair(2.0 * u)
+    return x * gate, gate + 2.0 * c * du * gate_slope
+
+
+GELU_TANH = Activation(
+    name="gelu_tanh",
+    aliases=("gelu_new",),
+    pair=_gelu_tanh,
+    formula="xσ(2√(2/π)(x+0.044715x³))",
+    derivative="σ(2u)+2xu'σ'(2u)",
+    latex=(
+        r"x\,\sigma(2u),\ u=\sqrt{2/\pi}\,(x+0.044715\,x^{3})",
+        r"\sigma(2u)+2x\,u^{\prime}\,\sigma^{\prime}(2u)",
+    ),
+    note="σ is the sigmoid, u = √(2/π)(x+0.044715x³).",
+    sup_slope=1.1289930686587717,
+    sup_at=1.4185040087908283,
+    lower=-0.17004075057125406,
+    upper=math.inf,
+    attained=("lower",),
+    init="he_normal",
+)
+
+
+def _silu(x: FloatArray) -> Pair:
+    # Elfwing et al. 2018, "Sigmoid-weighted linear units for neural network function
+    # approximation in reinforcement learning": S = xσ(x), S' = σ(x) + xσ'(x)
+    gate, gate_slope = SIGMOID.pair(x)
+    return x * gate, gate + x * gate_slope
+
+
+SILU = Activation(
+    name="silu",
+    aliases=("swish",),
+    pair=_silu,
+    formula="xσ(x)",
+    derivative="σ(x)+xσ'(x)",
+    latex=(r"x\,\sigma(x)", r"\sigma(x)+x\,\sigma^{\prime}(x)"),
+    note="σ is the sigmoid.",
+    sup_slope=1.099839320128867,
+    sup_at=2.3993572805154677,
+    lower=-0.2784645427610738,
+    upper=math.inf,
+    attained=("lower",),
+    init="he_normal",
+)
+
+
+def _mish(x: FloatArray) -> Pair:
+    # Misra 2019, "Mish: a self regularized non-monotonic activation function":
+    # S = x t with t = tanh(ln(1+e^x)), S' = t + xσ(x)(1-t²)
+    # With n = e^x, t = ((1+n)²-1)/((1+n)²+1) and 1-t² = 4(1+n)²/((1+n)²+1)²; for x > 0
+    # numerator and denominator are divided by n², and n⁴, to be written in z = 1/n.
+    z = np.exp(-np.abs(x))
+    right = x >= 0.0
+    square = (1.0 + z) ** 2
+    total = np.where(right, square + z * z, square + 1.0)
+    t = np.where(right, 1.0 + 2.0 * z, z * (z + 2.0)) / total
+    sech_squared = 4.0 * square * np.where(right, z * z, 1.0) / total**2
+    gate = np.where(right, 1.0, z) / (1.0 + z)
+    return x * t, t + x * gate * sech_squared
+
+
+MISH = Activation(
+    name="mish",
+    pair=_mish,
+    formula="x tanh(ln(1+e^x))",
+    derivative="t+xσ(x)(1-t²)",
+    latex=(r"x\tanh(\ln(1+e^{x}))", r"t+x\,\sigma(x)(1-t^{2}),\ t=\tanh(\ln(1+e^{x}))"),
+    note="σ is the sigmoid, t = tanh(ln(1+e^x)).",
+    sup_slope=1.088498161251728,
+    sup_at=1.4905711794854284,
+    lower=-0.30884341301725043,
+    upper=math.inf,
+    attained=("lower",),
+    init="he_normal",
+)
+
+
+def _hard_swish(x: FloatArray) -> Pair:
+    # Howard et al. 2019, "Searching for MobileNetV3", section 5.2: x·ReLU6(x+3)/6, with slope
+    # (2x+3)/6 between -3 and 3
+    slope = np.where(x >= 3.0, 1.0, x / 3.0 + 0.5)
+    return x * (np.clip(x + 3.0, 0.0, 6.0) / 6.0), np.where(x <= -3.0, 0.0, slope)
+
+
+HARD_SWISH = Activation(
+    name="hard_swish",
+    pair=_hard_swish,
+    formula="x clip(x+3, 0, 6)/6",
+    derivative="0 if x ≤ -3, 1 if x ≥ 3, else (2x+3)/6",
+    latex=(r"\frac{x}{6}\min(\max(x+3,0),6)", r"\frac{2x+3}{6}[|x|<3]+[x\geq 3]"),
+    note="clip(x, a, b) is min(max(x, a), b).",
+    sup_slope=1.5,
+    sup_at="x → 3⁻",
+    kinks=(-3.0, 3.0),
+    flat=True,
+    lower=-0.375,
+    upper=math.inf,
+    attained=("lower",),
+    init="he_normal",
+)

@@ -1,0 +1,118 @@
+"""What levels off on both sides, and the piecewise linear likenesses of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vanish.network.activations.record import Activation
+
+if TYPE_CHECKING:
+    from vanish.network.activations.record import Pair
+    from vanish.numbers.scaled import FloatArray
+
+
+def _sigmoid(x: FloatArray) -> Pair:
+    # S = 1/(1+e^-x), S' = S(1-S) = z/(1+z)²
+    z = np.exp(-np.abs(x))
+    larger = 1.0 / (1.0 + z)
+    smaller = z * larger
+    # S(x) is the smaller one for x < 0, else 1 minus it. A choice by random signs would cost
+    # more than all the rest.
+    return np.abs(smaller - (x >= 0.0)), smaller * larger
+
+
+SIGMOID = Activation(
+    name="sigmoid",
+    aliases=("logistic",),
+    pair=_sigmoid,
+    formula="1/(1+e^-x)",
+    derivative="S(1-S)",
+    latex=(r"\frac{1}{1+e^{-x}}", r"S(x)(1-S(x))"),
+    sup_slope=0.25,
+    sup_at=0.0,
+    lower=0.0,
+    upper=1.0,
+)
+
+
+def _tanh(x: FloatArray) -> Pair:
+    # S' = 1-S² = 4/(e^x+e^-x)² = 4y/(1+y)² with y = e^(-2|x|), where 2|x| might overflow
+    y = np.square(np.exp(-np.abs(x)))
+    return np.tanh(x), 4.0 * y / np.square(1.0 + y)
+
+
+TANH = Activation(
+    name="tanh",
+    pair=_tanh,
+    formula="(e^x-e^-x)/(e^x+e^-x)",
+    derivative="1-S²",
+    latex=(r"\frac{e^{x}-e^{-x}}{e^{x}+e^{-x}}", r"1-S(x)^{2}"),
+    sup_slope=1.0,
+    sup_at=0.0,
+    lower=-1.0,
+    upper=1.0,
+)
+
+
+def _softsign(x: FloatArray) -> Pair:
+    # S = x/(1+|x|), S' = 1/(1+|x|)²
+    r = 1.0 / (1.0 + np.abs(x))
+    return x * r, r * r
+
+
+SOFTSIGN = Activation(
+    name="softsign",
+    pair=_softsign,
+    formula="x/(1+|x|)",
+    derivative="1/(1+|x|)²",
+    latex=(r"\frac{x}{1+|x|}", r"\frac{1}{(1+|x|)^{2}}"),
+    sup_slope=1.0,
+    sup_at=0.0,
+    lower=-1.0,
+    upper=1.0,
+)
+
+
+def _hard_sigmoid(x: FloatArray) -> Pair:
+    # Howard et al. 2019, "Searching for MobileNetV3", section 5.2: ReLU6(x+3)/6
+    return np.clip(x + 3.0, 0.0, 6.0) / 6.0, np.where(np.abs(x) < 3.0, 1.0 / 6.0, 0.0)
+
+
+HARD_SIGMOID = Activation(
+    name="hard_sigmoid",
+    pair=_hard_sigmoid,
+    formula="clip(x+3, 0, 6)/6",
+    derivative="1/6 if |x| < 3 else 0",
+    latex=(r"\frac{1}{6}\min(\max(x+3,0),6)", r"\frac{1}{6}[|x|<3]"),
+    note="clip(x, a, b) is min(max(x, a), b).",
+    sup_slope=1.0 / 6.0,
+    sup_at="|x| < 3",
+    kinks=(-3.0, 3.0),
+    flat=True,
+    lower=0.0,
+    upper=1.0,
+    attained=("lower", "upper"),
+)
+
+
+def _hard_tanh(x: FloatArray) -> Pair:
+    return np.clip(x, -1.0, 1.0), (np.abs(x) < 1.0).astype(np.float64)
+
+
+HARD_TANH = Activation(
+    name="hard_tanh",
+    pair=_hard_tanh,
+    formula="clip(x, -1, 1)",
+    derivative="1 if |x| < 1 else 0",
+    latex=(r"\min(\max(x,-1),1)", r"[|x|<1]"),
+    note="clip(x, a, b) is min(max(x, a), b).",
+    sup_slope=1.0,
+    sup_at="|x| < 1",
+    kinks=(-1.0, 1.0),
+    flat=True,
+    lower=-1.0,
+    upper=1.0,
+    attained=("lower", "upper"),
+)
