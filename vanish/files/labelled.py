@@ -54,7 +54,7 @@ def labelled(path: str, content: bytes) -> tuple[FloatArray, list[str]]:
         raise InputError(f"{path}: no rows in it: give one example a line, its label last")
     names = [cell.lower() for cell in rows[0][1]]
     at = next((names.index(each) for each in LABELS if each in names), len(names) - 1)
-    if any(each in names for each in LABELS) or not any(map(_is_number, names)):
+    if any(each in names for each in LABELS) or not any(map(is_number, names)):
         rows = rows[1:]
     if len(names) < 2:
         raise InputError(
@@ -80,7 +80,7 @@ def _columns(
             raise InputError(f"{path}: line {line} has no label: give one, or leave the line out")
         labels.append(label)
         for j, cell in enumerate(row):
-            if not (_is_number(cell) and math.isfinite(float(cell))):
+            if not (is_number(cell) and math.isfinite(float(cell))):
                 column = j + 1 + (j >= at)
                 raise InputError(
                     f"{path}: line {line}, column {column}: {cell[:40]!r} is no finite number:"
@@ -90,7 +90,8 @@ def _columns(
     return features, labels
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Tell whether a text is one."""
     try:
         float(text)
     except ValueError:

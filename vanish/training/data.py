@@ -10,7 +10,7 @@ import numpy as np
 
 from vanish.errors import InputError, plain, unknown_name
 from vanish.files.content import read_bytes
-from vanish.files.labelled import labelled
+from vanish.files.labelled import is_number, labelled
 from vanish.files.npz import is_archive, load_npz
 from vanish.network.registry import spelled
 from vanish.network.streams import Role
@@ -269,7 +269,7 @@ def _labels(name: str, given: ArrayLike) -> list[str]:
     # Each label once: as text they may take a hundred times what the array does.
     found, places = np.unique(array, return_inverse=True)
     texts = [str(each) for each in found.tolist()]
-    if all(map(_is_number, texts)):
+    if all(map(is_number, texts)):
         for i, text in enumerate(texts):
             if not math.isfinite(value := float(text)):
                 number = int(np.flatnonzero(places == i)[0]) + 1
@@ -281,7 +281,7 @@ def _labels(name: str, given: ArrayLike) -> list[str]:
 def _classes(name: str, labels: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:
     """Return the classes, numbers in their order, and the number of each."""
     found = sorted(set(labels))
-    if all(map(_is_number, found)):
+    if all(map(is_number, found)):
         found.sort(key=float)
     if len(found) < 2:
         raise InputError(
