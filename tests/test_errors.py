@@ -360,7 +360,7 @@ CASES = [line for line in COMMAND_LINES.splitlines() if line]
 NOT_HERE = (
     # raised by the library for its own callers; files are checked before
     *("activation name", "activation {activation.name}:", "activation {self.name}:"),
-    *("settings beside", "no weights: give", "biases for", "give a whole number", "give one name"),
+    *("settings beside", "no weights: give", "biases for", "{option.kind.value}"),
     *("unknown_name('setting'", "an empty list: give", "last_act beside layer_acts"),
     *("but layer {k} gets", "b{k} has shape"),
     "a run without its entries",  # the command line always asks for them

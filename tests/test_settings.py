@@ -352,7 +352,7 @@ def test_as_dict_holds_every_setting_as_it_was_used() -> None:
 def test_the_last_activation_is_that_of_layer_n_alone() -> None:
     settings = Settings(act="tanh", last_act="Linear", layers=3)
     assert [each.name for each in settings.activations] == ["tanh", "tanh", "identity"]
-    assert (settings.act_name, settings.act_label) == ("mixed", "tanh (last identity)")
+    assert (settings.act_name, settings.model.act_label) == ("mixed", "tanh (last identity)")
     used = settings.as_dict()
     assert used["layer_acts"] == ["tanh", "tanh", "identity"]
     assert used["last_act"] == "identity"

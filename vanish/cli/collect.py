@@ -245,7 +245,7 @@ def _finished(task: Task, destination: out.Destination) -> Iterator[list[dict[st
             shared -= COLUMNS.keys()  # what is a layer's own
         if any(cell(row[name]) != cell(expected[name]) for name in shared):
             raise other
-        depth = settings.depth if task.per_layer and not row["error"] else 1
+        depth = settings.model.depth if task.per_layer and not row["error"] else 1
         further = list(islice(rows, depth - 1))
         if len(further) < depth - 1:
             raise other

@@ -88,10 +88,10 @@ def command(
     memory.require(
         _BYTES_A_LAYER * layers, f"a derivation of {layers:,} layers", "give fewer --layers"
     )
-    variable = parse_variable(by, settings.depth)
+    variable = parse_variable(by, settings.model.depth)
     factors = measure(Simulation(settings), variable) if values else None
-    activation = settings.activations[0] if act is not None or values else None
-    shown = Derivation(expression(settings.depth), variable, full, factors, activation)
+    activation = settings.model.activations[0] if act is not None or values else None
+    shown = Derivation(expression(settings.model.depth), variable, full, factors, activation)
     if destination.format == "json":
         from vanish.render.json import table
 

@@ -24,7 +24,7 @@ def view(simulations: Sequence[Simulation], found: Sequence[Sequence[LayerCollap
     layers = [each[-1] for each in found] if several else found[0]
     settings = simulations[0].settings
     return View(
-        title=f"{settings.depth} layers and the one map x ↦ Wx + b that they would be without"
+        title=f"{settings.model.depth} layers and the one map x ↦ Wx + b that they would be without"
         " activation",
         columns=(
             "activation" if several else "layer",

@@ -24,9 +24,11 @@ from vanish.network.streams import Role, Streams, Trials
 from vanish.numbers.scaled import Scaled
 from vanish.readings import dense
 from vanish.readings.plain import Parameters, Passes
+from vanish.simulation import values
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, rank
 from vanish.simulation.run import Draws, random_chain
-from vanish.simulation.settings import Settings, check_count
+from vanish.simulation.settings import Settings
+from vanish.simulation.table import TRAINING
 from vanish.system import memory
 from vanish.training import data as datasets
 from vanish.training import optimizers
@@ -103,13 +105,7 @@ class TrainingSettings:
     trials: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("layers", "width", "epochs", "batch", "trials"):
-            value = getattr(self, name)
-            if not isinstance(value, int):
-                raise UsageError(f"{name} {value!r}: give a whole number")
-            check_count(name, value)
-        if self.lr is not None and not 0.0 <= self.lr < math.inf:
-            raise UsageError(f"lr {self.lr:g}: give a finite number of at least 0")
+        values.take_all(self, TRAINING)
         optimizers.get(self.optimizer)
         if not isinstance(self.data, Data):
             object.__setattr__(self, "data", datasets.load(self.data))
