@@ -101,6 +101,7 @@ def test_the_manual_has_a_line_an_option() -> None:
     by_name = {entry.name: entry for entry in found}
     assert by_name["layers"] == ("layers", "--layers, -n", "Number of layers.", "20")
     assert by_name["gain"] == ("gain", "--gain", "Multiply all weights by X.", "1.0")
+    assert by_name["seed"].default == "0"
     assert by_name["widths"].default == by_name["resume"].default == ""
     assert by_name["norm_bound"].flags == "--norm-bound/--no-norm-bound"
 

@@ -6,10 +6,9 @@ Who reads a network reads a `Model`, and need not know which of the two it is.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vanish.network import activations, initializers
 from vanish.network.initializers import Law
@@ -54,10 +53,29 @@ class Acts(NamedTuple):
         return (*(each,) * (depth - 1), last)
 
 
+class Uniform(NamedTuple):
+    """The shape of N layers of one width.
+
+    Attributes
+    ----------
+    layers, inputs, width
+        N, n_0 and the size of every layer.
+    """
+
+    layers: int
+    inputs: int
+    width: int
+
+    @property
+    def listed(self) -> tuple[int, ...]:
+        """n_0, n_1, …, n_N."""
+        return (self.inputs, *(self.width,) * self.layers)
+
+
 class Model(ABC):
     """A network by one interface. Of a deep one nothing is listed before it is asked for.
 
-    Attributes
+    Parameters
     ----------
     acts
         Its activations, as they were named.
@@ -65,8 +83,9 @@ class Model(ABC):
         What all weights are multiplied by.
     """
 
-    acts: Acts
-    gain: float
+    def __init__(self, acts: Acts, gain: float) -> None:
+        self.acts: Final = acts
+        self.gain: Final = gain
 
     @property
     @abstractmethod
@@ -138,88 +157,89 @@ class Model(ABC):
         return tuple(std * std for std in stds)
 
 
-# Records that compare by identity have no use for generated methods, which would cost
-# start-up time.
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Drawn(Model):
     """A network whose weights are drawn.
 
-    Attributes
+    Parameters
     ----------
     acts, gain
         As for any.
-    layers, inputs, width
-        N, n_0 and the size of every layer.
-    widths
-        All sizes, input first, instead of the three.
+    sizes
+        N, n_0 and the size of every layer; or all sizes, input first.
     init
         The initialiser's name; ``auto`` takes each activation's conventional one.
     weight_std
         Gaussian entries of variance weight_std²/n_in instead.
     """
 
-    acts: Acts
-    gain: float = 1.0
-    layers: int
-    inputs: int
-    width: int
-    widths: tuple[int, ...] | None = None
-    init: str = initializers.AUTO
-    weight_std: float | None = None
+    def __init__(
+        self,
+        acts: Acts,
+        sizes: Uniform | tuple[int, ...],
+        *,
+        gain: float = 1.0,
+        init: str = initializers.AUTO,
+        weight_std: float | None = None,
+    ) -> None:
+        super().__init__(acts, gain)
+        self._shape: Final = sizes
+        self._init: Final = init
+        self._weight_std: Final = weight_std
 
     @property
     def depth(self) -> int:
         """N, the number of layers."""
-        return self.layers if self.widths is None else len(self.widths) - 1
+        shape = self._shape
+        return shape.layers if isinstance(shape, Uniform) else len(shape) - 1
 
     @property
     def n_in(self) -> int:
         """n_0, the size of the input."""
-        return self.inputs if self.widths is None else self.widths[0]
+        return self._shape.inputs if isinstance(self._shape, Uniform) else self._shape[0]
 
     @property
     def n_out(self) -> int:
         """n_N, the size of the output."""
-        return self.width if self.widths is None else self.widths[-1]
+        return self._shape.width if isinstance(self._shape, Uniform) else self._shape[-1]
 
     @cached_property
     def sizes(self) -> tuple[int, ...]:
         """n_0, n_1, …, n_N."""
-        return self.widths or (self.inputs, *(self.width,) * self.layers)
+        return self._shape.listed if isinstance(self._shape, Uniform) else self._shape
 
     @property
     def weight_count(self) -> int:
         """How many weights there are."""
-        if self.widths is not None:
+        shape = self._shape
+        if not isinstance(shape, Uniform):
             return super().weight_count
         # Not by the sizes: a list of them may not fit into memory.
-        return self.inputs * self.width + (self.layers - 1) * self.width**2
+        return shape.inputs * shape.width + (shape.layers - 1) * shape.width**2
 
     @cached_property
     def initializers(self) -> tuple[Initializer, ...]:
         """The initialiser of each layer."""
-        if self.weight_std is not None:
-            return (initializers.from_weight_std(self.weight_std),) * self.depth
-        if self.init == initializers.AUTO:
+        if self._weight_std is not None:
+            return (initializers.from_weight_std(self._weight_std),) * self.depth
+        if self._init == initializers.AUTO:
             return tuple(initializers.get(each.init) for each in self.activations)
-        return (initializers.get(self.init),) * self.depth
+        return (initializers.get(self._init),) * self.depth
 
     @cached_property
     def needs_matrices(self) -> str:
         """The uniform law, of which the products of a matrix and a vector have no simple law."""
-        if self.weight_std is None:
+        if self._weight_std is None:
             conventional = (activations.get(each).init for each in self.acts.kinds)
-            for name in conventional if self.init == initializers.AUTO else (self.init,):
+            for name in conventional if self._init == initializers.AUTO else (self._init,):
                 if (initializer := initializers.get(name)).law is Law.UNIFORM:
                     return f"init {initializer.name}"
         return ""
 
 
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Given(Model):
     """A network whose weights are given.
 
-    Attributes
+    Parameters
     ----------
     acts, gain
         As for any.
@@ -227,9 +247,9 @@ class Given(Model):
         The arrays.
     """
 
-    acts: Acts
-    gain: float = 1.0
-    network: Network
+    def __init__(self, acts: Acts, network: Network, *, gain: float = 1.0) -> None:
+        super().__init__(acts, gain)
+        self.network: Final = network
 
     @property
     def depth(self) -> int:

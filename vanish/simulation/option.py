@@ -140,5 +140,5 @@ class Option(NamedTuple):
     @property
     def entry(self) -> Entry:
         """Its line of the manual."""
-        default = "" if self.default in (None, False) else str(self.default)
+        default = "" if self.default is None or self.default is False else str(self.default)
         return Entry(self.name, ", ".join(self.flags), self.help, self.shown or default)

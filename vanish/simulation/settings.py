@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanish.network import activations, initializers, losses
-from vanish.network.model import Acts, Drawn, Given
+from vanish.network.model import Acts, Drawn, Given, Uniform
 from vanish.simulation import consistency, values
 from vanish.simulation.table import AUTO_ENGINE, ENGINE_NAMES, LAYERS, SETTINGS, WIDTH
 
@@ -157,15 +157,14 @@ class Settings:
         """The network: its shape and its parameters, whether drawn or given."""
         acts = Acts(self.act, self.last_act, self.layer_acts)
         if self.weights is not None:
-            return Given(acts=acts, gain=self.gain, network=self.weights)
+            return Given(acts, self.weights, gain=self.gain)
+        layers = self.layers or (len(self.layer_acts) if self.layer_acts else LAYERS)
         width = self.width or WIDTH
+        n_in = width if self.input is None else self.input.values.shape[1]
         return Drawn(
-            acts=acts,
+            acts,
+            self.widths or Uniform(layers, n_in, width),
             gain=self.gain,
-            layers=self.layers or (len(self.layer_acts) if self.layer_acts else LAYERS),
-            inputs=width if self.input is None else self.input.values.shape[1],
-            width=width,
-            widths=self.widths,
             init=self.init,
             weight_std=self.weight_std,
         )
