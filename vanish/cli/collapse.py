@@ -61,11 +61,11 @@ def command(
         for name in parse.split_list(act, "--act") or ["identity"]
     ]
     found = [collapse(simulation) for simulation in simulations]
-    shown = view(simulations, found)
-    rows = [layer.row() for each in found for layer in each]
     settings = [simulation.settings for simulation in simulations]
+    shown = view(settings, found)
+    rows = [layer.row() for each in found for layer in each]
     destination.write_table(shown, rows, _common(settings))
 
 
 def _common(settings: list[Settings]) -> dict[str, object]:
-    return settings[0].as_dict() | {"act": [each.act_name for each in settings]}
+    return settings[0].as_dict() | {"act": [each.model.act_name for each in settings]}

@@ -177,8 +177,8 @@ def to_file(
             out.write_together({path: write_rows, **figure})
         except OutputError as error:
             raise OutputError(
-                f"{error}; all results are safe in {part}: make room, then give --resume to write"
-                f" {path}"
+                f"{error.on_command_line}; all results are safe in {part}: make room, then give"
+                f" --resume to write {path}"
             ) from None
         journal.remove()
     if seen.keep and out.window() is not None and not destination.quiet:

@@ -47,9 +47,6 @@ MeasuredAct = Annotated[
     ),
 ]
 
-# An expression's nodes, its factors and its nested text, in bytes a layer.
-_BYTES_A_LAYER = 3000
-
 
 def command(
     ctx: typer.Context,
@@ -86,7 +83,7 @@ def command(
     destination = out.Destination.choose(format_name, output, formats=out.TEXTS)
     settings = Settings(layers=layers, width=width, act=act or "sigmoid", init=init, seed=seed)
     memory.require(
-        _BYTES_A_LAYER * layers, f"a derivation of {layers:,} layers", "give fewer --layers"
+        render.BYTES_A_LAYER * layers, f"a derivation of {layers:,} layers", "give fewer --layers"
     )
     variable = parse_variable(by, settings.model.depth)
     factors = measure(Simulation(settings), variable) if values else None
