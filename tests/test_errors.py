@@ -360,6 +360,8 @@ CASES = [line for line in COMMAND_LINES.splitlines() if line]
 NOT_HERE = (
     # raised by the library for its own callers; files are checked before
     *("activation name", "activation {activation.name}:", "activation {self.name}:"),
+    *("init beside weight_std: give", "layers without width", "act is empty: give"),
+    *("outside float64: take", "batch {settings[0].rows}: give", "give a list of values"),
     *("settings beside", "no weights: give", "biases for", "{option.kind.value}"),
     *("unknown_name('setting'", "an empty list: give", "last_act beside layer_acts"),
     *("but layer {k} gets", "b{k} has shape"),

@@ -163,7 +163,7 @@ def rows(*shape: int, name: str = "in.txt") -> Rows:
             (
                 options | {"loss": "bce"},
                 "loss beside last activation sigmoid: bce contains the output sigmoid: give"
-                " --last-act identity",
+                " last_act identity",
             )
             for options in (
                 *({}, {"act": "Logistic"}, {"act": "relu", "last_act": "sigmoid"}),

@@ -244,7 +244,7 @@ def test_an_overflow_is_a_row_and_the_sweep_goes_on(crew: str, per_layer: bool) 
     assert row["verdict" if not per_layer else "grad_w"] is None
     with pytest.raises(vanish.VanishError) as caught:
         vanish.simulate(act="tanh", width=4, weight_std=1e300, gain=1e200)
-    assert row["error"] == str(caught.value)
+    assert row["error"] == caught.value.on_command_line
 
 
 def test_settings_that_do_not_go_together_are_a_row() -> None:
@@ -592,7 +592,7 @@ def test_processes_that_end_before_they_begin_are_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(workers, "_begin", os._exit)
-    with pytest.raises(InputError, match=r"^2 processes end before they begin: give fewer --jobs"):
+    with pytest.raises(InputError, match=r"^2 processes end before they begin: give fewer jobs"):
         Processes(list, 2)
 
 
@@ -604,7 +604,7 @@ def test_a_process_that_cannot_be_started_is_one_line(
         raise error
 
     monkeypatch.setattr(os, "fork", fork)
-    with pytest.raises(InputError, match=r"^2 processes cannot be started: x: give fewer --jobs$"):
+    with pytest.raises(InputError, match=r"^2 processes cannot be started: x: give fewer jobs$"):
         Processes(list, 2)
 
 

@@ -148,9 +148,8 @@ def compare(
     >>> both = compare(act=["sigmoid", "relu"], layers=20)
     >>> [str(profile.verdict) for profile in both]
     ['vanishing', 'stable']
-    >>> print(both)  # doctest: +ELLIPSIS
-    sigmoid, relu · 20 layers · width 64 · loss readout · seed 0
-    ...
+    >>> print(str(both).splitlines()[0])
+    20 layers · width 64 · init auto · loss readout · seed 0
     """
     if all_settings is None:
         listed = _products(Settings, options)
@@ -243,9 +242,11 @@ def theory(
 
     Examples
     --------
-    >>> (point,) = theory("tanh", weight_std=1.5)
-    >>> print(point.phase, round(point.depth_scale, 1))
-    chaotic 3.3
+    >>> for point in theory("tanh", weight_std=[0.9, 1.0, 1.1]):
+    ...     print(point.phase, round(point.chi_1, 2))
+    ordered 0.81
+    critical 1.0
+    chaotic 1.01
     """
     shown = [activations.get(each) for each in _listed("act", act)] or [*activations.registered()]
     if init is not None and weight_std is not None:
@@ -407,7 +408,7 @@ def train(
 
     Examples
     --------
-    >>> training = train(act="sigmoid", layers=16, epochs=2)
+    >>> training = train(act="sigmoid", layers=8, epochs=1)
     >>> training.outcome.value
     'chance'
     """
