@@ -177,7 +177,8 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"weights": "net.npz"}, "weights 'net.npz': give a list of arrays, or a Network"),
     ({"weights": [[1.0, 2.0], [3.0]]}, "arrays: W1 has shape"),
     ({"input": "x.npy"}, "array: entries of type <U5: give real numbers"),
-    ({"input": [[1.0], [1.0, 2.0]]}, "input"),
+    ({"input": [[1.0], [1.0, 2.0]]}, "array: rows of several lengths: give rows of one"),
+    ({"weights": [[[1.0, 2.0], [3.0]]]}, "arrays: W1: rows of several lengths"),
     ({"layer": 3}, "unknown setting 'layer': did you mean layer_acts or layers"),
 ]
 
@@ -226,6 +227,11 @@ def test_a_wrong_type_is_told_in_the_settings_own_name(
         (lambda: vanish.sweep({"layers": 3}), "layers 3: give a list of values"),  # type: ignore[dict-item]
         (lambda: vanish.sweep(Grid({}), layers=[3]), "settings beside layers"),
         (lambda: vanish.sweep(layers=3, jobs=0), "jobs 0: give at least 1"),
+        (lambda: vanish.simulate({"layers": 3}), "settings of type dict: give Settings"),  # type: ignore[arg-type]
+        (lambda: vanish.train(Settings()), "settings of type Settings: give TrainingSettings"),  # type: ignore[call-overload]
+        (lambda: vanish.compare(["relu"]), "settings of type str: give Settings"),  # type: ignore[list-item]
+        (lambda: vanish.simulate(memory_limit="1GB"), "memory_limit '1GB': give a whole number"),  # type: ignore[arg-type]
+        (lambda: vanish.simulate(memory_limit=0), "memory_limit 0: give at least 1"),
         (lambda: vanish.simulate(jobs=True), "jobs True: give a whole number"),
         (lambda: vanish.compare([Settings()], layers=3), "settings beside layers"),
     ],
@@ -348,6 +354,10 @@ SHOWN: dict[str, Any] = {
     "--act=sigmoid --layers=8": lambda: vanish.simulate(act="sigmoid", layers=8),
     "--act=tanh --layers=5": lambda: vanish.simulate(act="tanh", layers=5),
     "--layers=8": lambda: vanish.compare(act=["sigmoid", "relu"], layers=8),
+    "--layers=4 --init=auto,orthogonal": lambda: vanish.compare(
+        layers=4, init=["auto", "orthogonal"]
+    ),
+    "--layer-acts=relu,tanh": lambda: vanish.compare(layer_acts=["relu", "tanh"]),
     "derive": vanish.derive,
     "derive --values --layers=2": lambda: vanish.derive(values=True, layers=2),
     "theory --act=tanh,relu": lambda: vanish.theory(["tanh", "relu"]),

@@ -362,6 +362,7 @@ NOT_HERE = (
     *("activation name", "activation {activation.name}:", "activation {self.name}:"),
     *("init beside weight_std: give", "layers without width", "act is empty: give"),
     *("outside float64: take", "batch {settings[0].rows}: give", "give a list of values"),
+    *("settings of type", "rows of several lengths"),
     *("settings beside", "no weights: give", "biases for", "{option.kind.value}"),
     *("unknown_name('setting'", "an empty list: give", "last_act beside layer_acts"),
     *("but layer {k} gets", "b{k} has shape"),

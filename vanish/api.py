@@ -6,11 +6,16 @@ What is public is in `__all__`, which `vanish` itself has, too.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
-
+from vanish.arguments import (
+    axis,
+    count,
+    one_or_several,
+    one_record,
+    products,
+    require_alone,
+)
 from vanish.errors import UsageError, VanishError, unknown_name
 from vanish.lessons import collapse as affine
 from vanish.lessons.derivation import Derivation, measure, parse_variable
@@ -33,12 +38,11 @@ from vanish.results import (
     Trainings,
 )
 from vanish.simulation import run
-from vanish.simulation.option import Kind
 from vanish.simulation.profile import LayerRecord, Verdict
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 from vanish.simulation.table import LAYERS, SETTINGS, named
-from vanish.simulation.values import check_count, taken
+from vanish.simulation.values import taken
 from vanish.sweeps.grid import Grid
 from vanish.sweeps.run import simulate_grid
 from vanish.system import memory
@@ -121,8 +125,8 @@ def simulate(
     >>> profile.gradients["W3"].shape
     (64, 64)
     """
-    one = _settings(settings, options)
-    return _profile(one, _jobs(jobs), memory_limit, watch)
+    one = one_record(Settings, settings, options)
+    return compare([one], jobs=jobs, memory_limit=memory_limit, watch=watch)[0]
 
 
 def compare(
@@ -139,7 +143,8 @@ def compare(
     Parameters
     ----------
     all_settings
-        One record a chain; or their fields as keywords, of which `act` and `init` may be lists.
+        One record a chain; or their fields as keywords, of which `act` (sigmoid and relu where
+        it is not given) and `init` may be lists.
     jobs, memory_limit, watch
         As for `simulate`.
 
@@ -152,14 +157,17 @@ def compare(
     20 layers · width 64 · init auto · loss readout · seed 0
     """
     if all_settings is None:
-        listed = _products(Settings, options)
+        listed = products(options)
     else:
-        _require_alone(options)
-        listed = list(all_settings)
-    return Comparison(
-        Profile(each.settings, each.engine, each.measured)
-        for each in run.compare(listed, jobs=_jobs(jobs), memory_limit=memory_limit, watch=watch)
+        require_alone(options)
+        listed = [one_record(Settings, each, {}) for each in all_settings]
+    found = run.compare(
+        listed,
+        jobs=count("jobs", jobs),
+        memory_limit=count("memory_limit", memory_limit),
+        watch=watch,
     )
+    return Comparison(Profile(each.settings, each.engine, each.measured) for each in found)
 
 
 def derive(
@@ -248,17 +256,19 @@ def theory(
     critical 1.0
     chaotic 1.01
     """
-    shown = [activations.get(each) for each in _listed("act", act)] or [*activations.registered()]
+    shown = [activations.get(each) for each in one_or_several("act", act)] or [
+        *activations.registered()
+    ]
     if init is not None and weight_std is not None:
         raise UsageError("init beside weight_std: give one of them")
     if (layers is None) != (width is None):
         raise UsageError("layers without width, or the reverse: give both")
-    stds: Sequence[float | None] = _listed("weight_std", weight_std) or [None]
+    stds: Sequence[float | None] = one_or_several("weight_std", weight_std) or [None]
     rms = taken(named("gain")._replace(name="input_rms"), input_rms)
     points = [
         infinitewidth.point(each, std, bias, rms)
         for each in shown
-        for bias in _listed("bias_std", bias_std)
+        for bias in one_or_several("bias_std", bias_std)
         for std in (stds if init is None else [_weight_std(each, init)])
     ]
     spreads = None
@@ -285,7 +295,7 @@ def acts(names: Act | Sequence[Act] | None = None, *, layers: int = LAYERS) -> A
     sigmoid S(1-S) 0.015625
     relu 1 if x > 0 else 0 1.0
     """
-    shown = [activations.get(each) for each in _listed("act", names)]
+    shown = [activations.get(each) for each in one_or_several("act", names)]
     depth = Settings(layers=layers).model.depth
     return Activations.of(shown or activations.registered(), depth)
 
@@ -313,7 +323,7 @@ def collapse(act: Act | Sequence[Act] = "identity", *, batch: int = 16, **option
     for name in options:
         if name not in _COLLAPSING:
             raise unknown_name("setting", name, _COLLAPSING)
-    settings = [Settings(act=each, batch=batch, **options) for each in _listed("act", act)]
+    settings = [Settings(act=each, batch=batch, **options) for each in one_or_several("act", act)]
     if not settings:
         raise UsageError("act is empty: give at least one")
     if settings[0].rows < 2:
@@ -354,12 +364,12 @@ def sweep(
     [('sigmoid', 10, 'vanishing'), ('sigmoid', 20, 'vanishing'), ('relu', 10, 'stable')]
     """
     if grid is None:
-        grid = Grid({name: _axis(name, value) for name, value in axes.items()})
+        grid = Grid({name: axis(name, value) for name, value in axes.items()})
     else:
-        _require_alone(axes)
+        require_alone(axes)
         grid = grid if isinstance(grid, Grid) else Grid(grid)
     rows = simulate_grid(
-        grid, jobs=_jobs(jobs) or 1, scheduler=scheduler, per_layer=bool(per_layer)
+        grid, jobs=count("jobs", jobs) or 1, scheduler=scheduler, per_layer=bool(per_layer)
     )
     return Sweep.of(rows, grid, per_layer=per_layer)
 
@@ -412,93 +422,17 @@ def train(
     >>> training.outcome.value
     'chance'
     """
-    if settings is not None:
-        _require_alone(options)
     several = isinstance(settings, Iterable)
-    if settings is None:
-        _require_known(TrainingSettings, options)
-        settings = TrainingSettings(**options)
-    listed = list(settings) if isinstance(settings, Iterable) else [settings]
+    if isinstance(settings, Iterable):
+        require_alone(options)
+        listed = [one_record(TrainingSettings, each, {}) for each in settings]
+    else:
+        listed = [one_record(TrainingSettings, settings, options)]
     found = Trainings(
         Training(each.settings, each.trials)
         for each in training.train_all(listed, history=history, watch=watch)
     )
     return found if several else found[0]
-
-
-def _profile(
-    settings: Settings, jobs: int | None, memory_limit: int | None, watch: Watch | None
-) -> Profile:
-    found = run.simulate(settings, jobs=jobs, memory_limit=memory_limit, watch=watch)
-    return Profile(found.settings, found.engine, found.measured)
-
-
-def _settings(settings: Settings | None, options: Mapping[str, Any]) -> Settings:
-    if settings is None:
-        _require_known(Settings, options)
-        return Settings(**options)
-    _require_alone(options)
-    return settings
-
-
-def _require_alone(options: Mapping[str, Any]) -> None:
-    if options:
-        raise UsageError(f"settings beside {', '.join(options)}: give one of them")
-
-
-def _require_known(record: Any, options: Mapping[str, Any]) -> None:
-    known = [field.name for field in fields(record)]
-    for name in options:
-        if name not in known:
-            raise unknown_name("setting", name, known)
-
-
-def _products(record: Any, options: dict[str, Any]) -> list[Any]:
-    """Return the records of all activations and initialisers that are listed."""
-    _require_known(record, options)
-    acts, inits = (_listed(name, options.pop(name, None)) for name in ("act", "init"))
-    return [
-        record(**options, **({"act": act} if acts else {}), **({"init": init} if inits else {}))
-        for act in acts or [None]
-        for init in inits or [None]
-    ]
-
-
-def _jobs(jobs: int | None) -> int | None:
-    if jobs is None:
-        return None
-    found: int = taken(named("jobs"), jobs)
-    check_count("jobs", found)
-    return found
-
-
-def _listed(name: str, given: Any) -> list[Any]:
-    """Return one or several values of a setting as a list; an empty one for None."""
-    if given is None:
-        return []
-    several = isinstance(given, Iterable) and not isinstance(given, str)
-    return [taken(SETTINGS[name], each) for each in (given if several else [given])]
-
-
-def _axis(name: str, given: Any) -> list[Any]:
-    """Return the values of a setting: what is one value by itself is an axis of one."""
-    if name not in SETTINGS:
-        raise unknown_name("setting", name, SETTINGS)
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        return [given]
-    kind = SETTINGS[name].kind
-    if kind is Kind.ROWS:
-        is_one = not (isinstance(given, list | tuple) and _are(given, Rows, np.ndarray))
-    elif kind is Kind.NETWORK:
-        is_one = isinstance(given, list | tuple) and _are(given, np.ndarray)
-    else:
-        listed = kind in (Kind.ACTS, Kind.SIZES)
-        is_one = listed and not _are(given, list, tuple, np.ndarray)
-    return [given] if is_one else list(given)
-
-
-def _are(given: Iterable[Any], *kinds: type) -> bool:
-    return all(isinstance(each, kinds) for each in given)
 
 
 def _weight_std(activation: Activation, init: str) -> float:
