@@ -395,6 +395,16 @@ def test_a_notebook_shows_names_as_text() -> None:
     assert "<script" not in html
 
 
+def test_a_repr_says_what_it_is() -> None:
+    one = vanish.simulate(act="relu", layers=1)
+    assert repr(one) == "<Profile: relu, 1 layer, stable>"
+    assert repr(vanish.derive("b2")) == "<Derived: ∂L/∂b2>"
+    assert repr(vanish.sweep(**OVERFLOW)) == "<Sweep: 1 point, 1 failed>"
+    assert repr(vanish.acts(["relu", "tanh"])) == "<Activations: relu, tanh>"
+    found = repr(vanish.simulate(act="tanh", last_act="identity", layers=10))
+    assert found.startswith("<Profile: tanh (last identity), 10 layers, stable, log10_ratio ")
+
+
 def test_rows_a_layer_are_shown_as_they_are() -> None:
     swept = vanish.sweep(layers=2, act="relu", per_layer=True)
     lines = str(swept).splitlines()

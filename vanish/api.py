@@ -44,7 +44,6 @@ from vanish.simulation.settings import Settings
 from vanish.simulation.table import LAYERS, SETTINGS, named
 from vanish.simulation.values import taken
 from vanish.sweeps.grid import Grid
-from vanish.sweeps.run import simulate_grid
 from vanish.system import memory
 from vanish.theories import infinitewidth
 from vanish.training import run as training
@@ -52,7 +51,7 @@ from vanish.training.data import Data
 from vanish.training.run import TrainingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     Act = str | Activation
     Watch = Callable[[int, int], None]
@@ -372,6 +371,29 @@ def sweep(
         grid, jobs=count("jobs", jobs) or 1, scheduler=scheduler, per_layer=bool(per_layer)
     )
     return Sweep.of(rows, grid, per_layer=per_layer)
+
+
+def simulate_grid(
+    grid: Grid, *, jobs: int = 1, scheduler: str | None = None, per_layer: bool = False
+) -> Iterator[dict[str, Any]]:
+    """Simulate all points of a grid, yielding the rows of `sweep` one by one, as they come.
+
+    Parameters
+    ----------
+    grid
+        The points.
+    jobs, scheduler, per_layer
+        As for `sweep`.
+
+    Examples
+    --------
+    >>> grid = Grid({"act": ["sigmoid", "relu"], "layers": [10, 20]})
+    >>> [row["verdict"] for row in simulate_grid(grid)]
+    ['vanishing', 'vanishing', 'stable', 'stable']
+    """
+    from vanish.sweeps import run as sweeps  # noqa: PLC0415 - start-up: it needs asyncio
+
+    return sweeps.simulate_grid(grid, jobs=jobs, scheduler=scheduler, per_layer=per_layer)
 
 
 @overload

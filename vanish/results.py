@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vanish.lessons.collapse import LayerCollapse
 from vanish.network.activations import Activation
+from vanish.numbers.words import plural
 from vanish.simulation import profile, remedy
 from vanish.simulation.gradients import gradients
 from vanish.simulation.profile import Verdict
@@ -90,7 +91,7 @@ class Profile(Shown, profile.Profile):
         """Return the activation, the depth and the verdict."""
         model, ratio = self.settings.model, self.log10_ratio
         known = "" if ratio is None else f", log10_ratio {ratio:.4g}"
-        return f"{model.act_label}, {model.depth:,} layers, {self.verdict.value}{known}"
+        return f"{model.act_label}, {plural(model.depth, 'layer')}, {self.verdict.value}{known}"
 
 
 class Comparison(Shown, tuple[Profile, ...]):
@@ -122,7 +123,7 @@ class Training(Shown, training.Training):
     def summary(self) -> str:
         """Return the activation, the depth and what came of it."""
         settings = self.settings
-        layers = f"{settings.layers:,} hidden layers"
+        layers = plural(settings.layers, "hidden layer")
         return f"{settings.act_name}, {layers}, {self.outcome.value}"
 
 
@@ -174,7 +175,7 @@ class Sweep(Shown, tuple[dict[str, Any], ...]):  # noqa: SLOT001 - has more than
     def summary(self) -> str:
         """Return how many points there are, and how many failed."""
         failed = sum(row["error"] is not None for row in self)
-        return f"{len(self.grid):,} points, {failed:,} failed"
+        return f"{plural(len(self.grid), 'point')}, {failed:,} failed"
 
 
 class Derived(Shown):
@@ -262,7 +263,7 @@ class Theory(Shown, tuple[TheoryPoint, ...]):  # noqa: SLOT001 - has more than i
 
     def summary(self) -> str:
         """Return how many points there are."""
-        return f"{len(self):,} points"
+        return plural(len(self), "point")
 
 
 class Activations(Shown, tuple[Activation, ...]):  # noqa: SLOT001 - has more than items
@@ -338,4 +339,4 @@ class Collapse(Shown, tuple[LayerCollapse, ...]):  # noqa: SLOT001 - has more th
     def summary(self) -> str:
         """Return the chains."""
         names = ", ".join(each.model.act_name for each in self.settings)
-        return f"{names}, {self.settings[0].model.depth:,} layers"
+        return f"{names}, {plural(self.settings[0].model.depth, 'layer')}"
