@@ -24,7 +24,7 @@ print(f"  0.25^1000 is {float(bound)} as a float, and 10^{bound.log10:.2f}")
 # Several chains of one seed, compared on the same random numbers.
 settings = [vanish.Settings(act=act, layers=50) for act in ("tanh", "relu", "selu")]
 for each in vanish.compare(settings):
-    print(f"{each.settings.act_name}: {each.verdict}, log10 ratio {each.log10_ratio:.2f}")
+    print(f"{each.settings.model.act_name}: {each.verdict}, log10 ratio {each.log10_ratio:.2f}")
 
 # A network of your own, layer by layer, with your own input.
 halving = np.eye(3) / 2

@@ -26,11 +26,12 @@ import typer
 from arrayfile import npy, npz
 from command import Result, run_in_process
 
-from vanish.cli import app, options
+from vanish.cli import app
 from vanish.errors import VanishError
 from vanish.files.networks import read_network
 from vanish.files.rows import read_rows
 from vanish.network import activations, initializers
+from vanish.simulation import table
 from vanish.training.data import load
 
 if TYPE_CHECKING:
@@ -132,11 +133,11 @@ _TARGETS = (
 _NAMES: dict[str, Sequence[str]] = {
     "act": (*activations.names(), "swish", "LeakyReLU", "relu,tanh", "tanh,", "all"),
     "init": (*initializers.names(), "auto", "he", "HE_NORMAL", "auto,orthogonal"),
-    "loss": options.LOSSES.split(", "),
-    "engine": options.ENGINES.split(", "),
-    "weights_layout": options.LAYOUTS.split(", "),
+    "loss": table.LOSSES.split(", "),
+    "engine": table.ENGINES.split(", "),
+    "weights_layout": table.LAYOUTS.split(", "),
     "fail_on": ("vanishing", "exploding,dead", "stable", ","),
-    "format_name": (*options.FORMATS.split(", "), "text", "latex"),
+    "format_name": (*table.FORMATS.split(", "), "text", "latex"),
     "optimizer": ("sgd", "momentum", "adam", "adamw"),
     "by": ("W1", "b2", "x", "W0", "W99", "W-1", "W" + "9" * 4400, "w1", "W1.0", "b", "S"),
     "data": ("data.csv", "data.npz", "row.txt", "missing.csv", "net.npz", "spirals", "digits", "-"),
@@ -145,9 +146,10 @@ _NAMES: dict[str, Sequence[str]] = {
     "scheduler": ("", "nonsense", "\x1b", "a" * 5000),
     "config": (TOML, "nested.toml", "row.txt", "missing.toml", "-", "", "."),
 }
+_NAMES["format"] = _NAMES["format_name"]
 _NAMES |= {"layer_acts": _NAMES["act"], "last_act": _NAMES["act"], "names": _NAMES["act"]}
 _PICTURES = ("out.png", "out.svg", "out.pdf")
-_READ = {"input_file", "target", "weights"}
+_READ = {"input", "target", "weights"}
 _WRITTEN = {"output", "save_weights", "plot"}
 _LISTED = {"widths", "layers", "width", "seed", "batch", "trials"}
 

@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 _LONGEST_NUMBER, _LONGEST_WORD, _LONGEST = 20, 300, 1500
 
 
+# A flag, or what is quoted.
+_FLAG = re.compile(r"(?<!\S)'[^']*'|(?<![^\s(])--([a-z][a-z-]*)")
+
+# Where Python has another name for it.
+_IN_PYTHON = {"memory": "memory_limit"}
+
+
 def plain(text: str) -> str:
     """Return text from outside as it may be shown: what is no printable character is escaped.
 
@@ -27,10 +34,31 @@ def plain(text: str) -> str:
     )
 
 
+def in_python(message: str) -> str:
+    """Return a message that names options of the command line in the words of the Python API.
+
+    ``--weight-std`` becomes ``weight_std``; what is quoted stays as it was given.
+    """
+
+    def name(found: re.Match[str]) -> str:
+        flag = found[1]
+        return _IN_PYTHON.get(flag, flag.replace("-", "_")) if flag else found[0]
+
+    return _FLAG.sub(name, message)
+
+
 class VanishError(Exception):
-    """Anything that a user can mend; its text is one line, ready to be shown."""
+    """Anything that a user can mend; its text is one line, ready to be shown.
+
+    A message names options by their flags. As text it is in the words of Python.
+    """
 
     def __str__(self) -> str:
+        return in_python(self.on_command_line)
+
+    @property
+    def on_command_line(self) -> str:
+        """The text as the command line shows it."""
         return plain(shortened(super().__str__()))
 
 
@@ -80,7 +108,11 @@ class MemoryLimitError(VanishError):
 
     def __init__(self, what: str, limit: str, remedy: str) -> None:
         super().__init__(f"{what}, {limit}: {remedy}")
+        self._parts = what, limit, remedy
         self.lasting = plain(shortened(f"{what}: {remedy}"))
+
+    def __reduce__(self) -> tuple[type[MemoryLimitError], tuple[str, str, str]]:
+        return MemoryLimitError, self._parts
 
 
 def shortened(message: str) -> str:

@@ -365,7 +365,10 @@ NOT_HERE = (
         "activation {activation.name}:",
         "activation {self.name}:",
     ),
-    *("settings beside", "no weights: give", "biases for", "give a whole number", "give one name"),
+    *("init beside weight_std: give", "layers without width", "act is empty: give"),
+    *("outside float64: take", "batch {settings[0].rows}: give", "give a list of values"),
+    *("settings of type", "rows of several lengths"),
+    *("settings beside", "no weights: give", "biases for", "{option.kind.value}"),
     *("unknown_name('setting'", "an empty list: give", "last_act beside layer_acts"),
     *("but layer {k} gets", "b{k} has shape"),
     # of networks that no command line can describe yet: test_graph.py

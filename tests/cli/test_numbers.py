@@ -14,7 +14,8 @@ from vanish import TrainingSettings
 from vanish.cli import app
 from vanish.cli.parse import size
 from vanish.errors import UsageError, VanishError, shortened
-from vanish.simulation.settings import LARGEST_COUNT, Settings
+from vanish.simulation.settings import Settings
+from vanish.simulation.table import LARGEST_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,10 +13,11 @@ from command import environment, run_in_process
 
 import vanish
 from vanish import Settings, TrainingSettings
-from vanish.cli import app, options
+from vanish.cli import app
 from vanish.errors import UsageError
 from vanish.network import activations, initializers, losses
 from vanish.network.registry import Registry, choice, folded, spelled
+from vanish.simulation import table
 from vanish.training import optimizers
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ SMALL = {
     "train": ["--layers=1", "--width=4", "--epochs=1", "--data=points.csv"],
 }
 
-TABLES = tuple(options.FORMATS.split(", "))
+TABLES = tuple(table.FORMATS.split(", "))
 FORMATS = {"derive": ("auto", "text", "latex", "markdown", "json"),
            "sweep": ("auto", "table", "tsv", "csv", "jsonl")}  # fmt: skip
 
@@ -47,7 +48,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "--loss": losses.names(),
     "--engine": ("auto", "dense", "sampled"),
     "--weights-layout": ("auto", "out_in", "in_out"),
-    "--fail-on": tuple(options.VERDICTS.split(", ")),
+    "--fail-on": tuple(table.VERDICTS.split(", ")),
     "--optimizer": optimizers.names(),
     "--data": ("spirals",),
     "--format": TABLES,

@@ -309,8 +309,8 @@ def test_an_input_or_a_target_settles_a_palindrome(file: Path) -> None:
     np.savetxt(text, normal(1, 3))
     assert run_of("--act=tanh", f"--weights={file}", *target)["settings"]["widths"] == [3, 5, 3]
     network = Network.of(weights)
-    assert Settings(weights=network, input=Rows(normal(2, 3))).sizes == (3, 5, 3)
-    assert Settings(weights=network).sizes == (5, 3, 5)
+    assert Settings(weights=network, input=Rows(normal(2, 3))).model.sizes == (3, 5, 3)
+    assert Settings(weights=network).model.sizes == (5, 3, 5)
 
 
 def test_biases_settle_the_layout() -> None:

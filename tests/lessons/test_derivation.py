@@ -33,7 +33,7 @@ def simulation(request: pytest.FixtureRequest) -> Simulation:
 
 
 def some_variables(simulation: Simulation) -> list[Variable]:
-    depth = simulation.settings.depth
+    depth = simulation.settings.model.depth
     layers = sorted({1, (depth + 1) // 2, depth})
     return [Variable("x", 0), *(Variable(letter, k) for k in layers for letter in "Wb")]
 

@@ -80,7 +80,7 @@ def test_what_is_compared_does_not_change_a_run(companions: tuple[str, ...], ini
     }
     alone = vanish.simulate(act="relu", **options)
     runs = vanish.compare(Settings(act=act, **options) for act in companions)
-    together = {profile.settings.act_name: profile for profile in runs}
+    together = {profile.settings.model.act_name: profile for profile in runs}
     assert together["relu"].rows() == alone.rows()
 
 

@@ -142,9 +142,9 @@ def log_ratios(case: dict[str, Any], variance: slice = slice(None)) -> np.ndarra
         settings = Settings(**case, seed=seed)
         simulation = Simulation(settings, Draws(Streams(seed)))
         found = meanfield.expected(
-            settings.activations,
-            settings.sizes,
-            settings.weight_variances[variance],
+            settings.model.activations,
+            settings.model.sizes,
+            settings.model.weight_variances[variance],
             settings.bias_std,
             Scaled(simulation.x).norm(),
         )

@@ -279,20 +279,20 @@ def drawn_in_full(settings: Settings) -> Logs:
     generator, trials = np.random.default_rng(settings.seed), settings.trials
     weights, biases = [], []
     for initializer, (n_in, n_out) in zip(
-        settings.initializers, pairwise(settings.sizes), strict=True
+        settings.model.initializers, pairwise(settings.model.sizes), strict=True
     ):
         scale = initializer.scale(n_in, n_out) * settings.gain
         weights.append(scale * matrices(initializer.law, generator, (trials, n_out, n_in)))
         biases.append(settings.bias_std * generator.standard_normal((trials, 1, n_out)))
-    x = generator.standard_normal((trials, settings.rows, settings.n_in))
+    x = generator.standard_normal((trials, settings.rows, settings.model.n_in))
     if settings.given_input is not None:
         x = np.broadcast_to(settings.given_input, x.shape)
-    readout = generator.choice((-1.0, 1.0), (trials, 1, settings.n_out))
+    readout = generator.choice((-1.0, 1.0), (trials, 1, settings.model.n_out))
 
     def loss(f: FloatArray) -> FloatArray:
-        return loss_gradient(settings, f, readout / math.sqrt(settings.n_out))
+        return loss_gradient(settings, f, readout / math.sqrt(settings.model.n_out))
 
-    return norms_in_full(weights, biases, settings.activations, x, loss)
+    return norms_in_full(weights, biases, settings.model.activations, x, loss)
 
 
 def loss_gradient(settings: Settings, f: FloatArray, readout: FloatArray) -> FloatArray:
@@ -300,7 +300,7 @@ def loss_gradient(settings: Settings, f: FloatArray, readout: FloatArray) -> Flo
     if settings.loss == "mse":
         assert settings.given_reference is not None
         return np.asarray((f - settings.given_reference) / settings.rows)
-    rows = readout if settings.loss == "readout" else np.ones(settings.n_out)
+    rows = readout if settings.loss == "readout" else np.ones(settings.model.n_out)
     return np.asarray(np.broadcast_to(rows, f.shape) / settings.rows)
 
 
@@ -332,7 +332,7 @@ def test_chains_drawn_in_full_are_those_of_the_dense_engine(
     found = norms_in_full(
         [np.array([layer.weight.multiplied_out() for layer in each]) for each in layers],
         biases,
-        settings.activations,
+        settings.model.activations,
         np.array([run.x for run in runs]),
         lambda f: loss_gradient(settings, f, references),
     )

@@ -145,7 +145,7 @@ def test_several_runs_have_axes_for_each_measure() -> None:
     found = profiles(["sigmoid", "relu", "gelu"], layers=7, width=8)
     slopes, signal, weights = gradient_figure(found).axes
     for profile in found:
-        name = profile.settings.act_name
+        name = profile.settings.model.act_name
         assert only(slopes, name) == logs([layer.slope_product for layer in profile.layers])
         assert only(signal, name) == logs([layer.grad_a for layer in profile.layers])
         assert only(weights, name) == logs([layer.grad_w for layer in profile.layers])
@@ -208,7 +208,7 @@ def test_zeros_lie_in_a_strip_labelled_0_and_nothing_else_does(kind: str) -> Non
         if strip is not None:
             assert strip[0] < labels["0"] < strip[1]
         for profile in found:
-            name = profile.settings.act_name
+            name = profile.settings.model.act_name
             measured = {
                 SLOPES: [layer.slope_product for layer in profile.layers],
                 SIGNAL: [layer.grad_a for layer in profile.layers],
@@ -274,7 +274,7 @@ def test_with_trials_theory_is_a_median_where_its_law_is_known_or_says_that_it_i
         assert "measured: median" in str(root_mean_square.get_label())
         assert root_mean_square.get_linestyle() != drawn.labelled(axes, MEDIAN)[0].get_linestyle()
     known = finitewidth.medians(
-        "relu", relu.settings.sizes, relu.settings.weight_variances, None, range(1, 10)
+        "relu", relu.settings.model.sizes, relu.settings.model.weight_variances, None, range(1, 10)
     )
     assert only(signal, MEDIAN) == pytest.approx(known.grad_a / math.log(10.0), rel=1e-12)
     assert only(weights, MEDIAN) == pytest.approx(known.grad_w / math.log(10.0), rel=1e-12)
@@ -376,7 +376,7 @@ def brightness(colour: Any) -> float:
 def test_nineteen_lines_are_told_apart_with_and_without_colour() -> None:
     many, figure = figure_of("all")
     for axes in figure.axes:
-        measured = [drawn.called(axes, profile.settings.act_name)[0] for profile in many]
+        measured = [drawn.called(axes, profile.settings.model.act_name)[0] for profile in many]
         looks = [
             (str(line.get_color()), str(line.get_marker()), str(line.get_linestyle()))
             for line in measured
@@ -400,7 +400,7 @@ def test_lines_that_coincide_show_all_their_markers() -> None:
     slopes = gradient_figure(found).axes[0]
     marked = []
     for profile in found:
-        (line,) = drawn.called(slopes, profile.settings.act_name)
+        (line,) = drawn.called(slopes, profile.settings.model.act_name)
         every = line.get_markevery()
         assert isinstance(every, tuple)
         marked.append(frozenset(range(20)[int(every[0]) :: int(every[1])]))

@@ -75,7 +75,7 @@ def test_dense_entries_are_those_of_pytorchs_arrays(options: dict[str, Any]) -> 
     problem = Problem.of(Simulation(settings))
     gradients = oracles.autograd(problem)
     values, preactivations = forward_by_torch(problem)
-    found, layers = entries_of(settings), range(1, settings.depth + 1)
+    found, layers = entries_of(settings), range(1, settings.model.depth + 1)
     check(found.weight, log2_of(problem.weights))
     check(found.preactivation, log2_of(preactivations))
     check(found.value, log2_of(values))
@@ -171,15 +171,15 @@ def test_sampled_entries_are_those_of_the_walk(name: str, monkeypatch: pytest.Mo
     settings = Settings(engine="sampled", **SAMPLED[name])
     limit = 4_000 if name == "segments" else None
     if limit is not None:
-        assert ensemble.plan(settings, 1, limit).segment < settings.depth
+        assert ensemble.plan(settings, 1, limit).segment < settings.model.depth
     found = simulation.measure(settings, entries=True, memory_limit=limit).entries
     (recorder,) = Recorder.kept
     assert found is not None
     a, f, gradients_f, gradients_a = (recorder.arrays[each] for each in "af∂d")
-    assert len(a) == len(f) == len(gradients_f) == len(gradients_a) == settings.depth
+    assert len(a) == len(f) == len(gradients_f) == len(gradients_a) == settings.model.depth
     # The walk's own S: what is noted as a and as f belong together.
     plain = [(x, y) for (x, p), (y, q) in zip(a, f, strict=True) if p == q == 0]
-    for (x, y), act in zip(plain, settings.activations, strict=False):
+    for (x, y), act in zip(plain, settings.model.activations, strict=False):
         np.testing.assert_allclose(act.value(x), y, rtol=1e-12)
     np.testing.assert_allclose(found.preactivation.rms, log2_scaled(a).rms, rtol=0, atol=1e-9)
     check(found.value, log2_scaled([(recorder.x, 0), *f]))

@@ -62,8 +62,8 @@ def test_rows_are_what_was_measured() -> None:
     for k, (row, layer) in enumerate(zip(profile.rows(), profile.layers, strict=True), 1):
         slopes = simulation.trace.slopes[k - 1]
         weight = chain.layers[k - 1].weight.multiplied_out()
-        assert (row["act"], row["layer"]) == (settings.activations[k - 1].name, k)
-        assert (row["n_in"], row["n_out"]) == settings.sizes[k - 1 : k + 1]
+        assert (row["act"], row["layer"]) == (settings.model.activations[k - 1].name, k)
+        assert (row["n_in"], row["n_out"]) == settings.model.sizes[k - 1 : k + 1]
         assert row["grad_w"] == float(layer.grad_w)
         assert row["log10_grad_w"] == pytest.approx(math.log10(float(layer.grad_w)), rel=1e-14)
         assert row["log10_grad_b"] == layer.grad_b.log10
@@ -73,7 +73,7 @@ def test_rows_are_what_was_measured() -> None:
         assert row["zero_fraction"] == np.mean(slopes == 0.0)
         above = [np.abs(each).max() for each in simulation.trace.slopes[k - 1 :]]
         assert row["log10_slope_product"] == pytest.approx(math.log10(math.prod(above)), rel=1e-12)
-        suprema = [activation.sup_slope for activation in settings.activations[k - 1 :]]
+        suprema = [activation.sup_slope for activation in settings.model.activations[k - 1 :]]
         assert row["log10_slope_bound"] == pytest.approx(math.log10(math.prod(suprema)), rel=1e-12)
         relative = float(layer.grad_w) / np.linalg.norm(weight)
         assert row["log10_rel_grad_w"] == pytest.approx(math.log10(relative), rel=1e-12)

@@ -199,7 +199,7 @@ def test_pytorch_measures_the_same_with_the_remedy(options: dict[str, Any]) -> N
     settings = found.attempts[-1].settings
     assert settings
     gradients = oracles.autograd(oracles.Problem.of(Simulation(settings)))
-    first, last = (np.linalg.norm(gradients[f"a{k}"]) for k in (1, settings.depth))
+    first, last = (np.linalg.norm(gradients[f"a{k}"]) for k in (1, settings.model.depth))
     assert found.remedy.log10_ratio == pytest.approx(math.log10(first / last), rel=1e-9)
 
 
@@ -337,7 +337,9 @@ def test_a_search_takes_no_more_than_it_may(
 
     def counted(settings: Settings, **others: Any) -> Any:
         nonlocal passed
-        passed += settings.depth * (1 if settings.engine_used == "sampled" else settings.trials)
+        passed += settings.model.depth * (
+            1 if settings.engine_used == "sampled" else settings.trials
+        )
         return simulation.ratios(settings, **others)
 
     monkeypatch.setattr(workbench, "ratios", counted)

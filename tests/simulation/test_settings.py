@@ -163,7 +163,7 @@ def rows(*shape: int, name: str = "in.txt") -> Rows:
             (
                 options | {"loss": "bce"},
                 "loss beside last activation sigmoid: bce contains the output sigmoid: give"
-                " --last-act identity",
+                " last_act identity",
             )
             for options in (
                 *({}, {"act": "Logistic"}, {"act": "relu", "last_act": "sigmoid"}),
@@ -231,7 +231,7 @@ def test_another_type_than_the_options_have_is_refused(
 def test_a_plain_array_is_taken_as_rows() -> None:
     options: dict[str, Any] = {"input": np.ones(5), "target": np.ones(64)}
     settings = Settings(loss="mse", **options)
-    assert (settings.rows, settings.n_in) == (1, 5)
+    assert (settings.rows, settings.model.n_in) == (1, 5)
 
 
 @pytest.mark.parametrize(
@@ -275,9 +275,9 @@ def test_one_vector_is_a_batch_of_one_row() -> None:
 )
 def test_sizes(options: dict[str, Any], sizes: tuple[int, ...]) -> None:
     settings = Settings(**options)
-    assert settings.sizes == sizes
-    assert (settings.n_in, settings.n_out) == (sizes[0], sizes[-1])
-    assert settings.depth == len(sizes) - 1
+    assert settings.model.sizes == sizes
+    assert (settings.model.n_in, settings.model.n_out) == (sizes[0], sizes[-1])
+    assert settings.model.depth == len(sizes) - 1
 
 
 @pytest.mark.parametrize(
@@ -297,9 +297,9 @@ def test_rows_of_the_batch(options: dict[str, Any], count: int) -> None:
 
 def test_auto_takes_each_activations_own_initialiser() -> None:
     settings = Settings(layer_acts=("relu", "selu", "tanh"))
-    names = [initializer.name for initializer in settings.initializers]
+    names = [initializer.name for initializer in settings.model.initializers]
     assert names == ["he_normal", "lecun_normal", "xavier_normal"]
-    assert (settings.act_name, settings.init_name) == ("mixed", "mixed")
+    assert (settings.model.act_name, settings.model.init_name) == ("mixed", "mixed")
 
 
 @pytest.mark.parametrize(
@@ -315,7 +315,7 @@ def test_auto_takes_each_activations_own_initialiser() -> None:
 )
 def test_names_are_the_registries_own(options: dict[str, Any], act: str, init: str) -> None:
     settings = Settings(**options)
-    assert (settings.act_name, settings.init_name) == (act, init)
+    assert (settings.model.act_name, settings.model.init_name) == (act, init)
 
 
 # --- what a result says of its settings ---
@@ -351,14 +351,18 @@ def test_as_dict_holds_every_setting_as_it_was_used() -> None:
 
 def test_the_last_activation_is_that_of_layer_n_alone() -> None:
     settings = Settings(act="tanh", last_act="Linear", layers=3)
-    assert [each.name for each in settings.activations] == ["tanh", "tanh", "identity"]
-    assert (settings.act_name, settings.act_label) == ("mixed", "tanh (last identity)")
+    assert [each.name for each in settings.model.activations] == ["tanh", "tanh", "identity"]
+    assert (settings.model.act_name, settings.model.act_label) == ("mixed", "tanh (last identity)")
     used = settings.as_dict()
     assert used["layer_acts"] == ["tanh", "tanh", "identity"]
     assert used["last_act"] == "identity"
     same = Settings(act="tanh", last_act="tanh", layers=3)
-    assert (same.act_name, same.act_label, same.as_dict()["layer_acts"]) == ("tanh", "tanh", None)
-    assert [each.name for each in Settings(last_act="relu", layers=1).activations] == ["relu"]
+    assert (same.model.act_name, same.model.act_label, same.as_dict()["layer_acts"]) == (
+        "tanh",
+        "tanh",
+        None,
+    )
+    assert [each.name for each in Settings(last_act="relu", layers=1).model.activations] == ["relu"]
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 1)])

@@ -169,9 +169,9 @@ for options in ({"layers": 10**9, "width": 10**6}, {"layers": 1, "width": 10**7,
     assert second.startswith("MemoryLimitError a chain of 1 layers of width 10,000,000 needs 800,0")
     assert third.startswith("MemoryLimitError a chain of 2 layers of width 10 needs ")
     assert "of memory, this process may take 1." in first
-    remedy = "GB: give fewer --layers, a smaller --width or a smaller --batch"
+    remedy = "GB: give fewer layers, a smaller width or a smaller batch"
     assert first.endswith(remedy)
-    assert second.endswith(f"{remedy}, or --engine sampled")
+    assert second.endswith(f"{remedy}, or engine sampled")
     assert third.endswith(remedy)
 
 

@@ -236,7 +236,7 @@ def test_a_deep_chain_is_run_in_segments_that_fit() -> None:
             # A frame, a response and the slopes a layer; the values between two segments.
             numbers = 128 * 64 * (3 * how.segment + math.ceil(10_000 / how.segment) + 1)
             assert 8 * numbers * jobs <= limit
-    with pytest.raises(MemoryLimitError, match=r"give a larger --memory"):
+    with pytest.raises(MemoryLimitError, match=r"give a larger memory_limit"):
         ensemble.plan(settings, jobs=2, limit=10**7)
 
 

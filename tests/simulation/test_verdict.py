@@ -141,7 +141,7 @@ def test_what_is_stable_but_changes_steadily_is_told_with_its_end(
     # The measured rate is carried on; a chain a quarter deeper than that is beyond it.
     deeper = {**options, "layers": math.ceil(1.25 * int(found[1]))}
     assert vanish.simulate(act=act, **deeper).verdict is beyond
-    assert int(found[1]) > profile.settings.depth
+    assert int(found[1]) > profile.settings.model.depth
 
 
 @pytest.mark.slow

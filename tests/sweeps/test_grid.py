@@ -330,7 +330,7 @@ def test_what_is_at_odds_everywhere_is_told_at_once(axes: dict[str, Any], says: 
 
 def test_one_way_that_goes_together_is_enough() -> None:
     axes = {"layer_acts": [("relu",) * 700], "layers": [*range(1, 5001)]}
-    assert Grid(axes).settings(699).depth == 700
+    assert Grid(axes).settings(699).model.depth == 700
     # So many ways are not all tried beforehand: none of them is right here.
     grid = Grid(axes | {"layers": [*range(701, 5001)]})
     with pytest.raises(UsageError, match="layer_acts names 700 activations for 701 layers"):

@@ -228,7 +228,7 @@ def test_a_file_that_is_no_journal_is_refused_and_left_alone(
 def test_an_existing_file_is_refused_unless_it_is_resumed(tmp_path: Path) -> None:
     path = tmp_path / "j"
     whole = write(path)
-    with pytest.raises(UsageError, match="an unfinished sweep is there: give --resume"):
+    with pytest.raises(UsageError, match="an unfinished sweep is there: give resume"):
         Journal(str(path), HEADER, 6)
     assert path.read_bytes() == whole
 
@@ -267,7 +267,7 @@ def test_only_one_at_a_time_writes_a_file(
     if resuming:
         other()
     else:
-        with pytest.raises(UsageError, match=r"an unfinished sweep is there: give --resume"):
+        with pytest.raises(UsageError, match=r"an unfinished sweep is there: give resume"):
             other()
 
 

@@ -158,7 +158,7 @@ def test_per_layer_rows_are_the_contract_and_the_settings(name: str, crew: str) 
     for point, outcome in collect(GRIDS[name], WORKERS[crew], per_layer=True).items():
         settings = grid.settings(point)
         contract = [*vanish.simulate(settings).rows()]
-        assert len(outcome.rows) == len(contract) == settings.depth
+        assert len(outcome.rows) == len(contract) == settings.model.depth
         own = settings_cells(settings)
         for row, layer in zip(outcome.rows, contract, strict=True):
             cells = dict(zip(names, row, strict=True))
@@ -245,7 +245,7 @@ def test_an_overflow_is_a_row_and_the_sweep_goes_on(crew: str, per_layer: bool) 
     assert row["verdict" if not per_layer else "grad_w"] is None
     with pytest.raises(vanish.VanishError) as caught:
         vanish.simulate(act="tanh", width=4, weight_std=1e300, gain=1e200)
-    assert row["error"] == str(caught.value)
+    assert row["error"] == caught.value.on_command_line
 
 
 def test_settings_that_do_not_go_together_are_a_row() -> None:
@@ -593,7 +593,7 @@ def test_processes_that_end_before_they_begin_are_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("vanish.sweeps.processes._begin", os._exit)
-    with pytest.raises(InputError, match=r"^2 processes end before they begin: give fewer --jobs"):
+    with pytest.raises(InputError, match=r"^2 processes end before they begin: give fewer jobs"):
         Processes(list, 2)
 
 
@@ -605,7 +605,7 @@ def test_a_process_that_cannot_be_started_is_one_line(
         raise error
 
     monkeypatch.setattr(os, "fork", fork)
-    with pytest.raises(InputError, match=r"^2 processes cannot be started: x: give fewer --jobs$"):
+    with pytest.raises(InputError, match=r"^2 processes cannot be started: x: give fewer jobs$"):
         Processes(list, 2)
 
 

@@ -518,7 +518,7 @@ def test_settings_beside_options_are_refused() -> None:
 
 @pytest.mark.parametrize("options", [{"width": 10**7}, {"layers": 10**9}])
 def test_what_does_not_fit_is_refused_before_it_is_made(options: dict[str, Any]) -> None:
-    with pytest.raises(MemoryLimitError, match=r"hidden layers of width .* give fewer --layers"):
+    with pytest.raises(MemoryLimitError, match=r"hidden layers of width .* give fewer layers"):
         train(**options)
 
 

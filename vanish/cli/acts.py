@@ -39,12 +39,13 @@ def command(
     """Show the activations: formula, derivative, range, and the bound on their slopes."""
     from vanish.network import activations
     from vanish.render import acts as render
-    from vanish.simulation.settings import LAYERS, Settings
+    from vanish.simulation.settings import Settings
+    from vanish.simulation.table import LAYERS
 
     destination = out.Destination.choose(format_name, output, header=not no_header, plot=plot)
     asked = parse.split_list(names, "acts")
     shown = [activations.get(name) for name in asked] or list(activations.registered())
-    depth = Settings(layers=LAYERS if layers is None else layers).depth
+    depth = Settings(layers=LAYERS if layers is None else layers).model.depth
     figure = out.figure_writer(plot, lambda: _draw(shown))
     if destination.format == "table" and len(shown) == 1:
         portrait = render.portrait(shown[0], depth, destination.columns)

@@ -95,7 +95,7 @@ def main() -> int:
         discard(sys.stdout)
         return 0
     except VanishError as error:
-        _complain(str(error))
+        _complain(error.on_command_line)
     except TyperException as error:
         _complain(f"{error.format_message().rstrip('.')}: see 'vanish --help'")
     except MemoryError:

@@ -61,10 +61,10 @@ def command(
         for name in parse.split_list(act, "--act") or ["identity"]
     ]
     found = [collapse(simulation) for simulation in simulations]
-    shown = render.view(simulations, found)
     settings = [simulation.settings for simulation in simulations]
+    shown = render.view(settings, found)
     destination.write_table(shown, render.rows(found), _common(settings))
 
 
 def _common(settings: list[Settings]) -> dict[str, object]:
-    return settings[0].as_dict() | {"act": [each.act_name for each in settings]}
+    return settings[0].as_dict() | {"act": [each.model.act_name for each in settings]}

@@ -181,8 +181,8 @@ def to_file(
             out.write_together({path: write_rows, **figure})
         except OutputError as error:
             raise OutputError(
-                f"{error}; all results are safe in {part}: make room, then give --resume to write"
-                f" {path}"
+                f"{error.on_command_line}; all results are safe in {part}: make room, then give"
+                f" --resume to write {path}"
             ) from None
         journal.remove()
     if seen.keep and streams.window() is not None and not destination.quiet:
@@ -249,7 +249,7 @@ def _finished(task: Task, destination: out.Destination) -> Iterator[list[dict[st
             shared -= {*LAYERS.names}  # what is a layer's own
         if any(cell(row[name]) != cell(expected[name]) for name in shared):
             raise other
-        depth = settings.depth if task.per_layer and not row["error"] else 1
+        depth = settings.model.depth if task.per_layer and not row["error"] else 1
         further = list(islice(rows, depth - 1))
         if len(further) < depth - 1:
             raise other

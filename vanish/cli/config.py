@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from vanish.cli.axes import AXES
 from vanish.errors import InputError, UsageError, unknown_name
+from vanish.simulation import table
+from vanish.simulation.option import Kind
 
-# The options that a configuration file may set beside the axes.
-_OTHERS = (
-    *("weights_layout", "norm_bound", "per_layer", "jobs", "scheduler", "memory"),
-    *("format", "output", "no_header", "quiet", "plot"),
-)
+# Every setting of `vanish` but a flag is an axis; the rest a file may set, too.
+AXES = {option.name: option for option in table.of("sweep") if option.axis}
+_OTHERS = {
+    option.name: option for option in table.of("sweep") if not option.axis and not option.once
+}
 
 
 def read_config(path: str) -> dict[str, Any]:
@@ -70,8 +71,7 @@ def _text(path: str, name: str, value: str) -> str:
 
 
 def _plain(path: str, name: str, value: Any) -> Any:
-    kinds = {"norm_bound": bool, "per_layer": bool, "no_header": bool, "quiet": bool, "jobs": int}
-    kind = kinds.get(name, str)
+    kind = {Kind.FLAG: bool, Kind.COUNT: int}.get(_OTHERS[name].kind, str)
     if type(value) is not kind:
         words = {bool: "true or false", int: "a whole number", str: "a text"}
         raise UsageError(f"{path}: {name} = {value!r}: give {words[kind]}")

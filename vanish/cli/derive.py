@@ -48,9 +48,6 @@ MeasuredAct = Annotated[
     ),
 ]
 
-# An expression's nodes, its factors and its nested text, in bytes a layer.
-_BYTES_A_LAYER = 3000
-
 
 def command(
     ctx: typer.Context,
@@ -87,12 +84,12 @@ def command(
     destination = out.Destination.choose(format_name, output, formats=TEXTS)
     settings = Settings(layers=layers, width=width, act=act or "sigmoid", init=init, seed=seed)
     memory.require(
-        _BYTES_A_LAYER * layers, f"a derivation of {layers:,} layers", "give fewer --layers"
+        render.BYTES_A_LAYER * layers, f"a derivation of {layers:,} layers", "give fewer --layers"
     )
-    variable = parse_variable(by, settings.depth)
+    variable = parse_variable(by, settings.model.depth)
     factors = measure(Simulation(settings), variable) if values else None
-    activation = settings.activations[0] if act is not None or values else None
-    shown = Derivation(plain(settings.depth), variable, full, factors, activation)
+    activation = settings.model.activations[0] if act is not None or values else None
+    shown = Derivation(plain(settings.model.depth), variable, full, factors, activation)
     if destination.format == "json":
         from vanish.render.json import table
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 import re
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vanish.errors import UsageError
+from vanish.simulation.option import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import typer
 
     from vanish.network.arrays import Rows
+    from vanish.simulation.option import Option
 
 Converted = TypeVar("Converted")
 
@@ -67,6 +69,17 @@ def split_sizes(widths: str) -> tuple[int, ...]:
     return tuple(sizes)
 
 
+def split_acts(names: str) -> tuple[str, ...]:
+    """Return the activations that --layer-acts lists.
+
+    Raises
+    ------
+    UsageError
+        If an item is empty.
+    """
+    return tuple(split_list([names], "--layer-acts"))
+
+
 def numbers(listed: str) -> list[float]:
     """Return the numbers that a list of numbers and ranges names, in its order.
 
@@ -110,6 +123,60 @@ def whole_range(item: str) -> list[int] | None:
         return None
     step, rest = divmod(last - first, max(count - 1, 1))
     return None if rest else [first + i * step for i in range(count)]
+
+
+def axis(option: Option, given: Sequence[str]) -> list[Any]:
+    """Return the values on the axis of a sweep that a setting is.
+
+    Parameters
+    ----------
+    option
+        The setting. Files of networks are named only: how they are read is said elsewhere.
+    given
+        The text of each of its occurrences.
+
+    Raises
+    ------
+    UsageError
+        If a text means no such value.
+    """
+    if option.kind is Kind.COUNT:
+        return _whole_numbers(option.flag, given)
+    if option.kind is Kind.NUMBER:
+        return [number for each in given for number in numbers(each)]
+    if option.kind in _ONE_A_TEXT:
+        return [_ONE_A_TEXT[option.kind](each) for each in given]
+    return split_list(given, option.flag)
+
+
+def _whole_numbers(option: str, given: Sequence[str]) -> list[int]:
+    found: list[int] = []
+    for item in split_list(given, option):
+        # As they stand: a float would round large ones. A number alone is a range of one.
+        whole = whole_range(item if ":" in item else f"{item}:{item}:1")
+        if whole is not None:
+            found += whole
+            continue
+        for number in numbers(item):
+            if not number.is_integer():
+                raise UsageError(f"{option} {number:g}: give whole numbers")
+            found.append(int(number))
+    return found
+
+
+def _rows(path: str) -> Any:
+    from vanish.files.rows import read_rows
+
+    return read_rows(path)
+
+
+# Of these, every occurrence of the option is one value.
+_ONE_A_TEXT: Mapping[Kind, Callable[[str], Any]] = {
+    Kind.ACTS: split_acts,
+    Kind.SIZES: split_sizes,
+    Kind.ROWS: _rows,
+    Kind.NETWORK: str,
+}
 
 
 def size(given: str) -> int:

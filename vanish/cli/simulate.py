@@ -9,10 +9,12 @@ from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.cli import parse, streams
 from vanish.errors import UsageError
+from vanish.simulation.option import Kind
+from vanish.simulation.table import SETTINGS, VERDICTS
 from vanish.system.atomic import STANDARD_STREAM
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from matplotlib.figure import Figure
 
@@ -22,43 +24,11 @@ if TYPE_CHECKING:
 
 CONDITION_HOLDS = 3
 
+_INPUTS = ("input", "target", "weights")
 
-def command(
-    ctx: typer.Context,
-    act: opt.Act = None,
-    layer_acts: opt.LayerActs = None,
-    last_act: opt.LastAct = None,
-    layers: opt.Layers = None,
-    width: opt.Width = None,
-    widths: opt.Widths = None,
-    init: opt.Init = None,
-    weight_std: opt.WeightStd = None,
-    bias_std: opt.BiasStd = 0.0,
-    gain: opt.Gain = 1.0,
-    input_file: opt.Input = None,
-    batch: opt.Batch = None,
-    loss: opt.LossName = "readout",
-    target: opt.Target = None,
-    weights: opt.Weights = None,
-    weights_layout: opt.WeightsLayout = None,
-    save_weights: opt.SaveWeights = None,
-    seed: opt.Seed = 0,
-    trials: opt.Trials = 1,
-    engine: opt.Engine = "auto",
-    jobs: opt.Jobs = None,
-    memory: opt.Memory = None,
-    norm_bound: opt.NormBound = None,
-    vanish_below: opt.VanishBelow = 1e-3,
-    explode_above: opt.ExplodeAbove = 1e3,
-    fail_on: opt.FailOn = None,
-    format_name: opt.Format = "auto",
-    output: opt.Output = None,
-    no_header: opt.NoHeader = False,
-    rows: opt.RowLimit = None,
-    quiet: opt.Quiet = False,
-    plot: opt.Plot = None,
-    version: opt.Version = False,
-) -> None:
+
+@opt.takes("vanish")
+def command(ctx: typer.Context, **options: Any) -> None:
     """See how large the gradient of every layer of a deep network is, and why.
 
     Builds the chain f_k = S(W_k f_(k-1) + b_k), differentiates it by the chain rule, and
@@ -73,65 +43,34 @@ def command(
     from vanish.simulation.run import Draws, Simulation, compare
     from vanish.simulation.settings import Settings
 
+    save_weights, plot = options["save_weights"], options["plot"]
     if save_weights == STANDARD_STREAM:
         raise UsageError("--save-weights -: it is no text: give the name of a file")
     destination = out.Destination.choose(
-        format_name,
-        output,
-        header=not no_header,
-        rows=rows,
-        quiet=quiet,
+        options["format"],
+        options["output"],
+        header=not options["no_header"],
+        rows=options["rows"],
+        quiet=options["quiet"],
         plot=plot,
         beside=[save_weights],
     )
-    conditions = _conditions(fail_on)
-    if [input_file, target, weights].count(STANDARD_STREAM) > 1:
+    conditions = _conditions(options["fail_on"])
+    if [options[name] for name in _INPUTS].count(STANDARD_STREAM) > 1:
         raise UsageError("several inputs are -: standard input can be read once: give files")
+    jobs = options["jobs"]
     if jobs is not None and jobs < 1:
         raise UsageError(f"--jobs {jobs}: give at least 1")
-    limit = parse.converted(memory, parse.size)
+    limit = parse.converted(options["memory"], parse.size)
     if save_weights is not None:
-        engine = _storing(engine, trials)
-    acts = parse.split_list(act, "--act")
-    if acts and layer_acts is not None:
-        raise UsageError("--act beside --layer-acts: give one of them")
-    if last_act is not None and layer_acts is not None:
-        raise UsageError(
-            "--last-act beside --layer-acts, which names the last one, too: give one of them"
-        )
-    common: dict[str, Any] = {
-        "layer_acts": parse.converted(layer_acts, _layer_acts),
-        "last_act": last_act,
-        "layers": layers,
-        "width": width,
-        "widths": parse.converted(widths, parse.split_sizes),
-        "weight_std": weight_std,
-        "bias_std": bias_std,
-        "gain": gain,
-        "input": parse.converted(input_file, parse.rows),
-        "batch": batch,
-        "loss": loss,
-        "target": parse.converted(target, parse.rows),
-        "weights": parse.converted(
-            weights, networks.reader(weights_layout, wanted=weights is not None)
-        ),
-        "seed": seed,
-        "trials": trials,
-        "engine": engine,
-        "norm_bound": norm_bound,
-        "vanish_below": vanish_below,
-        "explode_above": explode_above,
-    }
-    if not acts:
-        acts = ["sigmoid"] if layer_acts is not None else ["sigmoid", "relu"]
-    inits = parse.split_list(init, "--init") or ["auto"]
-    runs = [Settings(act=a, init=i, **common) for a in acts for i in inits]
+        options["engine"] = _storing(options["engine"], options["trials"])
+    runs = [Settings(**each) for each in _runs(options)]
     if save_weights is not None and len(runs) > 1:
         raise UsageError(f"--save-weights beside {len(runs)} chains: give one --act and one --init")
-    draws = Draws(Streams(seed))
+    draws = Draws(Streams(options["seed"]))
     beside = out.figure_writer(plot, lambda: _draw(profiles))
     if save_weights is None:
-        with progress("simulating", len(runs), quiet=quiet) as watch:
+        with progress("simulating", len(runs), quiet=options["quiet"]) as watch:
             # Only these tell what a number format loses.
             entries = destination.is_for_people or destination.format == "json"
             limits = {"jobs": jobs, "memory_limit": limit}
@@ -149,17 +88,47 @@ def command(
     if not destination.quiet and not destination.is_for_people:
         _say_verdicts(profiles, searches)
         read = (profile.settings.weights for profile in profiles)
-        networks.say_layouts(filter(None, read), weights_layout)
+        networks.say_layouts(filter(None, read), options["weights_layout"])
     if any(profile.verdict.value in conditions for profile in profiles):
         raise typer.Exit(CONDITION_HOLDS)
+
+
+def _runs(options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the settings of each chain, from the text of the options."""
+    from vanish.cli import networks
+
+    acts = parse.split_list(options["act"], "--act")
+    if acts and options["layer_acts"] is not None:
+        raise UsageError("--act beside --layer-acts: give one of them")
+    if options["last_act"] is not None and options["layer_acts"] is not None:
+        raise UsageError(
+            "--last-act beside --layer-acts, which names the last one, too: give one of them"
+        )
+    read_network = networks.reader(options["weights_layout"], wanted=options["weights"] is not None)
+    readers: dict[Kind, Callable[[str], Any]] = {
+        Kind.ACTS: parse.split_acts,
+        Kind.SIZES: parse.split_sizes,
+        Kind.ROWS: parse.rows,
+        Kind.NETWORK: read_network,
+    }
+    settings = {
+        row.name: parse.converted(options[row.name], readers[row.kind])
+        if row.kind in readers
+        else options[row.name]
+        for row in SETTINGS.values()
+    }
+    if not acts:
+        acts = ["sigmoid"] if options["layer_acts"] is not None else ["sigmoid", "relu"]
+    inits = parse.split_list(options["init"], "--init") or ["auto"]
+    return [settings | {"act": act, "init": init} for act in acts for init in inits]
 
 
 def _storing(engine: str, trials: int) -> str:
     """Return the engine whose weights can be saved."""
     from vanish.network.registry import choice
-    from vanish.simulation.settings import ENGINES, SAMPLED
+    from vanish.simulation.table import ENGINE_NAMES, SAMPLED
 
-    if choice("engine", engine, ENGINES) == SAMPLED:
+    if choice("engine", engine, ENGINE_NAMES) == SAMPLED:
         raise UsageError(
             "--save-weights beside --engine sampled, which has no weights: give --engine dense"
         )
@@ -233,12 +202,8 @@ def _say_verdicts(profiles: "Sequence[Profile]", searches: "Sequence[Search | No
         streams.say(f"{name}: {explain(profile, search).text}")
 
 
-def _layer_acts(names: str) -> tuple[str, ...]:
-    return tuple(parse.split_list([names], "--layer-acts"))
-
-
 def _conditions(fail_on: list[str] | None) -> set[str]:
     from vanish.network.registry import choice
 
-    known = opt.VERDICTS.split(", ")
+    known = VERDICTS.split(", ")
     return {choice("condition", each, known) for each in parse.split_list(fail_on, "--fail-on")}

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from vanish.cli import collect, parse, streams
 from vanish.cli import options as opt
 from vanish.cli import output as out
-from vanish.cli.axes import AXES
+from vanish.cli.config import AXES, read_config
 from vanish.cli.formats import Formats
 from vanish.errors import UsageError
 from vanish.system.atomic import STANDARD_STREAM, is_stream
@@ -30,131 +30,6 @@ SOME_FAILED = 1
 _MOST_VIEWED = 100_000
 
 
-def _axis(help_text: str, *names: str, metavar: str = "X,...") -> Any:
-    return typer.Option(*names, metavar=metavar, help=help_text, show_default=False)
-
-
-Names = list[str] | None
-Acts = Annotated[
-    Names,
-    typer.Option(
-        "--act",
-        "-a",
-        metavar="NAME,...",
-        help="Activations. [default: sigmoid]",
-        autocompletion=opt.complete_activation,
-    ),
-]
-LayerActs = Annotated[
-    Names,
-    _axis(
-        "One activation a layer; give the option again for another list.",
-        "--layer-acts",
-        metavar="NAME,...",
-    ),
-]
-Layers = Annotated[
-    Names, _axis("Numbers of layers: a list, or ranges such as 10:100:10.", "--layers", "-n")
-]
-Widths = Annotated[Names, _axis("Sizes of every layer.", "--width", "-w")]
-AllWidths = Annotated[
-    Names,
-    _axis(
-        "All sizes of a chain, input first; give the option again for another chain.",
-        "--widths",
-        metavar="N,N,...",
-    ),
-]
-Inits = Annotated[
-    Names,
-    typer.Option(
-        "--init",
-        metavar="NAME,...",
-        help="How weights are drawn.",
-        autocompletion=opt.complete_initializer,
-    ),
-]
-WeightStds = Annotated[
-    Names,
-    _axis("Gaussian weights of variance X²/n_in: numbers, or ranges such as 0.5:3:26."),
-]
-BiasStds = Annotated[Names, _axis("Standard deviations of the biases.")]
-Gains = Annotated[Names, _axis("Factors for all weights.")]
-Files = Annotated[
-    Names, _axis("An input file; give the option again for another.", "--input", metavar="FILE")
-]
-Batches = Annotated[Names, _axis("Numbers of random rows.")]
-Losses = Annotated[Names, _axis("Losses.", "--loss", metavar="NAME,...")]
-Targets = Annotated[
-    Names, _axis("A target file; give the option again for another.", "--target", metavar="FILE")
-]
-Networks = Annotated[
-    Names,
-    _axis("A real network; give the option again for another.", "--weights", metavar="FILE.npz"),
-]
-Seeds = Annotated[Names, _axis("Seeds.", "--seed")]
-TrialCounts = Annotated[Names, _axis("Numbers of independent chains a point.", "--trials")]
-Engines = Annotated[Names, _axis("Engines.", "--engine", metavar="NAME,...")]
-Below = Annotated[Names, _axis("Thresholds of the verdict vanishing.", "--vanish-below")]
-Above = Annotated[Names, _axis("Thresholds of the verdict exploding.", "--explode-above")]
-LastActs = Annotated[Names, _axis("Activations of the last layer.", "--last-act")]
-Config = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE.toml",
-        help="Take options from a file: option = value or list. The command line wins over it.",
-    ),
-]
-PerLayer = Annotated[
-    bool, typer.Option("--per-layer", help="Write a row a layer in place of one a point.")
-]
-Jobs = Annotated[
-    int | None,
-    typer.Option(
-        "--jobs", "-j", metavar="N", help="Processes of this machine. [default: all processors]"
-    ),
-]
-Scheduler = Annotated[
-    str | None,
-    typer.Option(
-        metavar="ADDRESS",
-        help="Use the workers of a Dask cluster instead, such as tcp://127.0.0.1:8786. Needs the"
-        " extra 'dask'.",
-    ),
-]
-Resume = Annotated[
-    bool,
-    typer.Option("--resume", help="Go on with an unfinished sweep, from FILE.part beside FILE."),
-]
-Force = Annotated[
-    bool,
-    typer.Option(
-        "--force", help="Write over FILE, whatever it holds; an unfinished sweep is kept."
-    ),
-]
-SweepOutput = Annotated[
-    str | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="FILE",
-        help="Write to FILE, whole or not at all, in the format of its suffix. A FILE that is"
-        " there is written over only if it holds the results of the same grid.",
-    ),
-]
-DryRun = Annotated[
-    bool, typer.Option("--dry-run", help="Say how many points there are and what they may take.")
-]
-TableFormat = Annotated[
-    str,
-    typer.Option(
-        "--format",
-        "-f",
-        metavar="NAME",
-        help="auto, table, tsv, csv, jsonl; auto is a table on a terminal, else tsv.",
-    ),
-]
-
 _FORMATS = Formats(
     {".txt": "table", ".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl"},
     terminal="table",
@@ -162,44 +37,8 @@ _FORMATS = Formats(
 )
 
 
-def command(
-    ctx: typer.Context,
-    act: Acts = None,
-    layer_acts: LayerActs = None,
-    last_act: LastActs = None,
-    layers: Layers = None,
-    width: Widths = None,
-    widths: AllWidths = None,
-    init: Inits = None,
-    weight_std: WeightStds = None,
-    bias_std: BiasStds = None,
-    gain: Gains = None,
-    input_file: Files = None,
-    batch: Batches = None,
-    loss: Losses = None,
-    target: Targets = None,
-    weights: Networks = None,
-    weights_layout: opt.WeightsLayout = None,
-    seed: Seeds = None,
-    trials: TrialCounts = None,
-    engine: Engines = None,
-    norm_bound: opt.NormBound = None,
-    vanish_below: Below = None,
-    explode_above: Above = None,
-    config: Config = None,
-    per_layer: PerLayer = False,
-    jobs: Jobs = None,
-    scheduler: Scheduler = None,
-    memory: opt.Memory = None,
-    resume: Resume = False,
-    force: Force = False,
-    dry_run: DryRun = False,
-    format_name: TableFormat = "auto",
-    output: SweepOutput = None,
-    no_header: opt.NoHeader = False,
-    quiet: opt.Quiet = False,
-    plot: opt.Plot = None,
-) -> None:
+@opt.takes("sweep")
+def command(ctx: typer.Context, **_: Any) -> None:
     """Simulate a grid: the product of all lists and ranges, a summary row a point.
 
     Results are collected in FILE.part as they come, and stand in FILE, in the grid's order,
@@ -212,11 +51,11 @@ def command(
     from vanish.sweeps.grid import Grid
     from vanish.sweeps.run import Task, crew
 
-    options = _options(ctx, config)
+    options = _options(ctx)
     destination = _destination(options)
     axes = {
-        name: read(f"--{name.replace('_', '-')}", options[name])
-        for name, read in AXES.items()
+        name: parse.axis(option, options[name])
+        for name, option in AXES.items()
         if options.get(name) is not None
     }
     if "act" in axes and "layer_acts" in axes:
@@ -231,7 +70,7 @@ def command(
     task = Task(grid, options["per_layer"], parse.converted(options["memory"], parse.size))
     count = processors() if options["jobs"] is None else options["jobs"]
     _check(task, destination, count, options)
-    if dry_run:
+    if options["dry_run"]:
         destination._replace(output=None).write(*estimate(task, count))
         return
 
@@ -242,7 +81,8 @@ def command(
     if _is_streamed(destination.output):
         collect.to_stream(task, workers, destination, seen, figure)
     else:
-        collect.to_file(task, workers, destination, seen, figure, resume=resume, force=force)
+        again = {name: options[name] for name in ("resume", "force")}
+        collect.to_file(task, workers, destination, seen, figure, **again)
     if not destination.quiet:
         networks.say_layouts(_as_run(axes), layout)
     if seen.failed:
@@ -288,21 +128,16 @@ def _is_streamed(output: str | None) -> bool:
     return output is None or output == STANDARD_STREAM or is_stream(output)
 
 
-def _options(ctx: typer.Context, config: str | None) -> dict[str, Any]:
+def _options(ctx: typer.Context) -> dict[str, Any]:
     """Return all options, those of the command line before those of the file."""
-    plain = {"format_name": "format", "input_file": "input"}
     # Typer has an empty list for one that was not given.
-    options = {
-        plain.get(name, name): None if value in ([], ()) else value
-        for name, value in ctx.params.items()
-    }
-    if config is None:
+    options = {name: None if value in ([], ()) else value for name, value in ctx.params.items()}
+    if options["config"] is None:
         return options
-    from vanish.cli.config import read_config
-
-    given = {plain.get(name, name) for name in ctx.params if parse.was_given(ctx, name)}
     return options | {
-        name: value for name, value in read_config(config).items() if name not in given
+        name: value
+        for name, value in read_config(options["config"]).items()
+        if not parse.was_given(ctx, name)
     }
 
 

@@ -99,7 +99,7 @@ def spread(point: TheoryPoint, layers: int, width: int, input_rms: float = 1.0) 
     require_memory(replace(settings, trials=1) if is_exact else settings)
     expected = _expected(settings, input_rms)
     if is_exact:
-        law = _EXACT[point.act](settings.sizes, settings.weight_variances)
+        law = _EXACT[point.act](settings.model.sizes, settings.model.weight_variances)
         typical, std = float(law.mean[0]) / math.log(10.0), float(law.std[0]) / math.log(10.0)
         return Spread(layers, width, expected, typical, std, law.dead, "exact")
     logs = measure(settings).grad_b.at(0).log10
@@ -140,19 +140,19 @@ def medians(settings: Settings, shown: Sequence[int]) -> finitewidth.Medians | N
         and the default loss.
     """
     if (
-        settings.act_name not in _EXACT
+        settings.model.act_name not in _EXACT
         or settings.bias_std
         or settings.weights is not None
         or settings.loss != "readout"
         or settings.rows > 1
-        or any(each.law is not Law.NORMAL for each in settings.initializers)
+        or any(each.law is not Law.NORMAL for each in settings.model.initializers)
     ):
         return None
     given = settings.given_input
     return finitewidth.medians(
-        settings.act_name,
-        settings.sizes,
-        settings.weight_variances,
+        settings.model.act_name,
+        settings.model.sizes,
+        settings.model.weight_variances,
         None if given is None else Scaled(given).norm(),
         shown,
     )
@@ -175,9 +175,9 @@ def _error_of_std(sample: FloatArray) -> float:
 def _expected(settings: Settings, input_rms: float) -> float | None:
     """Return log10 of what theory expects of ‖∂L/∂b_1‖."""
     return meanfield.expected(
-        settings.activations,
-        settings.sizes,
-        settings.weight_variances,
+        settings.model.activations,
+        settings.model.sizes,
+        settings.model.weight_variances,
         settings.bias_std,
-        Magnitude.of(math.sqrt(settings.n_in) * input_rms),
+        Magnitude.of(math.sqrt(settings.model.n_in) * input_rms),
     )[0].grad_b.log10

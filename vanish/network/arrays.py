@@ -285,7 +285,10 @@ def _real(name: str, given: ArrayLike) -> FloatArray:
     UsageError
         If an entry is no real number, or not finite.
     """
-    array = np.asarray(given)
+    try:
+        array = np.asarray(given)
+    except ValueError:
+        raise UsageError(f"{name}: rows of several lengths: give rows of one") from None
     if array.dtype.kind not in "fiub":
         raise UsageError(f"{name}: entries of type {array.dtype}: give real numbers")
     with np.errstate(over="ignore"):  # what is beyond float64 is refused here

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from vanish.columns import Cell
     from vanish.lessons.collapse import Departure, LayerCollapse
-    from vanish.simulation.run import Simulation
+    from vanish.simulation.settings import Settings
 
 # Nobody asks whether a departure is smaller still.
 _SMALLEST = -12
@@ -25,14 +25,13 @@ def rows(found: Sequence[Sequence[LayerCollapse]]) -> list[dict[str, Cell]]:
     return [COLLAPSE.row(layer) for each in found for layer in each]
 
 
-def view(simulations: Sequence[Simulation], found: Sequence[Sequence[LayerCollapse]]) -> View:
+def view(settings: Sequence[Settings], found: Sequence[Sequence[LayerCollapse]]) -> View:
     """Return one chain layer by layer, or the last layers of several compared."""
     several = len(found) > 1
     layers = [each[-1] for each in found] if several else found[0]
-    settings = simulations[0].settings
     return View(
-        title=f"{settings.depth} layers and the one map x ↦ Wx + b that they would be without"
-        " activation",
+        title=f"{settings[0].model.depth} layers and the one map x ↦ Wx + b that they would be"
+        " without activation",
         columns=(
             "activation" if several else "layer",
             "norm of W",
@@ -49,16 +48,14 @@ def view(simulations: Sequence[Simulation], found: Sequence[Sequence[LayerCollap
             for layer in layers
         ),
         notes=(),
-        findings=tuple(
-            _finding(simulation, each) for simulation, each in zip(simulations, found, strict=True)
-        ),
+        findings=tuple(_finding(own.rows, each) for own, each in zip(settings, found, strict=True)),
         left=frozenset({"activation"}),
         dispensable=(),
     )
 
 
-def _finding(simulation: Simulation, found: Sequence[LayerCollapse]) -> Finding:
-    depth, rows = len(found), simulation.settings.rows
+def _finding(rows: int, found: Sequence[LayerCollapse]) -> Finding:
+    depth = len(found)
     last = found[-1]
     departures = [each.nonadditivity for each in found if each.nonadditivity is not None]
     # Those that rounding hides first, the largest last.

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # Numbers under symbols are set in lines of at most so many columns.
 _WIDTH = 80
 
+# An expression's nodes, its factors and its nested text, in bytes a layer.
+BYTES_A_LAYER = 3000
+
 _LABELS = ("measured", "at most", "product", "its bound")
 
 

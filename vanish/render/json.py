@@ -37,7 +37,7 @@ def document(profiles: Sequence[Profile], searches: Sequence[Search | None] | No
     remedies = [search.remedy if search is not None else None for search in tried]
     runs = [
         {
-            "act": profile.settings.act_name,
+            "act": profile.settings.model.act_name,
             "settings": profile.settings.as_dict(),
             "engine": profile.engine,
             "verdict": profile.verdict.value,

@@ -104,11 +104,11 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
     low, high = _axis(profiles)
     spark = f"‖∂L/∂a‖, layer 1 → N\nlog, 1e{low:+03d} … 1e{high:+03d}"
     several_inits = len({profile.settings.init for profile in profiles}) > 1
-    several_acts = len({profile.settings.act_label for profile in profiles}) > 1
+    several_acts = len({profile.settings.model.act_label for profile in profiles}) > 1
     rows = tuple(
         (
-            profile.settings.act_label,
-            *((profile.settings.init_name,) if several_inits else ()),
+            profile.settings.model.act_label,
+            *((profile.settings.model.init_name,) if several_inits else ()),
             short(profile.layers[0].grad_a),
             Spark(tuple(_share(layer.grad_a, low, high) for layer in profile.layers)),
             _per_layer(profile),
@@ -158,7 +158,7 @@ def _verdict(profile: Profile) -> str:
 
 def _init(profile: Profile) -> str:
     """Return the initialiser's name, or what was asked for where the layers differ."""
-    name = profile.settings.init_name
+    name = profile.settings.model.init_name
     return f"init {profile.settings.init}" if name == "mixed" else name
 
 
@@ -174,24 +174,24 @@ def title(profiles: Sequence[Profile]) -> str:
     """Return what was run, in one line: what all runs have in common."""
     first = profiles[0]
     if len(profiles) == 1:
-        return _title(first, first.settings.act_label, _init(first))
+        return _title(first, first.settings.model.act_label, _init(first))
     several_inits = len({profile.settings.init for profile in profiles}) > 1
-    several_acts = len({profile.settings.act_label for profile in profiles}) > 1
+    several_acts = len({profile.settings.model.act_label for profile in profiles}) > 1
     return _title(
         first,
-        "" if several_acts else first.settings.act_label,
+        "" if several_acts else first.settings.model.act_label,
         "" if several_inits else f"init {first.settings.init}",
     )
 
 
 def _title(profile: Profile, act: str, init: str) -> str:
     settings = profile.settings
-    sizes = settings.sizes
+    sizes = settings.model.sizes
     uniform = len(set(sizes)) == 1
     shape = f"width {sizes[0]}" if uniform else "sizes " + _shorten(sizes)
     parts = [
         act,
-        plural(settings.depth, "layer"),
+        plural(settings.model.depth, "layer"),
         shape,
         f"weights {settings.weights.label}" if settings.weights else "",
         f"weight_std {settings.weight_std:g}" if settings.weight_std is not None else "",
@@ -226,15 +226,15 @@ def _bounds(*profiles: Profile) -> Notes:
     for profile in profiles:
         first, mixed = profile.layers[0], _mixed(profile)
         measured = f" (measured {short(first.slope_product)})" if len(profiles) == 1 else ""
-        name = "" if len(profiles) == 1 else f"{profile.settings.act_label} "
+        name = "" if len(profiles) == 1 else f"{profile.settings.model.act_label} "
         bound = (
             short(first.slope_bound)
             if mixed
-            else power_equation(profile.settings.activations[0].sup_slope, depth)
+            else power_equation(profile.settings.model.activations[0].sup_slope, depth)
         )
-        own.setdefault(profile.settings.act_label, f"{name}{bound}{measured}")
+        own.setdefault(profile.settings.model.act_label, f"{name}{bound}{measured}")
     # The article's two, where they are not among them or say the same.
-    shown = {act.sup_slope for profile in profiles for act in profile.settings.activations}
+    shown = {act.sup_slope for profile in profiles for act in profile.settings.model.activations}
     named = [
         f"{act.name} {power_equation(act.sup_slope, depth)}"
         for act in map(activations.get, ("sigmoid", "relu"))
@@ -271,7 +271,7 @@ def _count(log10: float) -> str:
 
 
 def _mixed(profile: Profile) -> bool:
-    return profile.settings.act_name == "mixed"
+    return profile.settings.model.act_name == "mixed"
 
 
 def _finding(profile: Profile, among: Sequence[Profile], search: Search | None) -> Finding:

@@ -16,6 +16,7 @@ from vanish.simulation.workbench import FEW, SpentError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from vanish.network.model import Model
     from vanish.simulation.settings import Settings
     from vanish.simulation.workbench import Bench, Change
 
@@ -115,7 +116,7 @@ def attempt(bench: Bench, change: Change, before: Sequence[Attempt] = ()) -> Att
         settings = replace(bench.settings, **change, **freed)
         tried = tried._replace(settings=settings)
         known = (bench.settings, *(each.settings for each in before))
-        if any(each and _alike(each, settings) for each in known):
+        if any(each and _alike(each.model, settings.model) for each in known):
             return None
         return _measured(bench, tried, {**change, **freed})
     except (VanishError, MemoryError):
@@ -165,8 +166,8 @@ def _needed(settings: Settings, change: Change) -> tuple[Change, Change]:
     return needed, freed
 
 
-def _alike(one: Settings, other: Settings) -> bool:
-    """Tell whether two settings differ by no more than a number's missing digits."""
+def _alike(one: Model, other: Model) -> bool:
+    """Tell whether two networks differ by no more than a number's missing digits."""
     if one.activations != other.activations or not one.initializers:
         return False
     if [each.law for each in one.initializers] != [each.law for each in other.initializers]:

@@ -56,13 +56,13 @@ def _critical(bench: Bench) -> Proposals:
     """
     settings = bench.settings
     if (critical := _critical_std(bench)) is not None:
-        seen = yield {"weight_std": rounded(critical / settings.gain, settings.depth)}
+        seen = yield {"weight_std": rounded(critical / settings.gain, settings.model.depth)}
         if seen:
             bench.at_critical = 0.5 * (min(seen) + max(seen))
 
 
 def _critical_std(bench: Bench) -> float | None:
-    hidden = set(bench.settings.activations[:-1])
+    hidden = set(bench.settings.model.activations[:-1])
     if len(hidden) > 1:
         return None
     return theory.critical(hidden.pop(), bench.settings.bias_std).weight_std
@@ -76,7 +76,7 @@ def _conventional(_: Bench) -> Proposals:
 def _gain(bench: Bench) -> Proposals:
     """Propose the gain nearest to 1 that does, and where seeds differ one in their middle."""
     settings = bench.settings
-    scales = all(each.homogeneous for each in settings.activations[:-1])
+    scales = all(each.homogeneous for each in settings.model.activations[:-1])
     if bench.log10_ratio == -math.inf and scales and not bench.has_biases:
         return  # a zero stays one
 
@@ -91,7 +91,7 @@ def _gain(bench: Bench) -> Proposals:
     except OutOfReachError:
         return
     # Where S scales, the slope of the log10 ratio by the log10 gain is N-1.
-    slope, enough = settings.depth - 1, 0.5 * bench.wanted.width
+    slope, enough = settings.model.depth - 1, 0.5 * bench.wanted.width
     walk = Walk(excess, start, slope, _at_critical(bench), enough)
     tried: set[float] = set()
     try:
@@ -121,7 +121,7 @@ def _around(bench: Bench, zero: Zero, tried: set[float]) -> Proposals:
 
 
 def _gain_of(log10_gain: float, settings: Settings) -> float:
-    return rounded(10.0 ** max(-_FARTHEST, min(log10_gain, _FARTHEST)), settings.depth)
+    return rounded(10.0 ** max(-_FARTHEST, min(log10_gain, _FARTHEST)), settings.model.depth)
 
 
 def _corrected(excesses: dict[float, float], slope: float) -> float:
@@ -143,7 +143,7 @@ def _at_critical(bench: Bench) -> tuple[float, float] | None:
     if bench.at_critical is None or not math.isfinite(bench.at_critical):
         return None
     settings = bench.settings
-    stds = sorted(variance.log10 or 0.0 for variance in settings.weight_variances)
+    stds = sorted(variance.log10 or 0.0 for variance in settings.model.weight_variances)
     now = 0.5 * stds[len(stds) // 2] - math.log10(settings.gain)
     critical = _critical_std(bench)
     assert critical is not None
@@ -153,11 +153,11 @@ def _at_critical(bench: Bench) -> tuple[float, float] | None:
 def _activation(bench: Bench) -> Proposals:
     """Propose another activation with its own initialiser; layer N keeps one of its own."""
     settings = bench.settings
-    hidden = {activation.name for activation in settings.activations[:-1]}
+    hidden = {activation.name for activation in settings.model.activations[:-1]}
     rest: dict[str, Any] = {"init": initializers.AUTO, "gain": 1.0}
     if settings.layer_acts is not None:
-        rest["layers"] = settings.depth if settings.widths is None else None
-        last = settings.activations[-1].name
+        rest["layers"] = settings.model.depth if settings.widths is None else None
+        last = settings.model.activations[-1].name
         rest["last_act"] = last if last not in hidden else None
     for name in ("relu", "tanh"):
         if hidden != {name}:

@@ -208,10 +208,10 @@ class Census:
         sides, values = ends[:, 0], ends[:, 1]
         largest_f, largest_a = self._back.read()[0].max(axis=0)[:, ::-1]
         largest = np.append(_log2(self._x), values.max(axis=0))
-        bears = {each: each.bears_infinity for each in set(settings.activations)}
-        harmless = np.array([bears[each] for each in settings.activations]).T
+        bears = {each: each.bears_infinity for each in set(settings.model.activations)}
+        harmless = np.array([bears[each] for each in settings.model.activations]).T
         outer = np.array(self._outer[::-1]) if self._outer else largest_a + largest[:-1]
-        units = np.array(settings.sizes, dtype=np.float64)
+        units = np.array(settings.model.sizes, dtype=np.float64)
         weights, rows = units[1:] * units[:-1], settings.rows * units
 
         def mean(norms: Magnitudes, count: FloatArray) -> FloatArray:

@@ -133,7 +133,7 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         "init",
         Scale.TEXT,
         "the initialiser; weights for a real network",
-        lambda profile, _: profile.settings.init_name,
+        lambda profile, _: profile.settings.model.init_name,
     ),
     Column(
         "active_units",

@@ -85,7 +85,7 @@ def _without_loss(profile: Profile) -> str:
     settings = profile.settings
     if settings.loss == "mse":
         return "The output equals the target, so the loss has no gradient: nothing learns."
-    if losses.get(settings.loss).by_trial is not None and settings.n_out > 1:
+    if losses.get(settings.loss).by_trial is not None and settings.model.n_out > 1:
         return (
             "The chain is so certain of the target that the loss's gradient, below"
             " 10^(-6.9·10^17), counts as 0: nothing learns."

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vanish.network.initializers import Law
 from vanish.readings import bounds
-from vanish.simulation.settings import SAMPLED
+from vanish.simulation.table import SAMPLED
 
 if TYPE_CHECKING:
     from vanish.simulation.settings import Settings
@@ -37,7 +37,7 @@ def drawing(settings: Settings) -> float:
         return 0.0
     total = 0.0
     for initializer, (n_in, n_out) in zip(
-        settings.initializers, pairwise(settings.sizes), strict=True
+        settings.model.initializers, pairwise(settings.model.sizes), strict=True
     ):
         number = _NUMBER[initializer.law]
         if initializer.law is Law.ORTHOGONAL:
@@ -49,24 +49,28 @@ def drawing(settings: Settings) -> float:
 def passing(settings: Settings) -> float:
     """Return what it takes to go forward and back once, with weights that are there."""
     rows = settings.rows
-    values = _VALUE * rows * sum(settings.sizes)
-    return _PASSING * settings.depth + (_WEIGHT + _ROW * rows) * settings.weight_count + values
+    values = _VALUE * rows * sum(settings.model.sizes)
+    return (
+        _PASSING * settings.model.depth
+        + (_WEIGHT + _ROW * rows) * settings.model.weight_count
+        + values
+    )
 
 
 def sampling(settings: Settings, trials: int) -> float:
     """Return what it takes to go forward and back with weights drawn in law."""
     rows = settings.rows
-    number = _VALUE + (_FRAME * min(rows, max(settings.sizes)) if rows > 1 else 0)
-    return _SAMPLING * settings.depth + number * rows * trials * sum(settings.sizes)
+    number = _VALUE + (_FRAME * min(rows, max(settings.model.sizes)) if rows > 1 else 0)
+    return _SAMPLING * settings.model.depth + number * rows * trials * sum(settings.model.sizes)
 
 
 def running(settings: Settings) -> float:
     """Return what the run itself takes, from drawing to the last norm."""
-    measuring = _MEASURING * settings.depth
+    measuring = _MEASURING * settings.model.depth
     if settings.engine_used == SAMPLED:
         return 1.5 * sampling(settings, settings.trials) + measuring
     each = drawing(settings) + passing(settings) + measuring
-    cheap = bounds.is_cheap(settings.sizes, settings.trials)
+    cheap = bounds.is_cheap(settings.model.sizes, settings.trials)
     if cheap if settings.norm_bound is None else settings.norm_bound:
-        each += _SINGULAR * sum(m * n * min(m, n) for m, n in pairwise(settings.sizes))
+        each += _SINGULAR * sum(m * n * min(m, n) for m, n in pairwise(settings.model.sizes))
     return each * settings.trials

@@ -93,7 +93,7 @@ def records(
     expected
         What mean-field theory expects of each layer; empty where it is silent.
     """
-    depth, sizes, several = settings.depth, settings.sizes, measured.trials > 1
+    depth, sizes, several = settings.model.depth, settings.model.sizes, measured.trials > 1
     low, median, high = magnitude_quantiles(measured.grad_w, LOW, MEDIAN, HIGH)
     low_a, median_a, high_a = magnitude_quantiles(measured.grad_a, LOW, MEDIAN, HIGH)
     relative = measured.grad_w.over(measured.weight)
@@ -106,16 +106,16 @@ def records(
         return list(quantile(numbers, MEDIAN).tolist())
 
     def if_flat(numbers: FloatArray) -> list[float | None]:
-        flat = (activation.flat for activation in settings.activations)
+        flat = (activation.flat for activation in settings.model.activations)
         return [
             each if is_flat else None for each, is_flat in zip(number(numbers), flat, strict=True)
         ]
 
     weight = middle(measured.weight)
-    has_flat = any(activation.flat for activation in settings.activations)
+    has_flat = any(activation.flat for activation in settings.model.activations)
     bound = measured.norm_bound
     columns: dict[str, Sequence[Any]] = {
-        "act": [activation.name for activation in settings.activations],
+        "act": [activation.name for activation in settings.model.activations],
         "layer": range(1, depth + 1),
         "n_in": sizes[:-1],
         "n_out": sizes[1:],
@@ -133,7 +133,8 @@ def records(
         "slope_max": number(measured.slopes.largest),
         "slope_product": middle(measured.slope_product),
         "slope_bound": slope_products(
-            measured.graph, np.array([activation.sup_slope for activation in settings.activations])
+            measured.graph,
+            np.array([activation.sup_slope for activation in settings.model.activations]),
         ).listed(),
         "norm_bound": nothing if bound is None else middle(bound),
         "predicted": [each.grad_w for each in expected] or nothing,
@@ -165,9 +166,9 @@ def expected_of(settings: Settings) -> list[meanfield.Expected]:
     if settings.weights is not None or settings.loss != "readout" or settings.rows > 1:
         return []
     return meanfield.expected(
-        settings.activations,
-        settings.sizes,
-        settings.weight_variances,
+        settings.model.activations,
+        settings.model.sizes,
+        settings.model.weight_variances,
         settings.bias_std,
         _input_norm(settings),
     )
@@ -176,6 +177,6 @@ def expected_of(settings: Settings) -> list[meanfield.Expected]:
 def _input_norm(settings: Settings) -> Magnitude:
     """Return ‖x‖: of several random inputs the root mean square."""
     if settings.given_input is None and settings.trials > 1:
-        return Magnitude.of(math.sqrt(settings.n_in))
-    trials = Trials.one(0, settings.sizes)
+        return Magnitude.of(math.sqrt(settings.model.n_in))
+    trials = Trials.one(0, settings.model.sizes)
     return Scaled(draw_input(settings, Streams(settings.seed), trials)[0]).norm()

@@ -283,7 +283,7 @@ class _Run(NamedTuple):
 
 def typical_entries(profile: Profile) -> Magnitudes:
     """Return the root mean square of the entries of ∂L/∂W_k, shape (N,)."""
-    sizes = np.array(profile.settings.sizes, dtype=np.float64)
+    sizes = np.array(profile.settings.model.sizes, dtype=np.float64)
     norms = profile.measured.grad_w.at((slice(None), 0))
     return Magnitudes.of(norms.mantissas / np.sqrt(sizes[1:] * sizes[:-1]), norms.exponents)
 
@@ -300,7 +300,7 @@ def losses(profile: Profile) -> list[Loss]:
     if entries is None:
         raise UsageError("a run without its entries: give simulate or compare entries=True")
     typical, run = typical_entries(profile), _Run.of(entries)
-    amplified = _log2_amplification(entries, profile.settings.sizes)
+    amplified = _log2_amplification(entries, profile.settings.model.sizes)
     return [_loss(each, typical, run, amplified) for each in FORMATS]
 
 

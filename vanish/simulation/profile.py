@@ -74,10 +74,10 @@ class Profile:
     @cached_property
     def bounds(self) -> Mapping[str, Magnitude]:
         """sup|S'|^N for the sigmoid, ReLU and every activation of the run, by name."""
-        own = {each.name: each for each in self.settings.activations}
+        own = {each.name: each for each in self.settings.model.activations}
         shown = {"sigmoid", "relu", *own}
         known = {name: activations.get(name) for name in activations.names() if name in shown}
-        depth = self.settings.depth
+        depth = self.settings.model.depth
         # In the order of the registry, behind it those that are not in it.
         return {name: slope_bound(each, depth) for name, each in (known | own).items()}
 
@@ -96,7 +96,7 @@ class Profile:
     def _quantile(self, ratios: Magnitudes, share: float) -> Magnitude | None:
         (found,) = magnitude_quantiles(ratios.at(None), share)
         (ratio,) = found.listed()
-        return ratio if self.settings.depth > 1 and ratio else None
+        return ratio if self.settings.model.depth > 1 and ratio else None
 
     @property
     def ratio(self) -> Magnitude | None:
@@ -151,12 +151,14 @@ class Profile:
     @property
     def decades_per_layer(self) -> float | None:
         """Powers of ten that the gradient gains on its way back, a layer."""
-        return None if self.log10_ratio is None else self.log10_ratio / (self.settings.depth - 1)
+        return (
+            None if self.log10_ratio is None else self.log10_ratio / (self.settings.model.depth - 1)
+        )
 
     @property
     def predicted_log10_ratio(self) -> float | None:
         """What mean-field theory expects of `log10_ratio`, if it applies."""
-        if self.settings.depth == 1 or not self.expected:
+        if self.settings.model.depth == 1 or not self.expected:
             return None
         first, last = self.expected[0].grad_b, self.expected[-1].grad_b
         return (first / last).log10 if first and last else None
@@ -165,7 +167,7 @@ class Profile:
     def predicted_decades_per_layer(self) -> float | None:
         """What mean-field theory expects of `decades_per_layer`, if it applies."""
         ratio = self.predicted_log10_ratio
-        return None if ratio is None else ratio / (self.settings.depth - 1)
+        return None if ratio is None else ratio / (self.settings.model.depth - 1)
 
     @property
     def verdict(self) -> Verdict:
@@ -184,7 +186,7 @@ class Profile:
         dead = np.isneginf(log10_ratios)
         below = log10_ratios < math.log10(self.settings.vanish_below)
         above = log10_ratios > math.log10(self.settings.explode_above)
-        if self.settings.depth == 1:
+        if self.settings.model.depth == 1:
             below = above = np.zeros_like(dead)
         return {
             Verdict.VANISHING: below & ~dead,

@@ -172,7 +172,11 @@ def find(
 
 def _is_mendable(profile: Profile) -> bool:
     """Tell whether what is wrong is a matter of scale or activation."""
-    if profile.verdict is Verdict.STABLE or profile.named_faults or profile.settings.depth == 1:
+    if (
+        profile.verdict is Verdict.STABLE
+        or profile.named_faults
+        or profile.settings.model.depth == 1
+    ):
         return False
     return bool(profile.layers[-1].grad_f) and all(layer.weight for layer in profile.layers)
 
@@ -189,7 +193,7 @@ def _remedy(bench: Bench, found: Attempt) -> Remedy:
         options=found.options,
         log10_ratio=found.log10_ratio,
         excluded=found.excluded,
-        layers=bench.settings.depth,
+        layers=bench.settings.model.depth,
         seeds=SEEDS if found.further else 0,
         chains=found.chains,
         medians=bench.settings.trials > 1,
@@ -213,7 +217,7 @@ def _why(bench: Bench, attempts: Sequence[Attempt], *, spent: bool) -> str:
     best = min(run, key=lambda each: _shortfall(bench, each))
     assert best.log10_ratio is not None
     options = " ".join(best.options)
-    gets = f"layer 1 gets {_compared(best.log10_ratio, bench.settings.depth)}"
+    gets = f"layer 1 gets {_compared(best.log10_ratio, bench.settings.model.depth)}"
     if best.spent:
         return f"No remedy is promised: with {options} {gets}, but to try further seeds {longer}."
     if not bench.wanted.holds(best.log10_ratio):

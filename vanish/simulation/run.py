@@ -75,9 +75,9 @@ class Draws:
 
     def holds(self, settings: Settings) -> bool:
         """Tell whether these settings find all their weights drawn."""
-        laws = [each.law for each in settings.initializers]
-        shapes = [(n_out, n_in) for n_in, n_out in pairwise(settings.sizes)]
-        kept = [self._kept.get(k) for k in range(1, settings.depth + 1)]
+        laws = [each.law for each in settings.model.initializers]
+        shapes = [(n_out, n_in) for n_in, n_out in pairwise(settings.model.sizes)]
+        kept = [self._kept.get(k) for k in range(1, settings.model.depth + 1)]
         return settings.weights is not None or all(
             each is not None and each[0] is law and each[1].entries.shape == shape
             for each, law, shape in zip(kept, laws, shapes, strict=True)
@@ -88,18 +88,18 @@ def random_chain(
     settings: Settings, streams: Streams, draws: Draws, trials: Trials, *, entries: bool = False
 ) -> Chain:
     """Draw the chain that the settings describe; `entries` as for `simulate`."""
-    numbered = list(enumerate(pairwise(settings.sizes), 1))
+    numbered = list(enumerate(pairwise(settings.model.sizes), 1))
 
     def layer(numbered: tuple[int, tuple[int, int]]) -> Layer:
         k, (n_in, n_out) = numbered
-        initializer = settings.initializers[k - 1]
+        initializer = settings.model.initializers[k - 1]
         scale = Magnitude.of(initializer.scale(n_in, n_out)) * Magnitude.of(settings.gain)
         bias = None
         if settings.bias_std:
             generator = streams.generator(Role.BIAS, k, trials.block)
             bias = settings.bias_std * trials.rows(generator.standard_normal, (n_out,))[0]
         weight = Weight(draws.matrix(k, initializer.law, n_out, n_in), scale)
-        return Layer(weight, bias, settings.activations[k - 1])
+        return Layer(weight, bias, settings.model.activations[k - 1])
 
     if sum(n_in * n_out for _, (n_in, n_out) in numbered) < _WORTH_THREADS:
         return Chain.plain(tuple(map(layer, numbered)))
@@ -127,7 +127,7 @@ def given_chain(network: Network, settings: Settings, draws: Draws) -> Chain:
     gain = Magnitude.of(settings.gain)
     layers = []
     for weight, bias, activation in zip(
-        draws.given(network), network.biases, settings.activations, strict=True
+        draws.given(network), network.biases, settings.model.activations, strict=True
     ):
         layers.append(Layer(Weight(weight.matrix, weight.scale * gain), bias, activation))
     return Chain.plain(layers)
@@ -315,7 +315,7 @@ class Simulation:
     ) -> None:
         require_memory(settings, DENSE)
         self.settings = settings
-        streams, trials = Streams(settings.seed), Trials.one(trial, settings.sizes)
+        streams, trials = Streams(settings.seed), Trials.one(trial, settings.model.sizes)
         network = settings.weights
         draws = draws or Draws(streams, trial)
         if network is not None:
@@ -357,7 +357,7 @@ class Simulation:
 
     def measure(self) -> Measured:
         """Return all that there is to measure, as one trial."""
-        layers = range(1, self.settings.depth + 1)
+        layers = range(1, self.settings.model.depth + 1)
 
         def column(letter: str) -> Magnitudes:
             return Magnitudes.column([self.norms[Variable(letter, k)] for k in layers])
@@ -381,7 +381,7 @@ class Simulation:
 
     def _norm_bound(self) -> Magnitudes | None:
         settings = self.settings
-        cheap = bounds.is_cheap(settings.sizes, settings.trials)
+        cheap = bounds.is_cheap(settings.model.sizes, settings.trials)
         if not (cheap if settings.norm_bound is None else settings.norm_bound):
             return None
         return bounds.norm_bounds(self.trace, self.loss_gradient.norm())["W"]
@@ -400,7 +400,7 @@ _BYTES_A_RESULT = 320
 
 def require_memory(settings: Settings, engine: str | None = None) -> None:
     """Refuse what does not fit; before a list as long as the chain is made."""
-    depth, trials = settings.depth, settings.trials
+    depth, trials = settings.model.depth, settings.trials
     what = f"a chain of {depth:,} layers"
     remedy = "give fewer --layers, a smaller --width or a smaller --batch"
     least = _BYTES_A_LAYER * depth
@@ -413,9 +413,9 @@ def require_memory(settings: Settings, engine: str | None = None) -> None:
         return
     needed = memory_needed(settings, DENSE)
     remedy = "give fewer --layers, a smaller --width or a smaller --batch"
-    if not settings.needs_matrices and 2 * 8 * settings.weight_count > needed:
+    if not settings.needs_matrices and 2 * 8 * settings.model.weight_count > needed:
         remedy += ", or --engine sampled"
-    what = f"a chain of {depth:,} layers of width {max(settings.sizes):,}"
+    what = f"a chain of {depth:,} layers of width {max(settings.model.sizes):,}"
     memory.require(needed, what, remedy)
 
 
@@ -423,13 +423,15 @@ def memory_needed(settings: Settings, engine: str | None = None) -> int:
     """Return about how many bytes a run takes while it lasts."""
     trials = settings.trials
     # Not by a list of the sizes, which may not fit into memory itself.
-    sizes: tuple[int, ...] = (settings.n_in, settings.n_out)
-    units = settings.n_in + settings.depth * settings.n_out
+    sizes: tuple[int, ...] = (settings.model.n_in, settings.model.n_out)
+    units = settings.model.n_in + settings.model.depth * settings.model.n_out
     if settings.widths is not None or settings.weights is not None:
-        sizes, units = settings.sizes, sum(settings.sizes)
-    least = (_BYTES_A_LAYER + _BYTES_A_RESULT * (trials if trials > 1 else 0)) * settings.depth
+        sizes, units = settings.model.sizes, sum(settings.model.sizes)
+    least = (
+        _BYTES_A_LAYER + _BYTES_A_RESULT * (trials if trials > 1 else 0)
+    ) * settings.model.depth
     # Of every layer its input and its slopes are kept, one row a sample.
     if (engine or settings.engine_used) == DENSE:
-        return 8 * (settings.weight_count + 2 * settings.rows * units) + least
+        return 8 * (settings.model.weight_count + 2 * settings.rows * units) + least
     at_once = min(trials, Trials.block_size(sizes))
     return min(8 * 4 * settings.rows * units * at_once, ensemble.MEMORY) + least

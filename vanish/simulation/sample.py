@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def draw_input(settings: Settings, streams: Streams, trials: Trials) -> FloatArray:
     """Return the input batches, shape (T, B, n_0): a given one, or normal rows."""
-    shape = settings.rows, settings.n_in
+    shape = settings.rows, settings.model.n_in
     given = settings.given_input
     if given is not None:
         return np.broadcast_to(given, (trials.width, *shape))
@@ -31,4 +31,6 @@ def draw_reference(settings: Settings, streams: Streams, trials: Trials) -> Floa
     if given is not None:
         return np.broadcast_to(given, (trials.width, *np.atleast_2d(given).shape))
     generator = streams.generator(Role.READOUT, trial=trials.block)
-    return trials.rows(lambda shape: losses.draw_readout(generator, shape), (1, settings.n_out))
+    return trials.rows(
+        lambda shape: losses.draw_readout(generator, shape), (1, settings.model.n_out)
+    )

@@ -83,7 +83,7 @@ def plan(settings: Settings, jobs: int, limit: int) -> Plan:
     MemoryLimitError
         If even one segment at a time takes more.
     """
-    sizes, depth, rows = settings.sizes, settings.depth, settings.rows
+    sizes, depth, rows = settings.model.sizes, settings.model.depth, settings.rows
     plural = "" if settings.trials == 1 else "s"
     what = f"{settings.trials:,} trial{plural} of {depth:,} layers"
     blocks = Trials.blocks(settings.trials, sizes)
@@ -170,8 +170,8 @@ def _each_block(
     """Draw the chains of every block, and return what is read of them."""
     _keep_memory()
     how = plan(settings, jobs or processors(), _limit(settings) if limit is None else limit)
-    ways = 2 if how.segment >= settings.depth else 3
-    counter = _Counter(watch, ways * settings.depth * len(how.blocks))
+    ways = 2 if how.segment >= settings.model.depth else 3
+    counter = _Counter(watch, ways * settings.model.depth * len(how.blocks))
     streams = Streams(settings.seed)
 
     # see `Stack`: what overflows is found out by its squares
@@ -194,8 +194,8 @@ def _each_block(
 
 def _limit(settings: Settings) -> int:
     """Return what the ways forward may take where the user does not say, in bytes."""
-    at_once = min(settings.trials, Trials.block_size(settings.sizes))
-    if 8 * 4 * settings.rows * sum(settings.sizes) * at_once <= memory.FLOOR:
+    at_once = min(settings.trials, Trials.block_size(settings.model.sizes))
+    if 8 * 4 * settings.rows * sum(settings.model.sizes) * at_once <= memory.FLOOR:
         return MEMORY
     have = memory.available()
     return MEMORY if have is None else min(MEMORY, max(have, memory.FLOOR) // 2)
@@ -272,7 +272,7 @@ def _drawn(
 ) -> SampledChain:
     """Return the chains of one block."""
     gain = Magnitude.of(settings.gain)
-    shapes = zip(settings.initializers, pairwise(settings.sizes), strict=True)
+    shapes = zip(settings.model.initializers, pairwise(settings.model.sizes), strict=True)
     weights = {
         Variable("W", k): sampled.SampledWeight(
             law=initializer.law,
@@ -284,9 +284,9 @@ def _drawn(
         for k, (initializer, (n_in, n_out)) in enumerate(shapes, 1)
     }
     return sampled.SampledChain(
-        plain(settings.depth),
+        plain(settings.model.depth),
         weights,
-        settings.activations,
+        settings.model.activations,
         settings.bias_std,
         draw_input(settings, streams, trials),
         streams,

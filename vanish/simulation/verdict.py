@@ -71,7 +71,11 @@ def subject(profile: Profile, among: Sequence[Profile]) -> str:
     """Return what tells a run from those it is compared with: its activation, or more."""
     settings = profile.settings
     several = len({each.settings.init for each in among}) > 1
-    return f"{settings.act_label}, {settings.init_name}" if several else settings.act_label
+    return (
+        f"{settings.model.act_label}, {settings.model.init_name}"
+        if several
+        else settings.model.act_label
+    )
 
 
 def explain(profile: Profile, search: Search | None = None) -> Story:
@@ -108,7 +112,7 @@ def steady_change(profile: Profile) -> int:
         return 0
     gains = profile.log10_gains_back
     error = float(np.std(gains)) / math.sqrt(len(gains))
-    steps = profile.settings.depth - 1
+    steps = profile.settings.model.depth - 1
     if abs(log10_ratio) < _STEADY_ERRORS * error * steps:
         return 0
     return -1 if log10_ratio < 0.0 else 1
@@ -126,9 +130,10 @@ def _qualifier(profile: Profile) -> str:
         if change < 0
         else ("growing", settings.explode_above, "above")
     )
-    steps = math.log10(limit) * (settings.depth - 1) / log10_ratio
+    apart = settings.model.depth - 1
+    steps = math.log10(limit) * apart / log10_ratio
     return (
-        f", but {verb} {_fold(log10_ratio / (settings.depth - 1))} a layer; at this rate, from"
+        f", but {verb} {_fold(log10_ratio / apart)} a layer; at this rate, from"
         f" about {_layers(steps)} layers on it is {side} {limit:g}"
     )
 
@@ -142,7 +147,7 @@ def _signal(profile: Profile) -> str:
     """Return how the signal going back changes, and by the layer at fault if there is one."""
     settings, log10_ratio = profile.settings, profile.log10_ratio
     assert log10_ratio is not None
-    depth = settings.depth
+    depth = settings.model.depth
     arrives = _compared(log10_ratio, f"layer {depth}'s")
     limits = {
         Verdict.VANISHING: f" (below {settings.vanish_below:g})",
@@ -217,7 +222,7 @@ def _fault(fault: Fault) -> str:
 
 def _learning(profile: Profile) -> str:
     """Return how far the layers move, by the gradients of their weights."""
-    layers, depth = profile.layers, profile.settings.depth
+    layers, depth = profile.layers, profile.settings.model.depth
     if any(not layer.grad_w for layer in layers):
         return _still(profile)
     ratio = profile.log10_ratio_w

@@ -243,7 +243,7 @@ class Bench:
             return self._draws  # the weights are those of every seed
         seed = self.settings.seed + further
         draws = self._further.get(seed) or Draws(Streams(seed))
-        if 8 * SEEDS * self.settings.weight_count <= _KEPT:
+        if 8 * SEEDS * self.settings.model.weight_count <= _KEPT:
             self._further[seed] = draws
         return draws
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import fields
 from itertools import chain, product
@@ -14,7 +15,10 @@ from vanish.errors import ConflictError, UsageError, unknown_name
 from vanish.network import activations
 from vanish.network.activations import Activation
 from vanish.network.arrays import Network, Rows
-from vanish.simulation.settings import Settings, in_own_spelling
+from vanish.simulation.settings import Settings
+from vanish.simulation.spelling import in_own_spelling
+from vanish.simulation.table import SETTINGS
+from vanish.simulation.values import taken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -55,7 +59,7 @@ class Grid:
         for name in axes:
             if name not in known:
                 raise unknown_name("setting", name, known)
-        self.axes = {name: tuple(axes[name]) for name in known if name in axes}
+        self.axes = {name: _axis(name, axes[name]) for name in known if name in axes}
         for name, values in self.axes.items():
             if not values:
                 raise UsageError(f"{name}: an empty list: give at least one value")
@@ -158,6 +162,14 @@ class Grid:
         """Return what tells this grid from any other: files by their content."""
         description = json.dumps([*self.axes.items()], default=_digest)
         return hashlib.sha256(description.encode()).hexdigest()
+
+
+def _axis(name: str, given: Sequence[Any]) -> tuple[Any, ...]:
+    """Return the values of a setting, each as what it means."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise UsageError(f"{name} {given!r}: give a list of values")
+    option = SETTINGS[name]
+    return tuple(None if value is None else taken(option, value) for value in given)
 
 
 def shown(value: Any) -> str:

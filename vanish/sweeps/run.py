@@ -15,7 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vanish import __version__
-from vanish.errors import MemoryLimitError, UsageError, VanishError
+from vanish.errors import MemoryLimitError, UsageError, VanishError, in_python
 from vanish.network.streams import Streams
 from vanish.numbers.scaled import decimal_text
 from vanish.simulation.profile import Profile
@@ -113,7 +113,7 @@ def simulate_points(task: Task, points: Sequence[int]) -> list[Outcome]:
         except MemoryLimitError as error:
             rows, failed = error_rows(task, point, error.lasting), True
         except VanishError as error:
-            rows, failed = error_rows(task, point, str(error)), True
+            rows, failed = error_rows(task, point, error.on_command_line), True
         except MemoryError:
             rows, failed = error_rows(task, point, "it does not fit into memory"), True
         except Exception as error:  # noqa: BLE001 - hours of other points are worth more
@@ -299,8 +299,11 @@ def simulate_grid(
     with crew(task, jobs, scheduler) as workers:
         for outcomes in in_order(run(task, range(len(grid)), workers, len(grid))):
             for outcome in outcomes:
-                for row in outcome.rows:
-                    yield dict(zip(names, row, strict=True))
+                for cells in outcome.rows:
+                    row = dict(zip(names, cells, strict=True))
+                    if outcome.failed:
+                        row["error"] = in_python(row["error"])
+                    yield row
 
 
 class _Pace:

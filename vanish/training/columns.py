@@ -48,7 +48,9 @@ def _most_dead(state: State) -> float:
 
 def _if_flat(read: Callable[[Training], Cell]) -> Callable[[Training], Cell]:
     """Return what reads of networks whose S' is 0 on an interval, and nothing of others."""
-    return lambda training: read(training) if training.settings.chain.activations[0].flat else None
+    return lambda training: (
+        read(training) if training.settings.chain.model.activations[0].flat else None
+    )
 
 
 def _epochs(training: Training) -> int:
@@ -198,7 +200,7 @@ NETWORKS: Table[[Training]] = Table(
 
 
 def _dead_of(training: Training, epoch: int, k: int) -> float | None:
-    if not training.settings.chain.activations[k].flat:
+    if not training.settings.chain.model.activations[k].flat:
         return None
     return training.quantile(epoch, partial(_entry, "dead", k))
 

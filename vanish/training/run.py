@@ -146,11 +146,16 @@ class Run:
     def __init__(self, settings: TrainingSettings, split: Split, trial: int = 0) -> None:
         self.settings, self.split = settings, split
         chain = settings.chain
-        self._activations = chain.activations
+        self._activations = chain.model.activations
         streams = Streams(settings.seed)
         self.orders = streams.generator(Role.ORDER, trial=trial)
-        self.parameters, self.gradients = Parameters(chain.sizes), Parameters(chain.sizes)
-        drawn = random_chain(chain, streams, Draws(streams, trial), Trials.one(trial, chain.sizes))
+        self.parameters, self.gradients = (
+            Parameters(chain.model.sizes),
+            Parameters(chain.model.sizes),
+        )
+        drawn = random_chain(
+            chain, streams, Draws(streams, trial), Trials.one(trial, chain.model.sizes)
+        )
         for weight, layer in zip(self.parameters.weights, drawn.layers, strict=True):
             weight[...] = layer.weight.multiplied_out()
         self._first = [weight.copy() for weight in self.parameters.weights]
@@ -210,9 +215,9 @@ class Run:
         """Return the arrays for batches of that size; there are two sizes, or one more."""
         found = self._passes.get(rows)
         if found is None:
-            sizes = self.settings.chain.sizes
+            sizes = self.settings.chain.model.sizes
             found = Passes(
-                plain(self.settings.chain.depth),
+                plain(self.settings.chain.model.depth),
                 self._activations,
                 self.parameters.by_address,
                 self.gradients.by_address,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from vanish.errors import UsageError
-from vanish.network import activations, initializers
-from vanish.simulation.settings import Settings, check_count
+from vanish.simulation import values
+from vanish.simulation.settings import Settings
+from vanish.simulation.spelling import spell_all
+from vanish.simulation.table import TRAINING
 from vanish.system import memory
 from vanish.training import data as datasets
 from vanish.training import optimizers
@@ -75,23 +75,15 @@ class TrainingSettings:
     trials: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("layers", "width", "epochs", "batch", "trials"):
-            value = getattr(self, name)
-            if not isinstance(value, int):
-                raise UsageError(f"{name} {value!r}: give a whole number")
-            check_count(name, value)
-        if self.lr is not None and not 0.0 <= self.lr < math.inf:
-            raise UsageError(f"lr {self.lr:g}: give a finite number of at least 0")
-        optimizer = optimizers.get(self.optimizer).name
-        data = self.data if isinstance(self.data, Data) else datasets.load(self.data)
-        act, init = activations.spelled(self.act), initializers.spelled(self.init)
-        # As their registries write them; the two that may be unknown are checked below.
-        for name, own in (("optimizer", optimizer), ("data", data), ("act", act), ("init", init)):
-            object.__setattr__(self, name, own)
+        values.take_all(self, TRAINING)
+        spell_all(self)
+        object.__setattr__(self, "optimizer", optimizers.get(self.optimizer).name)
+        if not isinstance(self.data, Data):
+            object.__setattr__(self, "data", datasets.load(self.data))
         # Before a list as long as the chain is made.
         require_memory(self, 0)
         # The others are checked by those who use them.
-        _ = self.chain.activations, self.chain.initializers
+        _ = self.chain.model.activations, self.chain.model.initializers
 
     @property
     def source(self) -> Data:
@@ -115,12 +107,12 @@ class TrainingSettings:
     @property
     def act_name(self) -> str:
         """The hidden layers' activation by its own name."""
-        return self.chain.activations[0].name
+        return self.chain.model.activations[0].name
 
     @property
     def init_name(self) -> str:
         """The hidden layers' initialiser by its own name."""
-        return self.chain.initializers[0].name
+        return self.chain.model.initializers[0].name
 
     @property
     def lr_used(self) -> float:

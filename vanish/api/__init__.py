@@ -1,0 +1,50 @@
+"""The Python API: a function a command, and the records that they take and return.
+
+What is public is in `__all__`, which `vanish` itself has, too.
+"""
+
+from __future__ import annotations
+
+from vanish.api.explaining import acts, collapse, derive, theory
+from vanish.api.measuring import compare, simulate, simulate_grid, sweep, train
+from vanish.api.results import Profile, Training
+from vanish.errors import UsageError, VanishError
+from vanish.network.activations import Activation, register, verify
+from vanish.network.arrays import Network, Rows
+from vanish.numbers.scaled import Magnitude
+from vanish.simulation.layers import LayerRecord
+from vanish.simulation.profile import Verdict
+from vanish.simulation.run import Simulation
+from vanish.simulation.settings import Settings
+from vanish.sweeps.grid import Grid
+from vanish.training.data import Data
+from vanish.training.settings import TrainingSettings
+
+__all__ = [
+    "Activation",
+    "Data",
+    "Grid",
+    "LayerRecord",
+    "Magnitude",
+    "Network",
+    "Profile",
+    "Rows",
+    "Settings",
+    "Simulation",
+    "Training",
+    "TrainingSettings",
+    "UsageError",
+    "VanishError",
+    "Verdict",
+    "acts",
+    "collapse",
+    "compare",
+    "derive",
+    "register",
+    "simulate",
+    "simulate_grid",
+    "sweep",
+    "theory",
+    "train",
+    "verify",
+]

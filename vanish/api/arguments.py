@@ -1,0 +1,99 @@
+"""What the functions of the Python API are given: a record or its fields, one value or several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+import numpy as np
+
+from vanish.errors import UsageError, unknown_name
+from vanish.network.arrays import Rows
+from vanish.simulation.option import Kind
+from vanish.simulation.settings import Settings
+from vanish.simulation.table import SETTINGS, named
+from vanish.simulation.values import check_count, taken
+
+Record = TypeVar("Record")
+
+
+def one_record(kind: type[Record], given: Record | None, options: Mapping[str, Any]) -> Record:
+    """Return the record that was given, or the one of these fields.
+
+    Raises
+    ------
+    UsageError
+        If both were given, or something else.
+    """
+    if given is None:
+        _require_known(kind, options)
+        return kind(**options)
+    require_alone(options)
+    if not isinstance(given, kind):
+        raise UsageError(f"settings of type {type(given).__name__}: give {kind.__name__}")
+    return given
+
+
+def require_alone(options: Mapping[str, Any]) -> None:
+    """Require that no fields stand beside a record."""
+    if options:
+        raise UsageError(f"settings beside {', '.join(options)}: give one of them")
+
+
+def _require_known(record: Any, options: Mapping[str, Any]) -> None:
+    known = [field.name for field in fields(record)]
+    for name in options:
+        if name not in known:
+            raise unknown_name("setting", name, known)
+
+
+def products(options: Mapping[str, Any]) -> list[Settings]:
+    """Return the settings of all activations and initialisers that are listed.
+
+    Without any, of those that `vanish` itself compares.
+    """
+    _require_known(Settings, options)
+    common = {name: value for name, value in options.items() if name not in ("act", "init")}
+    acts, inits = (one_or_several(name, options.get(name)) for name in ("act", "init"))
+    if not acts:
+        acts = ["sigmoid"] if options.get("layer_acts") is not None else ["sigmoid", "relu"]
+    return [Settings(**common, act=act, init=init) for act in acts for init in inits or ["auto"]]
+
+
+def count(name: str, given: int | None) -> int | None:
+    """Return how many there are to be of something; None where that is left open."""
+    if given is None:
+        return None
+    found: int = taken(named("jobs")._replace(name=name), given)
+    check_count(name, found)
+    return found
+
+
+def one_or_several(name: str, given: Any) -> list[Any]:
+    """Return one or several values of a setting as a list; an empty one for None."""
+    if given is None:
+        return []
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    return [taken(SETTINGS[name], each) for each in (given if several else [given])]
+
+
+def axis(name: str, given: Any) -> list[Any]:
+    """Return the values of a setting: what is one value by itself is an axis of one."""
+    if name not in SETTINGS:
+        raise unknown_name("setting", name, SETTINGS)
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        return [given]
+    kind = SETTINGS[name].kind
+    if kind is Kind.ROWS:
+        is_one = not (isinstance(given, list | tuple) and _are(given, Rows, np.ndarray))
+    elif kind is Kind.NETWORK:
+        is_one = isinstance(given, list | tuple) and _are(given, np.ndarray)
+    else:
+        listed = kind in (Kind.ACTS, Kind.SIZES)
+        is_one = listed and not _are(given, list, tuple, np.ndarray)
+    return [given] if is_one else list(given)
+
+
+def _are(given: Iterable[Any], *kinds: type) -> bool:
+    return all(isinstance(each, kinds) for each in given)

@@ -1,0 +1,205 @@
+"""What explains: a derivation, what theory expects, activations, the collapse without them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from vanish.api.arguments import (
+    one_or_several,
+)
+from vanish.api.results import (
+    Activations,
+    Collapse,
+    Derived,
+    Theory,
+)
+from vanish.errors import UsageError, unknown_name
+from vanish.lessons import collapse as affine
+from vanish.lessons.derivation import Derivation, measure, parse_variable
+from vanish.lessons.spread import spread
+from vanish.network import activations, initializers
+from vanish.network.graph import plain
+from vanish.render.derivation import BYTES_A_LAYER
+from vanish.simulation.run import Simulation
+from vanish.simulation.settings import Settings
+from vanish.simulation.table import LAYERS, SETTINGS, named
+from vanish.simulation.values import taken
+from vanish.system import memory
+from vanish.theories import infinitewidth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vanish.network.activations import Activation
+
+    Act = str | Activation
+    Watch = Callable[[int, int], None]
+
+_MEASURED = ("width", "init", "seed")
+
+_COLLAPSING = ("layers", "width", "widths", "init", "weight_std", "bias_std", "seed")
+
+
+def derive(
+    wrt: str = "W1",
+    *,
+    layers: int = 3,
+    values: bool = False,
+    full: bool = False,
+    act: Act | None = None,
+    **options: Any,
+) -> Derived:
+    """Derive a gradient step by step, as a person would write it.
+
+    Parameters
+    ----------
+    wrt
+        What to differentiate by: ``W1``, ``b1``, …, or ``x``.
+    layers
+        N.
+    values
+        Whether to put its numbers under each factor, measured on a chain of `act` (sigmoid
+        where it is not given), `width`, `init` and `seed`.
+    full
+        Whether to write out every step of a deep chain.
+    act
+        What S is; any where it is not given.
+
+    Examples
+    --------
+    >>> print(derive("W1", layers=1))
+    L = L(S(W₁x+b₁))
+    <BLANKLINE>
+    ∂L/∂W₁ = ∂L/∂f₁ · ∂S(W₁x+b₁)/∂W₁
+           = ∂L/∂f₁ · ∂S/∂a₁ · ∂(W₁x+b₁)/∂W₁
+           = ∂L/∂f₁ · ∂S/∂a₁ · ∂a₁/∂W₁
+    """
+    for name in options:
+        if name not in _MEASURED:
+            raise unknown_name("setting", name, _MEASURED)
+    settings = Settings(act="sigmoid" if act is None else act, layers=layers, **options)
+    depth = settings.model.depth
+    memory.require(
+        BYTES_A_LAYER * depth, f"a derivation of {depth:,} layers", "give fewer --layers"
+    )
+    by = parse_variable(taken(named("loss")._replace(name="wrt"), wrt), depth)
+    factors = measure(Simulation(settings), by) if values else None
+    known = settings.model.activations[0] if act is not None or values else None
+    return Derived(Derivation(plain(depth), by, full, factors, known))
+
+
+def theory(
+    act: Act | Sequence[Act] | None = None,
+    *,
+    weight_std: float | Sequence[float] | None = None,
+    bias_std: float | Sequence[float] = 0.0,
+    input_rms: float = 1.0,
+    init: str | None = None,
+    layers: int | None = None,
+    width: int | None = None,
+) -> Theory:
+    """Return what mean-field theory says: fixed points, phases, depth scales, critical points.
+
+    Parameters
+    ----------
+    act
+        Which activations; all without.
+    weight_std
+        One or several; the critical point without.
+    bias_std
+        One or several.
+    input_rms
+        The input's root mean square, where q starts from.
+    init
+        The weight_std of an initialiser between layers of equal width, instead.
+    layers, width
+        Of a chain, to say how its gradient at layer 1 spreads about theory.
+
+    Examples
+    --------
+    >>> for point in theory("tanh", weight_std=[0.9, 1.0, 1.1]):
+    ...     print(point.phase, round(point.chi_1, 2))
+    ordered 0.81
+    critical 1.0
+    chaotic 1.01
+    """
+    shown = [activations.get(each) for each in one_or_several("act", act)] or [
+        *activations.registered()
+    ]
+    if init is not None and weight_std is not None:
+        raise UsageError("init beside weight_std: give one of them")
+    if (layers is None) != (width is None):
+        raise UsageError("layers without width, or the reverse: give both")
+    stds: Sequence[float | None] = one_or_several("weight_std", weight_std) or [None]
+    rms = taken(named("gain")._replace(name="input_rms"), input_rms)
+    points = [
+        infinitewidth.point(each, std, bias, rms)
+        for each in shown
+        for bias in one_or_several("bias_std", bias_std)
+        for std in (stds if init is None else [_weight_std(each, init)])
+    ]
+    spreads = None
+    if layers is not None and width is not None:
+        depth, size = taken(SETTINGS["layers"], layers), taken(SETTINGS["width"], width)
+        spreads = [spread(point, depth, size, rms) for point in points]
+    return Theory.of(points, spreads, rms)
+
+
+def acts(names: Act | Sequence[Act] | None = None, *, layers: int = LAYERS) -> Activations:
+    """Return activations, with the bounds on the product of their slopes.
+
+    Parameters
+    ----------
+    names
+        Which ones; all without. A single one prints in full, with a drawing.
+    layers
+        Of how many slopes.
+
+    Examples
+    --------
+    >>> for row in acts(["sigmoid", "relu"], layers=3).rows():
+    ...     print(row["act"], row["derivative"], row["bound"])
+    sigmoid S(1-S) 0.015625
+    relu 1 if x > 0 else 0 1.0
+    """
+    shown = [activations.get(each) for each in one_or_several("act", names)]
+    depth = Settings(layers=layers).model.depth
+    return Activations.of(shown or activations.registered(), depth)
+
+
+def collapse(act: Act | Sequence[Act] = "identity", *, batch: int = 16, **options: Any) -> Collapse:
+    """Compare chains with the one affine map that they would be without activation.
+
+    Parameters
+    ----------
+    act
+        One or several.
+    batch
+        How many random inputs to compare on, at least 2.
+    options
+        The chain: `layers`, `width`, `widths`, `init`, `weight_std`, `bias_std`, `seed`.
+
+    Examples
+    --------
+    >>> layers = collapse("identity", layers=5)
+    >>> float(layers[-1].difference) < 1e-12  # five layers are one affine map
+    True
+    >>> float(collapse("tanh", layers=5)[-1].difference) > 1.0
+    True
+    """
+    for name in options:
+        if name not in _COLLAPSING:
+            raise unknown_name("setting", name, _COLLAPSING)
+    settings = [Settings(act=each, batch=batch, **options) for each in one_or_several("act", act)]
+    if not settings:
+        raise UsageError("act is empty: give at least one")
+    if settings[0].rows < 2:
+        raise UsageError(f"batch {settings[0].rows}: give at least 2 inputs, to add up")
+    chains = [affine.collapse(Simulation(each)) for each in settings]
+    return Collapse.of(settings, chains)
+
+
+def _weight_std(activation: Activation, init: str) -> float:
+    """Return the weight_std of an initialiser between layers of one width."""
+    name = activation.init if init == initializers.AUTO else init
+    return initializers.get(name).weight_std(1, 1)

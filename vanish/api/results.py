@@ -1,0 +1,342 @@
+"""What the functions of the Python API return: results that print as the commands' tables.
+
+``print(result)`` is what the command writes into a pipe with ``--format table``, ``repr`` is
+one line, and a notebook shows the table.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+from html import escape
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from vanish.lessons.collapse import LayerCollapse
+from vanish.network.activations import Activation
+from vanish.numbers.words import plural
+from vanish.simulation import profile, remedy
+from vanish.simulation.gradients import gradients
+from vanish.simulation.profile import Verdict
+from vanish.theories.infinitewidth import TheoryPoint
+from vanish.training import result as training
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from vanish.lessons.derivation import Derivation
+    from vanish.lessons.spread import Spread
+    from vanish.render.view import View
+    from vanish.simulation.gradients import Gradients
+    from vanish.simulation.profile import Cell
+    from vanish.simulation.remedy import Search
+    from vanish.simulation.settings import Settings
+    from vanish.sweeps.grid import Grid
+
+# What a table in a pipe is made for.
+_COLUMNS = 80
+
+
+def _table(view: View) -> str:
+    from vanish.render.table import Canvas, table  # noqa: PLC0415 - rich, only to print
+
+    return table(view, Canvas(_COLUMNS, colour=False))
+
+
+class Shown(ABC):
+    """A result that people can look at."""
+
+    @abstractmethod
+    def draw(self) -> str:
+        """Return it as the command writes it into a pipe."""
+
+    @abstractmethod
+    def summary(self) -> str:
+        """Return it in a few words."""
+
+    def __str__(self) -> str:
+        return self.draw().removesuffix("\n")
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.summary()}>"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(str(self))}</pre>"
+
+
+class Profile(Shown, profile.Profile):
+    """The gradients of one chain, layer by layer, with what follows from them."""
+
+    __doc__ = profile.Profile.__doc__
+
+    @cached_property
+    def gradients(self) -> Gradients:
+        """The gradients themselves: ``gradients["W3"]`` is ∂L/∂W_3, see `Gradients`.
+
+        They are computed when they are asked for, with stored weights. Of several trials it
+        is the first one; of a run of the sampled engine another chain of the same law.
+        """
+        return gradients(self.settings)
+
+    @cached_property
+    def remedy(self) -> Search | None:
+        """What makes the chain stable, found by trying; None for one that is."""
+        return None if self.verdict is Verdict.STABLE else remedy.find(self)
+
+    def draw(self) -> str:
+        """Return the table of the layers."""
+        return Comparison([self]).draw()
+
+    def summary(self) -> str:
+        """Return the activation, the depth and the verdict."""
+        model, ratio = self.settings.model, self.log10_ratio
+        known = "" if ratio is None else f", log10_ratio {ratio:.4g}"
+        return f"{model.act_label}, {plural(model.depth, 'layer')}, {self.verdict.value}{known}"
+
+
+class Comparison(Shown, tuple[Profile, ...]):
+    """Profiles side by side."""
+
+    __slots__ = ()
+
+    def draw(self) -> str:
+        """Return the table that compares them; of a single one, of its layers."""
+        from vanish.render.profiles import MOST_TOLD, view  # noqa: PLC0415 - only to print
+
+        told = len(self) <= MOST_TOLD
+        return _table(view(self, None, [each.remedy if told else None for each in self]))
+
+    def summary(self) -> str:
+        """Return each verdict."""
+        return "; ".join(each.summary() for each in self)
+
+
+class Training(Shown, training.Training):
+    """A network after its training, of every trial."""
+
+    __doc__ = training.Training.__doc__
+
+    def draw(self) -> str:
+        """Return the table."""
+        return Trainings([self]).draw()
+
+    def summary(self) -> str:
+        """Return the activation, the depth and what came of it."""
+        settings = self.settings
+        layers = plural(settings.layers, "hidden layer")
+        return f"{settings.act_name}, {layers}, {self.outcome.value}"
+
+
+class Trainings(Shown, tuple[Training, ...]):
+    """Trained networks side by side."""
+
+    __slots__ = ()
+
+    def draw(self) -> str:
+        """Return the table."""
+        from vanish.render.train import view  # noqa: PLC0415 - only to print
+
+        return _table(view(self))
+
+    def summary(self) -> str:
+        """Return each outcome."""
+        return "; ".join(each.summary() for each in self)
+
+
+class Sweep(Shown, tuple[dict[str, Any], ...]):  # noqa: SLOT001 - has more than items
+    """The rows of a sweep, in the grid's order.
+
+    Attributes
+    ----------
+    grid
+        Its points.
+    """
+
+    grid: Grid
+    per_layer: bool
+
+    @classmethod
+    def of(cls, rows: Iterable[dict[str, Any]], grid: Grid, *, per_layer: bool) -> Sweep:
+        """Return the rows of a grid, one a layer or a point."""
+        found = cls(rows)
+        found.grid, found.per_layer = grid, per_layer
+        return found
+
+    def draw(self) -> str:
+        """Return the map or the table of the points; of layers, tab-separated values."""
+        if self.per_layer:
+            from vanish.render.delimited import delimited  # noqa: PLC0415 - only to print
+
+            return delimited(self, "\t", header=True)
+        from vanish.render.sweep import view  # noqa: PLC0415 - only to print
+
+        return _table(view(self.grid, self, None))
+
+    def summary(self) -> str:
+        """Return how many points there are, and how many failed."""
+        failed = sum(row["error"] is not None for row in self)
+        return f"{plural(len(self.grid), 'point')}, {failed:,} failed"
+
+
+class Derived(Shown):
+    """A derivation, to be read as text, LaTeX or Markdown.
+
+    Parameters
+    ----------
+    derivation
+        What it shows.
+    """
+
+    def __init__(self, derivation: Derivation) -> None:
+        self.derivation = derivation
+
+    def draw(self) -> str:
+        """Return the derivation, a line a step."""
+        from vanish.render.derivation import text  # noqa: PLC0415 - only to print
+
+        return "".join(text(self.derivation))
+
+    @property
+    def latex(self) -> str:
+        """A LaTeX document."""
+        from vanish.render.derivation import latex  # noqa: PLC0415 - only to print
+
+        return "".join(latex(self.derivation))
+
+    @property
+    def markdown(self) -> str:
+        """Markdown with formulas in LaTeX."""
+        from vanish.render.derivation import markdown  # noqa: PLC0415 - only to print
+
+        return "".join(markdown(self.derivation))
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """Return a mapping a factor."""
+        from vanish.render.derivation import rows  # noqa: PLC0415 - only to print
+
+        return list(rows(self.derivation))
+
+    def summary(self) -> str:
+        """Return by what it differentiates."""
+        by = self.derivation.by
+        return f"∂L/∂{by.letter}{by.layer or ''}"
+
+
+class Theory(Shown, tuple[TheoryPoint, ...]):  # noqa: SLOT001 - has more than items
+    """What mean-field theory says, a point each.
+
+    Attributes
+    ----------
+    spreads
+        How the gradient at layer 1 spreads about theory at each; None where no depth and
+        width were given.
+    input_rms
+        The input's root mean square.
+    """
+
+    spreads: list[Spread | None] | None
+    input_rms: float
+
+    @classmethod
+    def of(
+        cls,
+        points: Iterable[TheoryPoint],
+        spreads: list[Spread | None] | None,
+        input_rms: float,
+    ) -> Theory:
+        """Return some points."""
+        found = cls(points)
+        found.spreads, found.input_rms = spreads, input_rms
+        return found
+
+    def draw(self) -> str:
+        """Return the table."""
+        from vanish.render.theory import view  # noqa: PLC0415 - only to print
+
+        return _table(view(self, self.spreads, self.input_rms))
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """Return a mapping of column to value a point."""
+        from vanish.render.theory import rows  # noqa: PLC0415 - only to print
+
+        return list(rows(self, self.spreads))
+
+    def summary(self) -> str:
+        """Return how many points there are."""
+        return plural(len(self), "point")
+
+
+class Activations(Shown, tuple[Activation, ...]):  # noqa: SLOT001 - has more than items
+    """Activations with their derivatives and bounds.
+
+    Attributes
+    ----------
+    layers
+        For how many layers the bounds are.
+    """
+
+    layers: int
+
+    @classmethod
+    def of(cls, shown: Iterable[Activation], layers: int) -> Activations:
+        """Return some activations."""
+        found = cls(shown)
+        found.layers = layers
+        return found
+
+    def draw(self) -> str:
+        """Return the table; of a single one all there is."""
+        from vanish.render import acts  # noqa: PLC0415 - only to print
+
+        if len(self) == 1:
+            return acts.portrait(self[0], self.layers, _COLUMNS)
+        return _table(acts.view(self, self.layers))
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """Return a mapping of column to value an activation."""
+        from vanish.render.acts import rows  # noqa: PLC0415 - only to print
+
+        return rows(self, self.layers)
+
+    def summary(self) -> str:
+        """Return their names."""
+        return ", ".join(each.name for each in self)
+
+
+class Collapse(Shown, tuple[LayerCollapse, ...]):  # noqa: SLOT001 - has more than items
+    """How far chains are from one affine map, layer by layer.
+
+    Attributes
+    ----------
+    settings
+        Those of each chain.
+    chains
+        The layers of each.
+    """
+
+    settings: tuple[Settings, ...]
+    chains: tuple[tuple[LayerCollapse, ...], ...]
+
+    @classmethod
+    def of(
+        cls, settings: Sequence[Settings], chains: Sequence[Sequence[LayerCollapse]]
+    ) -> Collapse:
+        """Return the layers of some chains."""
+        found = cls(chain.from_iterable(chains))
+        found.settings, found.chains = tuple(settings), tuple(map(tuple, chains))
+        return found
+
+    def draw(self) -> str:
+        """Return the table."""
+        from vanish.render.collapse import view  # noqa: PLC0415 - only to print
+
+        return _table(view(self.settings, self.chains))
+
+    def rows(self) -> list[Mapping[str, Cell]]:
+        """Return a mapping of column to value a layer."""
+        return [layer.row() for layer in self]
+
+    def summary(self) -> str:
+        """Return the chains."""
+        names = ", ".join(each.model.act_name for each in self.settings)
+        return f"{names}, {plural(self.settings[0].model.depth, 'layer')}"

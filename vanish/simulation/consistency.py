@@ -1,0 +1,187 @@
+"""What settings do not go together, though each is fine alone."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vanish.errors import ConflictError, UsageError
+from vanish.network import activations, initializers, losses
+from vanish.network.registry import choice
+from vanish.simulation.table import ENGINE_NAMES, SAMPLED
+
+if TYPE_CHECKING:
+    from vanish.network.arrays import Rows
+    from vanish.simulation.settings import Settings
+
+
+def require_order(settings: Settings) -> None:
+    """Require thresholds of which one is not above the other."""
+    below, above = settings.vanish_below, settings.explode_above
+    wrong = (
+        f"vanish_below {below:g} and explode_above {above:g}: give 0 < vanish_below ≤ explode_above"
+    )
+    if not all(0.0 < each < math.inf for each in (below, above)):
+        raise UsageError(wrong)
+    if below > above:
+        raise ConflictError(wrong, "vanish_below", "explode_above")
+
+
+def require_one_shape(settings: Settings) -> None:
+    """Require that sizes, parameters and activations are each said once."""
+    if settings.weights is not None:
+        _require_nothing_drawn(settings, settings.weights.name)
+    elif settings.widths is not None:
+        widths = settings.widths
+        if len(widths) < 2:
+            listed = ",".join(map(str, widths))
+            raise UsageError(f"widths {listed}: give at least two sizes, input first")
+        if settings.width is not None:
+            raise ConflictError("width beside widths: give one of them", "width", "widths")
+        if settings.layers is not None and settings.layers != len(widths) - 1:
+            raise ConflictError(
+                f"layers {settings.layers} beside widths of {len(widths) - 1} layers:"
+                " leave out layers",
+                *("layers", "widths"),
+            )
+    if settings.weight_std is not None and settings.init != initializers.AUTO:
+        raise ConflictError(
+            f"weight_std beside init {settings.init}: both set the weights: give one of them",
+            *("weight_std", "init"),
+        )
+    if settings.layer_acts is not None:
+        _require_one_act_a_layer(settings, settings.layer_acts)
+
+
+def _require_nothing_drawn(settings: Settings, name: str) -> None:
+    """Require that nothing is said of a network's weights beside the weights."""
+    for other in ("layers", "width", "widths", "weight_std"):
+        if getattr(settings, other) is not None:
+            raise ConflictError(
+                f"{other} beside weights: {name} has sizes and weights of its own: leave out"
+                f" {other}",
+                *(other, "weights"),
+            )
+    if settings.init != initializers.AUTO or settings.bias_std:
+        other = "bias_std" if settings.bias_std else "init"
+        raise ConflictError(
+            f"{other} beside weights: {name} holds its parameters: leave out {other}",
+            *(other, "weights"),
+        )
+
+
+def _require_one_act_a_layer(settings: Settings, acts: tuple[object, ...]) -> None:
+    if settings.last_act is not None:
+        raise ConflictError(
+            "last_act beside layer_acts, which names the last one, too: give one of them",
+            *("last_act", "layer_acts"),
+        )
+    if settings.given_depth not in (None, len(acts)):
+        raise ConflictError(
+            f"layer_acts names {len(acts)} activations for {settings.given_depth} layers:"
+            " give one a layer",
+            *("layer_acts", "layers", "widths", "weights"),
+        )
+    if not acts:
+        raise UsageError("layer_acts is empty: give one activation a layer")
+
+
+def require_fitting_data(settings: Settings) -> None:
+    """Require an input that the network takes, and a target that the loss does."""
+    if settings.input is not None:
+        rows, columns = settings.input.values.shape
+        if settings.batch is not None:
+            raise ConflictError(
+                f"batch beside input: {settings.input.name} has {rows} rows: leave out batch",
+                *("batch", "input"),
+            )
+        if columns != settings.model.n_in:
+            raise ConflictError(
+                f"{settings.input.name}: rows of {columns} numbers for a chain of"
+                f" {settings.model.n_in} inputs: give rows of {settings.model.n_in}",
+                *("input", "widths", "weights"),
+            )
+    if settings.target is not None:
+        loss = losses.get(settings.loss)
+        if not loss.takes_target:
+            raise ConflictError(
+                f"target beside loss {settings.loss}: it takes none: leave it out, or give loss"
+                f" {' or '.join(losses.names_with_target())}",
+                *("target", "loss"),
+            )
+        if loss.takes_classes:
+            _require_classes(settings, settings.target)
+        else:
+            _require_rows(settings, settings.target)
+
+
+def _require_rows(settings: Settings, target: Rows) -> None:
+    """Require a target of as many numbers as the output has, for one row or each."""
+    rows, columns = target.values.shape
+    n_out, loss = settings.model.n_out, losses.get(settings.loss)
+    if columns != n_out:
+        raise ConflictError(
+            f"{target.name}: rows of {columns} numbers for a chain of"
+            f" {n_out} outputs: give rows of {n_out}",
+            *("target", "loss", "width", "widths", "weights"),
+        )
+    if rows not in (1, settings.rows):
+        raise ConflictError(
+            f"{target.name}: {rows} rows for a batch of {settings.rows}: give 1 or {settings.rows}",
+            *("target", "loss", "batch", "input", "weights"),
+        )
+    wrong = np.argwhere((target.values != 0.0) & (target.values != 1.0))
+    if loss.takes_bits and len(wrong):
+        index = ", ".join(str(i + 1) for i in wrong[0])
+        raise ConflictError(
+            f"{target.name}: entry {index} is {target.values[tuple(wrong[0])]}: give loss"
+            f" {loss.name} a target of zeros and ones",
+            *("target", "loss"),
+        )
+
+
+def _require_classes(settings: Settings, target: Rows) -> None:
+    """Require a target of one class for each row of the input, or one for all."""
+    classes, n_out = target.values.ravel(), settings.model.n_out
+    if min(target.values.shape) > 1 or classes.size not in (1, settings.rows):
+        what = " × ".join(map(str, target.values.shape))
+        raise ConflictError(
+            f"{target.name}: {what} numbers as the target of {settings.rows} rows: give loss"
+            f" cross_entropy one class a row, 1 or {settings.rows} of them",
+            *("target", "loss", "batch", "input", "weights"),
+        )
+    wrong = (classes != np.floor(classes)) | (classes < 0.0) | (classes >= n_out)
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise ConflictError(
+            f"{target.name}: class {first + 1} is {classes[first]:g}: give whole numbers from"
+            f" 0 to {n_out - 1}, for a chain of {n_out} outputs",
+            *("target", "loss", "width", "widths", "weights"),
+        )
+
+
+def require_one_output(settings: Settings) -> None:
+    """Require that what the loss applies to f_N is not applied twice."""
+    loss = losses.get(settings.loss)
+    last = activations.get(settings.model.acts.kinds[-1]).name
+    if last == loss.contains:
+        remedy = "end layer_acts with" if settings.layer_acts else "give --last-act"
+        raise ConflictError(
+            f"loss beside last activation {last}: {loss.name} contains the output {last}:"
+            f" {remedy} identity",
+            *("loss", "act", "last_act", "layer_acts"),
+        )
+
+
+def require_engine(settings: Settings) -> None:
+    """Require an engine that there is, and that can run these settings."""
+    choice("engine", settings.engine, ENGINE_NAMES)
+    if settings.engine == SAMPLED and settings.needs_matrices:
+        raise ConflictError(
+            f"engine sampled beside {settings.needs_matrices}, which it cannot draw in law:"
+            " give engine dense",
+            *("engine", "weights", "norm_bound", "init", "weight_std"),
+            *("act", "layer_acts", "last_act"),
+        )

@@ -1,0 +1,107 @@
+"""The gradients themselves, as NumPy arrays, by the names that a derivation gives them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from vanish.errors import UsageError
+from vanish.readings import dense
+from vanish.simulation.run import Simulation, memory_needed, require_memory
+from vanish.simulation.table import DENSE
+from vanish.system import memory
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vanish.numbers.scaled import FloatArray, Scaled
+    from vanish.simulation.settings import Settings
+
+# The exponents of two between which float64 keeps all its digits.
+_LEAST, _MOST = -1021, 1024
+
+
+class Gradients(Mapping[str, "FloatArray"]):
+    """∂L/∂W_k, ∂L/∂b_k, ∂L/∂a_k, ∂L/∂f_k for k = 1, …, N and ∂L/∂x: ``W1``, ``b1``, …, ``x``.
+
+    ∂L/∂W_k has shape (n_k, n_{k-1}), ∂L/∂b_k (n_k,), the others have one row a sample,
+    shape (B, n).
+
+    An array whose largest entry is outside float64 (below 2^-1022, about 2e-308, or above
+    1.8e308) is refused and not rounded to zeros or infinities: `scaled` has it in full. A
+    gradient that is exactly zero is one of zeros. Beside a larger entry, one that is outside
+    float64 by itself is rounded as float64 does.
+
+    Parameters
+    ----------
+    arrays
+        The gradients by name.
+    """
+
+    def __init__(self, arrays: Mapping[str, Scaled]) -> None:
+        self._arrays = dict(arrays)
+
+    def __getitem__(self, name: str) -> FloatArray:
+        """Return a gradient.
+
+        Raises
+        ------
+        UsageError
+            If its magnitude is outside float64.
+        """
+        array = self._arrays[name]
+        if array.values.any() and not _LEAST <= array.top <= _MOST:
+            log10 = array.norm().log10 or 0.0
+            raise UsageError(
+                f"∂L/∂{name} has a norm of about 1e{math.floor(log10):+d}, outside float64: take"
+                f" gradients.scaled({name!r}), its values and the power of two that they are times"
+            )
+        return array.with_exponent(0).values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        shapes = {name: each.values.shape for name, each in self._arrays.items()}
+        first = ", ".join(f"{name} {shape}" for name, shape in [*shapes.items()][:4])
+        return f"<Gradients: {first}{', …' if len(shapes) > 4 else ''}>"
+
+    def scaled(self, name: str) -> Scaled:
+        """Return a gradient as ``values * 2**exponent``, whatever its magnitude."""
+        return self._arrays[name]
+
+
+def gradients(settings: Settings) -> Gradients:
+    """Return all gradients of the plain run of some settings, with stored weights.
+
+    Of several trials it is the first one. Where the settings are run by the sampled engine,
+    which has no weights, this is another chain of the same law.
+
+    Parameters
+    ----------
+    settings
+        The chain.
+
+    Raises
+    ------
+    VanishError
+        If they do not fit into memory, or the forward pass overflows.
+    """
+    require_memory(settings, DENSE)
+    model = settings.model
+    # As large as the weights once more, and two rows a sample and layer.
+    needed = 2 * memory_needed(settings, DENSE)
+    what = f"the gradients of a chain of {model.depth:,} layers of width {max(model.sizes):,}"
+    memory.require(needed, what, "give fewer --layers, a smaller --width or a smaller --batch")
+    run = Simulation(settings, entries=False)
+    found = {
+        f"{variable.letter}{variable.layer or ''}": gradient
+        for variable, gradient in dense.arrays(run.trace, run.loss_gradient)
+    }
+    layers = range(1, model.depth + 1)
+    names = [f"{letter}{k}" for k in layers for letter in "Wbaf"]
+    return Gradients({name: found[name] for name in (*names, "x")})

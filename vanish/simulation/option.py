@@ -1,0 +1,144 @@
+"""What the table of settings says of each: a record without the table itself.
+
+`--help` reads it, so it imports nothing that takes time.
+"""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+from typing import NamedTuple
+
+
+class Kind(Enum):
+    """What a value of a setting or an option is."""
+
+    COUNT = "a whole number"
+    NUMBER = "a number"
+    NAME = "one name"
+    ACT = "one name, or an Activation"
+    ACTS = "a list of names, one a layer"
+    SIZES = "a list of whole numbers"
+    ROWS = "an array"
+    NETWORK = "a list of arrays, or a Network"
+    FLAG = "True or False"
+    TEXT = "a text"
+
+
+class Limits(NamedTuple):
+    """What a number may be.
+
+    Attributes
+    ----------
+    words
+        That in words, behind "give".
+    least, most, above
+        The first and the last one that may be; what it must exceed.
+    """
+
+    words: str
+    least: float = -math.inf
+    most: float = math.inf
+    above: float = -math.inf
+
+    def hold(self, value: float) -> bool:
+        """Tell whether a number is within them; what is not finite is not."""
+        return self.least <= value <= self.most and self.above < value < math.inf
+
+
+class Entry(NamedTuple):
+    """A line of the manual's list.
+
+    Attributes
+    ----------
+    name
+        Of the setting, in Python and in a configuration file.
+    flags
+        On the command line.
+    meaning
+        In a sentence.
+    default
+        In words; empty where there is none.
+    """
+
+    name: str
+    flags: str
+    meaning: str
+    default: str
+
+
+class Option(NamedTuple):
+    """A setting of the record, or an option that only a command has.
+
+    Attributes
+    ----------
+    name
+        What the record, the Python API and a configuration file call it.
+    kind
+        What its values are.
+    help
+        What it means, as `vanish` tells.
+    metavar
+        What stands for its value in help.
+    short
+        Its one-letter flag.
+    default
+        What it is where it is not given.
+    shown
+        That in words, where the value does not tell.
+    choices
+        The names that a shell completes.
+    limits
+        What a number may be; a count without any is from 1 to `LARGEST_COUNT`.
+    is_setting
+        Whether it is one of the record `Settings`. In a sweep it is an axis, but a flag.
+    several
+        Whether `vanish` takes a list, and compares.
+    axis
+        What it means as an axis of a sweep, and what stands for its values.
+    axis_metavar
+        What stands for these.
+    commands
+        Which commands have such an option. Those of `train` have their own help there.
+    once
+        Whether it is about this one call, so that no configuration file has it.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    metavar: str | None = None
+    short: str = ""
+    default: object = None
+    shown: str = ""
+    choices: str = ""
+    limits: Limits | None = None
+    is_setting: bool = False
+    several: bool = False
+    axis: str = ""
+    axis_metavar: str = "X,..."
+    commands: tuple[str, ...] = ("vanish", "sweep")
+    once: bool = False
+
+    @property
+    def flag(self) -> str:
+        """Its long flag."""
+        return f"--{self.name.replace('_', '-')}"
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """All its flags, as typer takes them."""
+        if self.kind is Kind.FLAG and self.is_setting:
+            return (f"{self.flag}/--no-{self.flag[2:]}",)
+        return (self.flag, self.short) if self.short else (self.flag,)
+
+    @property
+    def sentence(self) -> str:
+        """Its help, with the default where the value does not tell."""
+        return f"{self.help} [default: {self.shown}]" if self.shown else self.help
+
+    @property
+    def entry(self) -> Entry:
+        """Its line of the manual."""
+        default = "" if self.default is None or self.default is False else str(self.default)
+        return Entry(self.name, ", ".join(self.flags), self.help, self.shown or default)

@@ -1,0 +1,413 @@
+"""The settings of a simulation, and all options of `vanish` and `vanish sweep`: once.
+
+From this table come the options and their help, what they are by default, what the record
+`Settings` takes and refuses, and the manual's list. `--help` reads it, so it imports nothing.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from vanish.simulation.option import Kind, Limits, Option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vanish.simulation.option import Entry
+
+LAYERS, WIDTH = 20, 64
+
+# Of anything: more are a slip of the finger. Products of a few of them stay in float64.
+LARGEST_COUNT = 10**15
+
+# Normal numbers times this stay in float64.
+_LARGEST_STD = 1e300
+
+# Written out, since `--help` does not wait for numpy and the registries; a test compares.
+ACTIVATIONS = (
+    "identity, sigmoid, tanh, relu, leaky_relu, elu, selu, gelu, gelu_tanh, silu, softplus,"
+    " softsign, mish, hard_sigmoid, hard_tanh, relu6, hard_swish, sin, log_sigmoid"
+)
+INITIALIZERS = (
+    "auto, xavier_normal, xavier_uniform, he_normal, he_uniform, lecun_normal,"
+    " lecun_uniform, orthogonal"
+)
+LOSSES = "readout, sum, mse, cross_entropy, bce"
+FORMATS = "auto, table, tsv, csv, json, jsonl, markdown"
+VERDICTS = "vanishing, exploding, dead"
+AUTO_ENGINE, DENSE, SAMPLED = ENGINE_NAMES = ("auto", "dense", "sampled")
+ENGINES = ", ".join(ENGINE_NAMES)
+LAYOUTS = "auto, out_in, in_out"
+
+_setting = partial(Option, is_setting=True)
+
+_VANISH = ("vanish",)
+_SWEEP = ("sweep",)
+_ALL = ("vanish", "sweep", "train")
+_FORMAT_HELP = "auto is a table on a terminal, else tsv."
+
+_JOBS = Option(
+    *("jobs", Kind.COUNT),
+    "Most threads for sampled trials. It changes no number.",
+    metavar="N",
+    short="-j",
+    shown="all processors",
+    commands=_VANISH,
+)
+_MEMORY = Option(
+    *("memory", Kind.TEXT),
+    "Most memory that sampled chains may keep at a time, such as 500MB; deeper ones are run in"
+    " segments. It changes no number.",
+    metavar="SIZE",
+    shown="1GB",
+    commands=_VANISH,
+)
+_FORMAT = Option(
+    *("format", Kind.NAME),
+    f"{FORMATS}; {_FORMAT_HELP}",
+    metavar="NAME",
+    short="-f",
+    default="auto",
+    choices=FORMATS,
+    commands=("vanish", "train"),
+)
+_OUTPUT = Option(
+    *("output", Kind.TEXT),
+    "Write to FILE, whole or not at all, in the format of its suffix; it takes the place of a"
+    " file that is there.",
+    metavar="FILE",
+    short="-o",
+    commands=("vanish", "train"),
+)
+
+# In the order in which help lists them.
+OPTIONS = (
+    _setting(
+        *("act", Kind.ACT),
+        f"Activation of every layer; several are compared: {ACTIVATIONS}.",
+        metavar="NAME,...",
+        short="-a",
+        default="sigmoid",
+        shown="sigmoid,relu",
+        choices=ACTIVATIONS,
+        several=True,
+        axis="Activations. [default: sigmoid]",
+        axis_metavar="NAME,...",
+        commands=_ALL,
+    ),
+    _setting(
+        *("layer_acts", Kind.ACTS),
+        "One activation a layer, input side first, instead of --act.",
+        metavar="NAME,...",
+        choices=ACTIVATIONS,
+        axis="One activation a layer; give the option again for another list.",
+        axis_metavar="NAME,...",
+    ),
+    _setting(
+        *("last_act", Kind.ACT),
+        "The activation of layer N alone, such as identity before cross_entropy or bce.",
+        metavar="NAME",
+        choices=ACTIVATIONS,
+        axis="Activations of the last layer.",
+    ),
+    _setting(
+        *("layers", Kind.COUNT),
+        "Number of layers.",
+        metavar="N",
+        short="-n",
+        shown=str(LAYERS),
+        axis="Numbers of layers: a list, or ranges such as 10:100:10.",
+        commands=_ALL,
+    ),
+    _setting(
+        *("width", Kind.COUNT),
+        "Size of the input and of every layer.",
+        metavar="N",
+        short="-w",
+        shown=str(WIDTH),
+        axis="Sizes of every layer.",
+        commands=_ALL,
+    ),
+    _setting(
+        *("widths", Kind.SIZES),
+        "All sizes, input first, such as 784,30,30,10, instead of --layers and --width.",
+        metavar="N,N,...",
+        axis="All sizes of a chain, input first; give the option again for another chain.",
+        axis_metavar="N,N,...",
+    ),
+    _setting(
+        *("init", Kind.NAME),
+        f"How weights are drawn; several are compared: {INITIALIZERS}. auto is the activation's"
+        " convention: he_normal for the relu family, lecun_normal for selu, xavier_normal for"
+        " the others.",
+        metavar="NAME,...",
+        default="auto",
+        shown="auto",
+        choices=INITIALIZERS,
+        several=True,
+        axis="How weights are drawn.",
+        axis_metavar="NAME,...",
+        commands=_ALL,
+    ),
+    _setting(
+        *("weight_std", Kind.NUMBER),
+        "Instead of --init: Gaussian weights of variance X²/n_in.",
+        metavar="X",
+        axis="Gaussian weights of variance X²/n_in: numbers, or ranges such as 0.5:3:26.",
+    ),
+    _setting(
+        *("bias_std", Kind.NUMBER),
+        "Standard deviation of the Gaussian biases.",
+        metavar="X",
+        default=0.0,
+        limits=Limits(f"a number from 0 to {_LARGEST_STD:g}", least=0.0, most=_LARGEST_STD),
+        axis="Standard deviations of the biases.",
+    ),
+    _setting(
+        *("gain", Kind.NUMBER),
+        "Multiply all weights by X.",
+        metavar="X",
+        default=1.0,
+        limits=Limits("a finite number above 0", above=0.0),
+        axis="Factors for all weights.",
+    ),
+    _setting(
+        *("input", Kind.ROWS),
+        "Input: one vector or a batch of rows, .npy or text; - for standard input. One number a"
+        " line is one vector, or a row a line for a chain of one input.",
+        metavar="FILE",
+        axis="An input file; give the option again for another.",
+        axis_metavar="FILE",
+    ),
+    _setting(
+        *("batch", Kind.COUNT),
+        "Without --input: B random normal rows; the loss is their mean.",
+        metavar="B",
+        shown="1",
+        axis="Numbers of random rows.",
+        commands=_ALL,
+    ),
+    _setting(
+        *("loss", Kind.NAME),
+        "Loss: readout (r·f_N with random signs r, ‖r‖ = 1), sum of the outputs, mse"
+        " (½‖f_N - target‖²), cross_entropy of the softmax of f_N, or bce, binary cross-entropy"
+        " of the sigmoid of f_N: both contain the output's softmax or sigmoid, so give"
+        " --last-act identity.",
+        metavar="NAME",
+        default="readout",
+        choices=LOSSES,
+        axis="Losses.",
+        axis_metavar="NAME,...",
+    ),
+    _setting(
+        *("target", Kind.ROWS),
+        "Target of the mse loss, one row or as many as the input; of bce the same, of zeros and"
+        " ones; of cross_entropy one class a row, from 0.",
+        metavar="FILE",
+        shown="zeros",
+        axis="A target file; give the option again for another.",
+        axis_metavar="FILE",
+    ),
+    _setting(
+        *("weights", Kind.NETWORK),
+        "A real network instead of a random one: arrays W1, b1, W2, b2, ..., or those of a saved"
+        " state_dict or the like; a missing b is zero.",
+        metavar="FILE.npz",
+        axis="A real network; give the option again for another.",
+        axis_metavar="FILE.npz",
+    ),
+    Option(
+        *("weights_layout", Kind.NAME),
+        "How the weights of --weights lie: out_in is (n_out, n_in), as PyTorch stores them,"
+        " in_out is (n_in, n_out), as Keras does.",
+        metavar="NAME",
+        shown="auto, which takes what fits and says so",
+        choices=LAYOUTS,
+    ),
+    Option(
+        *("save_weights", Kind.TEXT),
+        "Write the chain that was simulated, for others to check; it takes the place of a file"
+        " that is there.",
+        metavar="FILE.npz",
+        commands=_VANISH,
+    ),
+    _setting(
+        *("seed", Kind.COUNT),
+        "What all random numbers follow from.",
+        metavar="N",
+        default=0,
+        limits=Limits("an integer of at least 0", least=0.0),
+        axis="Seeds.",
+        commands=_ALL,
+    ),
+    _setting(
+        *("trials", Kind.COUNT),
+        "Number of independent chains; what is measured is their median, with 5 % and 95 %"
+        " quantiles.",
+        metavar="T",
+        default=1,
+        axis="Numbers of independent chains a point.",
+        commands=_ALL,
+    ),
+    _setting(
+        *("engine", Kind.NAME),
+        "dense stores the weights; sampled draws the same gradients in law without them, in a"
+        " fraction of time and memory, for Gaussian and orthogonal weights; auto is dense up to"
+        " 16 million weights in all trials.",
+        metavar="NAME",
+        default=AUTO_ENGINE,
+        choices=ENGINES,
+        axis="Engines.",
+        axis_metavar="NAME,...",
+    ),
+    _JOBS,
+    _MEMORY,
+    _setting(
+        *("norm_bound", Kind.FLAG),
+        "Compute the norm bound, which takes exact spectral norms.",
+        shown="where that is cheap beside the run",
+    ),
+    _setting(
+        *("vanish_below", Kind.NUMBER),
+        "Call it vanishing if layer 1 gets less than X times layer N's gradient.",
+        metavar="X",
+        default=1e-3,
+        axis="Thresholds of the verdict vanishing.",
+    ),
+    _setting(
+        *("explode_above", Kind.NUMBER),
+        "Call it exploding if layer 1 gets more than X times layer N's.",
+        metavar="X",
+        default=1e3,
+        axis="Thresholds of the verdict exploding.",
+    ),
+    Option(
+        *("fail_on", Kind.NAME),
+        f"Exit with status 3 if a chain is one of these: {VERDICTS}.",
+        metavar="VERDICT,...",
+        choices=VERDICTS,
+        several=True,
+        commands=_VANISH,
+    ),
+    Option(
+        *("config", Kind.TEXT),
+        "Take options from a file: option = value or list. The command line wins over it.",
+        metavar="FILE.toml",
+        commands=_SWEEP,
+        once=True,
+    ),
+    Option(
+        *("per_layer", Kind.FLAG),
+        "Write a row a layer in place of one a point.",
+        default=False,
+        commands=("sweep", "train"),
+    ),
+    _JOBS._replace(help="Processes of this machine.", commands=_SWEEP),
+    Option(
+        *("scheduler", Kind.TEXT),
+        "Use the workers of a Dask cluster instead, such as tcp://127.0.0.1:8786. Needs the"
+        " extra 'dask'.",
+        metavar="ADDRESS",
+        commands=_SWEEP,
+    ),
+    _MEMORY._replace(commands=_SWEEP),
+    Option(
+        *("resume", Kind.FLAG),
+        "Go on with an unfinished sweep, from FILE.part beside FILE.",
+        default=False,
+        commands=_SWEEP,
+        once=True,
+    ),
+    Option(
+        *("force", Kind.FLAG),
+        "Write over FILE, whatever it holds; an unfinished sweep is kept.",
+        default=False,
+        commands=_SWEEP,
+        once=True,
+    ),
+    Option(
+        *("dry_run", Kind.FLAG),
+        "Say how many points there are and what they may take.",
+        default=False,
+        commands=_SWEEP,
+        once=True,
+    ),
+    _FORMAT,
+    _FORMAT._replace(
+        help=f"auto, table, tsv, csv, jsonl; {_FORMAT_HELP}", choices="", commands=_SWEEP
+    ),
+    _OUTPUT,
+    _OUTPUT._replace(
+        help="Write to FILE, whole or not at all, in the format of its suffix. A FILE that is"
+        " there is written over only if it holds the results of the same grid.",
+        commands=_SWEEP,
+    ),
+    Option(
+        *("no_header", Kind.FLAG),
+        "Leave out the header line of tsv and csv.",
+        default=False,
+        commands=_ALL,
+    ),
+    Option(
+        *("rows", Kind.COUNT),
+        "Most rows of a table, the middle elided; 0 for all.",
+        metavar="N",
+        shown="what fits on a terminal, else all",
+        commands=_VANISH,
+    ),
+    Option(
+        *("quiet", Kind.FLAG),
+        "The data only: no verdict, nothing on stderr.",
+        short="-q",
+        default=False,
+        commands=_ALL,
+    ),
+    Option(
+        *("plot", Kind.TEXT),
+        "Draw a figure, too: .png, .svg or .pdf; it takes the place of a file that is there."
+        " Needs the extra 'plot'.",
+        metavar="FILE",
+        commands=_ALL,
+    ),
+    Option(
+        *("version", Kind.FLAG),
+        "Show the version and exit.",
+        default=False,
+        commands=_VANISH,
+        once=True,
+    ),
+)
+
+SETTINGS = {option.name: option for option in OPTIONS if option.is_setting}
+
+
+# Of the record `TrainingSettings`, but what it learns: that is checked by being read.
+_TRAINED = {"act": "sigmoid", "layers": 2, "width": 32, "init": "auto", "batch": 16}
+TRAINING = {
+    **{name: SETTINGS[name]._replace(default=default) for name, default in _TRAINED.items()},
+    "epochs": Option("epochs", Kind.COUNT, "How often to go.", default=100),
+    "lr": Option(
+        *("lr", Kind.NUMBER),
+        "Learning rate.",
+        limits=Limits("a finite number of at least 0", least=0.0),
+    ),
+    "optimizer": Option("optimizer", Kind.NAME, "How to step.", default="sgd"),
+    "seed": SETTINGS["seed"],
+    "trials": SETTINGS["trials"],
+}
+
+
+def of(command: str) -> Iterator[Option]:
+    """Yield the options of a command, in the order of its help."""
+    return (option for option in OPTIONS if command in option.commands)
+
+
+def named(name: str) -> Option:
+    """Return the option of that name; of several, the first."""
+    return next(option for option in OPTIONS if option.name == name)
+
+
+def manual() -> Iterator[Entry]:
+    """Yield the manual's list, a line an option; of what two commands have, the first."""
+    return (named(name).entry for name in dict.fromkeys(option.name for option in OPTIONS))

@@ -1,0 +1,161 @@
+"""What a setting may be by itself: types are taken as they are meant, ranges kept.
+
+What the command line cannot give comes from Python: NumPy's numbers are welcome wherever
+numbers are, lists where several are; True is no number of layers.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterable, Mapping
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vanish.errors import UsageError, whole
+from vanish.network.activations import Activation
+from vanish.network.arrays import Network, Rows
+from vanish.simulation.option import Kind
+from vanish.simulation.table import LARGEST_COUNT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vanish.simulation.option import Option
+
+
+# A longer text says less than the type of what was given.
+_LONGEST = 60
+
+
+def take_all(record: object, options: Mapping[str, Option]) -> None:
+    """Put what the settings of a frozen record mean in the place of what was given.
+
+    Parameters
+    ----------
+    record
+        A record with a field for each option.
+    options
+        What its fields may be, by their names; one that may be left out is None then.
+
+    Raises
+    ------
+    UsageError
+        If one is of another type, or out of range.
+    """
+    for name, option in options.items():
+        given = getattr(record, name)
+        if given is not None or option.default is not None:
+            object.__setattr__(record, name, taken(option, given))
+    for name, option in options.items():
+        value = getattr(record, name)
+        if value is not None:
+            _require_range(option, value)
+
+
+def taken(option: Option, given: object) -> Any:
+    """Return what a setting means.
+
+    Raises
+    ------
+    UsageError
+        If it is of another type.
+    """
+    try:
+        return _TAKEN[option.kind](given)
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(f"{option.name} {_shown(given)}: give {option.kind.value}") from None
+
+
+def check_count(name: str, value: int) -> None:
+    """Refuse how many there are to be of something, unless it is from 1 to `LARGEST_COUNT`.
+
+    Raises
+    ------
+    UsageError
+        If it is not.
+    """
+    if value < 1:
+        raise UsageError(f"{name} {whole(value)}: give at least 1")
+    if value > LARGEST_COUNT:
+        raise UsageError(f"{name} {whole(value)}: give at most {LARGEST_COUNT:,}")
+
+
+def _require_range(option: Option, value: Any) -> None:
+    if option.kind is Kind.SIZES:
+        for size in value:
+            if size < 1:
+                listed = ",".join(map(str, value))
+                raise UsageError(f"{option.name} {listed}: give sizes of at least 1")
+            check_count(f"{option.name}: one", size)
+    elif option.limits is not None:
+        if not option.limits.hold(value):
+            shown = whole(value) if option.kind is Kind.COUNT else f"{value:g}"
+            raise UsageError(f"{option.name} {shown}: give {option.limits.words}")
+    elif option.kind is Kind.COUNT:
+        check_count(option.name, value)
+
+
+def _shown(given: object) -> str:
+    """Return what was given for a message, behind its name; of a long one its type."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        return whole(given)
+    try:
+        text = repr(given)
+    except Exception:  # noqa: BLE001 - whatever another one's code has to say
+        text = ""
+    is_short = 0 < len(text) <= _LONGEST and text.isprintable()
+    return text if is_short else f"of type {type(given).__name__}"
+
+
+def _whole(given: Any) -> int:
+    if isinstance(given, bool | np.bool_):
+        raise TypeError
+    return operator.index(given)
+
+
+def _number(given: Any) -> float:
+    if isinstance(given, bool | np.bool_) or not isinstance(given, Real):
+        raise TypeError
+    return float(given)
+
+
+def _name(given: Any) -> str:
+    if not isinstance(given, str):
+        raise TypeError
+    return str(given)
+
+
+def _act(given: Any) -> str | Activation:
+    return given if isinstance(given, Activation) else _name(given)
+
+
+def _several(given: Any) -> list[Any]:
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Iterable):
+        raise TypeError
+    return list(given)
+
+
+def _flag(given: Any) -> bool:
+    if not isinstance(given, bool | np.bool_):
+        raise TypeError
+    return bool(given)
+
+
+def _network(given: Any) -> Network:
+    return given if isinstance(given, Network) else Network.of(_several(given))
+
+
+# A network or rows that do not fit say so themselves.
+_TAKEN: Mapping[Kind, Callable[[Any], Any]] = {
+    Kind.COUNT: _whole,
+    Kind.NUMBER: _number,
+    Kind.NAME: _name,
+    Kind.ACT: _act,
+    Kind.ACTS: lambda given: tuple(map(_act, _several(given))),
+    Kind.SIZES: lambda given: tuple(map(_whole, _several(given))),
+    Kind.ROWS: lambda given: given if isinstance(given, Rows) else Rows(given),
+    Kind.NETWORK: _network,
+    Kind.FLAG: _flag,
+}
