@@ -31,7 +31,7 @@ from vanish.errors import VanishError
 from vanish.files.networks import read_network
 from vanish.files.rows import read_rows
 from vanish.network import activations, initializers
-from vanish.simulation import table
+from vanish.simulation import names
 from vanish.training.data import load
 
 if TYPE_CHECKING:
@@ -133,11 +133,11 @@ _TARGETS = (
 _NAMES: dict[str, Sequence[str]] = {
     "act": (*activations.names(), "swish", "LeakyReLU", "relu,tanh", "tanh,", "all"),
     "init": (*initializers.names(), "auto", "he", "HE_NORMAL", "auto,orthogonal"),
-    "loss": table.LOSSES.split(", "),
-    "engine": table.ENGINES.split(", "),
-    "weights_layout": table.LAYOUTS.split(", "),
+    "loss": names.LOSSES.split(", "),
+    "engine": names.ENGINES.split(", "),
+    "weights_layout": names.LAYOUTS.split(", "),
     "fail_on": ("vanishing", "exploding,dead", "stable", ","),
-    "format_name": (*table.FORMATS.split(", "), "text", "latex"),
+    "format_name": (*names.FORMATS.split(", "), "text", "latex"),
     "optimizer": ("sgd", "momentum", "adam", "adamw"),
     "by": ("W1", "b2", "x", "W0", "W99", "W-1", "W" + "9" * 4400, "w1", "W1.0", "b", "S"),
     "data": ("data.csv", "data.npz", "row.txt", "missing.csv", "net.npz", "spirals", "digits", "-"),

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 from command import environment, run
 
-from vanish.simulation import table
+from vanish.simulation import names
 
 
 def completions(*words: str) -> list[str]:
@@ -30,7 +30,7 @@ def completions(*words: str) -> list[str]:
         (("-a", "sigmoid,re"), ["sigmoid,relu", "sigmoid,relu6"]),
         (("--layer-acts", "relu,tanh,hard_t"), ["relu,tanh,hard_tanh"]),
         (("--init", "auto,xav"), ["auto,xavier_normal", "auto,xavier_uniform"]),
-        (("--loss", ""), table.LOSSES.split(", ")),
+        (("--loss", ""), names.LOSSES.split(", ")),
         (("--fail-on", "dead,v"), ["dead,vanishing"]),
         (("--act", "relu", "--format", "j"), ["json", "jsonl"]),
         (("--weight",), ["--weight-std", "--weights", "--weights-layout"]),

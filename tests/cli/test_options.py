@@ -13,7 +13,7 @@ from command import run, run_in_process
 import vanish
 from vanish.cli.formats import AUTO, TABLES
 from vanish.network import activations, initializers, layout, losses
-from vanish.simulation import table
+from vanish.simulation import names
 from vanish.simulation.profile import Verdict
 
 if TYPE_CHECKING:
@@ -212,12 +212,12 @@ def test_the_module_is_the_command() -> None:
 @pytest.mark.parametrize(
     ("written_out", "live"),
     [
-        (table.ACTIVATIONS, activations.names()),
-        (table.INITIALIZERS, initializers.names()),
-        (table.LOSSES, losses.names()),
-        (table.FORMATS, (AUTO, *TABLES.by_suffix.values())),
-        (table.VERDICTS, set(Verdict) - {Verdict.STABLE}),
-        (table.LAYOUTS, (layout.AUTO, *layout.LAYOUTS)),
+        (names.ACTIVATIONS, activations.names()),
+        (names.INITIALIZERS, initializers.names()),
+        (names.LOSSES, losses.names()),
+        (names.FORMATS, (AUTO, *TABLES.by_suffix.values())),
+        (names.VERDICTS, set(Verdict) - {Verdict.STABLE}),
+        (names.LAYOUTS, (layout.AUTO, *layout.LAYOUTS)),
     ],
 )
 def test_the_names_in_help_are_the_registries(written_out: str, live: Iterable[str]) -> None:

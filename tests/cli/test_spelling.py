@@ -17,7 +17,7 @@ from vanish.cli import app
 from vanish.errors import UsageError
 from vanish.network import activations, initializers, losses
 from vanish.network.registry import Registry, choice, folded, spelled
-from vanish.simulation import table
+from vanish.simulation import names
 from vanish.training import optimizers
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ SMALL = {
     "train": ["--layers=1", "--width=4", "--epochs=1", "--data=points.csv"],
 }
 
-TABLES = tuple(table.FORMATS.split(", "))
+TABLES = tuple(names.FORMATS.split(", "))
 FORMATS = {"derive": ("auto", "text", "latex", "markdown", "json"),
            "sweep": ("auto", "table", "tsv", "csv", "jsonl")}  # fmt: skip
 
@@ -48,7 +48,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "--loss": losses.names(),
     "--engine": ("auto", "dense", "sampled"),
     "--weights-layout": ("auto", "out_in", "in_out"),
-    "--fail-on": tuple(table.VERDICTS.split(", ")),
+    "--fail-on": tuple(names.VERDICTS.split(", ")),
     "--optimizer": optimizers.names(),
     "--data": ("spirals",),
     "--format": TABLES,

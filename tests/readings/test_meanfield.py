@@ -14,7 +14,8 @@ from vanish.network.graph import Variable, plain
 from vanish.network.streams import Streams
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 from vanish.readings import meanfield
-from vanish.simulation.run import Draws, Simulation
+from vanish.simulation.drawing import Draws
+from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:

@@ -21,7 +21,8 @@ from vanish.network.streams import Streams
 from vanish.simulation import effort, remedy, workbench
 from vanish.simulation import run as simulation
 from vanish.simulation.candidates import CANDIDATES, Candidate, rounded
-from vanish.simulation.run import Draws, Simulation
+from vanish.simulation.drawing import Draws
+from vanish.simulation.run import Simulation
 
 if TYPE_CHECKING:
     from pathlib import Path

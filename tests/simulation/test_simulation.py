@@ -15,6 +15,7 @@ from vanish.errors import MemoryLimitError, VanishError
 from vanish.network.arrays import Network, Rows
 from vanish.network.streams import Streams
 from vanish.simulation import run as simulation
+from vanish.simulation.drawing import Draws
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 from vanish.system import memory
@@ -114,7 +115,7 @@ def test_the_target_of_mse_is_zeros_unless_it_is_given() -> None:
 
 def test_chains_that_differ_in_scale_alone_share_their_draws() -> None:
     runs = [Settings(act=act, layers=3, width=4) for act in ("relu", "sigmoid", "tanh")]
-    draws = simulation.Draws(Streams(0))
+    draws = Draws(Streams(0))
     chains = [Simulation(settings, draws).chain for settings in runs]
     for layers in zip(*(chain.layers for chain in chains), strict=True):
         assert len({id(layer.weight.matrix) for layer in layers}) == 1

@@ -44,7 +44,7 @@ def estimate(task: Task, jobs: int) -> Iterator[str]:
 
 def _memory_of(coordinates: dict[str, Any]) -> int:
     """Return about how many bytes a point takes; none where it fails at once."""
-    from vanish.simulation.run import memory_needed
+    from vanish.simulation.needs import memory_needed
     from vanish.simulation.settings import Settings
 
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vanish import __version__
-from vanish.simulation import table
+from vanish.simulation import names, table
 from vanish.simulation.option import Kind
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-complete_activation = _completer(table.ACTIVATIONS)
-complete_initializer = _completer(table.INITIALIZERS)
+complete_activation = _completer(names.ACTIVATIONS)
+complete_initializer = _completer(names.INITIALIZERS)
 
 
 def option(name: str, help_text: str = "", metavar: str = "") -> Any:

@@ -9,8 +9,9 @@ from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.cli import parse, streams
 from vanish.errors import UsageError
+from vanish.simulation.names import VERDICTS
 from vanish.simulation.option import Kind
-from vanish.simulation.table import SETTINGS, VERDICTS
+from vanish.simulation.table import SETTINGS
 from vanish.system.atomic import STANDARD_STREAM
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from vanish.simulation.drawing import Draws
     from vanish.simulation.profile import Profile
     from vanish.simulation.remedy import Search
-    from vanish.simulation.run import Draws
 
 CONDITION_HOLDS = 3
 
@@ -40,7 +41,8 @@ def command(ctx: typer.Context, **options: Any) -> None:
     from vanish.cli import networks
     from vanish.cli.progress import progress
     from vanish.network.streams import Streams
-    from vanish.simulation.run import Draws, Simulation, compare
+    from vanish.simulation.drawing import Draws
+    from vanish.simulation.run import Simulation, compare
     from vanish.simulation.settings import Settings
 
     save_weights, plot = options["save_weights"], options["plot"]
@@ -126,7 +128,7 @@ def _runs(options: dict[str, Any]) -> list[dict[str, Any]]:
 def _storing(engine: str, trials: int) -> str:
     """Return the engine whose weights can be saved."""
     from vanish.network.registry import choice
-    from vanish.simulation.table import ENGINE_NAMES, SAMPLED
+    from vanish.simulation.names import ENGINE_NAMES, SAMPLED
 
     if choice("engine", engine, ENGINE_NAMES) == SAMPLED:
         raise UsageError(

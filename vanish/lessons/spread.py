@@ -12,7 +12,8 @@ from vanish.network.arrays import Rows
 from vanish.network.initializers import Law
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings import meanfield
-from vanish.simulation.run import measure, require_memory
+from vanish.simulation.needs import require_memory
+from vanish.simulation.run import measure
 from vanish.simulation.settings import Settings
 from vanish.theories import finitewidth
 

@@ -257,7 +257,7 @@ def _dead_units(training: Training) -> str:
     if end is None or _dead_share(training) < MANY_DEAD:
         return ""
     k, width = end.most_dead, training.settings.width
-    count = round(float(end.dead[k - 1]) * width)
+    count = round(float(end.dead[:-1].max()) * width)
     return f" In layer {k}, {count:,} of {width:,} units are dead: slope 0 on every example."
 
 

@@ -10,11 +10,21 @@ import numpy as np
 from vanish.errors import ConflictError, UsageError
 from vanish.network import activations, initializers, losses
 from vanish.network.registry import choice
-from vanish.simulation.table import ENGINE_NAMES, SAMPLED
+from vanish.simulation.names import ENGINE_NAMES, SAMPLED
 
 if TYPE_CHECKING:
     from vanish.network.arrays import Rows
     from vanish.simulation.settings import Settings
+
+
+def require_known_names(settings: Settings) -> None:
+    """Require activations and initialisers that there are: they are looked up."""
+    for act in settings.model.acts.kinds:
+        activations.get(act)
+    if settings.init != initializers.AUTO:
+        initializers.get(settings.init)
+    if settings.weight_std is not None:
+        initializers.from_weight_std(settings.weight_std)
 
 
 def require_order(settings: Settings) -> None:

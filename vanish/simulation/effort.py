@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vanish.network.initializers import Law
 from vanish.readings import bounds
-from vanish.simulation.table import SAMPLED
+from vanish.simulation.names import SAMPLED
 
 if TYPE_CHECKING:
     from vanish.simulation.settings import Settings

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
 from vanish.readings import dense
-from vanish.simulation.run import Simulation, memory_needed, require_memory
-from vanish.simulation.table import DENSE
+from vanish.simulation.names import DENSE
+from vanish.simulation.needs import memory_needed, require_memory
+from vanish.simulation.run import Simulation
 from vanish.system import memory
 
 if TYPE_CHECKING:

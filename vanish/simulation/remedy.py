@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vanish.simulation.candidates import Candidate
+    from vanish.simulation.drawing import Draws
     from vanish.simulation.profile import Profile
-    from vanish.simulation.run import Draws
 
 
 class Remedy(NamedTuple):

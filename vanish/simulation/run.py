@@ -3,134 +3,30 @@
 from __future__ import annotations
 
 from functools import cached_property
-from itertools import chain, pairwise
 from typing import TYPE_CHECKING, Any
 
 from vanish.errors import UsageError
-from vanish.network import initializers, losses
-from vanish.network.chain import Chain, Layer
+from vanish.network import losses
 from vanish.network.graph import Variable
-from vanish.network.streams import Role, Streams, Trials
-from vanish.network.weights import Matrix, Weight
-from vanish.numbers.scaled import Magnitude, Scaled
+from vanish.network.streams import Streams, Trials
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import bounds, dense
 from vanish.readings.slopes import statistics
 from vanish.simulation import trials as ensemble
 from vanish.simulation.census import Census
+from vanish.simulation.drawing import Draws, given_chain, random_chain
 from vanish.simulation.measured import Measured
+from vanish.simulation.needs import require_memory
 from vanish.simulation.profile import Profile
 from vanish.simulation.sample import draw_input, draw_reference
 from vanish.simulation.settings import DENSE, SAMPLED, Settings
-from vanish.simulation.trials import processors, threads
-from vanish.system import memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from vanish.network.arrays import Network
-    from vanish.network.initializers import Law
+    from vanish.numbers.scaled import Magnitude, Scaled
     from vanish.readings.dense import Trace
     from vanish.simulation.trials import Watch
-
-
-# Drawing so many numbers takes about 15 ms, starting threads for it less than one.
-_WORTH_THREADS = 2**20
-
-# So many that the workers end together, and soon after an interrupt.
-_PARTS_A_WORKER = 32
-
-
-class Draws:
-    """The unscaled weights of one seed and trial, drawn once for all that share them.
-
-    Activations and initialisers that differ only in scale get the same numbers, so that
-    like is compared with like and neither the drawing nor the singular values are paid
-    for twice. One matrix a layer is kept: another law or shape takes its place. Of a real
-    network its weights are kept, made ready once for all gains.
-    """
-
-    def __init__(self, streams: Streams, trial: int = 0) -> None:
-        self.seed = streams.seed
-        self._streams, self._trial = streams, trial
-        self._kept: dict[int, tuple[Law, Matrix]] = {}
-        self._given: tuple[Network, tuple[Weight, ...]] | None = None
-
-    def matrix(self, k: int, law: Law, n_out: int, n_in: int) -> Matrix:
-        """Return the unscaled (n_out, n_in) matrix of layer k."""
-        kept = self._kept.get(k)
-        if kept and kept[0] is law and kept[1].entries.shape == (n_out, n_in):
-            return kept[1]
-        self._kept.pop(k, None)
-        generator = self._streams.generator(Role.WEIGHTS, k, self._trial)
-        matrix = Matrix(initializers.draw(law, generator, n_out, n_in))
-        self._kept[k] = law, matrix
-        return matrix
-
-    def given(self, network: Network) -> tuple[Weight, ...]:
-        """Return the weights of a real network."""
-        if self._given is None or self._given[0] is not network:
-            self._given = network, tuple(map(Weight.of, network.weights))
-        return self._given[1]
-
-    def holds(self, settings: Settings) -> bool:
-        """Tell whether these settings find all their weights drawn."""
-        laws = [each.law for each in settings.model.initializers]
-        shapes = [(n_out, n_in) for n_in, n_out in pairwise(settings.model.sizes)]
-        kept = [self._kept.get(k) for k in range(1, settings.model.depth + 1)]
-        return settings.weights is not None or all(
-            each is not None and each[0] is law and each[1].entries.shape == shape
-            for each, law, shape in zip(kept, laws, shapes, strict=True)
-        )
-
-
-def random_chain(
-    settings: Settings, streams: Streams, draws: Draws, trials: Trials, *, entries: bool = False
-) -> Chain:
-    """Draw the chain that the settings describe; `entries` as for `simulate`."""
-    numbered = list(enumerate(pairwise(settings.model.sizes), 1))
-
-    def layer(numbered: tuple[int, tuple[int, int]]) -> Layer:
-        k, (n_in, n_out) = numbered
-        initializer = settings.model.initializers[k - 1]
-        scale = Magnitude.of(initializer.scale(n_in, n_out)) * Magnitude.of(settings.gain)
-        bias = None
-        if settings.bias_std:
-            generator = streams.generator(Role.BIAS, k, trials.block)
-            bias = settings.bias_std * trials.rows(generator.standard_normal, (n_out,))[0]
-        weight = Weight(draws.matrix(k, initializer.law, n_out, n_in), scale)
-        return Layer(weight, bias, settings.model.activations[k - 1])
-
-    if sum(n_in * n_out for _, (n_in, n_out) in numbered) < _WORTH_THREADS:
-        return Chain.plain(tuple(map(layer, numbered)))
-
-    def part(numbered: list[tuple[int, tuple[int, int]]]) -> list[Layer]:
-        layers = []
-        for each in numbered:
-            layers.append(layer(each))
-            # They will be asked for; now the entries are still in the processor's cache.
-            matrix = layers[-1].weight.matrix
-            _ = matrix.frobenius_norm, entries and matrix.largest
-        return layers
-
-    # Every layer has a stream of its own, and numpy draws without the interpreter's lock.
-    # Parts of several layers are handed out faster than single ones.
-    workers = processors()
-    size = -(-len(numbered) // (_PARTS_A_WORKER * workers))
-    parts = [numbered[first : first + size] for first in range(0, len(numbered), size)]
-    with threads(workers) as pool:
-        return Chain.plain(tuple(chain.from_iterable(pool.map(part, parts))))
-
-
-def given_chain(network: Network, settings: Settings, draws: Draws) -> Chain:
-    """Return the chain with the parameters of a real network."""
-    gain = Magnitude.of(settings.gain)
-    layers = []
-    for weight, bias, activation in zip(
-        draws.given(network), network.biases, settings.model.activations, strict=True
-    ):
-        layers.append(Layer(Weight(weight.matrix, weight.scale * gain), bias, activation))
-    return Chain.plain(layers)
 
 
 def simulate(
@@ -389,49 +285,3 @@ class Simulation:
     def profile(self) -> Profile:
         """Put all that the readings say into records."""
         return Profile(self.settings, DENSE, self.measure())
-
-
-# Beside its arrays a layer takes about this many bytes of Python objects.
-_BYTES_A_LAYER = 6000
-
-# Of a layer and trial the results take about so many while they are put together.
-_BYTES_A_RESULT = 320
-
-
-def require_memory(settings: Settings, engine: str | None = None) -> None:
-    """Refuse what does not fit; before a list as long as the chain is made."""
-    depth, trials = settings.model.depth, settings.trials
-    what = f"a chain of {depth:,} layers"
-    remedy = "give fewer --layers, a smaller --width or a smaller --batch"
-    least = _BYTES_A_LAYER * depth
-    memory.require(least, what, remedy)
-    if trials > 1:
-        what = f"{trials:,} trials of {depth:,} layers"
-        remedy = "give fewer --trials or --layers"
-        memory.require(least + _BYTES_A_RESULT * depth * trials, what, remedy)
-    if (engine or settings.engine_used) == SAMPLED:
-        return
-    needed = memory_needed(settings, DENSE)
-    remedy = "give fewer --layers, a smaller --width or a smaller --batch"
-    if not settings.needs_matrices and 2 * 8 * settings.model.weight_count > needed:
-        remedy += ", or --engine sampled"
-    what = f"a chain of {depth:,} layers of width {max(settings.model.sizes):,}"
-    memory.require(needed, what, remedy)
-
-
-def memory_needed(settings: Settings, engine: str | None = None) -> int:
-    """Return about how many bytes a run takes while it lasts."""
-    trials = settings.trials
-    # Not by a list of the sizes, which may not fit into memory itself.
-    sizes: tuple[int, ...] = (settings.model.n_in, settings.model.n_out)
-    units = settings.model.n_in + settings.model.depth * settings.model.n_out
-    if settings.widths is not None or settings.weights is not None:
-        sizes, units = settings.model.sizes, sum(settings.model.sizes)
-    least = (
-        _BYTES_A_LAYER + _BYTES_A_RESULT * (trials if trials > 1 else 0)
-    ) * settings.model.depth
-    # Of every layer its input and its slopes are kept, one row a sample.
-    if (engine or settings.engine_used) == DENSE:
-        return 8 * (settings.model.weight_count + 2 * settings.rows * units) + least
-    at_once = min(trials, Trials.block_size(sizes))
-    return min(8 * 4 * settings.rows * units * at_once, ensemble.MEMORY) + least

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanish.network import activations, initializers, losses
+from vanish.network import losses
 from vanish.network.model import Acts, Drawn, Given, Uniform
 from vanish.simulation import consistency, values
+from vanish.simulation.names import AUTO_ENGINE, ENGINE_NAMES
 from vanish.simulation.spelling import spell_all
-from vanish.simulation.table import AUTO_ENGINE, ENGINE_NAMES, LAYERS, SETTINGS, WIDTH
+from vanish.simulation.table import LAYERS, SETTINGS, WIDTH
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
@@ -117,13 +118,7 @@ class Settings:
         consistency.require_one_shape(self)
         self._fit_data()
         consistency.require_fitting_data(self)
-        # Names are checked by looking them up.
-        for act in self.model.acts.kinds:
-            activations.get(act)
-        if self.init != initializers.AUTO:
-            initializers.get(self.init)
-        if self.weight_std is not None:
-            initializers.from_weight_std(self.weight_std)
+        consistency.require_known_names(self)
         consistency.require_one_output(self)
         consistency.require_engine(self)
 

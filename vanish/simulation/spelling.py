@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vanish.network import activations, initializers, losses
 from vanish.network.registry import spelled
-from vanish.simulation.table import ENGINE_NAMES
+from vanish.simulation.names import ENGINE_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable

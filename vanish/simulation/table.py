@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from vanish.simulation import names
 from vanish.simulation.option import Kind, Limits, Option
 
 if TYPE_CHECKING:
@@ -23,22 +24,6 @@ LARGEST_COUNT = 10**15
 
 # Normal numbers times this stay in float64.
 _LARGEST_STD = 1e300
-
-# Written out, since `--help` does not wait for numpy and the registries; a test compares.
-ACTIVATIONS = (
-    "identity, sigmoid, tanh, relu, leaky_relu, elu, selu, gelu, gelu_tanh, silu, softplus,"
-    " softsign, mish, hard_sigmoid, hard_tanh, relu6, hard_swish, sin, log_sigmoid"
-)
-INITIALIZERS = (
-    "auto, xavier_normal, xavier_uniform, he_normal, he_uniform, lecun_normal,"
-    " lecun_uniform, orthogonal"
-)
-LOSSES = "readout, sum, mse, cross_entropy, bce"
-FORMATS = "auto, table, tsv, csv, json, jsonl, markdown"
-VERDICTS = "vanishing, exploding, dead"
-AUTO_ENGINE, DENSE, SAMPLED = ENGINE_NAMES = ("auto", "dense", "sampled")
-ENGINES = ", ".join(ENGINE_NAMES)
-LAYOUTS = "auto, out_in, in_out"
 
 _setting = partial(Option, is_setting=True)
 
@@ -65,11 +50,11 @@ _MEMORY = Option(
 )
 _FORMAT = Option(
     *("format", Kind.NAME),
-    f"{FORMATS}; {_FORMAT_HELP}",
+    f"{names.FORMATS}; {_FORMAT_HELP}",
     metavar="NAME",
     short="-f",
     default="auto",
-    choices=FORMATS,
+    choices=names.FORMATS,
     commands=("vanish", "train"),
 )
 _OUTPUT = Option(
@@ -85,12 +70,12 @@ _OUTPUT = Option(
 OPTIONS = (
     _setting(
         *("act", Kind.ACT),
-        f"Activation of every layer; several are compared: {ACTIVATIONS}.",
+        f"Activation of every layer; several are compared: {names.ACTIVATIONS}.",
         metavar="NAME,...",
         short="-a",
         default="sigmoid",
         shown="sigmoid,relu",
-        choices=ACTIVATIONS,
+        choices=names.ACTIVATIONS,
         several=True,
         axis="Activations. [default: sigmoid]",
         axis_metavar="NAME,...",
@@ -100,7 +85,7 @@ OPTIONS = (
         *("layer_acts", Kind.ACTS),
         "One activation a layer, input side first, instead of --act.",
         metavar="NAME,...",
-        choices=ACTIVATIONS,
+        choices=names.ACTIVATIONS,
         axis="One activation a layer; give the option again for another list.",
         axis_metavar="NAME,...",
     ),
@@ -108,7 +93,7 @@ OPTIONS = (
         *("last_act", Kind.ACT),
         "The activation of layer N alone, such as identity before cross_entropy or bce.",
         metavar="NAME",
-        choices=ACTIVATIONS,
+        choices=names.ACTIVATIONS,
         axis="Activations of the last layer.",
     ),
     _setting(
@@ -138,13 +123,13 @@ OPTIONS = (
     ),
     _setting(
         *("init", Kind.NAME),
-        f"How weights are drawn; several are compared: {INITIALIZERS}. auto is the activation's"
-        " convention: he_normal for the relu family, lecun_normal for selu, xavier_normal for"
-        " the others.",
+        f"How weights are drawn; several are compared: {names.INITIALIZERS}. auto is the"
+        " activation's convention: he_normal for the relu family, lecun_normal for selu,"
+        " xavier_normal for the others.",
         metavar="NAME,...",
         default="auto",
         shown="auto",
-        choices=INITIALIZERS,
+        choices=names.INITIALIZERS,
         several=True,
         axis="How weights are drawn.",
         axis_metavar="NAME,...",
@@ -196,7 +181,7 @@ OPTIONS = (
         " --last-act identity.",
         metavar="NAME",
         default="readout",
-        choices=LOSSES,
+        choices=names.LOSSES,
         axis="Losses.",
         axis_metavar="NAME,...",
     ),
@@ -223,7 +208,7 @@ OPTIONS = (
         " in_out is (n_in, n_out), as Keras does.",
         metavar="NAME",
         shown="auto, which takes what fits and says so",
-        choices=LAYOUTS,
+        choices=names.LAYOUTS,
     ),
     Option(
         *("save_weights", Kind.TEXT),
@@ -256,8 +241,8 @@ OPTIONS = (
         " fraction of time and memory, for Gaussian and orthogonal weights; auto is dense up to"
         " 16 million weights in all trials.",
         metavar="NAME",
-        default=AUTO_ENGINE,
-        choices=ENGINES,
+        default=names.AUTO_ENGINE,
+        choices=names.ENGINES,
         axis="Engines.",
         axis_metavar="NAME,...",
     ),
@@ -284,9 +269,9 @@ OPTIONS = (
     ),
     Option(
         *("fail_on", Kind.NAME),
-        f"Exit with status 3 if a chain is one of these: {VERDICTS}.",
+        f"Exit with status 3 if a chain is one of these: {names.VERDICTS}.",
         metavar="VERDICT,...",
-        choices=VERDICTS,
+        choices=names.VERDICTS,
         several=True,
         commands=_VANISH,
     ),

@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from vanish.network import losses
 from vanish.network.streams import Streams
 from vanish.simulation import effort
+from vanish.simulation.drawing import Draws
 from vanish.simulation.measured import MEDIAN, magnitude_quantiles
-from vanish.simulation.run import Draws, memory_needed, ratios
+from vanish.simulation.needs import memory_needed
+from vanish.simulation.run import ratios
 from vanish.simulation.settings import SAMPLED
 from vanish.simulation.trials import MEMORY
 

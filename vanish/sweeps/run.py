@@ -18,8 +18,9 @@ from vanish import __version__
 from vanish.errors import MemoryLimitError, UsageError, VanishError, in_python
 from vanish.network.streams import Streams
 from vanish.numbers.scaled import decimal_text
+from vanish.simulation.drawing import Draws
 from vanish.simulation.profile import Profile
-from vanish.simulation.run import Draws, measure
+from vanish.simulation.run import measure
 from vanish.sweeps import columns
 from vanish.sweeps.grid import Grid, shown
 from vanish.sweeps.sending import UnsendableError

@@ -161,7 +161,7 @@ def medians(
     last = [] if alive else [_Factor("readout", sizes[-1])]
     first = [_Factor("linear", sizes[0])] if input_norm is None else []
     start = 0.0 if input_norm is None else 2.0 * _ln(input_norm)
-    # Of ‖f_k‖² and ‖∂L/∂a_k‖², the factors that are no random numbers.
+    # Of ‖f_k‖² for k = 0..N and of ‖∂L/∂a_k‖² for k = 1..N, the factors that are no random numbers.
     forward = np.cumsum(
         [start, *(_ln(v) - math.log(n) for v, n in zip(weight_variances, sizes, strict=False))]
     )
@@ -169,10 +169,12 @@ def medians(
     back = np.cumsum([0.0, *steps[::-1]])[::-1]
     grad_w, grad_a = [], []
     for k in shown:
-        behind = Counter([*inner[k - 1 : depth - 1], *last])
-        before = Counter([*first, *inner[: k - 1]])
-        grad_a.append(back[k - 1] + _quantile(behind, share))
-        grad_w.append(back[k - 1] + forward[k - 1] + _quantile(behind + before, share))
+        layers_before = k - 1
+        behind = Counter([*inner[layers_before : depth - 1], *last])
+        before = Counter([*first, *inner[:layers_before]])
+        known = back[layers_before]
+        grad_a.append(known + _quantile(behind, share))
+        grad_w.append(known + forward[layers_before] + _quantile(behind + before, share))
     return Medians(0.5 * np.array(grad_w), 0.5 * np.array(grad_a))
 
 

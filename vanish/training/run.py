@@ -23,7 +23,7 @@ from vanish.network.weights import Weight
 from vanish.numbers.scaled import Scaled
 from vanish.readings import dense
 from vanish.readings.inplace import Parameters, Passes
-from vanish.simulation.run import Draws, random_chain
+from vanish.simulation.drawing import Draws, random_chain
 from vanish.training import optimizers
 from vanish.training.result import Outcome, Training, Trial
 from vanish.training.settings import MEASURED_ROWS, TrainingSettings, require_memory
