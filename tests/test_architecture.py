@@ -97,7 +97,7 @@ def faults(package: Path) -> Iterator[str]:
     # What the package itself has is no part of a wing: its version, and names found when used.
     edges = {name: imports(tree, trees) - {root, name} for name, tree in trees.items()}
     floor = {name: height for height, names in enumerate(FLOORS) for name in names}
-    wings: dict[str, set[str]] = {name: set() for name in floor}
+    wings: dict[str, set[str]] = {name: set() for name in sorted(floor)}
     for name in edges.keys() - {root}:
         if wing(name) not in floor:
             yield f"{name}: of no wing"

@@ -214,7 +214,7 @@ def test_an_overflow_is_an_error_that_names_the_layer_and_the_remedy(act: str) -
     simulation = scalar(act, [1e100] * 6)
     with pytest.raises(ForwardOverflowError) as caught:
         _ = simulation.trace
-    assert str(caught.value) == (
+    assert caught.value.on_command_line == (
         f"layer 4: the values of {act} grow past 1.8e308, the largest float64: give a smaller"
         " --weight-std or --gain, or fewer layers"
     )

@@ -1034,7 +1034,7 @@ def overflowing_layer(options: dict[str, Any], engine: str, **more: Any) -> int:
     found = re.fullmatch(
         rf"layer (\d+): the values of {options['act']} grow past 1\.8e308, the largest"
         r" float64: give a smaller --weight-std or --gain, or fewer layers",
-        str(caught.value),
+        caught.value.on_command_line,
     )
     assert found is not None
     return int(found[1])

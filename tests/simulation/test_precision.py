@@ -31,6 +31,8 @@ from vanish.simulation.precision import (
     typical_entries,
 )
 from vanish.simulation.precision_words import sentence, summary
+from vanish.simulation.run import simulate
+from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -412,7 +414,7 @@ def test_several_trials_are_those_of_the_first() -> None:
 
 def test_a_run_that_took_no_note_of_its_entries_says_so() -> None:
     with pytest.raises(UsageError, match="entries=True"):
-        losses(vanish.simulate(act="relu", layers=2, entries=False))
+        losses(simulate(Settings(act="relu", layers=2), entries=False))
 
 
 # The judge --------------------------------------------------------------------------------

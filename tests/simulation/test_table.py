@@ -108,7 +108,7 @@ def test_the_manual_has_a_line_an_option() -> None:
 
 def test_readme_speaks_of_no_option_that_the_manual_lacks() -> None:
     flag = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-    readme = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     # Other commands have options of their own; other programs stand in blocks of text.
     own = re.sub(r"^```text\n.*?^```$", "", readme, flags=re.MULTILINE | re.DOTALL)
     others = {

@@ -158,9 +158,9 @@ def acts(names: Act | Sequence[Act] | None = None, *, layers: int = LAYERS) -> A
     Examples
     --------
     >>> for row in acts(["sigmoid", "relu"], layers=3).rows():
-    ...     print(row["act"], row["derivative"], row["bound"])
-    sigmoid S(1-S) 0.015625
-    relu 1 if x > 0 else 0 1.0
+    ...     print(row["act"], row["range"], row["bound"])
+    sigmoid (0, 1) 0.015625
+    relu [0, ∞) 1.0
     """
     shown = [activations.get(each) for each in one_or_several("act", names)]
     depth = Settings(layers=layers).model.depth
