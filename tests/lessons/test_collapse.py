@@ -23,6 +23,7 @@ from vanish.network import activations
 from vanish.numbers.scaled import ZERO
 from vanish.ops.affine import terms
 from vanish.readings.affinemap import affine_maps
+from vanish.render.columns import COLLAPSE
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -218,7 +219,7 @@ def test_a_constant_layer_has_no_nonadditivity() -> None:
     for layer in (first, second):
         assert (layer.difference, layer.nonadditivity) == (None, None)
         assert not layer.map_norm
-        assert {name for name, cell in layer.row().items() if cell is None} == {
+        assert {name for name, cell in COLLAPSE.row(layer).items() if cell is None} == {
             *("log10_map_norm", "difference", "nonadditivity"),
             *("difference_below", "nonadditivity_below"),
         }
@@ -275,7 +276,7 @@ def misleading(act: str, weight_std: float, bias_std: float, **options: Any) -> 
     run = simulation(act=act, weight_std=weight_std, bias_std=bias_std, batch=3, **options)
     wrong = []
     for layer, right in zip(collapse(run), exactly(run), strict=True):
-        row = layer.row()
+        row = COLLAPSE.row(layer)
         for name, exact in zip(("difference", "nonadditivity"), right, strict=True):
             value, below = row[name], row[f"{name}_below"]
             where = f"{name} of layer {layer.layer}: {value}, below {below}, is {mp.nstr(exact, 5)}"
@@ -383,7 +384,7 @@ def test_a_collapse_is_shown_as_it_was(name: str) -> None:
 def test_the_rows_are_those_of_the_library() -> None:
     options = "--act tanh,identity --widths 7,5,3 --bias-std 0.4 --batch 6 --seed 2"
     expected = [
-        layer.row()
+        COLLAPSE.row(layer)
         for act in ("tanh", "identity")
         for layer in collapse(simulation(act=act, widths=(7, 5, 3), bias_std=0.4, batch=6, seed=2))
     ]

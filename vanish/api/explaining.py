@@ -18,7 +18,6 @@ from vanish.lessons import collapse as affine
 from vanish.lessons.derivation import Derivation, measure, parse_variable
 from vanish.lessons.spread import spread
 from vanish.network import activations, initializers
-from vanish.network.graph import plain
 from vanish.render.derivation import BYTES_A_LAYER
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
@@ -85,7 +84,7 @@ def derive(
     by = parse_variable(taken(named("loss")._replace(name="wrt"), wrt), depth)
     factors = measure(Simulation(settings), by) if values else None
     known = settings.model.activations[0] if act is not None or values else None
-    return Derived(Derivation(plain(depth), by, full, factors, known))
+    return Derived(Derivation(settings.model.graph, by, full, factors, known))
 
 
 def theory(

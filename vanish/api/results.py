@@ -24,11 +24,11 @@ from vanish.training import result as training
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from vanish.columns import Cell
     from vanish.lessons.derivation import Derivation
     from vanish.lessons.spread import Spread
     from vanish.render.view import View
     from vanish.simulation.gradients import Gradients
-    from vanish.simulation.profile import Cell
     from vanish.simulation.remedy import Search
     from vanish.simulation.settings import Settings
     from vanish.sweeps.grid import Grid
@@ -334,7 +334,9 @@ class Collapse(Shown, tuple[LayerCollapse, ...]):  # noqa: SLOT001 - has more th
 
     def rows(self) -> list[Mapping[str, Cell]]:
         """Return a mapping of column to value a layer."""
-        return [layer.row() for layer in self]
+        from vanish.render.collapse import rows  # noqa: PLC0415 - only to print
+
+        return [*rows(self.chains)]
 
     def summary(self) -> str:
         """Return the chains."""

@@ -69,7 +69,6 @@ def command(
     --width, --init and --seed say what chain --values measures.
     """
     from vanish.lessons.derivation import Derivation, measure, parse_variable
-    from vanish.network.graph import plain
     from vanish.render import derivation as render
     from vanish.simulation.run import Simulation
     from vanish.simulation.settings import Settings
@@ -89,7 +88,7 @@ def command(
     variable = parse_variable(by, settings.model.depth)
     factors = measure(Simulation(settings), variable) if values else None
     activation = settings.model.activations[0] if act is not None or values else None
-    shown = Derivation(plain(settings.model.depth), variable, full, factors, activation)
+    shown = Derivation(settings.model.graph, variable, full, factors, activation)
     if destination.format == "json":
         from vanish.render.json import table
 

@@ -27,7 +27,6 @@ from vanish.readings.dense import DENSE
 if TYPE_CHECKING:
     from vanish.network.chain import Chain, Layer
     from vanish.numbers.scaled import FloatArray
-    from vanish.simulation.profile import Cell
     from vanish.simulation.run import Simulation
 
 
@@ -95,20 +94,6 @@ class LayerCollapse(NamedTuple):
     map_norm: Magnitude
     difference: Departure | None
     nonadditivity: Departure | None
-
-    def row(self) -> dict[str, Cell]:
-        """Return the output's columns."""
-        return {
-            "act": self.act,
-            "layer": self.layer,
-            "n_in": self.n_in,
-            "n_out": self.n_out,
-            "log10_map_norm": self.map_norm.log10,
-            "difference": _cell(self.difference and self.difference.known),
-            "nonadditivity": _cell(self.nonadditivity and self.nonadditivity.known),
-            "difference_below": _cell(self.difference and self.difference.below),
-            "nonadditivity_below": _cell(self.nonadditivity and self.nonadditivity.below),
-        }
 
 
 def collapse(simulation: Simulation) -> list[LayerCollapse]:
@@ -253,7 +238,3 @@ def _sent(
 def _relative(difference: Scaled, error: Magnitude, whole: Scaled) -> Departure | None:
     norm = whole.norm()
     return Departure(difference.norm() / norm, error / norm) if norm else None
-
-
-def _cell(magnitude: Magnitude | None) -> Cell:
-    return None if magnitude is None else magnitude.exact()

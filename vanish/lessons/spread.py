@@ -181,4 +181,5 @@ def _expected(settings: Settings, input_rms: float) -> float | None:
         settings.model.weight_variances,
         settings.bias_std,
         Magnitude.of(math.sqrt(settings.model.n_in) * input_rms),
+        settings.model.graph,
     )[0].grad_b.log10

@@ -11,12 +11,13 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vanish.network import activations, initializers
-from vanish.network.initializers import Law
+from vanish.network.graph import plain
 from vanish.numbers.scaled import Magnitude
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.arrays import Network
+    from vanish.network.graph import Graph
     from vanish.network.initializers import Initializer
 
     Act = str | Activation
@@ -114,8 +115,13 @@ class Model(ABC):
 
     @property
     @abstractmethod
-    def needs_matrices(self) -> str:
-        """What cannot be drawn in law, as part of a sentence; empty where all can."""
+    def initializer_kinds(self) -> tuple[Initializer, ...]:
+        """The initialisers that there are; none for given weights."""
+
+    @property
+    def graph(self) -> Graph:
+        """The operations."""
+        return plain(self.depth)
 
     @property
     def weight_count(self) -> int:
@@ -226,14 +232,14 @@ class Drawn(Model):
         return (initializers.get(self._init),) * self.depth
 
     @cached_property
-    def needs_matrices(self) -> str:
-        """The uniform law, of which the products of a matrix and a vector have no simple law."""
-        if self._weight_std is None:
+    def initializer_kinds(self) -> tuple[Initializer, ...]:
+        """The initialisers that there are."""
+        if self._weight_std is not None:
+            return (initializers.from_weight_std(self._weight_std),)
+        if self._init == initializers.AUTO:
             conventional = (activations.get(each).init for each in self.acts.kinds)
-            for name in conventional if self._init == initializers.AUTO else (self._init,):
-                if (initializer := initializers.get(name)).law is Law.UNIFORM:
-                    return f"init {initializer.name}"
-        return ""
+            return tuple(map(initializers.get, conventional))
+        return (initializers.get(self._init),)
 
 
 class Given(Model):
@@ -277,6 +283,6 @@ class Given(Model):
         return ()
 
     @property
-    def needs_matrices(self) -> str:
-        """The weights themselves."""
-        return "weights"
+    def initializer_kinds(self) -> tuple[Initializer, ...]:
+        """None."""
+        return ()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.graph import Graph, Slot
     from vanish.network.initializers import Law
+    from vanish.network.model import Model
     from vanish.network.streams import LayerStreams, Streams, Trials
     from vanish.numbers.scaled import FloatArray, Magnitude
     from vanish.numbers.stack import Exponents
@@ -31,6 +32,17 @@ if TYPE_CHECKING:
 # What flows is a batch of rows for each trial, every time balanced. A matrix that is met twice
 # in a direction has another law, see `conditioning`.
 SAMPLED = Reading("sampled", plus=lambda one, other: (one + other).balanced(), once=True)
+
+
+def refusal(model: Model) -> str:
+    """Return what cannot be drawn in law, as part of a sentence; empty where all can."""
+    kinds = model.initializer_kinds
+    if not kinds:
+        return "weights"
+    # Of uniform entries the products of a matrix and a vector have no simple law.
+    undrawn = (f"init {each.name}" for each in kinds if each.law not in MATRICES)
+    return next(undrawn, SAMPLED.refusal(model.graph))
+
 
 # Scales within 2^±100 are plain factors: see the range of a balanced `Stack`.
 _LARGEST_SCALE = 100

@@ -10,6 +10,7 @@ import numpy as np
 from vanish.network.streams import Streams, Trials
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings import meanfield
+from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import slope_products
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, Measured, magnitude_quantiles, quantile
 from vanish.simulation.sample import draw_input
@@ -165,12 +166,15 @@ def expected_of(settings: Settings) -> list[meanfield.Expected]:
     """
     if settings.weights is not None or settings.loss != "readout" or settings.rows > 1:
         return []
+    if MEAN_FIELD.refusal(settings.model.graph):
+        return []
     return meanfield.expected(
         settings.model.activations,
         settings.model.sizes,
         settings.model.weight_variances,
         settings.bias_std,
         _input_norm(settings),
+        settings.model.graph,
     )
 
 

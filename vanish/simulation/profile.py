@@ -21,14 +21,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from vanish import columns
+    from vanish.columns import Cell
     from vanish.numbers.scaled import FloatArray, Magnitude
     from vanish.numbers.stack import Magnitudes
     from vanish.readings import meanfield
     from vanish.simulation.faults import Fault, Faults
     from vanish.simulation.settings import Settings
-
-    Cell = columns.Cell
 
 
 class Verdict(StrEnum):

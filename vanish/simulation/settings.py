@@ -10,6 +10,7 @@ import numpy as np
 
 from vanish.network import losses
 from vanish.network.model import Acts, Drawn, Given, Uniform
+from vanish.readings import sampled
 from vanish.simulation import consistency, values
 from vanish.simulation.names import AUTO_ENGINE, ENGINE_NAMES
 from vanish.simulation.spelling import spell_all
@@ -169,7 +170,7 @@ class Settings:
     def needs_matrices(self) -> str:
         """What asks for stored weights, as part of a sentence; empty where nothing does."""
         bound = "norm_bound" if self.norm_bound and self.weights is None else ""
-        return bound or self.model.needs_matrices
+        return bound or sampled.refusal(self.model)
 
     @cached_property
     def engine_used(self) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 
 from vanish.errors import MemoryLimitError, UsageError
 from vanish.network import losses
-from vanish.network.graph import Variable, plain
+from vanish.network.graph import Variable
 from vanish.network.streams import Streams, Trials
 from vanish.numbers.scaled import Magnitude
 from vanish.numbers.stack import Magnitudes, Stack
@@ -284,7 +284,7 @@ def _drawn(
         for k, (initializer, (n_in, n_out)) in enumerate(shapes, 1)
     }
     return sampled.SampledChain(
-        plain(settings.model.depth),
+        settings.model.graph,
         weights,
         settings.model.activations,
         settings.bias_std,

@@ -14,7 +14,7 @@ from vanish.training.state import known
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from vanish.simulation.profile import Cell
+    from vanish.columns import Cell
     from vanish.training.settings import TrainingSettings
     from vanish.training.state import State
 

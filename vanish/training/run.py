@@ -17,7 +17,6 @@ import numpy as np
 from vanish.errors import ForwardOverflowError, UsageError
 from vanish.network import losses
 from vanish.network.chain import Chain, Layer
-from vanish.network.graph import plain
 from vanish.network.streams import Role, Streams, Trials
 from vanish.network.weights import Weight
 from vanish.numbers.scaled import Scaled
@@ -217,7 +216,7 @@ class Run:
         if found is None:
             sizes = self.settings.chain.model.sizes
             found = Passes(
-                plain(self.settings.chain.model.depth),
+                self.settings.chain.model.graph,
                 self._activations,
                 self.parameters.by_address,
                 self.gradients.by_address,
