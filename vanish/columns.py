@@ -6,7 +6,7 @@ The order of a table's columns is that of its declaration; a new column goes to 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, Generic, NamedTuple, ParamSpec
+from typing import TYPE_CHECKING, Generic, ParamSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,10 +30,10 @@ class Scale(StrEnum):
     FLAG = "true or false"
 
 
-class Column(NamedTuple, Generic[Record]):
+class Column(Generic[Record]):
     """A column.
 
-    Attributes
+    Parameters
     ----------
     name
         What its header says.
@@ -45,10 +45,11 @@ class Column(NamedTuple, Generic[Record]):
         What gives a row's cell; None where it is empty.
     """
 
-    name: str
-    scale: Scale
-    meaning: str
-    get: Callable[Record, Cell]
+    def __init__(self, name: str, scale: Scale, meaning: str, get: Callable[Record, Cell]) -> None:
+        self.name = name
+        self.scale = scale
+        self.meaning = meaning
+        self.get = get
 
 
 class Table(Generic[Record]):

@@ -15,7 +15,7 @@ _LONGEST_NUMBER, _LONGEST_WORD, _LONGEST = 20, 300, 1500
 
 
 # A flag, or what is quoted.
-_FLAG = re.compile(r"(?<!\S)'[^']*'|(?<![^\s(])--([a-z][a-z-]*)")
+_FLAG = r"(?<!\S)'[^']*'|(?<![^\s(])--([a-z][a-z-]*)"
 
 # Where Python has another name for it.
 _IN_PYTHON = {"memory": "memory_limit"}
@@ -44,7 +44,7 @@ def in_python(message: str) -> str:
         flag = found[1]
         return _IN_PYTHON.get(flag, flag.replace("-", "_")) if flag else found[0]
 
-    return _FLAG.sub(name, message)
+    return re.sub(_FLAG, name, message)
 
 
 class VanishError(Exception):

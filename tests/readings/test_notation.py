@@ -13,7 +13,7 @@ from mpmath import mp
 
 from vanish.errors import UsageError
 from vanish.network.graph import Variable, plain
-from vanish.readings.notation import LATEX, NOTATION, TEXT, Factor, derivation, nested_loss
+from vanish.readings.notation import LATEX, NOTATION, TEXT, derivation, nested_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -124,32 +124,32 @@ def test_the_product_has_the_value_of_sympys_derivative(layers: int) -> None:
 FAULTS: dict[str, tuple[str, dict[str, Any]]] = {
     "another weight": (
         "affine",
-        {"back": lambda _, __, k, ___, g: (g.times(Factor("Weight", k % 3 + 1, "W{k}")),)},
+        {"back": lambda _, __, k, ___, g: (g.times("Weight", k % 3 + 1, "W{k}"),)},
     ),
     "no weight": (
         "affine",
-        {"back": lambda _, __, k, ___, g: (g.times(Factor("ByBias", k, "a{k}", "b{k}")),)},
+        {"back": lambda _, __, k, ___, g: (g.times("ByBias", k, "a{k}", "b{k}"),)},
     ),
     "another slope": (
         "activate",
-        {"back": lambda _, __, k, ___, g: (g.times(Factor("Slope", k % 3 + 1, "S", "a{k}")),)},
+        {"back": lambda _, __, k, ___, g: (g.times("Slope", k % 3 + 1, "S", "a{k}"),)},
     ),
     "one slope": (
         "activate",
-        {"back": lambda _, __, ___, ____, g: (g.times(Factor("Slope", 1, "S", "a{k}")),)},
+        {"back": lambda _, __, ___, ____, g: (g.times("Slope", 1, "S", "a{k}"),)},
     ),
     "swapped parameters": (
         "affine",
         {
             "by": lambda _, __, k, ___, g: (
-                g.times(Factor("ByBias", k, "a{k}", "b{k}")),
-                g.times(Factor("ByWeight", k, "a{k}", "W{k}")),
+                g.times("ByBias", k, "a{k}", "b{k}"),
+                g.times("ByWeight", k, "a{k}", "W{k}"),
             )
         },
     ),
     "a wrong symbol": (
         "affine",
-        {"back": lambda _, __, k, ___, g: (g.times(Factor("Weight", k, "b{k}")),)},
+        {"back": lambda _, __, k, ___, g: (g.times("Weight", k, "b{k}"),)},
     ),
 }
 

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 
     from vanish.network.graph import Block, Graph, Op, Slot
 
+    # One node on the way forward: its rule, what it is and what it takes.
+    Forward = tuple[Callable[..., tuple[Any, Any]], Op, tuple[int, ...]]
+    # One node on the way back: its place, name and rule, what it is, what it took, and for each
+    # of its slots whether it is met here for the last time in the block.
+    Back = tuple[int, str, "Rule", Op, tuple[int, ...], tuple[bool, ...]]
+
 # What flows is a matter of the reading.
 Value = Any
 
@@ -91,6 +97,16 @@ class Reading:
         self._rules: dict[str, Rule] = {}
         self._refusals: dict[str, Callable[[Op], str]] = {}
 
+    @classmethod
+    def called(cls, name: str) -> Reading:
+        """Return the reading of that name, made when it is first asked for.
+
+        So an operation gives a meaning to a reading that nobody may use, without importing it.
+        """
+        if name not in _CALLED:
+            _CALLED[name] = cls(name)
+        return _CALLED[name]
+
     def means(
         self,
         kind: str,
@@ -132,46 +148,23 @@ class Reading:
         return self._rules[op.kind]
 
 
-class _Forward(NamedTuple):
-    """One node on the way forward."""
-
-    rule: Callable[..., tuple[Value, Any]]
-    op: Op
-    inputs: tuple[int, ...]
-
-
-class _Back(NamedTuple):
-    """One node on the way back.
-
-    Attributes
-    ----------
-    completes
-        For each slot, whether it is met here for the last time in the block.
-    """
-
-    place: int
-    name: str
-    rule: Rule
-    op: Op
-    inputs: tuple[int, ...]
-    completes: tuple[bool, ...]
+_CALLED: dict[str, Reading] = {}
 
 
 @lru_cache(maxsize=64)
-def _compiled(block: Block, reading: Reading) -> tuple[tuple[_Forward, ...], tuple[_Back, ...]]:
+def _compiled(block: Block, reading: Reading) -> tuple[tuple[Forward, ...], tuple[Back, ...]]:
     """Return a block's steps forward and back in a reading."""
     rules = [reading.rule(node.op) for node in block.nodes]
     forward = tuple(
-        _Forward(rule.forward, node.op, node.inputs)
-        for rule, node in zip(rules, block.nodes, strict=True)
+        (rule.forward, node.op, node.inputs) for rule, node in zip(rules, block.nodes, strict=True)
     )
-    back: list[_Back] = []
+    back: list[Back] = []
     met: set[Slot] = set()
     for place, (rule, node) in enumerate(zip(rules, block.nodes, strict=True), 1):
         # Here the walk back comes last.
         completes = tuple(slot not in met for slot in node.op.slots)
         met.update(node.op.slots)
-        back.append(_Back(place, node.name, rule, node.op, node.inputs, completes))
+        back.append((place, node.name, rule, node.op, node.inputs, completes))
     return forward, tuple(reversed(back))
 
 

@@ -6,12 +6,9 @@ says what an operation computes: that is for its meanings in `vanish.ops` to say
 reading.
 """
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+# Not annotations from the future: a named tuple would compile each of them at every start.
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 
 class Variable(NamedTuple):
@@ -120,7 +117,7 @@ class Block:
     def __hash__(self) -> int:
         return hash(self.nodes)
 
-    def __reduce__(self) -> tuple[type[Block], tuple[Node, ...]]:
+    def __reduce__(self) -> "tuple[type[Block], tuple[Node, ...]]":
         return Block, self.nodes
 
     def place(self, name: str) -> int:
@@ -168,7 +165,7 @@ class Graph:
         # N, the number of layers.
         self.depth: Final = last
 
-    def __reduce__(self) -> tuple[type[Graph], tuple[tuple[Block, int], ...]]:
+    def __reduce__(self) -> "tuple[type[Graph], tuple[tuple[Block, int], ...]]":
         return Graph, tuple((run.block, run.last - run.first + 1) for run in self.runs)
 
     def block(self, k: int) -> Block:

@@ -8,14 +8,12 @@ import numpy as np
 
 from vanish.errors import ForwardOverflowError, UsageError
 from vanish.gauss import moments
+from vanish.network.chainrule import Reading
 from vanish.numbers.scaled import SAFE_EXPONENT, Magnitude, Scaled
 from vanish.numbers.stack import Stack, times_power
-from vanish.readings.affinemap import AFFINE_MAP
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
-from vanish.readings.inplace import IN_PLACE
 from vanish.readings.meanfield import MEAN_FIELD, Signal
-from vanish.readings.notation import NOTATION, Factor, Written
 from vanish.readings.sampled import SAMPLED
 from vanish.readings.slopes import SLOPES
 
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
     from vanish.readings.bounds import Norms
     from vanish.readings.inplace import Cell, Passes
     from vanish.readings.meanfield import Ensemble
-    from vanish.readings.notation import Product
+    from vanish.readings.notation import Product, Written
     from vanish.readings.sampled import SampledChain
 
 
@@ -138,7 +136,7 @@ def _inplace_back(_: Passes, __: Op, ___: int, slope: Cell, g: Cell) -> tuple[Ce
     return (d,)
 
 
-IN_PLACE.means("activate", forward=_inplace_forward, back=_inplace_back)
+Reading.called("in-place").means("activate", forward=_inplace_forward, back=_inplace_back)
 
 
 def _largest_slope(run: Norms, _: Op, k: int, __: FloatArray) -> tuple[None, Magnitude]:
@@ -169,18 +167,18 @@ MEAN_FIELD.means("activate", forward=_mean_forward, back=_times)
 
 
 def _written(_: None, __: Op, k: int, a: Written) -> tuple[Written, None]:
-    return Written(("S(", a, ")"), k), None
+    return a.within("S(", ")", k), None
 
 
 def _symbol(_: None, __: Op, k: int, ___: None, so_far: Product) -> tuple[Product]:
-    return (so_far.times(Factor("Slope", k, "S", "a{k}")),)
+    return (so_far.times("Slope", k, "S", "a{k}"),)
 
 
-NOTATION.means("activate", forward=_written, back=_symbol)
+Reading.called("notation").means("activate", forward=_written, back=_symbol)
 
 
 def _left_out(_: Chain, __: Op, ___: int, a: AffineMap) -> tuple[AffineMap, None]:
     return a, None
 
 
-AFFINE_MAP.means("activate", forward=_left_out)
+Reading.called("affine-map").means("activate", forward=_left_out)

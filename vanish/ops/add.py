@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from vanish.readings.affinemap import AFFINE_MAP
+from vanish.network.chainrule import Reading
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
-from vanish.readings.inplace import IN_PLACE
 from vanish.readings.meanfield import MEAN_FIELD
-from vanish.readings.notation import NOTATION, Written
 from vanish.readings.sampled import SAMPLED
 from vanish.readings.slopes import SLOPES
 
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from vanish.network.graph import Op
     from vanish.numbers.stack import Stack
     from vanish.readings.inplace import Cell, Passes
+    from vanish.readings.notation import Written
     from vanish.readings.sampled import SampledChain
 
 Value = TypeVar("Value")
@@ -32,7 +31,7 @@ def _to_both(_: object, __: Op, ___: int, ____: None, g: Value) -> tuple[Value, 
     return g, g
 
 
-for _reading in (DENSE, MEAN_FIELD, AFFINE_MAP):
+for _reading in (DENSE, MEAN_FIELD, Reading.called("affine-map")):
     _reading.means("add", forward=_sum, back=_to_both)
 for _reading in (BOUND, SLOPES):
     _reading.means("add", forward=lambda *_: (None, None), back=_to_both)
@@ -55,11 +54,11 @@ def _lent_to_both(_: Passes, __: Op, ___: int, ____: None, g: Cell) -> tuple[Cel
     return g.lent(), g.lent()
 
 
-IN_PLACE.means("add", forward=_inplace_forward, back=_lent_to_both)
+Reading.called("in-place").means("add", forward=_inplace_forward, back=_lent_to_both)
 
 
 def _written(_: None, __: Op, k: int, one: Written, other: Written) -> tuple[Written, None]:
-    return Written((one, " + ", other), k, loose=True), None
+    return one.plus(other, k), None
 
 
-NOTATION.means("add", forward=_written, back=_to_both)
+Reading.called("notation").means("add", forward=_written, back=_to_both)

@@ -6,17 +6,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vanish.network.chainrule import Reading
 from vanish.network.streams import Role
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import SAFE_EXPONENT, Scaled
 from vanish.numbers.stack import Stack
-from vanish.readings.affinemap import AFFINE_MAP, AffineMap
 from vanish.readings.bounds import BOUND
 from vanish.readings.conditioning import product
 from vanish.readings.dense import DENSE, Outer, Total
-from vanish.readings.inplace import IN_PLACE
 from vanish.readings.meanfield import MEAN_FIELD, normal
-from vanish.readings.notation import NOTATION, Factor, Written
 from vanish.readings.sampled import SAMPLED, Norms
 from vanish.readings.slopes import SLOPES
 
@@ -25,10 +23,11 @@ if TYPE_CHECKING:
     from vanish.network.graph import Op
     from vanish.numbers.scaled import FloatArray, Magnitude
     from vanish.numbers.stack import Exponents, Magnitudes
+    from vanish.readings.affinemap import AffineMap
     from vanish.readings.bounds import Norms as BoundNorms
     from vanish.readings.inplace import Cell, Passes
     from vanish.readings.meanfield import Ensemble, Signal
-    from vanish.readings.notation import Product
+    from vanish.readings.notation import Product, Written
     from vanish.readings.sampled import SampledChain
 
 
@@ -149,7 +148,9 @@ def _inplace_by(run: Passes, op: Op, k: int, f: Cell, d: Cell) -> tuple[Cell, Ce
     return by_weight, by_bias
 
 
-IN_PLACE.means("affine", forward=_inplace_forward, back=_inplace_back, by=_inplace_by)
+Reading.called("in-place").means(
+    "affine", forward=_inplace_forward, back=_inplace_back, by=_inplace_by
+)
 
 
 def _input_norm(_: BoundNorms, __: Op, ___: int, f: Scaled) -> tuple[None, Magnitude]:
@@ -208,23 +209,23 @@ MEAN_FIELD.means("affine", forward=_mean_forward, back=_mean_back, by=_mean_by)
 
 def _written(_: None, op: Op, k: int, f: Written) -> tuple[Written, None]:
     weight, bias = (slot.letter + ("" if slot.tied else "{k}") for slot in op.slots)
-    return Written((weight, f, f"+{bias}"), k, loose=True), None
+    return f.within(weight, f"+{bias}", k, loose=True), None
 
 
 def _weight_symbol(_: None, op: Op, k: int, __: None, so_far: Product) -> tuple[Product]:
     letter = op.slots[0].letter + ("" if op.slots[0].tied else "{k}")
-    return (so_far.times(Factor("Weight", k, letter)),)
+    return (so_far.times("Weight", k, letter),)
 
 
 def _by_symbols(_: None, op: Op, k: int, __: None, so_far: Product) -> tuple[Product, Product]:
     weight, bias = (slot.letter + ("" if slot.tied else "{k}") for slot in op.slots)
     return (
-        so_far.times(Factor("ByWeight", k, "a{k}", weight)),
-        so_far.times(Factor("ByBias", k, "a{k}", bias)),
+        so_far.times("ByWeight", k, "a{k}", weight),
+        so_far.times("ByBias", k, "a{k}", bias),
     )
 
 
-NOTATION.means("affine", forward=_written, back=_weight_symbol, by=_by_symbols)
+Reading.called("notation").means("affine", forward=_written, back=_weight_symbol, by=_by_symbols)
 
 
 def _composed(run: Chain, op: Op, k: int, f: AffineMap) -> tuple[AffineMap, None]:
@@ -235,7 +236,8 @@ def _composed(run: Chain, op: Op, k: int, f: AffineMap) -> tuple[AffineMap, None
     moved = weight.forward(f.bias)
     if bias is not None:
         moved += Scaled(bias)
-    return AffineMap(Scaled(columns.values.T, columns.exponent), moved.normalized()), None
+    rows = Scaled(columns.values.T, columns.exponent)
+    return f._replace(weight=rows, bias=moved.normalized()), None
 
 
-AFFINE_MAP.means("affine", forward=_composed)
+Reading.called("affine-map").means("affine", forward=_composed)

@@ -39,7 +39,7 @@ class AffineMap(NamedTuple):
 
 
 # What flows is the map from x to a value, S being passed by.
-AFFINE_MAP = Reading("affine-map")
+AFFINE_MAP = Reading.called("affine-map")
 
 
 def affine_maps(chain: Chain, n_0: int) -> list[AffineMap]:

@@ -99,16 +99,15 @@ class Cell:
         """Return the same rows for one of several operations that read them."""
         return Cell(self.rows, self.then, shared=True)
 
+    def __add__(self, other: Cell) -> Cell:
+        # In the first of them that nobody else reads.
+        free = [cell for cell in (self, other) if not cell.shared]
+        total = free[0] if free else self.with_rows(np.empty_like(self.rows))
+        self.then(lambda: np.add(self.rows, other.rows, total.rows))
+        return total
 
-def _plus(one: Cell, other: Cell) -> Cell:
-    """Add two cells that meet, in the first of them that nobody else reads."""
-    free = [cell for cell in (one, other) if not cell.shared]
-    total = free[0] if free else one.with_rows(np.empty_like(one.rows))
-    one.then(lambda: np.add(one.rows, other.rows, total.rows))
-    return total
 
-
-IN_PLACE = Reading("in-place", plus=_plus)
+IN_PLACE = Reading.called("in-place")
 
 
 class Passes:

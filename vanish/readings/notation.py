@@ -78,9 +78,9 @@ class Product:
         self.last = last
         self.length: int = 0 if before is None else before.length + 1
 
-    def times(self, factor: Factor | Sum) -> Product:
-        """Return the product with one more factor."""
-        return Product(self, factor)
+    def times(self, kind: str, layer: int, symbol: str, by: str = "") -> Product:
+        """Return the product with one more factor, see `Factor`."""
+        return Product(self, Factor(kind, layer, symbol, by))
 
     def beginnings(self) -> list[Product]:
         """Return all products that it goes on from, the empty one first, and itself."""
@@ -102,7 +102,7 @@ class Product:
         left, right = self.factors(common.length), other.factors(common.length)
         # A sum behind the same beginning takes the new term in.
         terms = [each for one in (left, right) for each in _terms(one)]
-        return common.times(Sum(tuple(terms)))
+        return Product(common, Sum(tuple(terms)))
 
 
 def _terms(factors: tuple[Factor | Sum, ...]) -> tuple[tuple[Factor | Sum, ...], ...]:
@@ -126,9 +126,17 @@ class Written(NamedTuple):
     layer: int
     loose: bool = False
 
+    def within(self, before: str, after: str, layer: int, *, loose: bool = False) -> Written:
+        """Return it between two texts."""
+        return Written((before, self, after), layer, loose)
+
+    def plus(self, other: Written, layer: int) -> Written:
+        """Return the sum of two values."""
+        return Written((self, " + ", other), layer, loose=True)
+
 
 # Forward flow values as they are written, back the products of the chain rule.
-NOTATION = Reading("notation")
+NOTATION = Reading.called("notation")
 
 
 class Notation(NamedTuple):
@@ -192,7 +200,7 @@ LATEX = Notation(
 def walk(graph: Graph) -> Iterator[tuple[Variable, Product]]:
     """Yield every gradient as a product, from layer N down to the input."""
     nothing = [None] * (1 + max(len(block.nodes) for block, _, _ in graph.runs))
-    loss = Product().times(Factor("LossGradient", graph.depth, "L", "f{k}"))
+    loss = Product().times("LossGradient", graph.depth, "L", "f{k}")
     return back(graph, NOTATION, None, lambda _: nothing, loss)
 
 

@@ -3,8 +3,7 @@
 `--help` reads it, so it imports nothing that takes time.
 """
 
-from __future__ import annotations
-
+# Not annotations from the future: a named tuple would compile each of them at every start.
 import math
 from enum import Enum
 from typing import NamedTuple
