@@ -189,9 +189,9 @@ def test_pytorchs_autograd_where_the_gradient_has_vanished(differentiate: Differ
 def test_norms_are_those_of_the_arrays(n_out: int, n_in: int, rows: int, seed: int) -> None:
     generator = np.random.default_rng(seed)
     d, f = generator.standard_normal((rows, n_out)), generator.standard_normal((rows, n_in))
-    norm = Outer(((Scaled(d, 3000), Scaled(f, -2990)),)).norm()
+    norm = Outer((Scaled(d, 3000), Scaled(f, -2990))).norm()
     assert float(norm) == pytest.approx(1024.0 * np.linalg.norm(d.T @ f), rel=1e-12, abs=1e-12)
-    norm = Total((Scaled(d, 3),)).norm()
+    norm = Total(Scaled(d, 3)).norm()
     assert float(norm) == pytest.approx(8.0 * np.linalg.norm(d.sum(axis=0)), rel=1e-12)
 
 
@@ -202,7 +202,7 @@ def test_a_norm_does_not_cancel_where_the_rows_of_a_batch_do() -> None:
     f = np.array([0.25, -0.5])
     rows, inputs = Scaled(np.array([-d, d])), Scaled(np.array([f, f + 1e-10 * g]))
     exact = np.linalg.norm(d) * np.linalg.norm(inputs.values[1] - inputs.values[0])
-    assert float(Outer(((rows, inputs),)).norm()) == pytest.approx(exact, rel=1e-5)
+    assert float(Outer((rows, inputs)).norm()) == pytest.approx(exact, rel=1e-5)
 
 
 # --- true zeros and small numbers ---

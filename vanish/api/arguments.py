@@ -65,7 +65,7 @@ def count(name: str, given: int | None) -> int | None:
     """Return how many there are to be of something; None where that is left open."""
     if given is None:
         return None
-    found: int = taken(named("jobs")._replace(name=name), given)
+    found: int = taken(named("jobs").but(name=name), given)
     check_count(name, found)
     return found
 

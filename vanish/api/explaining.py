@@ -81,7 +81,7 @@ def derive(
     memory.require(
         BYTES_A_LAYER * depth, f"a derivation of {depth:,} layers", "give fewer --layers"
     )
-    by = parse_variable(taken(named("loss")._replace(name="wrt"), wrt), depth)
+    by = parse_variable(taken(named("loss").but(name="wrt"), wrt), depth)
     factors = measure(Simulation(settings), by) if values else None
     known = settings.model.activations[0] if act is not None or values else None
     return Derived(Derivation(settings.model.graph, by, full, factors, known))
@@ -130,7 +130,7 @@ def theory(
     if (layers is None) != (width is None):
         raise UsageError("layers without width, or the reverse: give both")
     stds: Sequence[float | None] = one_or_several("weight_std", weight_std) or [None]
-    rms = taken(named("gain")._replace(name="input_rms"), input_rms)
+    rms = taken(named("gain").but(name="input_rms"), input_rms)
     points = [
         infinitewidth.point(each, std, bias, rms)
         for each in shown

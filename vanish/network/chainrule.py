@@ -168,10 +168,10 @@ def _compiled(block: Block, reading: Reading) -> tuple[tuple[Forward, ...], tupl
     return forward, tuple(reversed(back))
 
 
-class Passed(NamedTuple):
+class Passed:
     """One layer after the way forward.
 
-    Attributes
+    Parameters
     ----------
     block, layer
         Its graph, and its k.
@@ -181,10 +181,13 @@ class Passed(NamedTuple):
         What the node at every place keeps for the way back.
     """
 
-    block: Block
-    layer: int
-    values: list[Value]
-    kept: list[Any]
+    __slots__ = ("block", "kept", "layer", "values")
+
+    def __init__(self, block: Block, layer: int, values: list[Value], kept: list[Any]) -> None:
+        self.block = block
+        self.layer = layer
+        self.values = values
+        self.kept = kept
 
     def named(self, name: str) -> Value:
         """Return the value that is called a, or f."""

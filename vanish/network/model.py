@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from vanish.network import activations, initializers
 from vanish.network.graph import plain
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     Act = str | Activation
 
 
-class Acts(NamedTuple):
+class Acts:
     """The activations of a network, as they were named.
 
-    Attributes
+    Parameters
     ----------
     each
         That of every layer.
@@ -36,9 +36,12 @@ class Acts(NamedTuple):
         One a layer, layer 1 first, instead of both.
     """
 
-    each: Act
-    last: Act | None = None
-    listed: tuple[Act, ...] | None = None
+    def __init__(
+        self, each: Act, last: Act | None = None, listed: tuple[Act, ...] | None = None
+    ) -> None:
+        self.each: Final = each
+        self.last: Final = last
+        self.listed: Final = listed
 
     @property
     def kinds(self) -> tuple[Act, ...]:
@@ -54,18 +57,19 @@ class Acts(NamedTuple):
         return (*(each,) * (depth - 1), last)
 
 
-class Uniform(NamedTuple):
+class Uniform:
     """The shape of N layers of one width.
 
-    Attributes
+    Parameters
     ----------
     layers, inputs, width
         N, n_0 and the size of every layer.
     """
 
-    layers: int
-    inputs: int
-    width: int
+    def __init__(self, layers: int, inputs: int, width: int) -> None:
+        self.layers: Final = layers
+        self.inputs: Final = inputs
+        self.width: Final = width
 
     @property
     def listed(self) -> tuple[int, ...]:

@@ -45,7 +45,7 @@ def _dense_back(run: Chain, op: Op, k: int, _: Scaled, d: Scaled) -> tuple[Scale
 
 
 def _dense_by(_: Chain, __: Op, ___: int, f: Scaled, d: Scaled) -> tuple[Outer, Total]:
-    return Outer(((d, f),)), Total((d,))
+    return Outer((d, f)), Total(d)
 
 
 DENSE.means("affine", forward=_dense_forward, back=_dense_back, by=_dense_by)

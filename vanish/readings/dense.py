@@ -6,7 +6,7 @@ kept as the sum that it is, and formed only if somebody asks for its entries.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
@@ -23,19 +23,22 @@ if TYPE_CHECKING:
 DENSE = Reading("dense", tidy=Scaled.normalized)
 
 
-class Outer(NamedTuple):
+class Outer:
     """∂L/∂W, a sum of outer products Σ_b d_b f_bᵀ.
 
-    Attributes
+    Parameters
     ----------
     parts
         d and f of each use, shapes (B, n_out) and (B, n_in).
     """
 
-    parts: tuple[tuple[Scaled, Scaled], ...]
+    __slots__ = ("parts",)
 
-    def __add__(self, other: Outer) -> Outer:  # type: ignore[override]  # a sum
-        return Outer(self.parts + other.parts)
+    def __init__(self, *parts: tuple[Scaled, Scaled]) -> None:
+        self.parts: Final = parts
+
+    def __add__(self, other: Outer) -> Outer:
+        return Outer(*self.parts, *other.parts)
 
     def norm(self) -> Magnitude:
         """Return the Frobenius norm, without forming the matrix.
@@ -77,19 +80,22 @@ def _triangular(rows: FloatArray) -> FloatArray:
     return np.asarray(np.linalg.qr(rows.T, mode="r"))
 
 
-class Total(NamedTuple):
+class Total:
     """∂L/∂b, a sum of rows Σ_b d_b.
 
-    Attributes
+    Parameters
     ----------
     parts
         d of each use, shape (B, n).
     """
 
-    parts: tuple[Scaled, ...]
+    __slots__ = ("parts",)
 
-    def __add__(self, other: Total) -> Total:  # type: ignore[override]  # a sum
-        return Total(self.parts + other.parts)
+    def __init__(self, *parts: Scaled) -> None:
+        self.parts: Final = parts
+
+    def __add__(self, other: Total) -> Total:
+        return Total(*self.parts, *other.parts)
 
     def norm(self) -> Magnitude:
         """Return the Euclidean norm."""

@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     Signed = tuple[float, int]
 
 
-class Signal(NamedTuple):
+class Signal:
     """What is known of one entry of a value: its mean square and its mean.
 
-    Attributes
+    Parameters
     ----------
     square
         E[f_i²].
@@ -57,21 +57,31 @@ class Signal(NamedTuple):
         The independent random numbers that it is made of, within its layer.
     """
 
-    square: Magnitude
-    mean: Callable[[], Signed]
-    normal: bool
-    sources: frozenset[object]
+    __slots__ = ("mean", "normal", "sources", "square")
+
+    def __init__(
+        self,
+        square: Magnitude,
+        mean: Callable[[], Signed],
+        *,
+        normal: bool,
+        sources: frozenset[object],
+    ) -> None:
+        self.square = square
+        self.mean = mean
+        self.normal = normal
+        self.sources = sources
 
     @classmethod
     def of(cls, square: Magnitude, mean: Callable[[], Signed], *, normal: bool = False) -> Signal:
         """Return a signal that is independent of all others."""
-        return cls(square, mean, normal, frozenset([object()]))
+        return cls(square, mean, normal=normal, sources=frozenset([object()]))
 
     def alone(self) -> Signal:
         """Return it as the next layer knows it, without what it is made of."""
         return Signal.of(self.square, self.mean)
 
-    def __add__(self, other: Signal) -> Signal:  # type: ignore[override]  # a sum
+    def __add__(self, other: Signal) -> Signal:
         if self.sources & other.sources:
             raise UsageError(
                 "mean-field theory has no law here for a sum of values that depend on each other:"

@@ -6,7 +6,7 @@
 # Not annotations from the future: a named tuple would compile each of them at every start.
 import math
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class Kind(Enum):
@@ -24,10 +24,10 @@ class Kind(Enum):
     TEXT = "a text"
 
 
-class Limits(NamedTuple):
+class Limits:
     """What a number may be.
 
-    Attributes
+    Parameters
     ----------
     words
         That in words, behind "give".
@@ -35,10 +35,15 @@ class Limits(NamedTuple):
         The first and the last one that may be; what it must exceed.
     """
 
-    words: str
-    least: float = -math.inf
-    most: float = math.inf
-    above: float = -math.inf
+    def __init__(
+        self,
+        words: str,
+        least: float = -math.inf,
+        most: float = math.inf,
+        above: float = -math.inf,
+    ) -> None:
+        self.words = words
+        self.least, self.most, self.above = least, most, above
 
     def hold(self, value: float) -> bool:
         """Tell whether a number is within them; what is not finite is not."""
@@ -66,10 +71,10 @@ class Entry(NamedTuple):
     default: str
 
 
-class Option(NamedTuple):
+class Option:
     """A setting of the record, or an option that only a command has.
 
-    Attributes
+    Parameters
     ----------
     name
         What the record, the Python API and a configuration file call it.
@@ -103,21 +108,44 @@ class Option(NamedTuple):
         Whether it is about this one call, so that no configuration file has it.
     """
 
-    name: str
-    kind: Kind
-    help: str
-    metavar: str | None = None
-    short: str = ""
-    default: object = None
-    shown: str = ""
-    choices: str = ""
-    limits: Limits | None = None
-    is_setting: bool = False
-    several: bool = False
-    axis: str = ""
-    axis_metavar: str = "X,..."
-    commands: tuple[str, ...] = ("vanish", "sweep")
-    once: bool = False
+    def __init__(
+        self,
+        name: str,
+        kind: Kind,
+        help: str,
+        *,
+        metavar: str | None = None,
+        short: str = "",
+        default: object = None,
+        shown: str = "",
+        choices: str = "",
+        limits: Limits | None = None,
+        is_setting: bool = False,
+        several: bool = False,
+        axis: str = "",
+        axis_metavar: str = "X,...",
+        commands: tuple[str, ...] = ("vanish", "sweep"),
+        once: bool = False,
+    ) -> None:
+        self.name = name
+        self.kind = kind
+        self.help = help
+        self.metavar = metavar
+        self.short = short
+        self.default = default
+        self.shown = shown
+        self.choices = choices
+        self.limits = limits
+        self.is_setting = is_setting
+        self.several = several
+        self.axis = axis
+        self.axis_metavar = axis_metavar
+        self.commands = commands
+        self.once = once
+
+    def but(self, **changes: Any) -> "Option":
+        """Return the same option with some things changed."""
+        return Option(**(vars(self) | changes))
 
     @property
     def flag(self) -> str:

@@ -288,7 +288,7 @@ OPTIONS = (
         default=False,
         commands=("sweep", "train"),
     ),
-    _JOBS._replace(help="Processes of this machine.", commands=_SWEEP),
+    _JOBS.but(help="Processes of this machine.", commands=_SWEEP),
     Option(
         *("scheduler", Kind.TEXT),
         "Use the workers of a Dask cluster instead, such as tcp://127.0.0.1:8786. Needs the"
@@ -296,7 +296,7 @@ OPTIONS = (
         metavar="ADDRESS",
         commands=_SWEEP,
     ),
-    _MEMORY._replace(commands=_SWEEP),
+    _MEMORY.but(commands=_SWEEP),
     Option(
         *("resume", Kind.FLAG),
         "Go on with an unfinished sweep, from FILE.part beside FILE.",
@@ -319,11 +319,9 @@ OPTIONS = (
         once=True,
     ),
     _FORMAT,
-    _FORMAT._replace(
-        help=f"auto, table, tsv, csv, jsonl; {_FORMAT_HELP}", choices="", commands=_SWEEP
-    ),
+    _FORMAT.but(help=f"auto, table, tsv, csv, jsonl; {_FORMAT_HELP}", choices="", commands=_SWEEP),
     _OUTPUT,
-    _OUTPUT._replace(
+    _OUTPUT.but(
         help="Write to FILE, whole or not at all, in the format of its suffix. A FILE that is"
         " there is written over only if it holds the results of the same grid.",
         commands=_SWEEP,
@@ -370,7 +368,7 @@ SETTINGS = {option.name: option for option in OPTIONS if option.is_setting}
 # Of the record `TrainingSettings`, but what it learns: that is checked by being read.
 _TRAINED = {"act": "sigmoid", "layers": 2, "width": 32, "init": "auto", "batch": 16}
 TRAINING = {
-    **{name: SETTINGS[name]._replace(default=default) for name, default in _TRAINED.items()},
+    **{name: SETTINGS[name].but(default=default) for name, default in _TRAINED.items()},
     "epochs": Option("epochs", Kind.COUNT, "How often to go.", default=100),
     "lr": Option(
         *("lr", Kind.NUMBER),
