@@ -215,7 +215,10 @@ def forward(
         for k in range(start, stop + 1):
             values, kept = [x], [None]
             for rule, op, inputs in steps:
-                value, memory = rule(run, op, k, *[values[place] for place in inputs])
+                if len(inputs) == 1:
+                    value, memory = rule(run, op, k, values[inputs[0]])
+                else:
+                    value, memory = rule(run, op, k, *[values[place] for place in inputs])
                 values.append(value)
                 kept.append(memory)
             x = value if reading.ends is None else reading.ends(value)
@@ -246,27 +249,28 @@ def back(
     tied: dict[str, Value] = {}
     for block, first, last in reversed(graph.runs):
         _, steps = _compiled(block, reading)
+        nothing = [None] * len(block.nodes)
         for k in range(last, first - 1, -1):
             kept_here = kept(k)
-            flowing: list[Value] = [None] * len(block.nodes) + [seed]
+            flowing: list[Value] = [*nothing, seed]
             parts: dict[str, Value] = {}
             for place, name, rule, op, inputs, completes in steps:
                 g = flowing[place] if tidy is None else tidy(flowing[place])
                 memory = kept_here[place]
                 if name:
                     yield Variable(name, k), g
-                if op.slots:
-                    by = rule.by(run, op, k, memory, g)
-                    for slot, part, complete in zip(op.slots, by, completes, strict=True):
-                        letter = slot.letter
+                if completes:
+                    uses = zip(op.slots, completes, rule.by(run, op, k, memory, g), strict=True)
+                    for (letter, is_tied), complete, part in uses:
                         total = plus(parts.pop(letter), part) if letter in parts else part
                         if not complete:
                             parts[letter] = total
                             continue
                         yield Variable(letter, k), total
-                        if slot.tied:
+                        if is_tied:
                             tied[letter] = plus(tied[letter], total) if letter in tied else total
-                for source, part in zip(inputs, rule.back(run, op, k, memory, g), strict=True):
+                found = rule.back(run, op, k, memory, g)
+                for source, part in zip(inputs, found, strict=True):
                     there = flowing[source]
                     flowing[source] = part if there is None else plus(there, part)
             seed = flowing[0]

@@ -95,7 +95,7 @@ class Block:
         If a node takes a value that is not there yet, or one's value is taken by nobody.
     """
 
-    __slots__ = ("_named", "nodes")
+    __slots__ = ("_named", "_of_kind", "nodes")
 
     def __init__(self, *nodes: Node) -> None:
         taken = {place for node in nodes for place in node.inputs}
@@ -109,6 +109,10 @@ class Block:
         if nodes[-1].name != "f":
             raise ValueError(f"the last node is called {nodes[-1].name!r}: call it f")
         self.nodes: Final = nodes
+        self._of_kind = {
+            kind: tuple(place for place, node in enumerate(nodes, 1) if node.op.kind == kind)
+            for kind in {node.op.kind for node in nodes}
+        }
         self._named = {node.name: place for place, node in enumerate(nodes, 1) if node.name}
 
     def __eq__(self, other: object) -> bool:
@@ -124,9 +128,14 @@ class Block:
         """Return the place of the value that is called a, or f."""
         return self._named[name]
 
+    @property
+    def placed(self) -> Iterator[tuple[int, Node]]:
+        """Every node with its place."""
+        return enumerate(self.nodes, 1)
+
     def places(self, kind: str) -> tuple[int, ...]:
         """Return the places of all operations of a kind."""
-        return tuple(place for place, node in enumerate(self.nodes, 1) if node.op.kind == kind)
+        return self._of_kind.get(kind, ())
 
 
 # The article's layer, f_k = S(W_k f_{k-1} + b_k).

@@ -192,7 +192,7 @@ class Stack:
     @property
     def is_balanced(self) -> bool:
         """Whether every trial's norm is one that can be squared and multiplied."""
-        squares = self.squares
+        squares = self.squares if self._squares is None else self._squares
         if squares.size == 1:
             return _SMALLEST_SQUARE < squares.item() < _LARGEST_SQUARE
         return bool(squares.min() > _SMALLEST_SQUARE and squares.max() < _LARGEST_SQUARE)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vanish.network.chainrule import Reading
-from vanish.network.streams import Role
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import SAFE_EXPONENT, Scaled
 from vanish.numbers.stack import Stack
@@ -85,7 +84,7 @@ def _sampled_forward(run: SampledChain, op: Op, k: int, f: Stack) -> tuple[Stack
     matrix, vector = op.slots
     weight = run.weight(matrix, k)
     coefficients, frame = f.coordinates
-    normals = run.normals(matrix, k, Role.FORWARD, weight.matrix.forward)
+    normals = run.forward_normals(matrix, k, weight.matrix.forward)
     response = weight.matrix.response(normals)
     values = product(weight.factor * coefficients, response[..., : weight.n_out])
     a = Stack(values, f.exponents + weight.shift if weight.shift else f.exponents)
@@ -97,7 +96,7 @@ def _sampled_forward(run: SampledChain, op: Op, k: int, f: Stack) -> tuple[Stack
 def _sampled_back(run: SampledChain, op: Op, k: int, met: Met, d: Stack) -> tuple[Stack]:
     matrix = op.slots[0]
     weight = run.weight(matrix, k)
-    normals = run.normals(matrix, k, Role.BACKWARD, weight.matrix.backward)
+    normals = run.backward_normals(matrix, k, weight.matrix.backward)
     values, squares = weight.matrix.pull_back(d, met.frame, met.response, normals)
     run.note_norm(matrix, k, squares)
     values *= weight.factor

@@ -64,15 +64,21 @@ class Norms:
     def kept_at(self, k: int) -> list[Magnitude | None]:
         """Return what every place of layer k is to know."""
         block = self._chain.graph.block(k)
-        found: list[Magnitude | None] = [None]
-        for node, memory in zip(block.nodes, self._trace.kept[k][1:], strict=True):
-            found.append(BOUND.rule(node.op).forward(self, node.op, k, memory)[1])
-        return found
+        return [None, *(self._known(node.op, place, (k,))[0] for place, node in block.placed)]
 
     def kept(self, section: Run) -> list[Magnitudes | None]:
         """Return what every place of a run is to know, shape (L, 1)."""
-        layers = map(self.kept_at, range(section.first, section.last + 1))
-        return [stacked(numbers) for numbers in zip(*layers, strict=True)]
+        block, first, last = section
+        layers = range(first, last + 1)
+        return [
+            None,
+            *(stacked(self._known(node.op, place, layers)) for place, node in block.placed),
+        ]
+
+    def _known(self, op: Op, place: int, layers: Iterable[int]) -> list[Magnitude | None]:
+        """Return what one place of some layers is to know."""
+        rule, kept = BOUND.rule(op).forward, self._trace.kept
+        return [rule(self, op, k, kept[k][place])[1] for k in layers]
 
 
 def norm_bounds(trace: Trace, loss_gradient: Magnitude) -> dict[str, Magnitudes]:

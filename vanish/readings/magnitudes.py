@@ -54,7 +54,7 @@ def products(
         ones = Magnitudes.of(np.ones(shape))
         nodes, parameters = across(block, reading, run, kept(section), ones, layers)
         behind, seed = nodes[0].products_behind(seed)
-        named = {node.name: nodes[place] for place, node in enumerate(block.nodes, 1) if node.name}
+        named = {node.name: nodes[place] for place, node in block.placed if node.name}
         for name, local in (named | parameters).items():
             found.setdefault(name, []).append(local * behind)
     return {name: Magnitudes.layers(parts[::-1]) for name, parts in found.items()}

@@ -106,16 +106,23 @@ class SampledChain:
         watch: Callable[[], object] = lambda: None,
     ) -> None:
         self.graph = graph
-        self._weights = weights
+        # By letter and layer.
+        self._weights: dict[str, dict[int, SampledWeight]] = {}
+        for (letter, k), weight in weights.items():
+            self._weights.setdefault(letter, {})[k] = weight
         self._activations = dict(enumerate(activations, 1))
         self._bias_std = bias_std
         self._streams, self._trials, self._watch = streams, trials, watch
-        self._streams_of: dict[tuple[str, Role], LayerStreams] = {}
+        # By letter.
+        self._forward: dict[str, LayerStreams] = {}
+        self._backward: dict[str, LayerStreams] = {}
         self._segment = segment or graph.depth
         self._checkpoints: dict[int, Stack] = {0: Stack(x).balanced()}
         self._kept: dict[int, list[Any]] = {}
         # ‖W_k‖² without scale and remainder, once the way back has met it.
-        self._squared_norms: dict[Variable, FloatArray | float] = {}
+        self._squared_norms: dict[str, dict[int, FloatArray | float]] = {
+            letter: {} for letter in self._weights
+        }
         # ‖f_k‖ for k = 0..N, once the way forward has met it.
         self._value_norms = [norms_of(self._checkpoints[0])] * (graph.depth + 1)
 
@@ -145,11 +152,11 @@ class SampledChain:
 
     def weight_norms(self, letter: str = "W") -> Magnitudes:
         """Return ‖W_k‖_F as it goes with both products, shape (N, T), after the way back."""
-        addresses = [Variable(letter, k) for k in range(1, self.graph.depth + 1)]
+        layers = range(1, self.graph.depth + 1)
+        weights = [self._weights[letter][k] for k in layers]
         squares = np.empty((self.graph.depth, self._trials.width))
-        for row, address in zip(squares, addresses, strict=True):
-            row[...] = self._squared_norms[address]
-        weights = [self._weights[address] for address in addresses]
+        for k, row in zip(layers, squares, strict=True):
+            row[...] = self._squared_norms[letter][k]
         freedom = np.array([weight.matrix.remainder for weight in weights])
         if (drawn := freedom > 0).any():
             role = role_of(letter, Role.REMAINDER)
@@ -174,10 +181,10 @@ class SampledChain:
         slopes = []
         for passed in forward(self.graph, SAMPLED, self, self._checkpoints[start], start + 1, stop):
             self._watch()
-            f = passed.named("f")
-            self._kept[passed.layer] = passed.kept
-            self._value_norms[passed.layer] = norms_of(f)
-            slopes += [passed.kept[place] for place in passed.block.places("activate")]
+            k, kept, f = passed.layer, passed.kept, passed.values[-1]
+            self._kept[k] = kept
+            self._value_norms[k] = norms_of(f)
+            slopes += [kept[place] for place in passed.block.places("activate")]
             if watch is not None:
                 watch(passed.named("a"), f)
         self._checkpoints[stop] = f
@@ -189,7 +196,7 @@ class SampledChain:
 
     def weight(self, slot: Slot, k: int) -> SampledWeight:
         """Return what is known of a matrix of layer k."""
-        return self._weights[slot.at(k)]
+        return self._weights[slot.letter][k]
 
     def bias(self, slot: Slot, k: int, n_out: int) -> Stack | None:
         """Draw a bias of layer k, one row a trial; None for zero."""
@@ -203,18 +210,27 @@ class SampledChain:
         """Return S of layer k."""
         return self._activations[k]
 
-    def normals(self, slot: Slot, k: int, role: Role, shape: tuple[int, int]) -> FloatArray:
-        """Draw what a matrix of layer k is met with, going forward or back."""
-        key = slot.letter, role
-        if key not in self._streams_of:
-            self._streams_of[key] = self._streams.by_layer(
-                role_of(slot.letter, role), self.graph.depth, self._trials.block
-            )
-        return self._trials.rows(self._streams_of[key].at(k).standard_normal, shape)
+    def forward_normals(self, slot: Slot, k: int, shape: tuple[int, int]) -> FloatArray:
+        """Draw what a matrix of layer k is met with going forward."""
+        letter = slot.letter
+        if letter not in self._forward:
+            self._forward[letter] = self._by_layer(letter, Role.FORWARD)
+        return self._trials.rows(self._forward[letter].at(k).standard_normal, shape)
+
+    def backward_normals(self, slot: Slot, k: int, shape: tuple[int, int]) -> FloatArray:
+        """Draw what a matrix of layer k is met with going back."""
+        letter = slot.letter
+        if letter not in self._backward:
+            self._backward[letter] = self._by_layer(letter, Role.BACKWARD)
+        return self._trials.rows(self._backward[letter].at(k).standard_normal, shape)
+
+    def _by_layer(self, letter: str, role: Role) -> LayerStreams:
+        role_here = role_of(letter, role)
+        return self._streams.by_layer(role_here, self.graph.depth, self._trials.block)
 
     def note_norm(self, slot: Slot, k: int, squares: FloatArray | float) -> None:
         """Take note of ‖W_k‖², without scale and remainder."""
-        self._squared_norms[slot.at(k)] = squares
+        self._squared_norms[slot.letter][k] = squares
 
 
 class Norms(NamedTuple):
