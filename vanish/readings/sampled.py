@@ -178,13 +178,15 @@ class SampledChain:
         """Run and keep a segment of layers; their slopes are returned."""
         self._kept.clear()
         stop = min(start + self._segment, self.graph.depth)
+        kept_of, norms, step = self._kept, self._value_norms, self._watch
         slopes = []
         for passed in forward(self.graph, SAMPLED, self, self._checkpoints[start], start + 1, stop):
-            self._watch()
+            step()
             k, kept, f = passed.layer, passed.kept, passed.values[-1]
-            self._kept[k] = kept
-            self._value_norms[k] = norms_of(f)
-            slopes += [kept[place] for place in passed.block.places("activate")]
+            kept_of[k] = kept
+            norms[k] = Norms(f.squares, f.exponents)
+            for place in passed.block.places("activate"):
+                slopes.append(kept[place])
             if watch is not None:
                 watch(passed.named("a"), f)
         self._checkpoints[stop] = f
@@ -277,7 +279,8 @@ class GradientNorms(NamedTuple):
 def norms(
     chain: SampledChain,
     loss_gradient: Stack,
-    watch: Callable[[Variable, Stack | Norms], object] = lambda _, __: None,
+    step: Callable[[], object] = lambda: None,
+    watch: Callable[[Variable, Stack | Norms], object] | None = None,
 ) -> GradientNorms:
     """Walk back through the product of all trials.
 
@@ -285,13 +288,19 @@ def norms(
     ----------
     chain, loss_gradient
         As for `gradients`.
+    step
+        Called once a layer.
     watch
         Called with every variable and gradient.
     """
     found: dict[str, list[Norms]] = {letter: [] for letter in "Wbafx"}
     for variable, gradient in gradients(chain, loss_gradient):
-        watch(variable, gradient)
-        found[variable.letter].append(Norms(gradient.squares, gradient.exponents))
+        letter = variable[0]
+        if letter == "W":
+            step()
+        if watch is not None:
+            watch(variable, gradient)
+        found[letter].append(norms_of(gradient) if isinstance(gradient, Stack) else gradient)
     return GradientNorms(*(_stacked(found[letter][::-1]) for letter in "Wbaf"))
 
 

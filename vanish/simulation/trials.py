@@ -317,15 +317,8 @@ def _measured(
     slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward(take)])
     loss_gradient = _loss_gradient(settings, chain.output, trials)
 
-    def watch(variable: Variable, gradient: Stack | Norms) -> None:
-        if variable.letter == "W":
-            counter()
-        elif census is not None:
-            census.take_back(variable, gradient)
-            if variable.letter == "a" and isinstance(gradient, Stack) and settings.rows > 1:
-                _take_outer(census, gradient, chain, variable.layer)
-
-    norms = sampled.norms(chain, loss_gradient, watch)
+    watch = None if census is None else partial(_take_back, census, chain)
+    norms = sampled.norms(chain, loss_gradient, counter, watch)
     measured = Measured(
         grad_w=norms.grad_w,
         grad_b=norms.grad_b,
@@ -341,9 +334,16 @@ def _measured(
     return measured._replace(entries=census.entries(settings, measured))
 
 
-def _take_outer(census: Census, rows: Stack, chain: SampledChain, k: int) -> None:
-    """Let the first trial's Σ_b d_b f_bᵀ be taken note of."""
-    met = chain.met(k)
+def _take_back(
+    census: Census, chain: SampledChain, variable: Variable, rows: Stack | Norms
+) -> None:
+    """Let the first trial's ∂L/∂f_k, ∂L/∂a_k and Σ_b d_b f_bᵀ be taken note of."""
+    if not isinstance(rows, Stack):
+        return
+    census.take_back(variable, rows)
+    if variable.letter != "a" or rows.values.shape[1] == 1:
+        return
+    met = chain.met(variable.layer)
     powers = rows.exponents + met.exponents
     inputs = met.coefficients[0] @ met.frame[0]
     census.outer(rows.values[0], inputs, powers if isinstance(powers, int) else int(powers[0]))
