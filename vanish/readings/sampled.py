@@ -185,8 +185,7 @@ class SampledChain:
             k, kept, f = passed.layer, passed.kept, passed.values[-1]
             kept_of[k] = kept
             norms[k] = Norms(f.squares, f.exponents)
-            for place in passed.block.places("activate"):
-                slopes.append(kept[place])
+            slopes.extend(map(kept.__getitem__, passed.block.places("activate")))
             if watch is not None:
                 watch(passed.named("a"), f)
         self._checkpoints[stop] = f
