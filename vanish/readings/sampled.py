@@ -179,13 +179,13 @@ class SampledChain:
         self._kept.clear()
         stop = min(start + self._segment, self.graph.depth)
         kept_of, norms, step = self._kept, self._value_norms, self._watch
-        slopes = []
+        slopes: list[FloatArray] = []
         for passed in forward(self.graph, SAMPLED, self, self._checkpoints[start], start + 1, stop):
             step()
             k, kept, f = passed.layer, passed.kept, passed.values[-1]
             kept_of[k] = kept
             norms[k] = Norms(f.squares, f.exponents)
-            slopes.extend(map(kept.__getitem__, passed.block.places("activate")))
+            slopes.extend(kept[place] for place in passed.block.places("activate"))
             if watch is not None:
                 watch(passed.named("a"), f)
         self._checkpoints[stop] = f
