@@ -32,7 +32,7 @@ TOLERANCE = 1e-10
 
 def change_layer_2(simulation: Simulation, **parts: Any) -> None:
     first, second, *others = simulation.chain.layers
-    simulation.chain = Chain.plain((first, second._replace(**parts), *others))
+    simulation.chain = Chain.of_layers((first, second._replace(**parts), *others))
 
 
 def with_slope(layer: Layer, wrong: Callable[[FloatArray], FloatArray]) -> Any:

@@ -16,8 +16,8 @@ from matplotlib.mathtext import MathTextParser
 from snapshot import check
 
 from vanish import Settings, Simulation
-from vanish.lessons.derivation import Derivation, MeasuredFactor, measure, parse_variable
-from vanish.network.graph import plain
+from vanish.lessons.derivation import Derivation, MeasuredFactor, measured_factors, parse_variable
+from vanish.network.graph import article_graph
 from vanish.numbers.words import short
 from vanish.readings.notation import LATEX, TEXT, Factor, derivation
 from vanish.render.derivation import rows
@@ -47,7 +47,7 @@ def derive(options: str = "") -> str:
 
 def measured(layers: int, by: str, **options: Any) -> list[MeasuredFactor]:
     simulation = Simulation(Settings(layers=layers, **options))
-    return measure(simulation, parse_variable(by, layers))
+    return measured_factors(simulation, parse_variable(by, layers))
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -168,7 +168,7 @@ def test_every_formula_of_a_document_is_mathematics_to_another_reader(
     parser = MathTextParser("agg")
     document = derive(f"--layers {layers} --values --format {format_name}")
     found = formulas(document, format_name)
-    shown = list(derivation(plain(layers), parse_variable("W1", layers), LATEX))
+    shown = list(derivation(article_graph(layers), parse_variable("W1", layers), LATEX))
     assert sum(line.strip() in formula for formula in found for line in shown) >= len(shown)
     for formula in found:
         parser.parse(f"${formula.strip()}$")
@@ -227,7 +227,7 @@ def test_json_has_the_rows_of_the_library(layers: int, act: str, width: int) -> 
     assert (document["schema"], document["settings"]["wrt"]) == (1, "W1")
     factors = measured(layers, "W1", act=act, width=width)
     by = parse_variable("W1", layers)
-    assert document["rows"] == rows(Derivation(plain(layers), by, factors=factors))
+    assert document["rows"] == rows(Derivation(article_graph(layers), by, factors=factors))
     for row, each in zip(document["rows"], factors, strict=True):
         assert row["factor"] == TEXT.symbol(each.factor)
         assert row["latex"] == LATEX.symbol(each.factor)

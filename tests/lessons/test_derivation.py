@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vanish import Settings, Simulation, VanishError
-from vanish.lessons.derivation import measure, parse_variable
+from vanish.lessons.derivation import measured_factors, parse_variable
 from vanish.network.graph import Variable
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.readings.notation import Factor, product
@@ -45,7 +45,7 @@ def relative_error(actual: Magnitude, expected: Magnitude) -> float:
 def test_the_measured_factors_multiply_to_the_gradients_norm(simulation: Simulation) -> None:
     for by in some_variables(simulation):
         running = ONE
-        for each in measure(simulation, by):
+        for each in measured_factors(simulation, by):
             assert each.measured is not None
             running *= each.measured
             assert relative_error(each.product, running) < 1e-12
@@ -55,7 +55,7 @@ def test_the_measured_factors_multiply_to_the_gradients_norm(simulation: Simulat
 def test_no_factor_exceeds_its_largest_and_no_product_its_bound(simulation: Simulation) -> None:
     for by in some_variables(simulation):
         bound = ONE
-        for each in measure(simulation, by):
+        for each in measured_factors(simulation, by):
             assert each.measured is not None
             assert float(each.measured / each.largest) <= 1.0 + 1e-12
             assert float(each.product / each.bound) <= 1.0 + 1e-12
@@ -71,14 +71,14 @@ def test_the_last_bound_is_the_profiles_norm_bound() -> None:
         for k in {1, len(layers)}:
             expected = layers[k - 1].norm_bound
             assert expected is not None
-            actual = measure(simulation, Variable("W", k))[-1].bound
+            actual = measured_factors(simulation, Variable("W", k))[-1].bound
             assert relative_error(actual, expected) < 1e-12
 
 
 def test_the_factors_are_those_of_the_product_in_its_order(simulation: Simulation) -> None:
     for by in some_variables(simulation):
         expected = product(simulation.chain.graph, by).factors()
-        assert tuple(each.factor for each in measure(simulation, by)) == expected
+        assert tuple(each.factor for each in measured_factors(simulation, by)) == expected
 
 
 @given(seed=st.integers(0, 10**6), act=st.sampled_from(["sigmoid", "tanh", "gelu", "leaky_relu"]))
@@ -99,7 +99,7 @@ def test_every_number_is_that_of_plain_matrices(seed: int, act: str) -> None:
     sup, spectral = activation.sup_slope, float(np.linalg.norm(w2, 2))
     largest = [1.0, sup, spectral, sup, float(np.linalg.norm(x))]
 
-    factors = measure(simulation, Variable("W", 1))
+    factors = measured_factors(simulation, Variable("W", 1))
     ratios = [after / before for before, after in zip([1.0, *norms], norms, strict=False)]
     assert [float(each.product) for each in factors] == pytest.approx(norms, rel=1e-12)
     assert [float(each.largest) for each in factors] == pytest.approx(largest, rel=1e-12)
@@ -110,7 +110,7 @@ def test_every_number_is_that_of_plain_matrices(seed: int, act: str) -> None:
 
 def test_after_a_zero_nothing_is_measured_any_more() -> None:
     simulation = Simulation(Settings(act="relu", layers=8, width=2))
-    factors = measure(simulation, Variable("W", 1))
+    factors = measured_factors(simulation, Variable("W", 1))
     first = next(i for i, each in enumerate(factors) if not each.product)
     factor = factors[first].factor
     assert isinstance(factor, Factor)
@@ -157,4 +157,4 @@ def test_another_name_is_refused_and_the_right_ones_are_named(name: str) -> None
 
 def test_a_variable_that_the_chain_lacks_is_refused() -> None:
     with pytest.raises(VanishError, match="W4"):
-        measure(Simulation(Settings(layers=3, width=2)), Variable("W", 4))
+        measured_factors(Simulation(Settings(layers=3, width=2)), Variable("W", 4))

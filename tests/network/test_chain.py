@@ -73,12 +73,12 @@ def scalar(act: str, weights: list[float], bias: float | None = None, x: float =
 )
 def test_layers_that_do_not_fit_are_refused(layers: tuple[Layer, ...], complaint: str) -> None:
     with pytest.raises(UsageError) as caught:
-        Chain.plain(layers)
+        Chain.of_layers(layers)
     assert str(caught.value) == complaint
 
 
 def test_a_trace_holds_what_the_backward_pass_needs() -> None:
-    chain = Chain.plain((layer(np.ones((3, 2)), np.ones(3)), layer(np.ones((4, 3)))))
+    chain = Chain.of_layers((layer(np.ones((3, 2)), np.ones(3)), layer(np.ones((4, 3)))))
     x = np.arange(10.0).reshape(5, 2) / 10.0
     trace = dense.trace(chain, x)
     assert np.array_equal(trace.inputs[0].with_exponent(0).values, x)

@@ -10,7 +10,7 @@ import sympy
 from vanish.errors import UsageError
 from vanish.network import chainrule
 from vanish.network.chainrule import Reading, back, forward
-from vanish.network.graph import LAYER, Block, Graph, Node, Op, Slot, Variable, plain
+from vanish.network.graph import LAYER, Block, Graph, Node, Op, Slot, Variable, article_graph
 from vanish.readings.notation import Factor, Sum, product
 
 DEPTHS = [1, 2, 3, 5]
@@ -146,7 +146,7 @@ def test_a_tied_parameters_parts_are_yielded_layer_by_layer_and_their_sum_last()
 
 
 def test_the_walk_goes_from_the_loss_to_the_input() -> None:
-    names = [str(variable) for variable in walked(plain(2)).found]
+    names = [str(variable) for variable in walked(article_graph(2)).found]
     assert names == ["f2", "a2", "W2", "b2", "f1", "a1", "W1", "b1", "x"]
 
 
@@ -156,7 +156,7 @@ def named(factor: Factor | Sum) -> str:
 
 
 def test_the_articles_product() -> None:
-    assert [named(factor) for factor in product(plain(3), Variable("W", 1)).factors()] == [
+    assert [named(factor) for factor in product(article_graph(3), Variable("W", 1)).factors()] == [
         "LossGradient 3",
         "Slope 3",
         "Weight 3",
@@ -170,7 +170,7 @@ def test_the_articles_product() -> None:
 @pytest.mark.parametrize("name", [("W", 0), ("W", 4), ("b", 4), ("w", 1), ("x", 1), ("q", 2)])
 def test_an_unknown_variable_is_refused(name: tuple[str, int]) -> None:
     with pytest.raises(UsageError) as caught:
-        product(plain(3), Variable(*name))
+        product(article_graph(3), Variable(*name))
     assert str(caught.value) == (
         f"the chain has no {Variable(*name)} to differentiate by: give x, or W or b and a"
         " layer's number"
@@ -178,7 +178,7 @@ def test_an_unknown_variable_is_refused(name: tuple[str, int]) -> None:
 
 
 def test_a_deep_network_needs_no_deep_recursion() -> None:
-    assert product(plain(20_000), Variable("W", 1)).length == 2 * 20_000 + 1
+    assert product(article_graph(20_000), Variable("W", 1)).length == 2 * 20_000 + 1
 
 
 # --- what a block may be ---
@@ -210,16 +210,16 @@ def test_layers_are_numbered_over_the_runs() -> None:
 def test_a_block_is_compiled_once_for_each_reading() -> None:
     chainrule._compiled.cache_clear()
     walked(Graph((LAYER, 4)))
-    walked(plain(7))
+    walked(article_graph(7))
     assert chainrule._compiled.cache_info().misses == 1
 
 
 def test_what_a_reading_cannot_do_is_data() -> None:
-    assert SCALARS.refusal(plain(2)) == ""
+    assert SCALARS.refusal(article_graph(2)) == ""
     choosy = Reading("choosy")
     choosy.means("affine")
     choosy.refuses("affine", lambda op: "one is tied" if op.slots[0].tied else "")
-    assert choosy.refusal(plain(2)) == "activate has no meaning for the choosy reading"
+    assert choosy.refusal(article_graph(2)) == "activate has no meaning for the choosy reading"
     choosy.means("activate")
-    assert choosy.refusal(plain(2)) == ""
+    assert choosy.refusal(article_graph(2)) == ""
     assert choosy.refusal(Graph((LAYER, 1), (BLOCKS["tied"], 1))) == "one is tied"

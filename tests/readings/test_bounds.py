@@ -13,7 +13,7 @@ import vanish
 from vanish.network import activations, losses
 from vanish.network.arrays import Network, Rows
 from vanish.network.chain import Chain, Layer
-from vanish.network.graph import plain
+from vanish.network.graph import article_graph
 from vanish.network.weights import Weight
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.readings import dense
@@ -51,18 +51,21 @@ def test_the_articles_bounds(act: str, layers: int, bound: float) -> None:
 
 
 def test_a_bound_below_float64_is_no_zero() -> None:
-    bounds = slope_products(plain(1000), np.full(1000, 0.25)).listed()
+    bounds = slope_products(article_graph(1000), np.full(1000, 0.25)).listed()
     assert bounds[0].log10 == pytest.approx(-602.05999132796239, rel=1e-15)
     assert bounds[-1].log10 == pytest.approx(-0.60205999132796239, rel=1e-15)
 
 
 def test_slope_products_run_from_their_layer_to_the_last() -> None:
-    found = [float(each) for each in slope_products(plain(3), np.array([0.5, 3.0, 0.25])).listed()]
+    found = [
+        float(each)
+        for each in slope_products(article_graph(3), np.array([0.5, 3.0, 0.25])).listed()
+    ]
     assert found == [0.375, 0.75, 0.25]
 
 
 def test_a_slope_of_0_makes_the_products_before_it_true_zeros() -> None:
-    found = slope_products(plain(3), np.array([0.5, 0.0, 0.25])).listed()
+    found = slope_products(article_graph(3), np.array([0.5, 0.0, 0.25])).listed()
     assert [bool(each) for each in found] == [False, False, True]
 
 
@@ -70,7 +73,7 @@ def test_the_slope_product_has_the_digits_of_one_multiplied_slope_by_slope() -> 
     # More layers than one run of mantissas, and slopes that leave float64 either way.
     slopes = np.exp(np.random.default_rng(0).normal(-1.0, 2.0, (1300, 3)))
     slopes[7, 1] = 0.0
-    found = slope_products(plain(len(slopes)), slopes)
+    found = slope_products(article_graph(len(slopes)), slopes)
     for trial in range(3):
         product = ONE
         layers = zip(slopes[::-1, trial], found.at((..., trial)).listed()[::-1], strict=True)
@@ -85,7 +88,7 @@ def test_the_norm_bound_multiplies_the_norms_along_the_chain() -> None:
         Layer(Weight.of(np.array([[entry]])), None, with_sup_slope(sup))
         for entry, sup in zip((11.0, 13.0, 17.0), slopes, strict=True)
     ]
-    trace = dense.trace(Chain.plain(layers), np.array([[19.0]]))
+    trace = dense.trace(Chain.of_layers(layers), np.array([[19.0]]))
     bounds = norm_bounds(trace, Magnitude.of(7.0))
     # ‖∂L/∂f_3‖ · sup|S'_3| · ‖W_3‖ · sup|S'_2| · ‖W_2‖ · sup|S'_1| · ‖f_0‖, and so on; W_1
     # is in none of them. S is the identity: f_1 = 11·19, f_2 = 13·f_1.
@@ -103,7 +106,7 @@ def test_the_norm_bound_multiplies_the_norms_along_the_chain() -> None:
 
 def test_an_input_of_zeros_makes_the_norm_bound_a_true_zero() -> None:
     layer = Layer(Weight.of(np.ones((1, 1))), np.zeros(1), activations.get("sigmoid"))
-    trace = dense.trace(Chain.plain([layer, layer]), np.zeros((1, 1)))
+    trace = dense.trace(Chain.of_layers([layer, layer]), np.zeros((1, 1)))
     found = norm_bounds(trace, ONE)["W"].at((..., 0)).listed()
     assert [bool(each) for each in found] == [False, True]
 

@@ -19,7 +19,7 @@ from vanish.errors import UsageError
 from vanish.network import activations
 from vanish.network.chain import Chain
 from vanish.network.chainrule import back
-from vanish.network.graph import LAYER, Block, Graph, Node, Op, Slot, Variable, plain
+from vanish.network.graph import LAYER, Block, Graph, Node, Op, Slot, Variable, article_graph
 from vanish.network.initializers import Law
 from vanish.network.streams import Role, Streams, Trials, role_of
 from vanish.network.weights import Weight
@@ -27,7 +27,7 @@ from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.numbers.stack import Stack
 from vanish.readings import dense, sampled
 from vanish.readings.affinemap import affine_maps
-from vanish.readings.bounds import BOUND, Norms, norm_bounds
+from vanish.readings.bounds import BOUND, TraceNorms, norm_bounds
 from vanish.readings.inplace import Cell, Passes
 from vanish.readings.meanfield import expected
 from vanish.readings.notation import TEXT, Factor, Sum, derivation, product
@@ -248,7 +248,7 @@ def test_no_gradient_of_any_network_exceeds_its_norm_bound(
     chain = network(graph, act, width, seed, weight_std=2.0)
     trace = dense.trace(chain, rows(width, 2, seed))
     seeds = Scaled(rows(width, 2, seed + 1))
-    norms = Norms(trace)
+    norms = TraceNorms(trace)
     bounds = dict(back(graph, BOUND, norms, norms.kept_at, seeds.norm()))
     for variable, gradient in dense.gradients(trace, seeds):
         norm, bound = gradient.norm(), bounds[variable]
@@ -261,7 +261,7 @@ def test_all_layers_at_once_are_what_one_after_the_other_is(
 ) -> None:
     chain = network(graph, act, 3, seed)
     trace = dense.trace(chain, rows(3, 2, seed))
-    norms, loss = Norms(trace), Magnitude.of(7.0)
+    norms, loss = TraceNorms(trace), Magnitude.of(7.0)
     one_by_one = dict(back(graph, BOUND, norms, norms.kept_at, loss))
     for letter, column in norm_bounds(trace, loss).items():
         for k, value in enumerate(column.at((..., 0)).listed(), 1):
@@ -519,7 +519,7 @@ def test_a_graph_is_the_same_after_its_pickle(graph: Graph) -> None:
 def test_a_million_layers_cost_their_arrays_only() -> None:
     slopes = np.full(1_000_000, 0.25)
     tracemalloc.start()
-    found = slope_products(plain(1_000_000), slopes)
+    found = slope_products(article_graph(1_000_000), slopes)
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     # 0.25^N = 1/2 · 2^(1-2N)

@@ -10,7 +10,7 @@ import pytest
 
 from vanish.gauss import moments
 from vanish.network import activations
-from vanish.network.graph import Variable, plain
+from vanish.network.graph import Variable, article_graph
 from vanish.network.streams import Streams
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 from vanish.readings import meanfield
@@ -114,7 +114,7 @@ def test_bias_is_added_to_the_variance_at_any_scale(
         bias_std = float(Magnitude(*b))
         one = Magnitude.of(1.0)
         ensemble = meanfield.Ensemble([activations.get("identity")], [1, 1], [one], bias_std)
-        [layer] = meanfield.passed(ensemble, plain(1), Magnitude(*x))
+        [layer] = meanfield.passed(ensemble, article_graph(1), Magnitude(*x))
         right = math.ldexp(*x) + bias_std**2
         assert float(layer.named("f").square) == pytest.approx(right, rel=1e-15)
 

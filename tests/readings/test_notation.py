@@ -12,7 +12,7 @@ from matplotlib.mathtext import MathTextParser
 from mpmath import mp
 
 from vanish.errors import UsageError
-from vanish.network.graph import Variable, plain
+from vanish.network.graph import Variable, article_graph
 from vanish.readings.notation import LATEX, NOTATION, TEXT, derivation, nested_loss
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def check_every_line(layers: int, notation: Notation = TEXT) -> None:
     chain = ScalarChain.of(layers, sympy.Function("S"), sympy.Function("L"))
     for by in variables(layers):
         expected = chain.derivative(by)
-        for line in derivation(plain(layers), by, notation, full=True):
+        for line in derivation(article_graph(layers), by, notation, full=True):
             assert chain.value(line) == expected
 
 
@@ -110,7 +110,7 @@ def test_the_product_has_the_value_of_sympys_derivative(layers: int) -> None:
     chain = ScalarChain.of(layers, sympy.tanh, sympy.exp)
     names = [str(by) for by in variables(layers)]
     last_lines = [
-        list(derivation(plain(layers), by, TEXT, full=True))[-1] for by in variables(layers)
+        list(derivation(article_graph(layers), by, TEXT, full=True))[-1] for by in variables(layers)
     ]
     products = [chain.value(line) for line in last_lines]
     derivatives = [chain.derivative(by) for by in variables(layers)]
@@ -163,22 +163,22 @@ def test_a_wrong_factor_is_noticed(fault: str, plant: Plant) -> None:
 
 
 def test_three_layers_are_derived_as_in_the_article() -> None:
-    lines = derivation(plain(3), Variable("W", 1), TEXT)
+    lines = derivation(article_graph(3), Variable("W", 1), TEXT)
     assert "".join(f"{line}\n" for line in lines) == ARTICLE
-    assert nested_loss(plain(3), TEXT) == "L(S(W₃S(W₂S(W₁x+b₁)+b₂)+b₃))"
+    assert nested_loss(article_graph(3), TEXT) == "L(S(W₃S(W₂S(W₁x+b₁)+b₂)+b₃))"
 
 
 @pytest.mark.parametrize("layers", [1, 2, 5])
 def test_the_nested_expression_is_the_chain(layers: int) -> None:
     chain = ScalarChain.of(layers, sympy.Function("S"), sympy.Function("L"))
-    text = nested_loss(plain(layers), TEXT, full=True)
+    text = nested_loss(article_graph(layers), TEXT, full=True)
     assert chain.parsed(text) == chain.loss(chain.f[-1])
 
 
 def test_a_variable_that_is_not_there_is_refused_before_the_first_line() -> None:
     for absent in (Variable("W", 4), Variable("b", 0), Variable("q", 1)):
         with pytest.raises(UsageError, match=str(absent)):
-            derivation(plain(3), absent, TEXT)
+            derivation(article_graph(3), absent, TEXT)
 
 
 # Long chains.
@@ -197,8 +197,8 @@ def middle(layers: int) -> list[Variable]:
 @pytest.mark.parametrize("layers", [4, 5, 6, 12, 100])
 def test_an_elided_derivation_is_the_full_one_with_its_middles_left_out(layers: int) -> None:
     for by in middle(layers):
-        shown = list(derivation(plain(layers), by, TEXT))
-        full = list(derivation(plain(layers), by, TEXT, full=True))
+        shown = list(derivation(article_graph(layers), by, TEXT))
+        full = list(derivation(article_graph(layers), by, TEXT, full=True))
         gap = shown.index("…") if "…" in shown else len(shown)
         tail = len(shown) - gap - 1
         assert len(full) > len(shown) if gap < len(shown) else len(full) == len(shown)
@@ -219,10 +219,10 @@ def test_what_stands_for_another_line_is_told() -> None:
 @pytest.mark.parametrize("layers", [5, 9, 1000])
 def test_an_elided_derivation_is_short_whatever_the_depth(layers: int) -> None:
     for by in middle(layers):
-        lines = list(derivation(plain(layers), by, TEXT))
+        lines = list(derivation(article_graph(layers), by, TEXT))
         assert len(lines) <= 9
         assert max(map(len, lines)) <= 150
-    assert len(nested_loss(plain(layers), TEXT)) <= 60
+    assert len(nested_loss(article_graph(layers), TEXT)) <= 60
 
 
 def by_hand(layers: int) -> Iterator[str]:
@@ -244,7 +244,7 @@ def by_hand(layers: int) -> Iterator[str]:
 
 
 def test_a_thousand_layers_are_written_out_line_by_line() -> None:
-    lines = derivation(plain(1000), Variable("W", 1), TEXT, full=True)
+    lines = derivation(article_graph(1000), Variable("W", 1), TEXT, full=True)
     # A failing assert would compare 59 million characters to explain itself.
     wrong = sum(line != right for line, right in zip(lines, by_hand(1000), strict=True))
     assert wrong == 0
@@ -253,7 +253,7 @@ def test_a_thousand_layers_are_written_out_line_by_line() -> None:
 def peak_of_memory(layers: int, consume: Callable[[Iterator[str]], object]) -> int:
     tracemalloc.start()
     try:
-        consume(derivation(plain(layers), Variable("W", 1), TEXT, full=True))
+        consume(derivation(article_graph(layers), Variable("W", 1), TEXT, full=True))
         return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -284,11 +284,11 @@ def text_of_latex(latex: str) -> str:
 @pytest.mark.parametrize("layers", [1, 3, 5, 20])
 def test_latex_says_the_same_as_the_text(layers: int, full: bool) -> None:
     for by in middle(layers):
-        latex = derivation(plain(layers), by, LATEX, full)
-        text = derivation(plain(layers), by, TEXT, full)
+        latex = derivation(article_graph(layers), by, LATEX, full)
+        text = derivation(article_graph(layers), by, TEXT, full)
         assert [text_of_latex(line).strip() for line in latex] == list(text)
-    latex_loss = nested_loss(plain(layers), LATEX, full)
-    assert text_of_latex(latex_loss) == nested_loss(plain(layers), TEXT, full)
+    latex_loss = nested_loss(article_graph(layers), LATEX, full)
+    assert text_of_latex(latex_loss) == nested_loss(article_graph(layers), TEXT, full)
 
 
 @pytest.mark.slow
@@ -296,6 +296,6 @@ def test_latex_says_the_same_as_the_text(layers: int, full: bool) -> None:
 def test_every_formula_is_mathematics_to_another_reader(layers: int, full: bool) -> None:
     parser = MathTextParser("agg")
     for by in middle(layers):
-        for line in derivation(plain(layers), by, LATEX, full):
+        for line in derivation(article_graph(layers), by, LATEX, full):
             parser.parse(f"${line}$")
-    parser.parse(f"${nested_loss(plain(layers), LATEX, full)}$")
+    parser.parse(f"${nested_loss(article_graph(layers), LATEX, full)}$")

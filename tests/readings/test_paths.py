@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from vanish import Settings, Simulation, Verdict, simulate
 from vanish.network import activations
-from vanish.network.graph import plain
+from vanish.network.graph import article_graph
 from vanish.readings.slopes import SlopeStatistics, log10_active_paths, statistics
 from vanish.render.profiles import view
 from vanish.simulation.columns import LAYERS
@@ -105,7 +105,7 @@ def test_the_paths_are_those_that_can_be_walked_one_by_one(
 def of_one_trial(*slopes: FloatArray) -> tuple[SlopeStatistics, list[float]]:
     """Return the statistics of some layers, and log10 of the paths from each on."""
     found = statistics([each[None] for each in slopes])
-    return found, log10_active_paths(plain(len(slopes)), found.active)[:, 0].tolist()
+    return found, log10_active_paths(article_graph(len(slopes)), found.active)[:, 0].tolist()
 
 
 def test_the_mean_over_a_batch_is_that_of_the_numbers_not_of_their_logarithms() -> None:

@@ -389,7 +389,7 @@ RUNS = st.fixed_dictionaries(
 def test_a_printed_remedy_obeyed_is_stable(options: dict[str, Any]) -> None:
     asked = Settings(**options)
     draws = Draws(Streams(asked.seed))
-    (profile,) = vanish.compare([asked], draws=draws)
+    (profile,) = simulation.compare([asked], draws=draws)
     found = remedy.find(profile, draws)
     if profile.verdict is Verdict.STABLE:
         assert found == remedy.Search()

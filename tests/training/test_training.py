@@ -15,7 +15,7 @@ import vanish
 from vanish import Data, Network, Rows, Settings, Simulation, TrainingSettings
 from vanish.errors import MemoryLimitError, UsageError, VanishError
 from vanish.network import activations
-from vanish.network.graph import Variable, plain
+from vanish.network.graph import Variable, article_graph
 from vanish.network.streams import Streams
 from vanish.readings import dense
 from vanish.readings.inplace import IN_PLACE, Cell, Parameters, Passes
@@ -199,7 +199,7 @@ def test_no_gradient_by_the_input_is_computed_and_arrays_are_used_again() -> Non
     generator = np.random.default_rng(0)
     parameters.vector[:] = generator.standard_normal(len(parameters.vector))
     acts = [activations.get(name) for name in ("tanh", "identity")]
-    passes = Passes(plain(2), acts, parameters.by_address, found.by_address, 4, 3, 6)
+    passes = Passes(article_graph(2), acts, parameters.by_address, found.by_address, 4, 3, 6)
     # S'(a_2), W_2, b_2, W_2 back, S'(a_1), W_1 and b_1: nothing more.
     assert len(passes._back) == 7
     x = generator.standard_normal((6, 4))

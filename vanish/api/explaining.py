@@ -15,7 +15,7 @@ from vanish.api.results import (
 )
 from vanish.errors import UsageError, unknown_name
 from vanish.lessons import collapse as affine
-from vanish.lessons.derivation import Derivation, measure, parse_variable
+from vanish.lessons.derivation import Derivation, measured_factors, parse_variable
 from vanish.lessons.spread import spread
 from vanish.network import activations, initializers
 from vanish.render.derivation import BYTES_A_LAYER
@@ -82,7 +82,7 @@ def derive(
         BYTES_A_LAYER * depth, f"a derivation of {depth:,} layers", "give fewer --layers"
     )
     by = parse_variable(taken(named("loss").but(name="wrt"), wrt), depth)
-    factors = measure(Simulation(settings), by) if values else None
+    factors = measured_factors(Simulation(settings), by) if values else None
     known = settings.model.activations[0] if act is not None or values else None
     return Derived(Derivation(settings.model.graph, by, full, factors, known))
 

@@ -68,7 +68,7 @@ def command(
     the chain rule once a line, to the same factors that the simulation evaluates.
     --width, --init and --seed say what chain --values measures.
     """
-    from vanish.lessons.derivation import Derivation, measure, parse_variable
+    from vanish.lessons.derivation import Derivation, measured_factors, parse_variable
     from vanish.render import derivation as render
     from vanish.simulation.run import Simulation
     from vanish.simulation.settings import Settings
@@ -86,7 +86,7 @@ def command(
         render.BYTES_A_LAYER * layers, f"a derivation of {layers:,} layers", "give fewer --layers"
     )
     variable = parse_variable(by, settings.model.depth)
-    factors = measure(Simulation(settings), variable) if values else None
+    factors = measured_factors(Simulation(settings), variable) if values else None
     activation = settings.model.activations[0] if act is not None or values else None
     shown = Derivation(settings.model.graph, variable, full, factors, activation)
     if destination.format == "json":

@@ -10,7 +10,7 @@ from vanish.network.chainrule import back
 from vanish.network.graph import Variable, X
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.readings import notation
-from vanish.readings.bounds import BOUND, Norms
+from vanish.readings.bounds import BOUND, TraceNorms
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
@@ -53,7 +53,7 @@ class _Bound(NamedTuple):
         return _Bound(self.bound * factor, factor)
 
 
-def measure(simulation: Simulation, by: Variable) -> list[MeasuredFactor]:
+def measured_factors(simulation: Simulation, by: Variable) -> list[MeasuredFactor]:
     """Return the factors of ∂L/∂θ with their numbers, from the loss inwards.
 
     Parameters
@@ -69,7 +69,7 @@ def measure(simulation: Simulation, by: Variable) -> list[MeasuredFactor]:
         If the chain has no such variable.
     """
     graph, loss = simulation.chain.graph, simulation.loss_gradient.norm()
-    norms = Norms(simulation.trace)
+    norms = TraceNorms(simulation.trace)
     bounds = dict(back(graph, BOUND, norms, norms.kept_at, _Bound(loss, loss)))
     records: list[MeasuredFactor] = []
     before = ONE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vanish.errors import UsageError
-from vanish.network.graph import Variable, plain
+from vanish.network.graph import Variable, article_graph
 from vanish.network.weights import Weight
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Chain:
         self._activations = dict(enumerate(activations, 1))
 
     @classmethod
-    def plain(cls, layers: Sequence[Layer]) -> Chain:
+    def of_layers(cls, layers: Sequence[Layer]) -> Chain:
         """Return the article's chain of these layers, layer 1 first.
 
         Raises
@@ -78,7 +78,7 @@ class Chain:
             n_in = shape[0]
             parameters[Variable("W", k)] = layer.weight
             parameters[Variable("b", k)] = layer.bias
-        return cls(plain(len(layers)), parameters, [layer.activation for layer in layers])
+        return cls(article_graph(len(layers)), parameters, [layer.activation for layer in layers])
 
     def of(self, op: Op, k: int) -> list[Any]:
         """Return the parameters of an operation of layer k."""

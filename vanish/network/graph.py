@@ -188,6 +188,6 @@ class Graph:
                 yield Run(run.block, max(first, run.first), min(last, run.last))
 
 
-def plain(layers: int) -> Graph:
+def article_graph(layers: int) -> Graph:
     """Return the article's chain of so many layers."""
     return Graph((LAYER, layers))

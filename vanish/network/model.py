@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from vanish.network import activations, initializers
-from vanish.network.graph import plain
+from vanish.network.graph import article_graph
 from vanish.numbers.scaled import Magnitude
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class Model(ABC):
     @property
     def graph(self) -> Graph:
         """The operations."""
-        return plain(self.depth)
+        return article_graph(self.depth)
 
     @property
     def weight_count(self) -> int:

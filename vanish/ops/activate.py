@@ -13,7 +13,7 @@ from vanish.numbers.scaled import SAFE_EXPONENT, Magnitude, Scaled
 from vanish.numbers.stack import Stack, times_power
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
-from vanish.readings.meanfield import MEAN_FIELD, Signal
+from vanish.readings.meanfield import MEAN_FIELD, Unit
 from vanish.readings.sampled import SAMPLED
 from vanish.readings.slopes import SLOPES
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.stack import Magnitudes
     from vanish.readings.affinemap import AffineMap
-    from vanish.readings.bounds import Norms
+    from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
     from vanish.readings.meanfield import Ensemble
     from vanish.readings.notation import Product, Written
@@ -139,7 +139,7 @@ def _inplace_back(_: Passes, __: Op, ___: int, slope: Cell, g: Cell) -> tuple[Ce
 Reading.called("in-place").means("activate", forward=_inplace_forward, back=_inplace_back)
 
 
-def _largest_slope(run: Norms, _: Op, k: int, __: FloatArray) -> tuple[None, Magnitude]:
+def _largest_slope(run: TraceNorms, _: Op, k: int, __: FloatArray) -> tuple[None, Magnitude]:
     return None, Magnitude.of(run.activation(k).sup_slope)
 
 
@@ -152,7 +152,7 @@ BOUND.means("activate", forward=_largest_slope, back=_times)
 SLOPES.means("activate", back=_times)
 
 
-def _mean_forward(run: Ensemble, _: Op, k: int, a: Signal) -> tuple[Signal, Magnitude]:
+def _mean_forward(run: Ensemble, _: Op, k: int, a: Unit) -> tuple[Unit, Magnitude]:
     if not a.normal:
         raise UsageError(
             f"layer {k}: mean-field theory has no law here for S of a value that is not normal:"
@@ -160,7 +160,7 @@ def _mean_forward(run: Ensemble, _: Op, k: int, a: Signal) -> tuple[Signal, Magn
         )
     activation = run.activation(k)
     v, c = moments.mean_squares(activation, a.square)
-    return Signal.of(v, lambda: moments.mean(activation, a.square)), c
+    return Unit.of(v, lambda: moments.mean(activation, a.square)), c
 
 
 MEAN_FIELD.means("activate", forward=_mean_forward, back=_times)

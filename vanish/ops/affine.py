@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray, Magnitude
     from vanish.numbers.stack import Exponents, Magnitudes
     from vanish.readings.affinemap import AffineMap
-    from vanish.readings.bounds import Norms as BoundNorms
+    from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
-    from vanish.readings.meanfield import Ensemble, Signal
+    from vanish.readings.meanfield import Ensemble, Unit
     from vanish.readings.notation import Product, Written
     from vanish.readings.sampled import SampledChain
 
@@ -152,18 +152,18 @@ Reading.called("in-place").means(
 )
 
 
-def _input_norm(_: BoundNorms, __: Op, ___: int, f: Scaled) -> tuple[None, Magnitude]:
+def _input_norm(_: TraceNorms, __: Op, ___: int, f: Scaled) -> tuple[None, Magnitude]:
     return None, f.norm()
 
 
 def _by_spectral_norm(
-    run: BoundNorms, op: Op, layers: range, _: Magnitudes, d: Magnitudes
+    run: TraceNorms, op: Op, layers: range, _: Magnitudes, d: Magnitudes
 ) -> tuple[Magnitudes]:
     return (d * run.spectral(op, layers),)
 
 
 def _by_input_norm(
-    run: BoundNorms, _: Op, layers: range, f: Magnitudes, d: Magnitudes
+    run: TraceNorms, _: Op, layers: range, f: Magnitudes, d: Magnitudes
 ) -> tuple[Magnitudes, Magnitudes]:
     # ‖Σ_b d_b‖ ≤ √B ‖D‖_F, as √B is the norm of B ones.
     return d * f, d * run.root_of_rows(layers)
@@ -185,7 +185,7 @@ def _passed_on_by(
 SLOPES.means("affine", back=_passed_on, by=_passed_on_by)
 
 
-def _mean_forward(run: Ensemble, op: Op, k: int, f: Signal) -> tuple[Signal, Magnitude]:
+def _mean_forward(run: Ensemble, op: Op, k: int, f: Unit) -> tuple[Unit, Magnitude]:
     variance = run.variance(op.slots[0], k)
     return normal(variance * f.square + run.bias), run.n_in(k) * f.square
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 BOUND = Reading("norm bound")
 
 
-class Norms:
+class TraceNorms:
     """What the rules of the bound ask for.
 
     Parameters
@@ -97,7 +97,7 @@ def norm_bounds(trace: Trace, loss_gradient: Magnitude) -> dict[str, Magnitudes]
         By name and letter: f, a, W, b.
     """
     seed = Magnitudes.column([loss_gradient]).at(0)
-    norms = Norms(trace)
+    norms = TraceNorms(trace)
     return products(trace.chain.graph, BOUND, norms, norms.kept, seed)
 
 

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vanish.errors import UsageError
 from vanish.gauss import moments
 from vanish.network.chainrule import Reading, forward
-from vanish.network.graph import Variable, plain
+from vanish.network.graph import Variable, article_graph
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.magnitudes import products, stacked
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     Signed = tuple[float, int]
 
 
-class Signal:
+class Unit:
     """What is known of one entry of a value: its mean square and its mean.
 
     Parameters
@@ -73,15 +73,15 @@ class Signal:
         self.sources = sources
 
     @classmethod
-    def of(cls, square: Magnitude, mean: Callable[[], Signed], *, normal: bool = False) -> Signal:
+    def of(cls, square: Magnitude, mean: Callable[[], Signed], *, normal: bool = False) -> Unit:
         """Return a signal that is independent of all others."""
         return cls(square, mean, normal=normal, sources=frozenset([object()]))
 
-    def alone(self) -> Signal:
+    def alone(self) -> Unit:
         """Return it as the next layer knows it, without what it is made of."""
-        return Signal.of(self.square, self.mean)
+        return Unit.of(self.square, self.mean)
 
-    def __add__(self, other: Signal) -> Signal:
+    def __add__(self, other: Unit) -> Unit:
         if self.sources & other.sources:
             raise UsageError(
                 "mean-field theory has no law here for a sum of values that depend on each other:"
@@ -93,7 +93,7 @@ class Signal:
         mantissa, exponent = _total(parts)
         square = Magnitude.of(max(mantissa, 0.0), exponent)
         sources = self.sources | other.sources
-        return Signal(square, lambda: _total(means), normal=False, sources=sources)
+        return Unit(square, lambda: _total(means), normal=False, sources=sources)
 
 
 def _zero() -> Signed:
@@ -110,13 +110,13 @@ def _total(parts: Sequence[Signed]) -> Signed:
     return math.fsum(math.ldexp(m, max(e - common, -1100)) for m, e in parts if m), common
 
 
-def normal(square: Magnitude) -> Signal:
+def normal(square: Magnitude) -> Unit:
     """Return a fresh normal signal of mean 0."""
-    return Signal.of(square, _zero, normal=True)
+    return Unit.of(square, _zero, normal=True)
 
 
-# On the way forward a `Signal`, back the mean square of a row of the gradient.
-MEAN_FIELD = Reading("mean-field", ends=Signal.alone)
+# On the way forward a `Unit`, back the mean square of a row of the gradient.
+MEAN_FIELD = Reading("mean-field", ends=Unit.alone)
 
 
 class Ensemble:
@@ -214,7 +214,7 @@ def expected(
     UsageError
         If theory has no law for the network.
     """
-    graph = graph or plain(len(activations))
+    graph = graph or article_graph(len(activations))
     ensemble = Ensemble(activations, sizes, weight_variances, bias_std)
     mean_square = input_norm * input_norm / Magnitude.of(sizes[0])
     kept = {each.layer: each.kept for each in passed(ensemble, graph, mean_square)}

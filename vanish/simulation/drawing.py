@@ -91,7 +91,7 @@ def random_chain(
         return Layer(weight, bias, activation)
 
     if model.weight_count < _WORTH_THREADS:
-        return Chain.plain(tuple(map(layer, numbered)))
+        return Chain.of_layers(tuple(map(layer, numbered)))
 
     def part(numbered: list[Numbered]) -> list[Layer]:
         layers = []
@@ -108,7 +108,7 @@ def random_chain(
     size = -(-len(numbered) // (_PARTS_A_WORKER * workers))
     parts = [numbered[first : first + size] for first in range(0, len(numbered), size)]
     with threads(workers) as pool:
-        return Chain.plain(tuple(chain.from_iterable(pool.map(part, parts))))
+        return Chain.of_layers(tuple(chain.from_iterable(pool.map(part, parts))))
 
 
 def given_chain(network: Network, settings: Settings, draws: Draws) -> Chain:
@@ -119,4 +119,4 @@ def given_chain(network: Network, settings: Settings, draws: Draws) -> Chain:
         draws.given(network), network.biases, settings.model.activations, strict=True
     ):
         layers.append(Layer(Weight(weight.matrix, weight.scale * gain), bias, activation))
-    return Chain.plain(layers)
+    return Chain.of_layers(layers)

@@ -245,7 +245,7 @@ class Run:
             self._activations,
             strict=True,
         )
-        chain = Chain.plain(list(starmap(Layer, layers)))
+        chain = Chain.of_layers(list(starmap(Layer, layers)))
         try:
             trace = dense.trace(chain, x)
         except ForwardOverflowError:
