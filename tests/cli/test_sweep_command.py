@@ -119,6 +119,7 @@ def test_the_bytes_do_not_depend_on_who_works(tmp_path: Path, options: str) -> N
     assert good(f"{GRID} {options}") == whole
 
 
+@pytest.mark.slow
 def test_segments_do_not_change_the_bytes() -> None:
     options = "--engine sampled --layers 400 --width 8 --trials 20 --seed 1,2 -f csv"
     assert good(f"{options} -j 2 --memory 400kB") == good(f"{options} -j 1")
@@ -766,6 +767,7 @@ def test_rows_pass_through_a_shell() -> None:
 # --- Ctrl-C ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", [1, 2])
 @pytest.mark.parametrize("whom", ["group", "parent"])
 def test_an_interrupt_keeps_the_points_and_says_how_to_go_on(

@@ -164,6 +164,7 @@ def test_text_with_anything_but_numbers_is_refused(
         read_rows(str(file))
 
 
+@pytest.mark.slow
 def test_a_truncated_array_is_refused_wherever_it_ends(file: Path) -> None:
     content = npy(MATRIX)
     for end in range(len(content)):

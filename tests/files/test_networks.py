@@ -84,6 +84,7 @@ def modules(kind: str) -> Any:
     return nn.ModuleDict({"net": model})["net"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prefix", ["", "net.", "module.encoder."])
 @pytest.mark.parametrize("kind", ["sequential", "eleven", "named", "words", "descending"])
 def test_a_state_dict_has_the_gradients_of_its_model(file: Path, kind: str, prefix: str) -> None:
@@ -373,6 +374,7 @@ def test_layers_are_in_the_order_of_their_names(file: Path, kind: str) -> None:
         assert weight.tolist() == of_layer[k].tolist()
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10**6), kind=st.sampled_from([*KERNEL_NAMES]), depth=st.integers(1, 12))
 def test_a_permuted_file_is_the_same_network(
     tmp_path_factory: pytest.TempPathFactory, seed: int, kind: str, depth: int

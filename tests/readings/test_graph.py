@@ -461,6 +461,7 @@ def test_a_product_with_skips_is_written_with_its_sums() -> None:
     )
 
 
+@pytest.mark.slow
 def test_the_written_product_of_skips_is_sympys_derivative() -> None:
     sympy = pytest.importorskip("sympy")
     graph = Graph((SKIP, 3))

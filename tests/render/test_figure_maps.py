@@ -226,6 +226,7 @@ def test_over_a_sweep_of_gains_the_line_is_a_hyperbola() -> None:
     assert (gains.min(), gains.max()) == pytest.approx((0.5, 4.0))
 
 
+@pytest.mark.slow
 def test_over_a_sweep_the_line_is_that_of_its_input() -> None:
     # From a large input on mish leaves the critical point that attracts it from a small one.
     at = {"act": ["mish"], "weight_std": WEIGHTS, "layers": [3, 9], "bias_std": [0.313]}

@@ -197,6 +197,7 @@ def test_a_legend_within_the_axes_is_noticed() -> None:
     assert drawn.hidden(figure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", RUNS)
 def test_zeros_lie_in_a_strip_labelled_0_and_nothing_else_does(kind: str) -> None:
     found, figure = figure_of(kind)
@@ -479,6 +480,7 @@ def test_a_jump_of_s_itself_is_no_line() -> None:
     assert (set(left[1]), set(right[1])) == ({0.0}, {1.0})
 
 
+@pytest.mark.slow
 def test_all_of_a_bounded_activation_and_of_its_slope_is_shown() -> None:
     shown = [*activations.registered()]
     for record, axes in zip(shown, activation_figure(shown).axes, strict=True):

@@ -66,6 +66,7 @@ def test_colour_changes_no_character(shown: View, width: int, story: bool) -> No
     assert lines == plain.splitlines()
 
 
+@pytest.mark.slow
 @FEWER
 @given(VIEWS)
 def test_a_table_that_fits_has_every_cell(shown: View) -> None:
@@ -88,6 +89,7 @@ def test_a_markdown_table_has_equal_rows(shown: View) -> None:
     assert len({line.count("|") for line in lines}) == 1
 
 
+@pytest.mark.slow
 @FEWER
 @given(VIEWS, st.integers(40, 120))
 def test_ascii_stands_where_the_symbols_stood(shown: View, width: int) -> None:

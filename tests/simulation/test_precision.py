@@ -148,6 +148,7 @@ def test_twice_the_smallest_number_in_the_root_mean_square_keeps_the_norm() -> N
 # What is lost of ∂L/∂W --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

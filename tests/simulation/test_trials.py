@@ -292,6 +292,7 @@ def test_a_watcher_is_told_of_every_step_once() -> None:
         assert 0.9 * steps <= len(told) <= steps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jobs", ["1", "2"])
 def test_an_interrupt_ends_a_long_run(jobs: str, tmp_path: Path) -> None:
     # It begins within a second of work, and would take many minutes.

@@ -250,6 +250,7 @@ def planted(act: str, layers: int, width: int, seed: int, at: int, factor: float
     return vanish.simulate(act=act, seed=seed, weights=Network(tuple(weights)))
 
 
+@pytest.mark.slow
 @given(
     act=st.sampled_from(["relu", "tanh", "identity"]),
     layers=st.integers(5, 30),
@@ -274,6 +275,7 @@ def test_a_planted_fault_is_named_alone(
     assert "; the median layer " in text
 
 
+@pytest.mark.slow
 @given(
     act=st.sampled_from(["relu", "tanh", "identity", "gelu", "sigmoid"]),
     layers=st.integers(4, 40),
@@ -475,6 +477,7 @@ def test_a_net_with_most_of_a_layer_dead_is_told() -> None:
     assert [row[at] for row in shown.rows if not isinstance(row, Elided)] == ["125 of 128", "", ""]
 
 
+@pytest.mark.slow
 @given(
     width=st.sampled_from([4, 16, 64, 128]),
     rows=st.sampled_from([1, 2, 16]),

@@ -271,6 +271,7 @@ def test_a_grid_accepts_what_a_single_run_accepts(axes: dict[str, list[Any]]) ->
                 grid.settings(index)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("axes", "good"),
     [
@@ -351,6 +352,7 @@ def test_what_goes_together_nowhere_is_told_at_once(axes: dict[str, Any]) -> Non
         Grid(axes)
 
 
+@pytest.mark.slow
 def test_as_many_points_as_are_allowed_are_a_grid() -> None:
     axes = {"layers": [*range(1, 10001)], "seed": [*range(10000)]}
     grid = Grid(axes)

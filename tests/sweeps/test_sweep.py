@@ -475,6 +475,7 @@ GUESTS: list[dict[str, list[Any]]] = [
 ]
 
 
+@pytest.mark.slow
 def test_spawned_workers_know_registered_activations_and_networks(
     registered: Activation, method: str
 ) -> None:
@@ -502,6 +503,7 @@ def simulate_all(tasks: Sequence[Task], is_new: bool, which: Sequence[int]) -> l
     return [outcome for number in which for outcome in everything(tasks[number])]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["spawn"], indirect=True)
 def test_the_python_api_takes_them_to_spawned_workers(registered: Activation, method: str) -> None:
     assert (registered.name, method) == ("mine", "spawn")

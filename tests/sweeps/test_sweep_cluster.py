@@ -286,6 +286,7 @@ def unanswered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.
         assert not [*directory.iterdir()]
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_says_nothing_is_one_line_of_the_command(
     unanswered: subprocess.Popen[bytes],
 ) -> None:

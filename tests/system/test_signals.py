@@ -328,6 +328,7 @@ def test_a_command_that_waits_for_its_input_ends_at_once(tmp_path: Path) -> None
     assert contents(tmp_path) == {}
 
 
+@pytest.mark.slow
 def test_last_words_that_nobody_reads_hold_nobody_up(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.set_blocking(writer, False)

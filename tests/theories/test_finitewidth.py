@@ -82,6 +82,7 @@ def test_relu_chain_follows_the_law(dense: FloatArray) -> None:
     assert not differ(dense[:, 0], law(16, 50))
 
 
+@pytest.mark.slow
 def test_law_without_the_readout_s_factor_is_rejected(dense: FloatArray) -> None:
     assert differ(dense[:, 0], law(16, 50, readout=False))
 

@@ -317,6 +317,7 @@ def test_a_large_training_part_is_measured_in_pieces(monkeypatch: pytest.MonkeyP
     assert pieces["log10_ratio_start"] != whole["log10_ratio_start"]
 
 
+@pytest.mark.slow
 def test_a_gradient_beyond_float64_is_measured() -> None:
     row = train(**SMALL | {"layers": 600}, act="sigmoid", epochs=1).row()
     assert isinstance(row["log10_ratio_start"], float)
