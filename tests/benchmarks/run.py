@@ -39,7 +39,7 @@ the median over {rounds} rounds with its quartiles, a ratio that of two medians.
 take long have fewer rounds, and say so. One call before the first round does not count: in
 process it fills the caches, and JAX compiles. Memory is the largest resident set of a process.
 
-The engine alone is `vanish.simulation.measure`; `vanish.simulate(…).layers` adds the record of
+The engine alone is `vanish.simulation.run.measure`; `vanish.simulate(…).layers` adds the record of
 every layer: quantiles over the trials, and what theory expects.
 
 PyTorch and JAX do what the dense engine does: they draw all weights, run the chain forward
