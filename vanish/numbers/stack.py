@@ -30,6 +30,9 @@ _SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-400, 2.0**400
 # So many mantissas of at least 1/2 multiply to no less than 2^-500.
 _RUN = 500
 
+# The exponent of a true zero where exponents are compared: less than any other.
+_NOTHING = -(2**62)
+
 _LOG10_2 = math.log10(2.0)
 
 
@@ -78,11 +81,13 @@ class Magnitudes(NamedTuple):
         return Magnitudes.of(self.mantissas * other.mantissas, self.exponents + other.exponents)
 
     def __add__(self, other: Magnitudes) -> Magnitudes:  # type: ignore[override]  # a sum
+        # frexp's exponents may be shorter integers, which cannot hold that.
         mine, yours = (
-            np.where(each.mantissas == 0.0, -(2**62), each.exponents) for each in (self, other)
+            np.where(each.mantissas == 0.0, _NOTHING, np.asarray(each.exponents, dtype=np.int64))
+            for each in (self, other)
         )
         common = np.maximum(mine, yours)
-        common = np.where(common == -(2**62), 0, common)
+        common = np.where(common == _NOTHING, 0, common)
         total = np.ldexp(self.mantissas, np.maximum(self.exponents - common, -5000))
         total += np.ldexp(other.mantissas, np.maximum(other.exponents - common, -5000))
         return Magnitudes.of(total, common)
@@ -178,9 +183,9 @@ class Stack:
             return Stack(self.values + other.values, mine)
         tops, others = _tops(self.values), _tops(other.values)
         # A zero has no size to go by.
-        powers = np.where(self.values.any(axis=(1, 2)), tops + mine, -(2**62))
+        powers = np.where(self.values.any(axis=(1, 2)), tops + mine, _NOTHING)
         common = np.where(other.values.any(axis=(1, 2)), np.maximum(powers, others + yours), powers)
-        common = np.where(common == -(2**62), 0, common)
+        common = np.where(common == _NOTHING, 0, common)
         total = times_power(self.values, mine - common) + times_power(other.values, yours - common)
         return Stack(total, common).normalized()
 
