@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from command import run_in_process
 
+from vanish import train
 from vanish.columns import Column, Scale, Table
 from vanish.network import activations
 from vanish.render.contract import TABLES
@@ -19,7 +20,6 @@ from vanish.simulation.settings import Settings
 from vanish.sweeps import columns as sweep
 from vanish.sweeps.run import settings_cells
 from vanish.training.columns import NETWORKS, layer_rows
-from vanish.training.run import train
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -283,8 +283,8 @@ def evaluate(formula: str, x: float, known: dict[str, float]) -> float:
     for definition in definitions:
         name, _, meaning = definition.partition("=")
         if name.strip() != "S":
-            names[name.strip()] = eval(as_python(meaning), {}, names)  # noqa: S307 - what vanish acts prints
-    value: float = eval(as_python(main), {}, names)  # noqa: S307 - what vanish acts prints
+            names[name.strip()] = eval(as_python(meaning), {}, names)  # noqa: S307 - a formula of the registry, as printed
+    value: float = eval(as_python(main), {}, names)  # noqa: S307 - a formula of the registry, as printed
     return value
 
 

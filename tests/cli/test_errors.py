@@ -445,7 +445,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
         before = {*directory.iterdir()}
         try:
             result: Result | BaseException = run_in_process(*shlex.split(line))
-        except Exception as error:  # noqa: BLE001 - for the test of this line to raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test of that line raises it
             result = error
         return Outcome(result, {*raised_at}, {*directory.iterdir()} - before)
 

@@ -32,8 +32,10 @@ from vanish import Settings
 from vanish.cli import progress
 from vanish.network import activations
 from vanish.render.figure import sweep_figure
+from vanish.sweeps import run as module
 from vanish.sweeps.columns import names as columns
 from vanish.sweeps.grid import Grid
+from vanish.sweeps.journal import Journal
 from vanish.sweeps.run import Task, simulate_points
 from vanish.system import memory
 from vanish.theories import infinitewidth as theory
@@ -341,8 +343,6 @@ def test_a_dry_run_goes_on_where_points_fail(options: str) -> None:
 def interrupted(path: Path, options: str, after: int) -> Iterator[None]:
     """Leave a journal of some results, as a sweep does that was killed."""
     grid = Grid(AXES)
-    from vanish.sweeps.journal import Journal  # noqa: PLC0415
-
     task = Task(grid, per_layer="--per-layer" in options)
     order = random.Random(after).sample(range(len(grid)), after)  # noqa: S311 - no secret
     with Journal(str(part_of(path)), task.header, len(grid)) as journal:
@@ -368,8 +368,6 @@ def test_a_resumed_sweep_ends_with_the_same_bytes(tmp_path: Path, options: str, 
 def test_points_that_are_there_are_not_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from vanish.sweeps import run as module  # noqa: PLC0415
-
     run_points: list[int] = []
 
     def simulate(task: Task, points: Sequence[int]) -> Any:

@@ -512,7 +512,7 @@ def test_without_activations_any_network_is_its_one_map(
 @settings(max_examples=20)
 @given(graphs())
 def test_a_graph_is_the_same_after_its_pickle(graph: Graph) -> None:
-    again = pickle.loads(pickle.dumps(graph))  # noqa: S301 - our own
+    again = pickle.loads(pickle.dumps(graph))
     assert again.runs == graph.runs
     assert again.depth == graph.depth
 

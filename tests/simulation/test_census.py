@@ -224,8 +224,10 @@ def test_who_does_not_ask_does_not_pay() -> None:
     for engine in ("dense", "sampled"):
         settings = Settings(act="relu", layers=3, width=4, engine=engine)
         assert simulation.measure(settings).entries is None
-        assert simulation.simulate(settings, entries=False).measured.entries is None
-        assert simulation.simulate(settings).measured.entries is not None
+        [without] = simulation.compare([settings], entries=False)
+        assert without.measured.entries is None
+        [plain] = simulation.compare([settings])
+        assert plain.measured.entries is not None
 
 
 def test_squares_beyond_float64_are_read_right() -> None:

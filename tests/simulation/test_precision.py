@@ -31,7 +31,7 @@ from vanish.simulation.precision import (
     typical_entries,
 )
 from vanish.simulation.precision_words import sentence, summary
-from vanish.simulation.run import simulate
+from vanish.simulation.run import compare
 from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
@@ -415,7 +415,7 @@ def test_several_trials_are_those_of_the_first() -> None:
 
 def test_a_run_that_took_no_note_of_its_entries_says_so() -> None:
     with pytest.raises(UsageError, match="entries=True"):
-        losses(simulate(Settings(act="relu", layers=2), entries=False))
+        losses(next(compare([Settings(act="relu", layers=2)], entries=False)))
 
 
 # The judge --------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from vanish.simulation import run as simulation
 from vanish.simulation.drawing import Draws
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
+from vanish.sweeps import run as sweeps
 from vanish.system import memory
 
 
@@ -235,7 +236,7 @@ def test_public_names_are_there_and_no_others() -> None:
     assert issubclass(MemoryLimitError, VanishError)
 
 
-@pytest.mark.parametrize("module", [vanish, simulation])
+@pytest.mark.parametrize("module", [vanish, sweeps])
 def test_examples_in_docstrings_hold(module: Any) -> None:
     failed, tried = doctest.testmod(module)
     assert (failed, tried > 0) == (0, True)

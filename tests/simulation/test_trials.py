@@ -89,10 +89,8 @@ def test_every_measured_column_is_the_median_of_the_trials(options: dict[str, An
             ordered = sorted(-math.inf if cell is None else cell for cell in cells)
             median = None if ordered[3] == -math.inf else ordered[3]
             assert row[name] == (pytest.approx(median, rel=1e-14) if median else median)
-        logs = sorted(
-            -math.inf if rows[k]["log10_grad_w"] is None else rows[k]["log10_grad_w"]  # type: ignore[type-var]
-            for rows in trials
-        )
+        cells = [rows[k]["log10_grad_w"] for rows in trials]
+        logs = sorted(-math.inf if cell is None else cell for cell in cells)
         ends = [None if log == -math.inf else log for log in (logs[0], logs[-1])]
         assert [row["log10_grad_w_p05"], row["log10_grad_w_p95"]] == ends
         assert row["dead_share"] == sum(log == -math.inf for log in logs) / 7

@@ -421,8 +421,6 @@ def test_who_works_is_who_was_asked() -> None:
 
 
 def test_a_scheduler_without_distributed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    import sys  # noqa: PLC0415
-
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(UsageError, match=r"pip install distributed"):
         choose(list, 1, "tcp://127.0.0.1:1")
@@ -490,7 +488,7 @@ def test_spawned_workers_know_registered_activations_and_networks(
 
 
 def sent(thing: Any) -> Any:
-    return pickle.loads(pickle.dumps(thing))  # noqa: S301 - our own
+    return pickle.loads(pickle.dumps(thing))
 
 
 def everything(task: Task) -> list[Outcome]:

@@ -12,7 +12,7 @@ import oracles
 import pytest
 
 import vanish
-from vanish import Data, Network, Rows, Settings, Simulation, TrainingSettings
+from vanish import Data, Network, Rows, Settings, Simulation, TrainingSettings, train
 from vanish.errors import MemoryLimitError, UsageError, VanishError
 from vanish.network import activations
 from vanish.network.graph import Variable, article_graph
@@ -24,7 +24,7 @@ from vanish.training import data as datasets
 from vanish.training import run as training
 from vanish.training.optimizers import get as get_optimizer
 from vanish.training.result import Outcome, Training
-from vanish.training.run import Run, train, train_all
+from vanish.training.run import Run, train_all
 
 if TYPE_CHECKING:
     from conftest import Plant

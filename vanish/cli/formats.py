@@ -67,9 +67,9 @@ def choose_format(given: str, output: str | None, formats: Formats) -> str:
     if given != AUTO:
         from vanish.network.registry import choice
 
-        given = choice("format", given, [AUTO, *known])
-    if given != AUTO:
-        return given
+        chosen = choice("format", given, [AUTO, *known])
+        if chosen != AUTO:
+            return chosen
     if output is None:
         return formats.terminal if is_terminal(sys.stdout) else formats.piped
     suffix = Path(output).suffix

@@ -164,21 +164,6 @@ def _whole_numbers(option: str, given: Sequence[str]) -> list[int]:
     return found
 
 
-def _rows(path: str) -> Any:
-    from vanish.files.rows import read_rows
-
-    return read_rows(path)
-
-
-# Of these, every occurrence of the option is one value.
-_ONE_A_TEXT: Mapping[Kind, Callable[[str], Any]] = {
-    Kind.ACTS: split_acts,
-    Kind.SIZES: split_sizes,
-    Kind.ROWS: _rows,
-    Kind.NETWORK: str,
-}
-
-
 def size(given: str) -> int:
     """Return the bytes that a text such as 500MB, 2G or 1.5 GiB means.
 
@@ -200,3 +185,12 @@ def rows(path: str) -> Rows:
     from vanish.files.rows import read_rows
 
     return read_rows(path)
+
+
+# Of these, every occurrence of the option is one value.
+_ONE_A_TEXT: Mapping[Kind, Callable[[str], Any]] = {
+    Kind.ACTS: split_acts,
+    Kind.SIZES: split_sizes,
+    Kind.ROWS: rows,
+    Kind.NETWORK: str,
+}

@@ -75,7 +75,7 @@ class Draws:
 def random_chain(
     settings: Settings, streams: Streams, draws: Draws, trials: Trials, *, entries: bool = False
 ) -> Chain:
-    """Draw the chain that the settings describe; `entries` as for `simulate`."""
+    """Draw the chain that the settings describe; `entries` as for `run.compare`."""
     model = settings.model
     layers = zip(pairwise(model.sizes), model.initializers, model.activations, strict=True)
     numbered = list(enumerate(layers, 1))

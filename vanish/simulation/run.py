@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from vanish.errors import UsageError
 from vanish.network import losses
 from vanish.network.graph import Variable
 from vanish.network.streams import Streams, Trials
@@ -29,55 +28,6 @@ if TYPE_CHECKING:
     from vanish.simulation.trials import Watch
 
 
-def simulate(
-    settings: Settings | None = None,
-    /,
-    *,
-    jobs: int | None = None,
-    memory_limit: int | None = None,
-    watch: Watch | None = None,
-    entries: bool = True,
-    **options: Any,
-) -> Profile:
-    """Simulate chains: forward, backward, and every reading of the product.
-
-    Parameters
-    ----------
-    settings
-        What to simulate; or its fields as keywords, see `Settings`.
-    jobs
-        The most threads that sampled trials may take; all processors by default. It
-        changes no number.
-    memory_limit
-        Bytes that sampled trials may keep of their ways forward; 1 GB by default. Deeper
-        chains are run in segments. It changes no number.
-    watch
-        Called with how many steps are done and how many there are, for a progress bar.
-    entries
-        Whether to take note of the entries of the first trial's signals, for `precision`; a
-        small part of the time.
-
-    Raises
-    ------
-    VanishError
-        If the settings are at odds, the run does not fit into memory, or the forward
-        pass overflows.
-
-    Examples
-    --------
-    >>> profile = simulate(act="sigmoid", layers=20)
-    >>> profile.verdict.value
-    'vanishing'
-    """
-    if settings is not None and options:
-        raise UsageError(f"settings beside {', '.join(options)}: give one of them")
-    settings = settings or Settings(**options)
-    profiles = compare(
-        [settings], jobs=jobs, memory_limit=memory_limit, watch=watch, entries=entries
-    )
-    return next(profiles)
-
-
 def compare(
     all_settings: Iterable[Settings],
     *,
@@ -96,8 +46,23 @@ def compare(
     draws
         Where those of its seed take the unscaled weights of trial 0 from, for whoever needs
         them again.
-    jobs, memory_limit, watch, entries
-        As for `simulate`.
+    jobs
+        The most threads that sampled trials may take; all processors by default. It
+        changes no number.
+    memory_limit
+        Bytes that sampled trials may keep of their ways forward; 1 GB by default. Deeper
+        chains are run in segments. It changes no number.
+    watch
+        Called with how many steps are done and how many there are, for a progress bar.
+    entries
+        Whether to take note of the entries of the first trial's signals, for `precision`; a
+        small part of the time.
+
+    Raises
+    ------
+    VanishError
+        If the settings are at odds, the run does not fit into memory, or the forward
+        pass overflows.
     """
     for settings in all_settings:
         if draws is None or draws.seed != settings.seed:
@@ -131,7 +96,7 @@ def measure(
     draws
         Where a dense run takes the unscaled weights of trial 0 from.
     jobs, memory_limit, watch, entries
-        As for `simulate`.
+        As for `compare`.
     """
     require_memory(settings)
     if settings.engine_used == SAMPLED:
@@ -187,7 +152,7 @@ class Simulation:
     trial
         Which of the settings' independent trials, from 0.
     entries
-        As for `simulate`, of this trial.
+        As for `compare`, of this trial.
 
     Attributes
     ----------
@@ -258,13 +223,13 @@ class Simulation:
         def column(letter: str) -> Magnitudes:
             return Magnitudes.column([self.norms[Variable(letter, k)] for k in layers])
 
-        trace = self.trace
+        trace, weights = self.trace, [each.weight for each in self.chain.layers]
         measured = Measured(
             grad_w=column("W"),
             grad_b=column("b"),
             grad_a=column("a"),
             grad_f=column("f"),
-            weight=Magnitudes.column([each.weight.frobenius_norm() for each in self.chain.layers]),
+            weight=Magnitudes.column([weight.frobenius_norm() for weight in weights]),
             value=Magnitudes.column([f.norm() for f in trace.outputs]),
             graph=self.chain.graph,
             slopes=statistics([slopes[None] for slopes in trace.slopes]),
@@ -272,7 +237,7 @@ class Simulation:
         )
         if self._census is None:
             return measured
-        largest = Magnitudes.column([each.weight.largest() for each in self.chain.layers])
+        largest = Magnitudes.column([weight.largest() for weight in weights])
         return measured._replace(entries=self._census.entries(self.settings, measured, largest))
 
     def _norm_bound(self) -> Magnitudes | None:

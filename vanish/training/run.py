@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise, starmap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.errors import ForwardOverflowError, UsageError
+from vanish.errors import ForwardOverflowError
 from vanish.network import losses
 from vanish.network.chain import Chain, Layer
 from vanish.network.streams import Role, Streams, Trials
@@ -38,45 +38,6 @@ if TYPE_CHECKING:
 # Weights beyond this have diverged, though float64 still holds them.
 _LARGEST = 2.0**500
 
-# Of a hidden layer: its factors, operations and records, in bytes.
-_BYTES_A_LAYER = 12_000
-
-
-def train(
-    settings: TrainingSettings | None = None,
-    /,
-    *,
-    history: Collection[int] = (),
-    watch: Watch | None = None,
-    **options: Any,
-) -> Training:
-    """Train a network, and see whether it learned.
-
-    Parameters
-    ----------
-    settings
-        What to train; or its fields as keywords, see `TrainingSettings`.
-    history
-        After which epochs to measure every layer, such as ``range(101)``; 0 is the start.
-    watch
-        Called with how much work is done and how much there is, for a progress bar.
-
-    Raises
-    ------
-    VanishError
-        If the settings are at odds, or the run does not fit into memory.
-
-    Examples
-    --------
-    >>> training = train(act="sigmoid", layers=16, epochs=2)
-    >>> training.outcome.value
-    'chance'
-    """
-    if settings is not None and options:
-        raise UsageError(f"settings beside {', '.join(options)}: give one of them")
-    settings = settings or TrainingSettings(**options)
-    return next(train_all([settings], history=history, watch=watch))
-
 
 def train_all(
     all_settings: Iterable[TrainingSettings],
@@ -90,8 +51,15 @@ def train_all(
     ----------
     all_settings
         One record a network.
-    history, watch
-        As for `train`.
+    history
+        After which epochs to measure every layer, such as ``range(101)``; 0 is the start.
+    watch
+        Called with how much work is done and how much there is, for a progress bar.
+
+    Raises
+    ------
+    VanishError
+        If a run does not fit into memory.
     """
     networks = list(all_settings)
     for settings in networks:
