@@ -29,7 +29,7 @@ from vanish.network.arrays import Rows
 from vanish.network.graph import LAYER
 from vanish.network.initializers import Law
 from vanish.network.streams import LayerStreams, Role, Streams
-from vanish.numbers.stack import Stack
+from vanish.numbers.stack import Stack, product
 from vanish.readings import conditioning
 from vanish.readings.conditioning import MATRICES, Gaussian, Orthogonal
 from vanish.readings.sampled import SAMPLED
@@ -496,7 +496,7 @@ def without_conditioning(law: type[Gaussian | Orthogonal]) -> Plant:
         ) -> tuple[FloatArray, FloatArray | float]:
             pulled, squares = whole(matrix, rows, frame, response, normals)
             along = conditioning.dots(rows.values, response[..., : rows.values.shape[-1]])
-            return pulled - conditioning.product(along, frame), squares
+            return pulled - product(along, frame), squares
 
         whole: Any = law.pull_back
         monkeypatch.setattr(law, "pull_back", pull_back)
@@ -744,7 +744,7 @@ def test_squared_norm_is_that_of_what_the_products_have_met(found: Products) -> 
     if np.linalg.cond(coefficients).max() > 1e3:
         return
     p_w = np.linalg.pinv(coefficients) @ found.pulled
-    off = p_w - conditioning.product(conditioning.dots(p_w, found.frame), found.frame)
+    off = p_w - product(conditioning.dots(p_w, found.frame), found.frame)
     met = (found.response**2).sum(axis=(1, 2)) + (off**2).sum(axis=(1, 2))
     assert met == pytest.approx(found.squares, rel=1e-9)
     r, n_out = found.matrix.forward

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 from typer.exceptions import TyperException
 
-from vanish.cli import simulate
+from vanish.cli import options, simulate
 from vanish.cli.streams import ReaderGoneError, discard, say
 from vanish.errors import VanishError, plain, shortened
 from vanish.system.atomic import reason
@@ -58,7 +58,7 @@ def build(arguments: Sequence[str]) -> typer.Typer:
 def _needed(arguments: Sequence[str]) -> Sequence[str]:
     """Return the subcommands that these arguments may be about."""
     first = arguments[0] if arguments else ""
-    if "_VANISH_COMPLETE" in os.environ or any(each in ("-h", "--help") for each in arguments):
+    if options.completing() or any(each in ("-h", "--help") for each in arguments):
         return _SUBCOMMANDS
     if first in _SUBCOMMANDS:
         return (first,)
@@ -71,7 +71,7 @@ def _needed(arguments: Sequence[str]) -> Sequence[str]:
 def _only_tells(arguments: Sequence[str]) -> bool:
     """Tell whether these arguments ask for help, the version or the names for a shell."""
     asked = ("-h", "--help", "--version")
-    return "_VANISH_COMPLETE" in os.environ or any(each in asked for each in arguments)
+    return options.completing() or any(each in asked for each in arguments)
 
 
 def _named(error: OSError) -> str:

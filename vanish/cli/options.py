@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,8 +20,18 @@ if TYPE_CHECKING:
 _TYPES: dict[Kind, type] = {Kind.COUNT: int, Kind.NUMBER: float, Kind.FLAG: bool}
 
 
-def _completer(names: str) -> Callable[[str], list[str]]:
-    """Return a function that completes the last item of a comma-separated list."""
+def completing() -> bool:
+    """Tell whether a shell asks for names, and no run is wanted."""
+    return "_VANISH_COMPLETE" in os.environ
+
+
+def _completer(names: str) -> Callable[[str], list[str]] | None:
+    """Return what completes the last item of a comma-separated list, while a shell asks.
+
+    Typer looks into each such function when it builds the command line, at every start.
+    """
+    if not names or not completing():
+        return None
 
     def complete(incomplete: str) -> list[str]:
         done, comma, last = incomplete.rpartition(",")
@@ -60,7 +71,7 @@ def _of(row: Option, help_text: str = "", metavar: str = "") -> Any:
         *row.flags,
         metavar=metavar or row.metavar,
         help=help_text or row.sentence,
-        autocompletion=_completer(row.choices) if row.choices else None,
+        autocompletion=_completer(row.choices),
         **special,
     )
 

@@ -38,7 +38,6 @@ def command(ctx: typer.Context, **options: Any) -> None:
     if ctx.invoked_subcommand is not None:
         _refuse_options(ctx)
         return
-    from vanish.cli import networks
     from vanish.cli.progress import progress
     from vanish.network.streams import Streams
     from vanish.simulation.drawing import Draws
@@ -89,16 +88,13 @@ def command(ctx: typer.Context, **options: Any) -> None:
     destination.write(_render(profiles, searches, destination), beside=beside)
     if not destination.quiet and not destination.is_for_people:
         _say_verdicts(profiles, searches)
-        read = (profile.settings.weights for profile in profiles)
-        networks.say_layouts(filter(None, read), options["weights_layout"])
+        _say_layouts(profiles, options["weights_layout"])
     if any(profile.verdict.value in conditions for profile in profiles):
         raise typer.Exit(CONDITION_HOLDS)
 
 
 def _runs(options: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the settings of each chain, from the text of the options."""
-    from vanish.cli import networks
-
     acts = parse.split_list(options["act"], "--act")
     if acts and options["layer_acts"] is not None:
         raise UsageError("--act beside --layer-acts: give one of them")
@@ -106,13 +102,16 @@ def _runs(options: dict[str, Any]) -> list[dict[str, Any]]:
         raise UsageError(
             "--last-act beside --layer-acts, which names the last one, too: give one of them"
         )
-    read_network = networks.reader(options["weights_layout"], wanted=options["weights"] is not None)
     readers: dict[Kind, Callable[[str], Any]] = {
         Kind.ACTS: parse.split_acts,
         Kind.SIZES: parse.split_sizes,
         Kind.ROWS: parse.rows,
-        Kind.NETWORK: read_network,
     }
+    wanted = options["weights"] is not None
+    if wanted or options["weights_layout"] is not None:
+        from vanish.cli import networks
+
+        readers[Kind.NETWORK] = networks.reader(options["weights_layout"], wanted=wanted)
     settings = {
         row.name: parse.converted(options[row.name], readers[row.kind])
         if row.kind in readers
@@ -202,6 +201,14 @@ def _say_verdicts(profiles: "Sequence[Profile]", searches: "Sequence[Search | No
     for profile, search in zip(profiles, searches, strict=True):
         name = subject(profile, profiles)
         streams.say(f"{name}: {explain(profile, search).text}")
+
+
+def _say_layouts(profiles: "Sequence[Profile]", weights_layout: str | None) -> None:
+    read = [network for each in profiles if (network := each.settings.weights) is not None]
+    if read:
+        from vanish.cli import networks
+
+        networks.say_layouts(read, weights_layout)
 
 
 def _conditions(fail_on: list[str] | None) -> set[str]:

@@ -46,10 +46,10 @@ def command(ctx: typer.Context, **_: Any) -> None:
     """
     from vanish.cli import networks
     from vanish.cli.estimate import estimate
-    from vanish.simulation.trials import processors
     from vanish.sweeps import columns
     from vanish.sweeps.grid import Grid
     from vanish.sweeps.run import Task, crew
+    from vanish.system.threads import processors
 
     options = _options(ctx)
     destination = _destination(options)

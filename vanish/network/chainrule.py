@@ -107,6 +107,11 @@ class Reading:
             _CALLED[name] = cls(name)
         return _CALLED[name]
 
+    def flowing(self, *, plus: Callable[[Value, Value], Value], once: bool) -> Reading:
+        """Say what a reading that was asked for by name adds with; parameters as of the class."""
+        self.plus, self._once = plus, once
+        return self
+
     def means(
         self,
         kind: str,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from string import ascii_letters
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -34,6 +33,8 @@ class Role(IntEnum):
 # More roles than there will be: those of one letter end before those of the next begin.
 _ROLES = 16
 
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
 
 def role_of(letter: str, role: Role) -> int:
     """Return the role of a parameter's numbers, which depends on its letter alone.
@@ -50,7 +51,7 @@ def role_of(letter: str, role: Role) -> int:
     """
     if letter in ("W", "b"):
         return role
-    return role + _ROLES * (1 + ascii_letters.index(letter))
+    return role + _ROLES * (1 + _LETTERS.index(letter))
 
 
 class Streams:

@@ -258,3 +258,21 @@ def times_power(values: FloatArray, powers: NDArray[np.int64]) -> FloatArray:
     """Return each trial's values times its power of two."""
     # 2^±5000 is zero or infinite for any float64, and C's ldexp takes it.
     return np.asarray(np.ldexp(values, np.clip(powers, -5000, 5000)[:, None, None]))
+
+
+class Norms(NamedTuple):
+    """The norms of one gradient: √squares · 2^exponents, one a trial."""
+
+    squares: FloatArray
+    exponents: Exponents
+
+
+def norms_of(rows: Stack) -> Norms:
+    """Return the norms of each trial's rows."""
+    return Norms(rows.squares, rows.exponents)
+
+
+def product(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return left · right for each trial, shapes (T, i, j) and (T, j, k)."""
+    # With j = 1 every entry is one product, and numpy multiplies faster than it calls BLAS.
+    return np.asarray(left * right if left.shape[-1] == 1 else left @ right)

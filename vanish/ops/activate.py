@@ -14,7 +14,6 @@ from vanish.numbers.stack import Stack, times_power
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
 from vanish.readings.meanfield import MEAN_FIELD, Unit
-from vanish.readings.sampled import SAMPLED
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
@@ -115,7 +114,7 @@ def _sampled_back(_: SampledChain, __: Op, ___: int, slopes: FloatArray, g: Stac
     return (Stack(g.values * slopes, g.exponents).balanced(),)
 
 
-SAMPLED.means("activate", forward=_sampled_forward, back=_sampled_back)
+Reading.called("sampled").means("activate", forward=_sampled_forward, back=_sampled_back)
 
 
 def _inplace_forward(run: Passes, _: Op, k: int, a: Cell) -> tuple[Cell, Cell]:

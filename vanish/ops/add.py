@@ -10,7 +10,6 @@ from vanish.network.chainrule import Reading
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
 from vanish.readings.meanfield import MEAN_FIELD
-from vanish.readings.sampled import SAMPLED
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
@@ -41,7 +40,7 @@ def _balanced(_: SampledChain, __: Op, ___: int, one: Stack, other: Stack) -> tu
     return (one + other).balanced(), None
 
 
-SAMPLED.means("add", forward=_balanced, back=_to_both)
+Reading.called("sampled").means("add", forward=_balanced, back=_to_both)
 
 
 def _inplace_forward(_: Passes, __: Op, ___: int, one: Cell, other: Cell) -> tuple[Cell, None]:

@@ -9,12 +9,10 @@ import numpy as np
 from vanish.network.chainrule import Reading
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import SAFE_EXPONENT, Scaled
-from vanish.numbers.stack import Stack
+from vanish.numbers.stack import Norms, Stack, product
 from vanish.readings.bounds import BOUND
-from vanish.readings.conditioning import product
 from vanish.readings.dense import DENSE, Outer, Total
 from vanish.readings.meanfield import MEAN_FIELD, normal
-from vanish.readings.sampled import SAMPLED, Norms
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
@@ -117,7 +115,9 @@ def _sampled_by(_: SampledChain, __: Op, ___: int, met: Met, d: Stack) -> tuple[
     )
 
 
-SAMPLED.means("affine", forward=_sampled_forward, back=_sampled_back, by=_sampled_by)
+Reading.called("sampled").means(
+    "affine", forward=_sampled_forward, back=_sampled_back, by=_sampled_by
+)
 
 
 def _inplace_forward(run: Passes, op: Op, k: int, f: Cell) -> tuple[Cell, Cell]:

@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from vanish.network.initializers import Law
+from vanish.numbers.stack import product
 
 if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
@@ -135,12 +136,6 @@ MATRICES: dict[Law, type[Gaussian | Orthogonal]] = {
     Law.NORMAL: Gaussian,
     Law.ORTHOGONAL: Orthogonal,
 }
-
-
-def product(left: FloatArray, right: FloatArray) -> FloatArray:
-    """Return left · right for each trial, shapes (T, i, j) and (T, j, k)."""
-    # With j = 1 every entry is one product, and numpy multiplies faster than it calls BLAS.
-    return np.asarray(left * right if left.shape[-1] == 1 else left @ right)
 
 
 def dots(left: FloatArray, right: FloatArray) -> FloatArray:

@@ -14,7 +14,7 @@ import numpy as np
 from vanish.network.chainrule import Reading, back, forward, until
 from vanish.network.graph import Variable
 from vanish.network.streams import Role, role_of
-from vanish.numbers.stack import Magnitudes, Stack
+from vanish.numbers.stack import Magnitudes, Norms, Stack, norms_of
 from vanish.readings.conditioning import MATRICES
 
 if TYPE_CHECKING:
@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from vanish.network.model import Model
     from vanish.network.streams import LayerStreams, Streams, Trials
     from vanish.numbers.scaled import FloatArray, Magnitude
-    from vanish.numbers.stack import Exponents
     from vanish.readings.conditioning import RandomMatrix
 
 # What flows is a batch of rows for each trial, every time balanced. A matrix that is met twice
 # in a direction has another law, see `conditioning`.
-SAMPLED = Reading("sampled", plus=lambda one, other: (one + other).balanced(), once=True)
+SAMPLED = Reading.called("sampled").flowing(
+    plus=lambda one, other: (one + other).balanced(), once=True
+)
 
 
 def refusal(model: Model) -> str:
@@ -232,18 +233,6 @@ class SampledChain:
     def note_norm(self, slot: Slot, k: int, squares: FloatArray | float) -> None:
         """Take note of ‖W_k‖², without scale and remainder."""
         self._squared_norms[slot.letter][k] = squares
-
-
-class Norms(NamedTuple):
-    """The norms of one gradient: √squares · 2^exponents, one a trial."""
-
-    squares: FloatArray
-    exponents: Exponents
-
-
-def norms_of(rows: Stack) -> Norms:
-    """Return the norms of each trial's rows."""
-    return Norms(rows.squares, rows.exponents)
 
 
 def gradients(

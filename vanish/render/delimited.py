@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from vanish.numbers.scaled import decimal_text
@@ -42,8 +41,6 @@ def cell(value: Cell) -> str:
         return repr(value)
     if value is None:
         return ""
-    if isinstance(value, Decimal):
-        return decimal_text(value)
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    return str(value) if isinstance(value, int | str) else decimal_text(value)

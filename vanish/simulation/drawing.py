@@ -10,7 +10,7 @@ from vanish.network.chain import Chain, Layer
 from vanish.network.streams import Role, Streams, Trials
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import Magnitude
-from vanish.simulation.trials import processors, threads
+from vanish.system.threads import processors, threads
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from vanish.network.streams import Trials
-from vanish.simulation import trials as ensemble
 from vanish.simulation.settings import DENSE, SAMPLED, Settings
 from vanish.system import memory
 
 # Beside its arrays a layer takes about this many bytes of Python objects.
 _BYTES_A_LAYER = 6000
 
+# What the ways forward of all sampled trials that run at a time may take together where the
+# user does not say.
+MEMORY = 10**9
 
 # Of a layer and trial the results take about so many while they are put together.
 _BYTES_A_RESULT = 320
@@ -29,6 +31,8 @@ def require_memory(settings: Settings, engine: str | None = None) -> None:
     if (engine or settings.engine_used) == SAMPLED:
         return
     needed = memory_needed(settings, DENSE)
+    if memory.fits(needed):
+        return
     remedy = "give fewer --layers, a smaller --width or a smaller --batch"
     if not settings.needs_matrices and 2 * 8 * settings.model.weight_count > needed:
         remedy += ", or --engine sampled"
@@ -51,4 +55,4 @@ def memory_needed(settings: Settings, engine: str | None = None) -> int:
     if (engine or settings.engine_used) == DENSE:
         return 8 * (settings.model.weight_count + 2 * settings.rows * units) + least
     at_once = min(trials, Trials.block_size(sizes))
-    return min(8 * 4 * settings.rows * units * at_once, ensemble.MEMORY) + least
+    return min(8 * 4 * settings.rows * units * at_once, MEMORY) + least

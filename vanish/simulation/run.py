@@ -11,7 +11,6 @@ from vanish.network.streams import Streams, Trials
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import bounds, dense
 from vanish.readings.slopes import statistics
-from vanish.simulation import trials as ensemble
 from vanish.simulation.census import Census
 from vanish.simulation.drawing import Draws, given_chain, random_chain
 from vanish.simulation.measured import Measured
@@ -100,7 +99,9 @@ def measure(
     """
     require_memory(settings)
     if settings.engine_used == SAMPLED:
-        return ensemble.measure(settings, jobs, memory_limit, watch, entries=entries)
+        from vanish.simulation import trials  # noqa: PLC0415 - start-up
+
+        return trials.measure(settings, jobs, memory_limit, watch, entries=entries)
     parts = []
     for trial in range(settings.trials):
         first = trial == 0
@@ -130,8 +131,10 @@ def ratios(
         As for `measure`, whose numbers these are, and its errors.
     """
     if settings.engine_used == SAMPLED:
+        from vanish.simulation import trials  # noqa: PLC0415 - start-up
+
         require_memory(settings)
-        return ensemble.ratios(settings, jobs, memory_limit)
+        return trials.ratios(settings, jobs, memory_limit)
     given = settings.weights is not None
     found = [
         Simulation(settings, draws if trial == 0 or given else None, trial).ratio

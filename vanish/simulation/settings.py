@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,6 @@ import numpy as np
 
 from vanish.network import losses
 from vanish.network.model import Acts, Drawn, Given, Uniform
-from vanish.readings import sampled
 from vanish.simulation import consistency, values
 from vanish.simulation.names import AUTO_ENGINE, ENGINE_NAMES
 from vanish.simulation.spelling import spell_all
@@ -169,6 +168,8 @@ class Settings:
     @property
     def needs_matrices(self) -> str:
         """What asks for stored weights, as part of a sentence; empty where nothing does."""
+        from vanish.readings import sampled  # noqa: PLC0415 - start-up
+
         bound = "norm_bound" if self.norm_bound and self.weights is None else ""
         return bound or sampled.refusal(self.model)
 
@@ -214,24 +215,6 @@ class Settings:
 
     def as_dict(self) -> dict[str, Any]:
         """Return every setting as it was used, ready for JSON."""
-        model, sizes = self.model, self.model.sizes
-        uniform = len(set(sizes)) == 1
-        used = {field.name: getattr(self, field.name) for field in fields(self)}
-        return used | {
-            "act": model.act_name,
-            "layer_acts": [each.name for each in model.activations]
-            if self.layer_acts or model.act_name == "mixed"
-            else None,
-            "last_act": model.activations[-1].name if self.last_act is not None else None,
-            "layers": model.depth,
-            "width": sizes[0] if uniform else None,
-            "widths": None if uniform else list(sizes),
-            "init": None if self.weights or self.weight_std is not None else model.init_name,
-            "input": self.input.name if self.input else None,
-            "batch": self.rows,
-            "loss": losses.get(self.loss).name,
-            "target": self.target.name if self.target else None,
-            "weights": self.weights.name if self.weights else None,
-            "weights_layout": self.weights.layout if self.weights else None,
-            "weights_layout_assumed": self.weights.assumed if self.weights else None,
-        }
+        from vanish.simulation.used import as_dict  # noqa: PLC0415 - start-up
+
+        return as_dict(self)

@@ -7,8 +7,6 @@ at a time. Neither the pieces nor the number of workers changes a number.
 
 from __future__ import annotations
 
-import os
-from contextlib import contextmanager
 from functools import partial
 from itertools import pairwise
 from threading import Event, Lock
@@ -16,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
-from vanish.errors import MemoryLimitError, UsageError
+from vanish.errors import MemoryLimitError
 from vanish.network import losses
 from vanish.network.graph import Variable
 from vanish.network.streams import Streams, Trials
@@ -26,23 +24,21 @@ from vanish.readings import sampled
 from vanish.readings.slopes import SlopeStatistics, statistics
 from vanish.simulation.census import Census
 from vanish.simulation.measured import Measured
+from vanish.simulation.needs import MEMORY
 from vanish.simulation.sample import draw_input, draw_reference
 from vanish.system import memory
+from vanish.system.threads import processors, threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from concurrent.futures import ThreadPoolExecutor
+    from collections.abc import Callable
 
-    from vanish.readings.sampled import Norms, SampledChain
+    from vanish.numbers.stack import Norms
+    from vanish.readings.sampled import SampledChain
     from vanish.simulation.settings import Settings
 
     Watch = Callable[[int, int], object]
 
 Found = TypeVar("Found")
-
-# What the ways forward of all workers may take together where the user does not say.
-MEMORY = 10**9
-
 
 # glibc counts pieces up to 32 MiB.
 _PIECE = 31 * 2**20
@@ -209,36 +205,6 @@ def _keep_memory() -> None:
     a larger piece, after which it keeps twice as much (mallopt(3), M_TRIM_THRESHOLD).
     """
     np.empty(_PIECE, dtype=np.uint8)
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-@contextmanager
-def threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """Let so many threads take part.
-
-    Raises
-    ------
-    UsageError
-        If the system starts no more.
-    """
-    import concurrent.futures  # noqa: PLC0415 - start-up
-
-    try:
-        with concurrent.futures.ThreadPoolExecutor(count) as pool:
-            yield pool
-    except RuntimeError as error:
-        if "start new thread" not in str(error):
-            raise
-        raise UsageError(
-            "no thread can be started, the limits of this system forbid it: allow more (ulimit"
-            " -u, ulimit -v)"
-        ) from None
 
 
 class _StoppedError(Exception):

@@ -15,13 +15,13 @@ import numpy as np
 
 from vanish.errors import UsageError, whole
 from vanish.network.activations import Activation
-from vanish.network.arrays import Network, Rows
 from vanish.simulation.option import Kind
 from vanish.simulation.table import LARGEST_COUNT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vanish.network.arrays import Network, Rows
     from vanish.simulation.option import Option
 
 
@@ -143,7 +143,15 @@ def _flag(given: Any) -> bool:
     return bool(given)
 
 
+def _rows(given: Any) -> Rows:
+    from vanish.network.arrays import Rows  # noqa: PLC0415 - start-up
+
+    return given if isinstance(given, Rows) else Rows(given)
+
+
 def _network(given: Any) -> Network:
+    from vanish.network.arrays import Network  # noqa: PLC0415 - start-up
+
     return given if isinstance(given, Network) else Network.of(_several(given))
 
 
@@ -155,7 +163,7 @@ _TAKEN: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.ACT: _act,
     Kind.ACTS: lambda given: tuple(map(_act, _several(given))),
     Kind.SIZES: lambda given: tuple(map(_whole, _several(given))),
-    Kind.ROWS: lambda given: given if isinstance(given, Rows) else Rows(given),
+    Kind.ROWS: _rows,
     Kind.NETWORK: _network,
     Kind.FLAG: _flag,
 }

@@ -17,10 +17,9 @@ from vanish.network.streams import Streams
 from vanish.simulation import effort
 from vanish.simulation.drawing import Draws
 from vanish.simulation.measured import MEDIAN, magnitude_quantiles
-from vanish.simulation.needs import memory_needed
+from vanish.simulation.needs import MEMORY, memory_needed
 from vanish.simulation.run import ratios
 from vanish.simulation.settings import SAMPLED
-from vanish.simulation.trials import MEMORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

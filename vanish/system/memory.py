@@ -54,6 +54,14 @@ def allowed() -> int | None:
     return max(0, min(left)) if left else None
 
 
+def fits(needed: int) -> bool:
+    """Tell whether so many bytes are available; up to `FLOOR` they are taken to be."""
+    if needed <= FLOOR:
+        return True
+    have = available()
+    return have is None or needed <= have
+
+
 def require(needed: int, what: str, remedy: str) -> None:
     """Refuse a run that does not fit.
 
@@ -69,11 +77,9 @@ def require(needed: int, what: str, remedy: str) -> None:
     MemoryLimitError
         If `needed` exceeds what is available.
     """
-    if needed <= FLOOR:
+    if fits(needed):
         return
-    have = available()
-    if have is None or needed <= have:
-        return
+    have = available() or 0
     may = allowed()
     raise MemoryLimitError(
         f"{what} needs {amount(needed)} of memory",

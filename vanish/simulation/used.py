@@ -1,0 +1,36 @@
+"""Settings as they were used: every name and size, whatever was left open."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from vanish.network import losses
+
+if TYPE_CHECKING:
+    from vanish.simulation.settings import Settings
+
+
+def as_dict(settings: Settings) -> dict[str, Any]:
+    """Return every setting as it was used, ready for JSON."""
+    model, sizes = settings.model, settings.model.sizes
+    uniform = len(set(sizes)) == 1
+    used = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    return used | {
+        "act": model.act_name,
+        "layer_acts": [each.name for each in model.activations]
+        if settings.layer_acts or model.act_name == "mixed"
+        else None,
+        "last_act": model.activations[-1].name if settings.last_act is not None else None,
+        "layers": model.depth,
+        "width": sizes[0] if uniform else None,
+        "widths": None if uniform else list(sizes),
+        "init": None if settings.weights or settings.weight_std is not None else model.init_name,
+        "input": settings.input.name if settings.input else None,
+        "batch": settings.rows,
+        "loss": losses.get(settings.loss).name,
+        "target": settings.target.name if settings.target else None,
+        "weights": settings.weights.name if settings.weights else None,
+        "weights_layout": settings.weights.layout if settings.weights else None,
+        "weights_layout_assumed": settings.weights.assumed if settings.weights else None,
+    }
