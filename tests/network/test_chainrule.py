@@ -188,7 +188,8 @@ def test_a_deep_network_needs_no_deep_recursion() -> None:
     ("nodes", "complaint"),
     [
         ([Node(S, (1,), "f")], r"node 1 takes \(1,\)"),
-        ([Node(S, (), "f")], r"node 1 takes \(\)"),
+        ([Node(S, (), "f")], "no node takes what the block is given"),
+        ([Node(S, (0,), "f"), Node(S, (1,), "f")], "the names f, f"),
         ([Node(S, (0,)), Node(S, (0,), "f")], "node 1 is taken by no other"),
         ([Node(S, (0,))], "the last node is called ''"),
     ],

@@ -47,6 +47,21 @@ class Slot(NamedTuple):
         return Variable(self.letter, 0 if self.tied else k)
 
 
+class Constant(NamedTuple):
+    """A number that a formula holds.
+
+    Attributes
+    ----------
+    value
+        Itself.
+    text
+        How the formula has it: 0.5, 1/sqrt(layers).
+    """
+
+    value: float
+    text: str
+
+
 class Op(NamedTuple):
     """What a node computes.
 
@@ -56,10 +71,13 @@ class Op(NamedTuple):
         The module of `vanish.ops` that holds its meanings.
     slots
         Its parameters.
+    constant
+        The number that it multiplies by, if it does.
     """
 
     kind: str
     slots: tuple[Slot, ...] = ()
+    constant: Constant | None = None
 
 
 class Node(NamedTuple):
@@ -71,8 +89,10 @@ class Node(NamedTuple):
         What it computes.
     inputs
         The places of the values that it takes; 0 is what the block is given, 1 the first node.
+        Of a layer's own input, which comes from outside, none.
     name
-        The letter by which the article calls its value, a or f; empty for none.
+        The letter by which its value is called: a the argument of S, f what the block gives;
+        empty for none.
     """
 
     op: Op
@@ -92,7 +112,8 @@ class Block:
     Raises
     ------
     ValueError
-        If a node takes a value that is not there yet, or one's value is taken by nobody.
+        If a node takes a value that is not there yet, or one's value is taken by nobody, or
+        two have the same name.
     """
 
     __slots__ = ("_named", "_of_kind", "nodes")
@@ -100,7 +121,7 @@ class Block:
     def __init__(self, *nodes: Node) -> None:
         taken = {place for node in nodes for place in node.inputs}
         for place, node in enumerate(nodes, 1):
-            if not node.inputs or not all(0 <= each < place for each in node.inputs):
+            if not all(0 <= each < place for each in node.inputs):
                 raise ValueError(f"node {place} takes {node.inputs}: give places before it")
             if place not in taken and place < len(nodes):
                 raise ValueError(f"node {place} is taken by no other: leave it out")
@@ -108,6 +129,9 @@ class Block:
             raise ValueError("no node takes what the block is given: give one the place 0")
         if nodes[-1].name != "f":
             raise ValueError(f"the last node is called {nodes[-1].name!r}: call it f")
+        names = [node.name for node in nodes if node.name]
+        if len(set(names)) < len(names):
+            raise ValueError(f"the names {', '.join(names)}: give every node another one")
         self.nodes: Final = nodes
         self._of_kind = {
             kind: tuple(place for place, node in enumerate(nodes, 1) if node.op.kind == kind)
