@@ -38,6 +38,8 @@ class Chain:
         By address: ``Variable("W", k)``, with layer 0 for a tied one.
     activations
         S of each layer, layer 1 first.
+    steps
+        The fresh input u_k of each layer that takes one, shape (B, n_u).
     """
 
     def __init__(
@@ -45,9 +47,11 @@ class Chain:
         graph: Graph,
         parameters: Mapping[Variable, Parameter],
         activations: Sequence[Activation],
+        steps: Mapping[int, FloatArray] | None = None,
     ) -> None:
         self.graph = graph
         self.parameters = parameters
+        self._steps = steps or {}
         self._activations = dict(enumerate(activations, 1))
 
     @classmethod
@@ -87,6 +91,10 @@ class Chain:
     def activation(self, k: int) -> Activation:
         """Return S of layer k."""
         return self._activations[k]
+
+    def step(self, k: int) -> FloatArray:
+        """Return u_k, the fresh input of layer k, shape (B, n_u)."""
+        return self._steps[k]
 
     def layer(self, k: int) -> Layer:
         """Return layer k of the article's chain."""

@@ -13,7 +13,8 @@ import numpy as np
 
 from vanish.network.chainrule import Reading, back, forward, until
 from vanish.network.graph import Variable
-from vanish.network.streams import Role, role_of
+from vanish.network.streams import Role, draw_step, role_of
+from vanish.numbers.scaled import ONE
 from vanish.numbers.stack import Magnitudes, Norms, Stack, norms_of
 from vanish.readings.conditioning import MATRICES
 
@@ -92,6 +93,9 @@ class SampledChain:
         once more, from the last layer on that was kept as a checkpoint, on the way back.
     watch
         Called once a layer and way.
+    steps
+        Of each layer that takes a fresh input u_k either its size n_u, to draw standard
+        normals, or what is given, shape (B, n_u) for all trials or (T, B, n_u).
     """
 
     def __init__(
@@ -105,6 +109,7 @@ class SampledChain:
         trials: Trials,
         segment: int | None = None,
         watch: Callable[[], object] = lambda: None,
+        steps: Mapping[int, int | FloatArray] | None = None,
     ) -> None:
         self.graph = graph
         # By letter and layer.
@@ -113,6 +118,7 @@ class SampledChain:
             self._weights.setdefault(letter, {})[k] = weight
         self._activations = dict(enumerate(activations, 1))
         self._bias_std = bias_std
+        self._steps = steps or {}
         self._streams, self._trials, self._watch = streams, trials, watch
         # By letter.
         self._forward: dict[str, LayerStreams] = {}
@@ -152,13 +158,16 @@ class SampledChain:
         return self._kept[k]
 
     def weight_norms(self, letter: str = "W") -> Magnitudes:
-        """Return ‖W_k‖_F as it goes with both products, shape (N, T), after the way back."""
+        """Return ‖W_k‖_F as it goes with both products, shape (N, T), after the way back.
+
+        Zero in the layers that have no such matrix.
+        """
         layers = range(1, self.graph.depth + 1)
-        weights = [self._weights[letter][k] for k in layers]
+        weights = [self._weights[letter].get(k) for k in layers]
         squares = np.empty((self.graph.depth, self._trials.width))
         for k, row in zip(layers, squares, strict=True):
-            row[...] = self._squared_norms[letter][k]
-        freedom = np.array([weight.matrix.remainder for weight in weights])
+            row[...] = self._squared_norms[letter].get(k, 0.0)
+        freedom = np.array([weight.matrix.remainder if weight else 0 for weight in weights])
         if (drawn := freedom > 0).any():
             role = role_of(letter, Role.REMAINDER)
             generator = self._streams.generator(role, trial=self._trials.block)
@@ -166,7 +175,7 @@ class SampledChain:
                 lambda shape: generator.chisquare(freedom[drawn], shape), (int(drawn.sum()),)
             )
             squares[drawn] += rest.T
-        scales = Magnitudes.column([weight.scale for weight in weights])
+        scales = Magnitudes.column([weight.scale if weight else ONE for weight in weights])
         return Magnitudes.of(np.sqrt(squares)) * scales
 
     def value_norms(self) -> Magnitudes:
@@ -211,6 +220,13 @@ class SampledChain:
     def activation(self, k: int) -> Activation:
         """Return S of layer k."""
         return self._activations[k]
+
+    def step(self, k: int) -> Stack:
+        """Return u_k, the fresh input of layer k; it is the same however often it is asked for."""
+        step, rows = self._steps[k], self._checkpoints[0].values.shape[1]
+        if isinstance(step, int):
+            return Stack(draw_step(self._streams, self._trials, k, (rows, step)))
+        return Stack(np.broadcast_to(step, (self._trials.width, *step.shape[-2:]))).balanced()
 
     def forward_normals(self, slot: Slot, k: int, shape: tuple[int, int]) -> FloatArray:
         """Draw what a matrix of layer k is met with going forward."""
@@ -281,15 +297,41 @@ def norms(
     watch
         Called with every variable and gradient.
     """
-    found: dict[str, list[Norms]] = {letter: [] for letter in "Wbafx"}
+    found = norms_by_name(chain, loss_gradient, step, watch)
+    return GradientNorms(*(found[letter] for letter in "Wbaf"))
+
+
+def norms_by_name(
+    chain: SampledChain,
+    loss_gradient: Stack,
+    step: Callable[[], object] = lambda: None,
+    watch: Callable[[Variable, Stack | Norms], object] | None = None,
+) -> dict[str, Magnitudes]:
+    """Walk back through any blocks, and return the norms by every name and letter.
+
+    Parameters
+    ----------
+    chain, loss_gradient, step, watch
+        As for `norms`.
+
+    Returns
+    -------
+    dict
+        Shape (N, T) each, layer 1 first; zero in the layers that have no such name or letter.
+    """
+    found: dict[str, dict[int, Norms]] = {}
     for variable, gradient in gradients(chain, loss_gradient):
-        letter = variable[0]
-        if letter == "W":
+        letter, k = variable
+        if letter == "f":
             step()
         if watch is not None:
             watch(variable, gradient)
-        found[letter].append(norms_of(gradient) if isinstance(gradient, Stack) else gradient)
-    return GradientNorms(*(_stacked(found[letter][::-1]) for letter in "Wbaf"))
+        if k:
+            here = norms_of(gradient) if isinstance(gradient, Stack) else gradient
+            found.setdefault(letter, {})[k] = here
+    zero = Norms(np.zeros(loss_gradient.values.shape[0]), 0)
+    layers = range(1, chain.graph.depth + 1)
+    return {name: _stacked([part.get(k, zero) for k in layers]) for name, part in found.items()}
 
 
 def ratios(chain: SampledChain, loss_gradient: Stack) -> Magnitudes:

@@ -17,6 +17,7 @@ import numpy as np
 from vanish.errors import ForwardOverflowError
 from vanish.network import losses
 from vanish.network.chain import Chain, Layer
+from vanish.network.graph import Variable
 from vanish.network.streams import Role, Streams, Trials
 from vanish.network.weights import Weight
 from vanish.numbers.scaled import Scaled
@@ -29,7 +30,7 @@ from vanish.training.settings import MEASURED_ROWS, TrainingSettings, require_me
 from vanish.training.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
     from vanish.numbers.scaled import FloatArray
     from vanish.simulation.trials import Watch
@@ -116,10 +117,8 @@ class Run:
         self._activations = chain.model.activations
         streams = Streams(settings.seed)
         self.orders = streams.generator(Role.ORDER, trial=trial)
-        self.parameters, self.gradients = (
-            Parameters(chain.model.sizes),
-            Parameters(chain.model.sizes),
-        )
+        shapes = _shapes(chain.model.sizes)
+        self.parameters, self.gradients = Parameters(shapes), Parameters(shapes)
         drawn = random_chain(
             chain, streams, Draws(streams, trial), Trials.one(trial, chain.model.sizes)
         )
@@ -245,6 +244,14 @@ class Run:
             right += int((logits.argmax(axis=1) == classes).sum())
             total += losses.cross_entropy(logits, classes) * (stop - first)
         return right / len(examples.y), total / len(examples.y)
+
+
+def _shapes(sizes: Sequence[int]) -> dict[Variable, tuple[int, ...]]:
+    """Return the shape of every W_k and b_k of the article's chain n_0, …, n_N."""
+    shapes: dict[Variable, tuple[int, ...]] = {}
+    for k, (n_in, n_out) in enumerate(pairwise(sizes), 1):
+        shapes |= {Variable("W", k): (n_out, n_in), Variable("b", k): (n_out,)}
+    return shapes
 
 
 def _outcome(end: State | None, split: Split, *, same: bool) -> Outcome:
