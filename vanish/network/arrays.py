@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish.errors import UsageError
+from vanish.network.graph import Variable
 from vanish.network.layout import AUTO, AXES, LAYOUTS, OUT_IN
 
 if TYPE_CHECKING:
@@ -173,6 +174,20 @@ class Network:
     def sizes(self) -> tuple[int, ...]:
         """n_0, n_1, …, n_N."""
         return (self.weights[0].shape[1], *(weight.shape[0] for weight in self.weights))
+
+    @property
+    def depth(self) -> int:
+        """N, the number of layers."""
+        return len(self.weights)
+
+    @property
+    def parameters(self) -> dict[Variable, FloatArray | None]:
+        """Every W_k and b_k by its address, layer 1 first."""
+        return {
+            Variable(letter, k): array
+            for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True), 1)
+            for letter, array in (("W", weight), ("b", bias))
+        }
 
     @property
     def label(self) -> str:

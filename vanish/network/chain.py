@@ -38,6 +38,8 @@ class Chain:
         By address: ``Variable("W", k)``, with layer 0 for a tied one.
     activations
         S of each layer, layer 1 first.
+    steps
+        Each layer's own input u_k, shape (B, n_u), by k.
     """
 
     def __init__(
@@ -45,8 +47,10 @@ class Chain:
         graph: Graph,
         parameters: Mapping[Variable, Parameter],
         activations: Sequence[Activation],
+        steps: Mapping[int, FloatArray] | None = None,
     ) -> None:
         self.graph = graph
+        self.steps = steps or {}
         self.parameters = parameters
         self._activations = dict(enumerate(activations, 1))
 
@@ -83,6 +87,16 @@ class Chain:
     def of(self, op: Op, k: int) -> list[Any]:
         """Return the parameters of an operation of layer k."""
         return [self.parameters[slot.at(k)] for slot in op.slots]
+
+    def step(self, k: int) -> FloatArray:
+        """Return the input u_k that is layer k's own, shape (B, n_u)."""
+        return self.steps[k]
+
+    def matrices(self, k: int) -> list[Weight]:
+        """Return the matrices of layer k, each once."""
+        slots = {slot: None for node in self.graph.block(k).nodes for slot in node.op.slots}
+        found = (self.parameters[slot.at(k)] for slot in slots)
+        return [each for each in found if isinstance(each, Weight)]
 
     def activation(self, k: int) -> Activation:
         """Return S of layer k."""

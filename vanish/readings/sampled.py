@@ -7,7 +7,7 @@ O(width) numbers a layer in place of O(width²), and is exact in distribution.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from vanish.network.graph import Variable
 from vanish.network.streams import Role, role_of
 from vanish.numbers.stack import Magnitudes, Norms, Stack, norms_of
 from vanish.readings.conditioning import MATRICES
+from vanish.readings.slopes import of_layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -113,7 +114,7 @@ class SampledChain:
             self._weights.setdefault(letter, {})[k] = weight
         self._activations = dict(enumerate(activations, 1))
         self._bias_std = bias_std
-        self._streams, self._trials, self._watch = streams, trials, watch
+        self._streams, self.trials, self._watch = streams, trials, watch
         # By letter.
         self._forward: dict[str, LayerStreams] = {}
         self._backward: dict[str, LayerStreams] = {}
@@ -152,22 +153,30 @@ class SampledChain:
         return self._kept[k]
 
     def weight_norms(self, letter: str = "W") -> Magnitudes:
-        """Return ‖W_k‖_F as it goes with both products, shape (N, T), after the way back."""
-        layers = range(1, self.graph.depth + 1)
-        weights = [self._weights[letter][k] for k in layers]
-        squares = np.empty((self.graph.depth, self._trials.width))
-        for k, row in zip(layers, squares, strict=True):
+        """Return ‖W_k‖_F as it goes with both products, shape (N, T), after the way back.
+
+        Zero where a layer has no such matrix.
+        """
+        weights = self._weights[letter]
+        squares = np.empty((len(weights), self.trials.width))
+        for k, row in zip(weights, squares, strict=True):
             row[...] = self._squared_norms[letter][k]
-        freedom = np.array([weight.matrix.remainder for weight in weights])
+        freedom = np.array([weight.matrix.remainder for weight in weights.values()])
         if (drawn := freedom > 0).any():
             role = role_of(letter, Role.REMAINDER)
-            generator = self._streams.generator(role, trial=self._trials.block)
-            rest = self._trials.rows(
+            generator = self._streams.generator(role, trial=self.trials.block)
+            rest = self.trials.rows(
                 lambda shape: generator.chisquare(freedom[drawn], shape), (int(drawn.sum()),)
             )
             squares[drawn] += rest.T
-        scales = Magnitudes.column([weight.scale for weight in weights])
-        return Magnitudes.of(np.sqrt(squares)) * scales
+        scales = Magnitudes.column([weight.scale for weight in weights.values()])
+        found = Magnitudes.of(np.sqrt(squares)) * scales
+        if len(weights) == self.graph.depth:
+            return found
+        places = np.array(list(weights)) - 1
+        whole = Magnitudes.of(np.zeros((self.graph.depth, self.trials.width)))
+        whole.mantissas[places], whole.exponents[places] = found
+        return whole
 
     def value_norms(self) -> Magnitudes:
         """Return ‖f_k‖ for k = 0..N, shape (N+1, T), after `forward`."""
@@ -186,7 +195,7 @@ class SampledChain:
             k, kept, f = passed.layer, passed.kept, passed.values[-1]
             kept_of[k] = kept
             norms[k] = Norms(f.squares, f.exponents)
-            slopes.extend(kept[place] for place in passed.block.places("activate"))
+            slopes.append(of_layer(passed.block, kept))
             if watch is not None:
                 watch(passed.named("a"), f)
         self._checkpoints[stop] = f
@@ -205,8 +214,8 @@ class SampledChain:
         if not self._bias_std:
             return None
         role = role_of(slot.letter, Role.BIAS)
-        generator = self._streams.generator(role, slot.at(k).layer, self._trials.block)
-        return Stack(self._bias_std * self._trials.rows(generator.standard_normal, (1, n_out)))
+        generator = self._streams.generator(role, slot.at(k).layer, self.trials.block)
+        return Stack(self._bias_std * self.trials.rows(generator.standard_normal, (1, n_out)))
 
     def activation(self, k: int) -> Activation:
         """Return S of layer k."""
@@ -217,18 +226,18 @@ class SampledChain:
         letter = slot.letter
         if letter not in self._forward:
             self._forward[letter] = self._by_layer(letter, Role.FORWARD)
-        return self._trials.rows(self._forward[letter].at(k).standard_normal, shape)
+        return self.trials.rows(self._forward[letter].at(k).standard_normal, shape)
 
     def backward_normals(self, slot: Slot, k: int, shape: tuple[int, int]) -> FloatArray:
         """Draw what a matrix of layer k is met with going back."""
         letter = slot.letter
         if letter not in self._backward:
             self._backward[letter] = self._by_layer(letter, Role.BACKWARD)
-        return self._trials.rows(self._backward[letter].at(k).standard_normal, shape)
+        return self.trials.rows(self._backward[letter].at(k).standard_normal, shape)
 
     def _by_layer(self, letter: str, role: Role) -> LayerStreams:
         role_here = role_of(letter, role)
-        return self._streams.by_layer(role_here, self.graph.depth, self._trials.block)
+        return self._streams.by_layer(role_here, self.graph.depth, self.trials.block)
 
     def note_norm(self, slot: Slot, k: int, squares: FloatArray | float) -> None:
         """Take note of ‖W_k‖², without scale and remainder."""
@@ -255,21 +264,12 @@ def gradients(
     return back(chain.graph, SAMPLED, chain, chain.kept, loss_gradient.balanced())
 
 
-class GradientNorms(NamedTuple):
-    """Norms of all gradients, layer 1 first, shape (N, T); see `profile.LayerRecord`."""
-
-    grad_w: Magnitudes
-    grad_b: Magnitudes
-    grad_a: Magnitudes
-    grad_f: Magnitudes
-
-
 def norms(
     chain: SampledChain,
     loss_gradient: Stack,
     step: Callable[[], object] = lambda: None,
     watch: Callable[[Variable, Stack | Norms], object] | None = None,
-) -> GradientNorms:
+) -> dict[str, Magnitudes]:
     """Walk back through the product of all trials.
 
     Parameters
@@ -280,27 +280,41 @@ def norms(
         Called once a layer.
     watch
         Called with every variable and gradient.
+
+    Returns
+    -------
+    dict
+        By name and letter the norms of all gradients, layer 1 first, shape (N, T); zero where
+        a layer has none.
     """
-    found: dict[str, list[Norms]] = {letter: [] for letter in "Wbafx"}
+    found: dict[str, dict[int, Norms]] = {}
     for variable, gradient in gradients(chain, loss_gradient):
-        letter = variable[0]
-        if letter == "W":
+        letter, k = variable
+        if letter == "f":
             step()
         if watch is not None:
             watch(variable, gradient)
-        found[letter].append(norms_of(gradient) if isinstance(gradient, Stack) else gradient)
-    return GradientNorms(*(_stacked(found[letter][::-1]) for letter in "Wbaf"))
+        norms = norms_of(gradient) if isinstance(gradient, Stack) else gradient
+        found.setdefault(letter, {})[k] = norms
+    nothing = Norms(np.zeros(chain.trials.width), 0)
+    layers = range(1, chain.graph.depth + 1)
+    return {
+        letter: _stacked([here.get(k, nothing) for k in layers])
+        for letter, here in found.items()
+        if letter != "x"
+    }
 
 
 def ratios(chain: SampledChain, loss_gradient: Stack) -> Magnitudes:
-    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ of each trial, shape (T,), and form no other norm.
+    """Return the signal's ratio, layer 1 to N, of each trial, shape (T,), and form no other norm.
 
-    Zero where either is; `chain` has gone forward.
+    Of the article's chain that is ‖∂L/∂a_1‖/‖∂L/∂a_N‖, see `Graph.signal`. Zero where
+    either is; `chain` has gone forward.
     """
     walk = gradients(chain, loss_gradient)
-    depth = chain.graph.depth
-    last = until(walk, Variable("a", depth))
-    first = last if depth == 1 else until(walk, Variable("a", 1))
+    signal, depth = chain.graph.signal, chain.graph.depth
+    last = until(walk, Variable(signal, depth))
+    first = last if depth == 1 else until(walk, Variable(signal, 1))
     assert isinstance(last, Stack)
     assert isinstance(first, Stack)
     return _magnitudes(first).over(_magnitudes(last))

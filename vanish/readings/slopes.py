@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -65,6 +65,22 @@ class SlopeStatistics(NamedTuple):
     def active_units(self) -> FloatArray:
         """How many units are active, on the mean over the batch, shape (N, T)."""
         return np.asarray(self.active.mean(axis=2))
+
+
+def of_layer(block: Block, kept: Sequence[Any]) -> FloatArray:
+    """Return the slopes of all S of a layer together, shape (…, B, n).
+
+    Parameters
+    ----------
+    block, kept
+        The layer, and what its places keep. Where it has no S, one slope a row is 1: see
+        `Block.places`.
+    """
+    places = block.places("activate")
+    if len(places) == 1:
+        one: FloatArray = kept[places[0]]
+        return one
+    return np.concatenate([kept[place] for place in places], axis=-1)
 
 
 def statistics(slopes: Sequence[FloatArray]) -> SlopeStatistics:
@@ -137,7 +153,8 @@ def slope_products(graph: Graph, sizes: FloatArray) -> Magnitudes:
         return [None, *(here if node.op.kind == "activate" else None for node in block.nodes)]
 
     one = Magnitudes.of(np.ones(sizes.shape[1:]))
-    return products(graph, SLOPES, None, kept, one)["a"]
+    found = products(graph, SLOPES, None, kept, one)
+    return sum((found[name] for name in graph.arguments[1:]), found[graph.arguments[0]])
 
 
 def slope_bound(activation: Activation, layers: int, block: Block = LAYER) -> Magnitude:

@@ -56,7 +56,7 @@ class Profile:
         self.engine: Final[str] = engine
         self.measured: Final[Measured] = measured
         # Of each trial, zero where either is.
-        self.ratios = measured.grad_a.at(0).over(measured.grad_a.at(-1))
+        self.ratios = measured.signal.at(0).over(measured.signal.at(-1))
         self.ratios_w = measured.grad_w.at(0).over(measured.grad_w.at(-1))
 
     @cached_property

@@ -22,7 +22,7 @@ from vanish.network.weights import Weight
 from vanish.numbers.scaled import Scaled
 from vanish.readings import dense
 from vanish.readings.inplace import Parameters, Passes
-from vanish.simulation.drawing import Draws, random_chain
+from vanish.simulation.drawing import Draws, the_chain
 from vanish.training import optimizers
 from vanish.training.result import Outcome, Training, Trial
 from vanish.training.settings import MEASURED_ROWS, TrainingSettings, require_memory
@@ -120,9 +120,8 @@ class Run:
             Parameters(chain.model.sizes),
             Parameters(chain.model.sizes),
         )
-        drawn = random_chain(
-            chain, streams, Draws(streams, trial), Trials.one(trial, chain.model.sizes)
-        )
+        one = Trials.one(trial, chain.model.sizes)
+        drawn = the_chain(chain, Draws(streams, trial), one)
         for weight, layer in zip(self.parameters.weights, drawn.layers, strict=True):
             weight[...] = layer.weight.multiplied_out()
         self._first = [weight.copy() for weight in self.parameters.weights]
