@@ -14,6 +14,7 @@ from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings import meanfield
 from vanish.simulation.needs import require_memory
 from vanish.simulation.run import measure
+from vanish.simulation.sample import given_input
 from vanish.simulation.settings import Settings
 from vanish.theories import finitewidth
 
@@ -142,6 +143,7 @@ def medians(settings: Settings, shown: Sequence[int]) -> finitewidth.Medians | N
     """
     if (
         settings.model.act_name not in _EXACT
+        or not settings.model.graph.is_plain
         or settings.bias_std
         or settings.weights is not None
         or settings.loss != "readout"
@@ -149,7 +151,7 @@ def medians(settings: Settings, shown: Sequence[int]) -> finitewidth.Medians | N
         or any(each.law is not Law.NORMAL for each in settings.model.initializers)
     ):
         return None
-    given = settings.given_input
+    given = given_input(settings)
     return finitewidth.medians(
         settings.model.act_name,
         settings.model.sizes,

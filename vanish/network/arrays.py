@@ -73,6 +73,8 @@ class Network:
         and (n_out, 1) are taken as (n_out,).
     x, readout
         The input batch and the readout r of the run that saved it, if it holds them.
+    steps
+        What goes into each layer from outside, shape (N, n_u), if the layers take anything.
     name
         What messages and results call it: a file's path, or ``"arrays"``.
     layout
@@ -94,6 +96,7 @@ class Network:
     name: str = "arrays"
     layout: str = OUT_IN
     assumed: bool = False
+    steps: FloatArray | None = None
 
     def __post_init__(self) -> None:
         from vanish.network import fit  # noqa: PLC0415 - start-up

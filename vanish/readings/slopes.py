@@ -129,7 +129,8 @@ def _statistics(slopes: FloatArray) -> SlopeStatistics:
 def slope_products(graph: Graph, sizes: FloatArray) -> Magnitudes:
     """Return what the slopes alone make of the gradient by every a_k, layer 1 first.
 
-    For the article's chain ∏_{j=k..N} sizes_j; with skips 1 + a size in place of a size.
+    For the article's chain ∏_{j=k..N} sizes_j; with skips sizes_k ∏_{j>k} (1 + sizes_j). Where a
+    layer has several S, of all their arguments together; where it has none, 0.
 
     Parameters
     ----------
@@ -154,7 +155,9 @@ def slope_products(graph: Graph, sizes: FloatArray) -> Magnitudes:
 
     one = Magnitudes.of(np.ones(sizes.shape[1:]))
     found = products(graph, SLOPES, None, kept, one)
-    return sum((found[name] for name in graph.arguments[1:]), found[graph.arguments[0]])
+    nothing = Magnitudes.of(np.zeros(sizes.shape))
+    first, *others = [found[name] for name in graph.arguments] or [nothing]
+    return sum(others, first)
 
 
 def slope_bound(activation: Activation, layers: int, block: Block = LAYER) -> Magnitude:
@@ -177,6 +180,23 @@ def slope_bound(activation: Activation, layers: int, block: Block = LAYER) -> Ma
     nodes, _ = across(block, SLOPES, None, kept, one)
     gain: Magnitude = nodes[0].listed()[0]
     return gain**layers
+
+
+def graph_bound(activation: Activation, graph: Graph) -> Magnitude:
+    """Return the bound on the slopes' product from ∂L/∂f_N to ∂L/∂a_1, with one S everywhere.
+
+    0.25^N for the sigmoid in the article's chain, 0.25 · 1.25^(N-1) with skips.
+
+    Parameters
+    ----------
+    activation
+        S.
+    graph
+        The network.
+    """
+    if graph.is_plain:
+        return slope_bound(activation, graph.depth)
+    return slope_products(graph, np.full(graph.depth, activation.sup_slope)).listed()[0]
 
 
 def log10_active_paths(graph: Graph, active: FloatArray) -> FloatArray:

@@ -54,20 +54,21 @@ def view(
 def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
     low, high = _axis([profile])
     bar = f"log scale\n1e{low:+03d} … 1e{high:+03d}"
-    has_prediction = profile.layers[0].predicted_b is not None
+    has_prediction = profile.layers[0].predicted_signal is not None
     has_dead = any(dead_units(layer) for layer in profile.layers)
     mixed, several = _mixed(profile), profile.trials > 1
+    signal = f"‖∂L/∂{profile.signal}‖"
 
     def row(layer: LayerRecord) -> tuple[str | Bar, ...]:
-        band = (_number(layer.grad_a_p05), _number(layer.grad_a_p95)) if several else ()
+        band = (_number(layer.signal_p05), _number(layer.signal_p95)) if several else ()
         return (
             str(layer.layer),
             *((layer.act,) if mixed else ()),
-            short(layer.grad_a),
+            short(layer.signal),
             *band,
-            *((_number(layer.predicted_b),) if has_prediction else ()),
+            *((_number(layer.predicted_signal),) if has_prediction else ()),
             _times(layer.gain_back),
-            Bar(_share(layer.grad_a, low, high)),
+            Bar(_share(layer.signal, low, high)),
             short(layer.grad_w),
             short(layer.value),
             *((_dead_of(layer),) if has_dead else ()),
@@ -83,7 +84,7 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
         columns=(
             "layer",
             *(("activation",) if mixed else ()),
-            *(("median\n‖∂L/∂a‖", *_BAND) if several else ("signal\n‖∂L/∂a‖",)),
+            *((f"median\n{signal}", *_BAND) if several else (f"signal\n{signal}",)),
             *((_THEORY,) if has_prediction else ()),
             _FACTOR,
             bar,
@@ -102,15 +103,18 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
 
 def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) -> View:
     low, high = _axis(profiles)
-    spark = f"‖∂L/∂a‖, layer 1 → N\nlog, 1e{low:+03d} … 1e{high:+03d}"
+    signals = {profile.signal for profile in profiles}
+    alike = f"‖∂L/∂{signals.pop()}‖" if len(signals) == 1 else ""
+    first = f"{alike[:-1]}₁‖" if alike else "signal,\nlayer 1"
+    spark = f"{alike or 'signal'}, layer 1 → N\nlog, 1e{low:+03d} … 1e{high:+03d}"
     several_inits = len({profile.settings.init for profile in profiles}) > 1
     several_acts = len({profile.settings.model.act_label for profile in profiles}) > 1
     rows = tuple(
         (
             profile.settings.model.act_label,
             *((profile.settings.model.init_name,) if several_inits else ()),
-            short(profile.layers[0].grad_a),
-            Spark(tuple(_share(layer.grad_a, low, high) for layer in profile.layers)),
+            short(profile.layers[0].signal),
+            Spark(tuple(_share(layer.signal, low, high) for layer in profile.layers)),
             _per_layer(profile),
             short(profile.layers[0].grad_w),
             *((short(profile.layers[0].slope_bound),) if several_acts else ()),
@@ -124,7 +128,7 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
         columns=(
             "activation",
             *(("init",) if several_inits else ()),
-            "‖∂L/∂a₁‖",
+            first,
             spark,
             "a layer",
             "‖∂L/∂W₁‖",
@@ -140,7 +144,7 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
         if told
         else (),
         left=frozenset({"activation", "init", spark, "verdict"}),
-        dispensable=("slope\nbound", "a layer", "‖∂L/∂W₁‖", "‖∂L/∂a₁‖"),
+        dispensable=("slope\nbound", "a layer", "‖∂L/∂W₁‖", first),
     )
 
 
@@ -298,10 +302,10 @@ def _dead_of(layer: LayerRecord) -> str:
 def _axis(profiles: Sequence[Profile]) -> tuple[int, int]:
     """Return the decades that hold every signal, lowest and highest."""
     logs = [
-        layer.grad_a.log10
+        layer.signal.log10
         for profile in profiles
         for layer in profile.layers
-        if layer.grad_a.log10 is not None
+        if layer.signal.log10 is not None
     ]
     low, high = math.floor(min(logs, default=0.0)), math.ceil(max(logs, default=0.0))
     return low, max(high, low + 1)

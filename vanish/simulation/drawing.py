@@ -5,11 +5,14 @@ from __future__ import annotations
 from itertools import chain as chained
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vanish.network import initializers
 from vanish.network.chain import Chain
 from vanish.network.streams import Role, Streams, Trials, role_of
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import Magnitude
+from vanish.simulation.sample import given_steps
 from vanish.system.threads import processors, threads
 
 if TYPE_CHECKING:
@@ -114,7 +117,13 @@ def the_chain(settings: Settings, draws: Draws, trials: Trials, *, entries: bool
 
 def draw_steps(settings: Settings, streams: Streams, trials: Trials) -> Mapping[int, FloatArray]:
     """Return each layer's own input u_k, shape (T, B, n_u), by k; nothing where none has one."""
-    role = role_of("u", Role.INPUT)
+    role, given = role_of("u", Role.INPUT), given_steps(settings)
+    if given is not None:
+        shape = trials.width, settings.rows
+        return {
+            k: np.broadcast_to(given[k - 1], (*shape, size))
+            for k, size in settings.model.step_sizes.items()
+        }
     return {
         k: trials.rows(
             streams.generator(role, k, trials.block).standard_normal, (settings.rows, size)
