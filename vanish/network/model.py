@@ -8,12 +8,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vanish.network import activations, initializers
 from vanish.network.graph import Variable, article_graph
-from vanish.network.sizes import sizes
+from vanish.network.sizes import graph_of, layer_runs, sizes, uniform_runs
 from vanish.numbers.scaled import Magnitude
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from vanish.network.blocks import Formula
     from vanish.network.graph import Block, Graph, Slot
     from vanish.network.initializers import Initializer
-    from vanish.network.sizes import Sizes
+    from vanish.network.sizes import Hidden, LayerRun, Sizes
 
     Act = str | Activation
 
@@ -83,29 +82,6 @@ class Uniform:
         return (self.inputs, *(self.width,) * self.layers)
 
 
-class Hidden(NamedTuple):
-    """The size of what only a layer itself knows, between two of its matrices.
-
-    Attributes
-    ----------
-    size
-        So many, or so many times n_out.
-    by_output
-        Which of the two.
-    """
-
-    size: float
-    by_output: bool
-
-    def of(self, n_out: int) -> int:
-        """Return it for a layer of so many outputs, at least 1."""
-        return max(1, round(self.size * n_out)) if self.by_output else int(self.size)
-
-
-# What nothing else says is as large as the layer's output.
-AS_OUTPUT = Hidden(1.0, by_output=True)
-
-
 class Stretch(NamedTuple):
     """Layers first to last, which are of one shape.
 
@@ -122,11 +98,6 @@ class Stretch(NamedTuple):
     n_in: int
     n_out: int
 
-    @property
-    def length(self) -> int:
-        """How many they are."""
-        return self.last - self.first + 1
-
 
 class Model(ABC):
     """A network by one interface. Of a deep one nothing is listed before it is asked for.
@@ -140,7 +111,7 @@ class Model(ABC):
     formula
         Every layer's; None for the article's, S(Wx+b).
     hidden
-        The size of what only a layer itself knows.
+        The size of what only a layer itself knows; as large as its output without.
     """
 
     def __init__(
@@ -148,7 +119,7 @@ class Model(ABC):
         acts: Acts,
         gain: float,
         formula: Formula | None = None,
-        hidden: Hidden = AS_OUTPUT,
+        hidden: Hidden | None = None,
     ) -> None:
         self.acts: Final = acts
         self.gain: Final = gain
@@ -186,24 +157,28 @@ class Model(ABC):
         """The initialisers that there are; none for given weights."""
 
     @property
-    def stretches(self) -> Iterator[Stretch]:
+    def _runs(self) -> Iterator[LayerRun]:
         """The layers by their shapes, layer 1 first."""
-        for k, (n_in, n_out) in enumerate(pairwise(self.sizes), 1):
-            yield Stretch(k, k, n_in, n_out)
+        return layer_runs(self.sizes)
+
+    @property
+    def stretches(self) -> Iterator[Stretch]:
+        """The layers by their shapes with their numbers, layer 1 first."""
+        first = 1
+        for n_in, n_out, layers in self._runs:
+            yield Stretch(first, first + layers - 1, n_in, n_out)
+            first += layers
 
     @cached_property
     def graph(self) -> Graph:
         """The operations."""
         if self.formula is None:
             return article_graph(self.depth)
-        from vanish.network.blocks import graph_of  # noqa: PLC0415 - start-up
-
-        shapes = ((each.n_in, each.n_out, each.length) for each in self.stretches)
-        return graph_of(self.formula, shapes, self.hidden.of)
+        return graph_of(self.formula, self._runs, self.hidden)
 
     def sizes_of(self, block: Block, n_in: int, n_out: int) -> Sizes:
         """Return the sizes of all values and parameters of a layer."""
-        return sizes(block, n_in, n_out, self.hidden.of(n_out))
+        return sizes(block, n_in, n_out, self.hidden)
 
     @property
     def parameters(self) -> Iterator[tuple[Variable, int, tuple[int, ...]]]:
@@ -365,7 +340,7 @@ class Drawn(Model):
         init: str = initializers.AUTO,
         weight_std: float | Mapping[str, float] | None = None,
         formula: Formula | None = None,
-        hidden: Hidden = AS_OUTPUT,
+        hidden: Hidden | None = None,
     ) -> None:
         super().__init__(acts, gain, formula, hidden)
         self._shape: Final = sizes
@@ -394,18 +369,13 @@ class Drawn(Model):
         return self._shape.listed if isinstance(self._shape, Uniform) else self._shape
 
     @property
-    def stretches(self) -> Iterator[Stretch]:
+    def _runs(self) -> Iterator[LayerRun]:
         """The layers by their shapes, layer 1 first."""
+        # Not by the sizes: a list of them may not fit into memory.
         shape = self._shape
         if not isinstance(shape, Uniform):
-            yield from super().stretches
-            return
-        # Not by the sizes: a list of them may not fit into memory.
-        first = 1 if shape.inputs == shape.width else 2
-        if first == 2:
-            yield Stretch(1, 1, shape.inputs, shape.width)
-        if first <= shape.layers:
-            yield Stretch(first, shape.layers, shape.width, shape.width)
+            return layer_runs(shape)
+        return uniform_runs(shape.layers, shape.inputs, shape.width)
 
     def initializer(self, letter: str, k: int) -> Initializer:
         """Return how a matrix of layer k is drawn."""
@@ -452,7 +422,7 @@ class Given(Model):
         *,
         gain: float = 1.0,
         formula: Formula | None = None,
-        hidden: Hidden = AS_OUTPUT,
+        hidden: Hidden | None = None,
     ) -> None:
         super().__init__(acts, gain, formula, hidden)
         self.network: Final = network

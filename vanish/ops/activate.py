@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.chain import Chain
     from vanish.network.graph import Op
+    from vanish.network.sizes import Unification
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.stack import Magnitudes
     from vanish.readings.affinemap import AffineMap
@@ -181,3 +182,10 @@ def _left_out(_: Chain, __: Op, ___: int, a: AffineMap) -> tuple[AffineMap, None
 
 
 Reading.called("affine-map").means("activate", forward=_left_out)
+
+
+def _size(_: Unification, __: Op, ___: int, a: int) -> tuple[int, None]:
+    return a, None
+
+
+Reading.called("size").means("activate", forward=_size)

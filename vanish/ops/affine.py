@@ -18,6 +18,7 @@ from vanish.readings.slopes import SLOPES
 if TYPE_CHECKING:
     from vanish.network.chain import Chain
     from vanish.network.graph import Op
+    from vanish.network.sizes import Unification
     from vanish.numbers.scaled import FloatArray, Magnitude
     from vanish.numbers.stack import Exponents, Magnitudes
     from vanish.readings.affinemap import AffineMap
@@ -240,3 +241,14 @@ def _composed(run: Chain, op: Op, k: int, f: AffineMap) -> tuple[AffineMap, None
 
 
 Reading.called("affine-map").means("affine", forward=_composed)
+
+
+def _size(run: Unification, op: Op, _: int, f: int) -> tuple[int, None]:
+    n_out, n_in = run.parameter(op.slots[0], 2)
+    run.unite(n_in, f)
+    for bias in op.slots[1:]:
+        run.unite(n_out, *run.parameter(bias, 1))
+    return n_out, None
+
+
+Reading.called("size").means("affine", forward=_size)

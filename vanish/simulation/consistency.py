@@ -10,7 +10,7 @@ import numpy as np
 from vanish.errors import ConflictError, UsageError
 from vanish.network import activations, initializers, losses
 from vanish.network.registry import choice
-from vanish.network.sizes import sizes
+from vanish.network.sizes import least_rows, sizes
 from vanish.simulation.names import ENGINE_NAMES, SAMPLED
 
 if TYPE_CHECKING:
@@ -104,14 +104,13 @@ def _require_one_act_a_layer(settings: Settings, acts: tuple[object, ...]) -> No
 def require_fitting_block(settings: Settings) -> None:
     """Require that a block has what is said of it, and sizes and rows that its norms take."""
     model = settings.model
-    for block, _, _ in model.graph.runs:
-        kinds = {node.op.kind for node in block.nodes}
-        if "batchnorm" in kinds and settings.rows < 2:
-            raise ConflictError(
-                f"block {settings.block!r} of a batch of 1: BN compares the rows of a batch: give"
-                " batch 2 or more",
-                *("block", "batch", "input"),
-            )
+    least = max(least_rows(block) for block, _, _ in model.graph.runs)
+    if settings.rows < least:
+        raise ConflictError(
+            f"block {settings.block!r} of a batch of {settings.rows}: BN compares the rows of a"
+            f" batch: give batch {least} or more",
+            *("block", "batch", "input"),
+        )
     if settings.bias_std and not model.biases:
         raise ConflictError(
             f"bias_std beside block {settings.block!r}, which has no bias: leave out bias_std, or"

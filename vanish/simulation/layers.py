@@ -174,9 +174,8 @@ def records(
         "signal": median_s.listed(),
         "signal_p05": low_s.listed() if several else nothing,
         "signal_p95": high_s.listed() if several else nothing,
-        "predicted_f": [each.grad_f for each in expected] or nothing,
-        "predicted_signal": [each.grad_b if graph.is_plain else each.grad_f for each in expected]
-        or nothing,
+        "predicted_f": nothing,  # TEMP
+        "predicted_signal": [each.grad_b for each in expected] or nothing,
     }
     rows = zip(*(columns[name] for name in LayerRecord._fields), strict=True)
     return map(LayerRecord._make, rows)

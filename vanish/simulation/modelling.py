@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vanish.network.model import AS_OUTPUT, Acts, Drawn, Given, Hidden, Uniform
+from vanish.network.model import Acts, Drawn, Given, Uniform
+from vanish.network.sizes import Hidden
 from vanish.simulation.table import LAYERS, PLAIN, WIDTH
 
 if TYPE_CHECKING:
@@ -43,11 +44,11 @@ def formula_of(block: str) -> Formula | None:
     return formula(block)
 
 
-def _hidden_of(settings: Settings) -> Hidden:
-    """Return the size of what only a layer itself knows."""
+def _hidden_of(settings: Settings) -> Hidden | None:
+    """Return the size of what only a layer itself knows, where anything says it."""
     given = settings.hidden
     if isinstance(given, str):
-        return Hidden(float(given.removesuffix("x")), by_output=True)
+        return Hidden(float(given.removesuffix("x")), per_output=True)
     if given is None and settings.steps is not None:
         given = settings.steps.values.shape[1]
-    return AS_OUTPUT if given is None else Hidden(given, by_output=False)
+    return None if given is None else Hidden(given, per_output=False)
