@@ -194,8 +194,9 @@ def test_the_backward_pass_is_the_product_of_the_chain_rule(plant: Plant) -> Non
 
 
 def test_no_gradient_by_the_input_is_computed_and_arrays_are_used_again() -> None:
-    sizes = (4, 5, 3)
-    parameters, found = Parameters(sizes), Parameters(sizes)
+    shapes = {"W1": (5, 4), "b1": (5,), "W2": (3, 5), "b2": (3,)}
+    by_address = {Variable(name[0], int(name[1])): shape for name, shape in shapes.items()}
+    parameters, found = Parameters(by_address), Parameters(by_address)
     generator = np.random.default_rng(0)
     parameters.vector[:] = generator.standard_normal(len(parameters.vector))
     acts = [activations.get(name) for name in ("tanh", "identity")]

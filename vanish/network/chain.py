@@ -39,7 +39,7 @@ class Chain:
     activations
         S of each layer, layer 1 first.
     steps
-        Each layer's own input u_k, shape (B, n_u), by k.
+        The fresh input u_k of each layer that takes one, shape (B, n_u).
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class Chain:
         steps: Mapping[int, FloatArray] | None = None,
     ) -> None:
         self.graph = graph
-        self.steps = steps or {}
         self.parameters = parameters
+        self._steps = steps or {}
         self._activations = dict(enumerate(activations, 1))
 
     @classmethod
@@ -90,7 +90,7 @@ class Chain:
 
     def step(self, k: int) -> FloatArray:
         """Return the input u_k that is layer k's own, shape (B, n_u)."""
-        return self.steps[k]
+        return self._steps[k]
 
     def matrices(self, k: int) -> list[Weight]:
         """Return the matrices of layer k, each once."""

@@ -86,6 +86,20 @@ class Streams:
         return np.random.Philox(key=self._key, counter=counter)
 
 
+def draw_step(streams: Streams, trials: Trials, k: int, shape: tuple[int, int]) -> FloatArray:
+    """Draw the fresh input u_k of layer k: standard normals of shape (B, n_u), for each trial.
+
+    Whoever asks again, on whatever engine, gets the same numbers.
+
+    Returns
+    -------
+    array
+        Shape (T, B, n_u).
+    """
+    generator = streams.generator(role_of("u", Role.INPUT), k, trials.block)
+    return trials.rows(generator.standard_normal, shape)
+
+
 class LayerStreams:
     """Streams of many small draws, one a layer.
 

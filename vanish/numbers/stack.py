@@ -278,6 +278,14 @@ def norms_of(rows: Stack) -> Norms:
     return Norms(rows.squares, rows.exponents)
 
 
+def norms_of_sum(rows: Stack) -> Norms:
+    """Return the norms of the sums of each trial's rows."""
+    if rows.values.shape[1] == 1:
+        return norms_of(rows)
+    total = rows.values.sum(axis=1)
+    return Norms(np.vecdot(total, total), rows.exponents)
+
+
 def product(left: FloatArray, right: FloatArray) -> FloatArray:
     """Return left · right for each trial, shapes (T, i, j) and (T, j, k)."""
     # With j = 1 every entry is one product, and numpy multiplies faster than it calls BLAS.

@@ -1,7 +1,8 @@
-"""a = W f + b, in every reading; its slots are W and b."""
+"""a = W f + b, in every reading; its slots are W and b, or W alone."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from vanish.network.chainrule import Reading
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import SAFE_EXPONENT, Scaled
-from vanish.numbers.stack import Norms, Stack, product
+from vanish.numbers.stack import Norms, Stack, norms_of_sum, product
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE, Outer, Total
 from vanish.readings.meanfield import MEAN_FIELD, normal
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
     from vanish.readings.meanfield import Ensemble, Unit
     from vanish.readings.notation import Product, Written
     from vanish.readings.sampled import SampledChain
+    from vanish.readings.slopes import Counting
 
 
 def _dense_forward(run: Chain, op: Op, k: int, f: Scaled) -> tuple[Scaled, Scaled]:
-    weight, bias = run.of(op, k)
+    weight, *biases = run.of(op, k)
+    bias = biases[0] if biases else None
     if abs(f.top - f.exponent) > SAFE_EXPONENT:
         f = f.normalized()
     a = weight.forward(f)
@@ -38,12 +41,12 @@ def _dense_forward(run: Chain, op: Op, k: int, f: Scaled) -> tuple[Scaled, Scale
 
 
 def _dense_back(run: Chain, op: Op, k: int, _: Scaled, d: Scaled) -> tuple[Scaled]:
-    weight, _bias = run.of(op, k)
-    return (weight.backward(d),)
+    return (run.of(op, k)[0].backward(d),)
 
 
-def _dense_by(_: Chain, __: Op, ___: int, f: Scaled, d: Scaled) -> tuple[Outer, Total]:
-    return Outer((d, f)), Total(d)
+def _dense_by(_: Chain, op: Op, __: int, f: Scaled, d: Scaled) -> tuple[Outer | Total, ...]:
+    by_weight = Outer((d, f))
+    return (by_weight, Total(d)) if len(op.slots) > 1 else (by_weight,)
 
 
 DENSE.means("affine", forward=_dense_forward, back=_dense_back, by=_dense_by)
@@ -80,14 +83,14 @@ class Met(NamedTuple):
 
 
 def _sampled_forward(run: SampledChain, op: Op, k: int, f: Stack) -> tuple[Stack, Met]:
-    matrix, vector = op.slots
+    matrix, *vectors = op.slots
     weight = run.weight(matrix, k)
     coefficients, frame = f.coordinates
     normals = run.forward_normals(matrix, k, weight.matrix.forward)
     response = weight.matrix.response(normals)
     values = product(weight.factor * coefficients, response[..., : weight.n_out])
     a = Stack(values, f.exponents + weight.shift if weight.shift else f.exponents)
-    bias = run.bias(vector, k, weight.n_out)
+    bias = run.bias(vectors[0], k, weight.n_out) if vectors else None
     met = Met(coefficients, frame, f.exponents, f.squares, response)
     return (a if bias is None else a + bias), met
 
@@ -103,17 +106,15 @@ def _sampled_back(run: SampledChain, op: Op, k: int, met: Met, d: Stack) -> tupl
     return (Stack(values, exponents).balanced(),)
 
 
-def _sampled_by(_: SampledChain, __: Op, ___: int, met: Met, d: Stack) -> tuple[Norms, Norms]:
+def _sampled_by(_: SampledChain, op: Op, __: int, met: Met, d: Stack) -> tuple[Norms, ...]:
     exponents = d.exponents + met.exponents
     if d.values.shape[1] == 1:
-        return Norms(d.squares * met.squares, exponents), Norms(d.squares, d.exponents)
-    # ‖Σ_b d_b f_bᵀ‖ = ‖KᵀC‖ for D = K P and F = C Q with orthonormal rows of P and Q.
-    core = d.coefficients.swapaxes(1, 2) @ met.coefficients
-    total = d.values.sum(axis=1)
-    return (
-        Norms(np.vecdot(core, core).sum(axis=1), exponents),
-        Norms(np.vecdot(total, total), d.exponents),
-    )
+        by_weight = Norms(d.squares * met.squares, exponents)
+    else:
+        # ‖Σ_b d_b f_bᵀ‖ = ‖KᵀC‖ for D = K P and F = C Q with orthonormal rows of P and Q.
+        core = d.coefficients.swapaxes(1, 2) @ met.coefficients
+        by_weight = Norms(np.vecdot(core, core).sum(axis=1), exponents)
+    return (by_weight, norms_of_sum(d)) if len(op.slots) > 1 else (by_weight,)
 
 
 Reading.called("sampled").means(
@@ -122,30 +123,28 @@ Reading.called("sampled").means(
 
 
 def _inplace_forward(run: Passes, op: Op, k: int, f: Cell) -> tuple[Cell, Cell]:
-    weight, bias = run.of(op, k)
+    weight, *biases = run.of(op, k)
     transposed = weight.T
-    a = f.with_rows(np.empty((len(f.rows), len(bias))))
-
-    def apply() -> None:
-        np.matmul(f.rows, transposed, a.rows)
-        np.add(a.rows, bias, a.rows)
-
-    f.then(apply)
+    a = f.with_rows(np.empty((len(f.rows), len(weight))))
+    f.then(lambda: np.matmul(f.rows, transposed, a.rows))
+    for bias in biases:
+        f.then(partial(np.add, a.rows, bias, a.rows))
     return a, f
 
 
 def _inplace_back(run: Passes, op: Op, k: int, _: Cell, d: Cell) -> tuple[Cell]:
-    weight, _bias = run.of(op, k)
+    weight = run.of(op, k)[0]
     found = d.with_rows(np.empty((len(d.rows), weight.shape[1])))
     d.then(lambda: np.matmul(d.rows, weight, found.rows))
     return (found,)
 
 
-def _inplace_by(run: Passes, op: Op, k: int, f: Cell, d: Cell) -> tuple[Cell, Cell]:
-    by_weight, by_bias = (run.gradient(slot, k) for slot in op.slots)
+def _inplace_by(run: Passes, op: Op, k: int, f: Cell, d: Cell) -> tuple[Cell, ...]:
+    by_weight, *by_bias = (run.gradient(slot, k) for slot in op.slots)
     d.then(lambda: np.matmul(d.rows.T, f.rows, by_weight.rows))
-    d.then(lambda: np.add.reduce(d.rows, axis=0, out=by_bias.rows))
-    return by_weight, by_bias
+    for each in by_bias:
+        d.then(partial(np.add.reduce, d.rows, axis=0, out=each.rows))
+    return by_weight, *by_bias
 
 
 Reading.called("in-place").means(
@@ -164,23 +163,21 @@ def _by_spectral_norm(
 
 
 def _by_input_norm(
-    run: TraceNorms, _: Op, layers: range, f: Magnitudes, d: Magnitudes
-) -> tuple[Magnitudes, Magnitudes]:
+    run: TraceNorms, op: Op, layers: range, f: Magnitudes, d: Magnitudes
+) -> tuple[Magnitudes, ...]:
     # ‖Σ_b d_b‖ ≤ √B ‖D‖_F, as √B is the norm of B ones.
-    return d * f, d * run.root_of_rows(layers)
+    return (d * f, d * run.root_of_rows(layers)) if len(op.slots) > 1 else (d * f,)
 
 
 BOUND.means("affine", forward=_input_norm, back=_by_spectral_norm, by=_by_input_norm)
 
 
-def _passed_on(_: None, __: Op, ___: range, ____: None, d: Magnitudes) -> tuple[Magnitudes]:
+def _passed_on(_: Counting, __: Op, ___: range, ____: None, d: Magnitudes) -> tuple[Magnitudes]:
     return (d,)
 
 
-def _passed_on_by(
-    _: None, __: Op, ___: range, ____: None, d: Magnitudes
-) -> tuple[Magnitudes, Magnitudes]:
-    return d, d
+def _passed_on_by(_: Counting, op: Op, __: range, ___: None, d: Magnitudes) -> tuple[Magnitudes, ...]:
+    return (d,) * len(op.slots)
 
 
 SLOPES.means("affine", back=_passed_on, by=_passed_on_by)
@@ -229,7 +226,8 @@ Reading.called("notation").means("affine", forward=_written, back=_weight_symbol
 
 
 def _composed(run: Chain, op: Op, k: int, f: AffineMap) -> tuple[AffineMap, None]:
-    weight, bias = run.of(op, k)
+    weight, *biases = run.of(op, k)
+    bias = biases[0] if biases else None
     # Wᵀ as rows: what `forward` does to a batch of basis vectors.
     basis = Scaled(f.weight.values.T, f.weight.exponent)
     columns = weight.forward(basis).normalized()

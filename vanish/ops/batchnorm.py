@@ -1,19 +1,23 @@
-"""BN(f): a value without its mean over the rows, by their deviation, in every reading."""
+"""BN, each unit less its mean over its deviation, among the rows of a batch; see `normalising`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from vanish.network.chainrule import Reading
+from vanish.ops.normalising import Norm, register
 
 if TYPE_CHECKING:
     from vanish.network.graph import Op
     from vanish.network.sizes import Unification
 
 
-def _size(run: Unification, _: Op, __: int, f: int) -> tuple[int, None]:
+register("batchnorm", Norm("BN", axis=-2, centred=True))
+
+
+def _sized(run: Unification, _: Op, __: int, f: int) -> tuple[int, None]:
     run.rows = 2
     return f, None
 
 
-Reading.called("size").means("batchnorm", forward=_size)
+Reading.called("size").means("batchnorm", forward=_sized)

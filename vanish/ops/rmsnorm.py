@@ -1,18 +1,22 @@
-"""RMS(f): a value by its root mean square over the units, in every reading."""
+"""RMS, each row over its root mean square; see `normalising`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from vanish.network.chainrule import Reading
+from vanish.ops.normalising import Norm, register
 
 if TYPE_CHECKING:
     from vanish.network.graph import Op
     from vanish.network.sizes import Unification
 
 
-def _size(_: Unification, __: Op, ___: int, f: int) -> tuple[int, None]:
+register("rmsnorm", Norm("RMS", axis=-1, centred=False))
+
+
+def _sized(_: Unification, __: Op, ___: int, f: int) -> tuple[int, None]:
     return f, None
 
 
-Reading.called("size").means("rmsnorm", forward=_size)
+Reading.called("size").means("rmsnorm", forward=_sized)

@@ -1,18 +1,125 @@
-"""c f, a value times a number, in every reading."""
+"""c f, a value times a number of the formula, in every reading."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vanish.network.chainrule import Reading
+from vanish.numbers.scaled import SAFE_EXPONENT, Magnitude, Scaled
+from vanish.numbers.stack import Magnitudes, Stack
+from vanish.readings.bounds import BOUND
+from vanish.readings.dense import DENSE
+from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
+    from vanish.network.chain import Chain
     from vanish.network.graph import Op
     from vanish.network.sizes import Unification
+    from vanish.readings.affinemap import AffineMap
+    from vanish.readings.bounds import TraceNorms
+    from vanish.readings.inplace import Cell, Passes
+    from vanish.readings.sampled import SampledChain
+    from vanish.readings.slopes import Counting
+
+# As a weight's scale in the sampled reading: within 2^±100.
+_LARGEST_FACTOR = 100
 
 
-def _size(_: Unification, __: Op, ___: int, f: int) -> tuple[int, None]:
+def _coefficient(op: Op) -> float:
+    assert op.constant is not None
+    return op.constant.value
+
+
+def _size(op: Op) -> Magnitude:
+    return Magnitude.of(abs(_coefficient(op)))
+
+
+def _split(op: Op) -> tuple[float, int]:
+    """Return c = factor · 2^shift; a plain factor where a balanced value can bear it."""
+    mantissa, power = math.frexp(_coefficient(op))
+    return (mantissa, power) if abs(power) > _LARGEST_FACTOR else (_coefficient(op), 0)
+
+
+def _times(op: Op, f: Scaled) -> Scaled:
+    factor, shift = _split(op)
+    if abs(f.top - f.exponent) > SAFE_EXPONENT:
+        f = f.normalized()
+    return Scaled(f.values * factor, f.exponent + shift)
+
+
+def _dense_forward(_: Chain, op: Op, __: int, f: Scaled) -> tuple[Scaled, None]:
+    return _times(op, f).settled(), None
+
+
+def _dense_back(_: Chain, op: Op, __: int, ___: None, g: Scaled) -> tuple[Scaled]:
+    return (_times(op, g),)
+
+
+DENSE.means("scale", forward=_dense_forward, back=_dense_back)
+
+
+def _stack_times(op: Op, f: Stack) -> Stack:
+    factor, shift = _split(op)
+    return Stack(f.values * factor, f.exponents + shift if shift else f.exponents).balanced()
+
+
+def _sampled_forward(_: SampledChain, op: Op, __: int, f: Stack) -> tuple[Stack, None]:
+    return _stack_times(op, f), None
+
+
+def _sampled_back(_: SampledChain, op: Op, __: int, ___: None, g: Stack) -> tuple[Stack]:
+    return (_stack_times(op, g),)
+
+
+Reading.called("sampled").means("scale", forward=_sampled_forward, back=_sampled_back)
+
+
+def _inplace_forward(_: Passes, op: Op, __: int, f: Cell) -> tuple[Cell, None]:
+    c, scaled = _coefficient(op), f.with_rows(np.empty_like(f.rows))
+    f.then(lambda: np.multiply(f.rows, c, scaled.rows))
+    return scaled, None
+
+
+def _inplace_back(_: Passes, op: Op, __: int, ___: None, g: Cell) -> tuple[Cell]:
+    c, scaled = _coefficient(op), g.with_rows(np.empty_like(g.rows)) if g.shared else g
+    g.then(lambda: np.multiply(g.rows, c, scaled.rows))
+    return (scaled,)
+
+
+Reading.called("in-place").means("scale", forward=_inplace_forward, back=_inplace_back)
+
+
+def _known_size(_: TraceNorms, op: Op, __: int, ___: None) -> tuple[None, Magnitude]:
+    return None, _size(op)
+
+
+def _by_size(_: object, __: Op, ___: range, size: Magnitudes, g: Magnitudes) -> tuple[Magnitudes]:
+    return (g * size,)
+
+
+BOUND.means("scale", forward=_known_size, back=_by_size)
+
+
+def _counted(run: Counting, op: Op, _: range, __: None, g: Magnitudes) -> tuple[Magnitudes]:
+    c = _coefficient(op)
+    return (g * Magnitudes.of(np.array(abs(c) if run.coefficients else float(c != 0.0))),)
+
+
+SLOPES.means("scale", back=_counted)
+
+
+def _composed(_: Chain, op: Op, __: int, f: AffineMap) -> tuple[AffineMap, None]:
+    return f._replace(weight=_times(op, f.weight), bias=_times(op, f.bias)), None
+
+
+Reading.called("affine-map").means("scale", forward=_composed)
+
+
+def _sized(_: Unification, __: Op, ___: int, f: int) -> tuple[int, None]:
     return f, None
 
 
-Reading.called("size").means("scale", forward=_size)
+Reading.called("size").means("scale", forward=_sized)

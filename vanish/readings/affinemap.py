@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vanish.errors import UsageError
 from vanish.network.chainrule import Reading, forward
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import Magnitude, Scaled
@@ -51,6 +52,13 @@ def affine_maps(chain: Chain, n_0: int) -> list[AffineMap]:
         The network.
     n_0
         The size of x.
+
+    Raises
+    ------
+    UsageError
+        If its blocks hold what is not affine even so: a norm.
     """
+    if why := AFFINE_MAP.refusal(chain.graph):
+        raise UsageError(f"no affine map stands for {why}: give a block without it")
     identity = AffineMap(Scaled(np.eye(n_0)), Scaled(np.zeros((1, n_0))))
     return [passed.named("f") for passed in forward(chain.graph, AFFINE_MAP, chain, identity)]

@@ -11,62 +11,57 @@ weight in float64. Whoever wants to know how small a gradient is asks the dense 
 
 from __future__ import annotations
 
-from itertools import pairwise
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vanish.network.chainrule import Reading, back, forward
-from vanish.network.graph import Variable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from vanish.network.activations import Activation
-    from vanish.network.graph import Graph, Op, Slot
+    from vanish.network.graph import Graph, Op, Slot, Variable
     from vanish.numbers.scaled import FloatArray
 
     Operation = Callable[[], object]
 
 
 class Parameters:
-    """All W_k and b_k of a chain, or their gradients, in one vector.
+    """All parameters of a network, or their gradients, in one vector.
 
     Parameters
     ----------
-    sizes
-        n_0, n_1, …, n_N.
+    shapes
+        By address the shape of each, in the order in which they are to stand.
 
     Attributes
     ----------
     vector
         All of them, zero at first: what an optimizer changes in one go.
-    weights, biases
-        Views into it, of shapes (n_k, n_{k-1}) and (n_k,), layer 1 first.
     by_address
-        The same views, by their variables.
+        Views into it, by their variables.
     """
 
-    def __init__(self, sizes: Sequence[int]) -> None:
-        shapes = [(n_out, n_in) for n_in, n_out in pairwise(sizes)]
-        self.vector = np.zeros(sum(n_out * n_in + n_out for n_out, n_in in shapes))
+    def __init__(self, shapes: Mapping[Variable, tuple[int, ...]]) -> None:
+        self.vector = np.zeros(sum(map(math.prod, shapes.values())))
         self.by_address: dict[Variable, FloatArray] = {}
         at = 0
-        for k, (n_out, n_in) in enumerate(shapes, 1):
-            bias = at + n_out * n_in
-            self.by_address[Variable("W", k)] = self.vector[at:bias].reshape(n_out, n_in)
-            self.by_address[Variable("b", k)] = self.vector[bias : bias + n_out]
-            at = bias + n_out
+        for address, shape in shapes.items():
+            end = at + math.prod(shape)
+            self.by_address[address] = self.vector[at:end].reshape(shape)
+            at = end
 
     @property
     def weights(self) -> list[FloatArray]:
-        """All W_k."""
-        return [view for address, view in self.by_address.items() if address.letter == "W"]
+        """All matrices, whose letters are upper-case, in their order."""
+        return [view for address, view in self.by_address.items() if address.letter.isupper()]
 
     @property
     def biases(self) -> list[FloatArray]:
-        """All b_k."""
-        return [view for address, view in self.by_address.items() if address.letter == "b"]
+        """All biases, whose letters are lower-case, in their order."""
+        return [view for address, view in self.by_address.items() if address.letter.islower()]
 
 
 class Cell:
@@ -75,7 +70,7 @@ class Cell:
     Attributes
     ----------
     rows
-        What is in it now.
+        What is in it now; on the way back always in the same array, since it may be lent.
     then
         Appends an operation to the pass that fills it.
     shared
@@ -125,6 +120,8 @@ class Passes:
         Where `backward` puts the gradients by them.
     n_in, n_out, rows
         The sizes of x and of f_N, and B, the rows of a batch.
+    steps
+        The fresh input u_k of each layer that takes one, shape (B, n_u).
 
     Attributes
     ----------
@@ -141,10 +138,12 @@ class Passes:
         n_in: int,
         n_out: int,
         rows: int,
+        steps: Mapping[int, FloatArray] | None = None,
     ) -> None:
         self.rows = rows
         self._activations = dict(enumerate(activations, 1))
         self._parameters, self._found = parameters, found
+        self._steps = steps or {}
         self._taken: set[Variable] = set()
         self._forward: list[Operation] = []
         self._back: list[Operation] = []
@@ -180,6 +179,10 @@ class Passes:
     def activation(self, k: int) -> Activation:
         """Return S of layer k."""
         return self._activations[k]
+
+    def step(self, k: int) -> Cell:
+        """Return the fresh input of layer k."""
+        return Cell(self._steps[k], self._forward.append, shared=True)
 
     def gradient(self, slot: Slot, k: int) -> Cell:
         """Return where to put the gradient by one use of a parameter.

@@ -10,7 +10,7 @@ from vanish.network.chainrule import across
 from vanish.numbers.stack import Magnitudes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from vanish.network.chainrule import Reading
     from vanish.network.graph import Graph, Run
@@ -44,9 +44,10 @@ def products(
     Returns
     -------
     dict
-        Shape (N, …) each: f, a, W and b for the article's chain.
+        Shape (N, …) each: f, a, W and b for the article's chain. Zero in the layers that have
+        no such name or letter.
     """
-    found: dict[str, list[Magnitudes]] = {}
+    found: list[dict[str, Magnitudes]] = []
     for section in reversed(graph.runs):
         block, first, last = section
         layers = range(first, last + 1)
@@ -55,6 +56,14 @@ def products(
         nodes, parameters = across(block, reading, run, kept(section), ones, layers)
         behind, seed = nodes[0].products_behind(seed)
         named = {node.name: nodes[place] for place, node in block.placed if node.name}
-        for name, local in (named | parameters).items():
-            found.setdefault(name, []).append(local * behind)
-    return {name: Magnitudes.layers(parts[::-1]) for name, parts in found.items()}
+        found.append({name: local * behind for name, local in (named | parameters).items()})
+    names = dict.fromkeys(name for here in found for name in here)
+    return {
+        name: Magnitudes.layers([_part(here, name) for here in reversed(found)]) for name in names
+    }
+
+
+def _part(found: Mapping[str, Magnitudes], name: str) -> Magnitudes:
+    """Return what a run has of a name: zeros where its block has no such name."""
+    part = found.get(name)
+    return Magnitudes.of(0.0 * found["f"].mantissas) if part is None else part

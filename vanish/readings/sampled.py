@@ -13,7 +13,7 @@ import numpy as np
 
 from vanish.network.chainrule import Reading, back, forward, until
 from vanish.network.graph import Variable
-from vanish.network.streams import Role, role_of
+from vanish.network.streams import Role, draw_step, role_of
 from vanish.numbers.stack import Magnitudes, Norms, Stack, norms_of
 from vanish.readings.conditioning import MATRICES
 from vanish.readings.slopes import of_layer
@@ -93,6 +93,9 @@ class SampledChain:
         once more, from the last layer on that was kept as a checkpoint, on the way back.
     watch
         Called once a layer and way.
+    steps
+        Of each layer that takes a fresh input u_k either its size n_u, to draw standard
+        normals, or what is given, shape (B, n_u) for all trials or (T, B, n_u).
     """
 
     def __init__(
@@ -106,6 +109,7 @@ class SampledChain:
         trials: Trials,
         segment: int | None = None,
         watch: Callable[[], object] = lambda: None,
+        steps: Mapping[int, int | FloatArray] | None = None,
     ) -> None:
         self.graph = graph
         # By letter and layer.
@@ -114,6 +118,7 @@ class SampledChain:
             self._weights.setdefault(letter, {})[k] = weight
         self._activations = dict(enumerate(activations, 1))
         self._bias_std = bias_std
+        self._steps = steps or {}
         self._streams, self.trials, self._watch = streams, trials, watch
         # By letter.
         self._forward: dict[str, LayerStreams] = {}
@@ -221,6 +226,13 @@ class SampledChain:
         """Return S of layer k."""
         return self._activations[k]
 
+    def step(self, k: int) -> Stack:
+        """Return u_k, the fresh input of layer k; it is the same however often it is asked for."""
+        step, rows = self._steps[k], self._checkpoints[0].values.shape[1]
+        if isinstance(step, int):
+            return Stack(draw_step(self._streams, self.trials, k, (rows, step)))
+        return Stack(np.broadcast_to(step, (self.trials.width, *step.shape[-2:]))).balanced()
+
     def forward_normals(self, slot: Slot, k: int, shape: tuple[int, int]) -> FloatArray:
         """Draw what a matrix of layer k is met with going forward."""
         letter = slot.letter
@@ -294,15 +306,12 @@ def norms(
             step()
         if watch is not None:
             watch(variable, gradient)
-        norms = norms_of(gradient) if isinstance(gradient, Stack) else gradient
-        found.setdefault(letter, {})[k] = norms
+        if k:
+            here = norms_of(gradient) if isinstance(gradient, Stack) else gradient
+            found.setdefault(letter, {})[k] = here
     nothing = Norms(np.zeros(chain.trials.width), 0)
     layers = range(1, chain.graph.depth + 1)
-    return {
-        letter: _stacked([here.get(k, nothing) for k in layers])
-        for letter, here in found.items()
-        if letter != "x"
-    }
+    return {name: _stacked([part.get(k, nothing) for k in layers]) for name, part in found.items()}
 
 
 def ratios(chain: SampledChain, loss_gradient: Stack) -> Magnitudes:

@@ -35,6 +35,18 @@ _SHORT = 128
 SLOPES = Reading("slope")
 
 
+class Counting(NamedTuple):
+    """What the rules ask for.
+
+    Attributes
+    ----------
+    coefficients
+        Whether a coefficient c counts |c|; where paths are counted it does not, unless it is 0.
+    """
+
+    coefficients: bool
+
+
 class SlopeStatistics(NamedTuple):
     """The slopes of every layer and trial in numbers.
 
@@ -126,7 +138,7 @@ def _statistics(slopes: FloatArray) -> SlopeStatistics:
     return SlopeStatistics(mean, largest, zero_fraction, active, dead)
 
 
-def slope_products(graph: Graph, sizes: FloatArray) -> Magnitudes:
+def slope_products(graph: Graph, sizes: FloatArray, *, coefficients: bool = True) -> Magnitudes:
     """Return what the slopes alone make of the gradient by every a_k, layer 1 first.
 
     For the article's chain ∏_{j=k..N} sizes_j; with skips sizes_k ∏_{j>k} (1 + sizes_j). Where a
@@ -140,6 +152,8 @@ def slope_products(graph: Graph, sizes: FloatArray) -> Magnitudes:
         One row a layer, shape (N, …): sup|S'| for the article's bound (section 3), the largest
         |S'(a_k)| for the product that it bounds, or the number of active units for that of
         all-active paths (section 4).
+    coefficients
+        As of `Counting`.
 
     Returns
     -------
@@ -154,7 +168,7 @@ def slope_products(graph: Graph, sizes: FloatArray) -> Magnitudes:
         return [None, *(here if node.op.kind == "activate" else None for node in block.nodes)]
 
     one = Magnitudes.of(np.ones(sizes.shape[1:]))
-    found = products(graph, SLOPES, None, kept, one)
+    found = products(graph, SLOPES, Counting(coefficients), kept, one)
     nothing = Magnitudes.of(np.zeros(sizes.shape))
     first, *others = [found[name] for name in graph.arguments] or [nothing]
     return sum(others, first)
@@ -177,7 +191,7 @@ def slope_bound(activation: Activation, layers: int, block: Block = LAYER) -> Ma
     one = Magnitudes.of(np.ones(1))
     sup = Magnitudes.of(np.array([activation.sup_slope]))
     kept = [None, *(sup if node.op.kind == "activate" else None for node in block.nodes)]
-    nodes, _ = across(block, SLOPES, None, kept, one)
+    nodes, _ = across(block, SLOPES, Counting(coefficients=True), kept, one)
     gain: Magnitude = nodes[0].listed()[0]
     return gain**layers
 
@@ -219,7 +233,7 @@ def log10_active_paths(graph: Graph, active: FloatArray) -> FloatArray:
         Shape (N, T). For a batch the log10 of the mean number over its rows; -inf where
         there is none.
     """
-    logs = slope_products(graph, active).log10
+    logs = slope_products(graph, active, coefficients=False).log10
     largest = logs.max(axis=2)
     if logs.shape[2] == 1:
         return np.asarray(largest)

@@ -9,7 +9,7 @@ import numpy as np
 
 from vanish.network import initializers
 from vanish.network.chain import Chain
-from vanish.network.streams import Role, Streams, Trials, role_of
+from vanish.network.streams import Role, Streams, Trials, draw_step, role_of
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import Magnitude
 from vanish.simulation.sample import given_steps
@@ -111,23 +111,16 @@ def the_chain(settings: Settings, draws: Draws, trials: Trials, *, entries: bool
         if settings.weights is None
         else _given(settings, settings.weights, draws)
     )
-    steps = {k: rows[0] for k, rows in draw_steps(settings, streams, trials).items()}
-    return Chain(model.graph, parameters, model.activations, steps)
+    return Chain(model.graph, parameters, model.activations, steps_of(settings, streams, trials))
 
 
-def draw_steps(settings: Settings, streams: Streams, trials: Trials) -> Mapping[int, FloatArray]:
-    """Return each layer's own input u_k, shape (T, B, n_u), by k; nothing where none has one."""
-    role, given = role_of("u", Role.INPUT), given_steps(settings)
-    if given is not None:
-        shape = trials.width, settings.rows
-        return {
-            k: np.broadcast_to(given[k - 1], (*shape, size))
-            for k, size in settings.model.step_sizes.items()
-        }
+def steps_of(settings: Settings, streams: Streams, trials: Trials) -> Mapping[int, FloatArray]:
+    """Return each layer's own input u_k, shape (B, n_u), by k; nothing where none has one."""
+    given, rows = given_steps(settings), settings.rows
     return {
-        k: trials.rows(
-            streams.generator(role, k, trials.block).standard_normal, (settings.rows, size)
-        )
+        k: draw_step(streams, trials, k, (rows, size))[0]
+        if given is None
+        else np.broadcast_to(given[k - 1], (rows, size))
         for k, size in settings.model.step_sizes.items()
     }
 

@@ -23,7 +23,7 @@ from vanish.readings.slopes import SlopeStatistics, statistics
 from vanish.simulation.census import Census
 from vanish.simulation.measured import Measured, pooled
 from vanish.simulation.needs import MEMORY
-from vanish.simulation.sample import draw_input, draw_reference
+from vanish.simulation.sample import draw_input, draw_reference, given_steps
 from vanish.system import memory
 from vanish.system.threads import processors, threads
 
@@ -233,7 +233,7 @@ def _drawn(
     counter: _Counter,
 ) -> SampledChain:
     """Return the chains of one block."""
-    gain = Magnitude.of(settings.gain)
+    gain, given = Magnitude.of(settings.gain), given_steps(settings)
     weights = {}
     for address, k, shape in settings.model.parameters:
         if len(shape) == 2:
@@ -252,6 +252,7 @@ def _drawn(
         trials,
         segment,
         counter,
+        settings.model.step_sizes if given is None else dict(enumerate(given, 1)),
     )
 
 

@@ -116,10 +116,8 @@ class Run:
         self._activations = chain.model.activations
         streams = Streams(settings.seed)
         self.orders = streams.generator(Role.ORDER, trial=trial)
-        self.parameters, self.gradients = (
-            Parameters(chain.model.sizes),
-            Parameters(chain.model.sizes),
-        )
+        shapes = {address: shape for address, _, shape in chain.model.parameters}
+        self.parameters, self.gradients = Parameters(shapes), Parameters(shapes)
         one = Trials.one(trial, chain.model.sizes)
         drawn = the_chain(chain, Draws(streams, trial), one)
         for weight, layer in zip(self.parameters.weights, drawn.layers, strict=True):
