@@ -347,6 +347,9 @@ def test_as_dict_holds_every_setting_as_it_was_used() -> None:
         "vanish_below": 1e-3,
         "explode_above": 1e3,
         "last_act": None,
+        "block": "S(Wx+b)",
+        "hidden": None,
+        "steps": None,
     }
 
 

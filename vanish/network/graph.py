@@ -213,6 +213,11 @@ class Graph:
         return all(run.block == LAYER for run in self.runs)
 
     @property
+    def has_sum(self) -> bool:
+        """Whether paths meet in it: a skip, or several branches."""
+        return any(run.block.places("add") for run in self.runs)
+
+    @property
     def signal(self) -> str:
         """What is compared from layer to layer: ∂L/∂a in the article's chain, else ∂L/∂f.
 

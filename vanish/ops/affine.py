@@ -176,7 +176,9 @@ def _passed_on(_: Counting, __: Op, ___: range, ____: None, d: Magnitudes) -> tu
     return (d,)
 
 
-def _passed_on_by(_: Counting, op: Op, __: range, ___: None, d: Magnitudes) -> tuple[Magnitudes, ...]:
+def _passed_on_by(
+    _: Counting, op: Op, __: range, ___: None, d: Magnitudes
+) -> tuple[Magnitudes, ...]:
     return (d,) * len(op.slots)
 
 

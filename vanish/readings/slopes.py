@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vanish.network.chainrule import Reading, across
-from vanish.network.graph import LAYER
+from vanish.network.graph import LAYER, Graph
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.magnitudes import products
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from vanish.network.activations import Activation
-    from vanish.network.graph import Block, Graph, Run
+    from vanish.network.graph import Block, Run
     from vanish.numbers.scaled import FloatArray, Magnitude
 
 # Short layers are read together up to so many numbers, long ones alone.
@@ -188,12 +188,17 @@ def slope_bound(activation: Activation, layers: int, block: Block = LAYER) -> Ma
     block
         The layer's graph; the article's where it is not given.
     """
+    return _across(activation, block) ** layers
+
+
+def _across(activation: Activation, block: Block) -> Magnitude:
+    """Return what flows to the block's input of 1 at its end, every slope being sup|S'|."""
     one = Magnitudes.of(np.ones(1))
     sup = Magnitudes.of(np.array([activation.sup_slope]))
     kept = [None, *(sup if node.op.kind == "activate" else None for node in block.nodes)]
     nodes, _ = across(block, SLOPES, Counting(coefficients=True), kept, one)
     gain: Magnitude = nodes[0].listed()[0]
-    return gain**layers
+    return gain
 
 
 def graph_bound(activation: Activation, graph: Graph) -> Magnitude:
@@ -208,9 +213,32 @@ def graph_bound(activation: Activation, graph: Graph) -> Magnitude:
     graph
         The network.
     """
-    if graph.is_plain:
-        return slope_bound(activation, graph.depth)
+    factors = bound_factors(activation, graph)
+    if factors is not None:
+        first, gain = factors
+        return first * gain ** (graph.depth - 1)
     return slope_products(graph, np.full(graph.depth, activation.sup_slope)).listed()[0]
+
+
+def bound_factors(activation: Activation, graph: Graph) -> tuple[Magnitude, Magnitude] | None:
+    """Return the two numbers of a bound c · g^(N-1); None where the layers are not all alike.
+
+    Parameters
+    ----------
+    activation, graph
+        As for `graph_bound`.
+
+    Returns
+    -------
+    first, gain
+        c, of layer 1 from ∂L/∂f_1 to the arguments of S, and g, of every other layer: both are
+        sup|S'| in the article's chain, and sup|S'| and 1 + sup|S'| with skips.
+    """
+    if len(graph.runs) != 1:
+        return None
+    block = graph.runs[0].block
+    whole, layer_1 = _across(activation, block), Graph((block, 1))
+    return slope_products(layer_1, np.array([activation.sup_slope])).listed()[0], whole
 
 
 def log10_active_paths(graph: Graph, active: FloatArray) -> FloatArray:

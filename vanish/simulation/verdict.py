@@ -70,12 +70,14 @@ class Story(NamedTuple):
 def subject(profile: Profile, among: Sequence[Profile]) -> str:
     """Return what tells a run from those it is compared with: its activation, or more."""
     settings = profile.settings
-    several = len({each.settings.init for each in among}) > 1
-    return (
-        f"{settings.model.act_label}, {settings.model.init_name}"
-        if several
-        else settings.model.act_label
+    several_inits = len({each.settings.init for each in among}) > 1
+    several_blocks = len({each.settings.block for each in among}) > 1
+    parts = (
+        settings.block if several_blocks else "",
+        settings.model.act_label,
+        settings.model.init_name if several_inits else "",
     )
+    return ", ".join(filter(None, parts))
 
 
 def explain(profile: Profile, search: Search | None = None) -> Story:
