@@ -10,7 +10,7 @@ from vanish.network.chainrule import across
 from vanish.numbers.stack import Magnitudes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vanish.network.chainrule import Reading
     from vanish.network.graph import Graph, Run
@@ -47,14 +47,44 @@ def products(
         Shape (N, …) each: f, a, W and b for the article's chain.
     """
     found: dict[str, list[Magnitudes]] = {}
+    for _, here in of_runs(graph, reading, run, kept, seed):
+        for name, column in here.items():
+            found.setdefault(name, []).append(column)
+    return {name: Magnitudes.layers(parts[::-1]) for name, parts in found.items()}
+
+
+def itself(magnitudes: Magnitudes) -> Magnitudes:
+    """Return what flows as it is: one magnitude."""
+    return magnitudes
+
+
+def of_runs(
+    graph: Graph,
+    reading: Reading,
+    run: Any,
+    kept: Callable[[Run], Sequence[Magnitudes | None]],
+    seed: Magnitudes,
+    begin: Callable[[Magnitudes], Any] = itself,
+    size: Callable[[Any], Magnitudes] = itself,
+) -> Iterator[tuple[Run, dict[str, Magnitudes]]]:
+    """Yield the same of each run of equal blocks, from the last to the first.
+
+    Parameters
+    ----------
+    graph, reading, run, kept, seed
+        As for `products`.
+    begin, size
+        Makes of a magnitude what flows within a block, and of that a magnitude again.
+    """
     for section in reversed(graph.runs):
         block, first, last = section
         layers = range(first, last + 1)
         shape = len(layers), *seed.mantissas.shape
-        ones = Magnitudes.of(np.ones(shape))
+        ones = begin(Magnitudes.of(np.ones(shape)))
         nodes, parameters = across(block, reading, run, kept(section), ones, layers)
-        behind, seed = nodes[0].products_behind(seed)
+        behind, seed = size(nodes[0]).products_behind(seed)
         named = {node.name: nodes[place] for place, node in block.placed if node.name}
-        for name, local in (named | parameters).items():
-            found.setdefault(name, []).append(local * behind)
-    return {name: Magnitudes.layers(parts[::-1]) for name, parts in found.items()}
+        yield (
+            section,
+            {name: size(local) * behind for name, local in (named | parameters).items()},
+        )

@@ -168,14 +168,11 @@ def expected_of(settings: Settings) -> list[meanfield.Expected]:
         return []
     if MEAN_FIELD.refusal(settings.model.graph):
         return []
-    return meanfield.expected(
-        settings.model.activations,
-        settings.model.sizes,
-        settings.model.weight_variances,
-        settings.bias_std,
-        _input_norm(settings),
-        settings.model.graph,
+    model = settings.model
+    ensemble = meanfield.Ensemble.plain(
+        model.activations, model.sizes, model.weight_variances, settings.bias_std
     )
+    return meanfield.expected(ensemble, _input_norm(settings), model.graph)
 
 
 def _input_norm(settings: Settings) -> Magnitude:
