@@ -177,11 +177,10 @@ def _error_of_std(sample: FloatArray) -> float:
 
 def _expected(settings: Settings, input_rms: float) -> float | None:
     """Return log10 of what theory expects of ‖∂L/∂b_1‖."""
-    return meanfield.expected(
-        settings.model.activations,
-        settings.model.sizes,
-        settings.model.weight_variances,
-        settings.bias_std,
-        Magnitude.of(math.sqrt(settings.model.n_in) * input_rms),
-        settings.model.graph,
-    )[0].grad_b.log10
+    model = settings.model
+    ensemble = meanfield.Ensemble.plain(
+        model.activations, model.sizes, model.weight_variances, settings.bias_std
+    )
+    norm = Magnitude.of(math.sqrt(model.n_in) * input_rms)
+    grad_b = meanfield.expected(ensemble, norm, model.graph)[0].grad_b
+    return None if grad_b is None else grad_b.log10

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.errors import ForwardOverflowError, UsageError
+from vanish.errors import ForwardOverflowError
 from vanish.gauss import moments
 from vanish.network.chainrule import Reading
 from vanish.numbers.scaled import SAFE_EXPONENT, Magnitude, Scaled
 from vanish.numbers.stack import Stack, times_power
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
-from vanish.readings.meanfield import MEAN_FIELD, Unit
+from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import SLOPES
+from vanish.readings.sources import Cotangent, NoLawError, Source, Unit
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
@@ -147,23 +148,28 @@ def _times(_: object, __: Op, ___: range, slope: Magnitudes, g: Magnitudes) -> t
     return (g * slope,)
 
 
-# By sup|S'|; by whatever size of the slopes is asked for; by C(q), their mean square.
+# By sup|S'|; by whatever size of the slopes is asked for.
 BOUND.means("activate", forward=_largest_slope, back=_times)
 SLOPES.means("activate", back=_times)
 
 
 def _mean_forward(run: Ensemble, _: Op, k: int, a: Unit) -> tuple[Unit, Magnitude]:
     if not a.normal:
-        raise UsageError(
-            f"layer {k}: mean-field theory has no law here for S of a value that is not normal:"
-            " give S a sum W f + b alone"
-        )
-    activation = run.activation(k)
-    v, c = moments.mean_squares(activation, a.square)
-    return Unit.of(v, lambda: moments.mean(activation, a.square)), c
+        raise NoLawError("S of a value that is not normal: give S a sum of W f + b alone")
+    activation, q = run.activation(k), a.square
+    v, c = moments.mean_squares(activation, q)
+    made_of = tuple([source for source, _ in a.terms])
+    source = Source(lambda: moments.variance(activation, q), made_of)
+    return Unit.of(source, v, lambda: moments.mean(activation, q)), c
 
 
-MEAN_FIELD.means("activate", forward=_mean_forward, back=_times)
+def _mean_back(
+    _: Ensemble, __: Op, ___: range, slope: Magnitudes, g: Cotangent
+) -> tuple[Cotangent]:
+    return (Cotangent.of(g.square * slope),)
+
+
+MEAN_FIELD.means("activate", forward=_mean_forward, back=_mean_back)
 
 
 def _written(_: None, __: Op, k: int, a: Written) -> tuple[Written, None]:

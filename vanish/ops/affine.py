@@ -13,8 +13,9 @@ from vanish.numbers.scaled import SAFE_EXPONENT, Scaled
 from vanish.numbers.stack import Norms, Stack, norms_of_sum, product
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE, Outer, Total
-from vanish.readings.meanfield import MEAN_FIELD, normal
+from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import SLOPES
+from vanish.readings.sources import Cotangent, normal
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain
@@ -25,10 +26,11 @@ if TYPE_CHECKING:
     from vanish.readings.affinemap import AffineMap
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
-    from vanish.readings.meanfield import Ensemble, Unit
+    from vanish.readings.meanfield import Ensemble
     from vanish.readings.notation import Product, Written
     from vanish.readings.sampled import SampledChain
     from vanish.readings.slopes import Counting
+    from vanish.readings.sources import Unit
 
 
 def _dense_forward(run: Chain, op: Op, k: int, f: Scaled) -> tuple[Scaled, Scaled]:
@@ -186,21 +188,24 @@ SLOPES.means("affine", back=_passed_on, by=_passed_on_by)
 
 
 def _mean_forward(run: Ensemble, op: Op, k: int, f: Unit) -> tuple[Unit, Magnitude]:
-    variance = run.variance(op.slots[0], k)
-    return normal(variance * f.square + run.bias), run.n_in(k) * f.square
+    spread = run.variance(op.slots[0], k) * f.square
+    if len(op.slots) > 1:
+        spread += run.bias
+    return normal(spread), f.square
 
 
 def _mean_back(
-    run: Ensemble, op: Op, layers: range, _: Magnitudes, d: Magnitudes
-) -> tuple[Magnitudes]:
+    run: Ensemble, op: Op, layers: range, _: Magnitudes, d: Cotangent
+) -> tuple[Cotangent]:
     # Every entry of dW has variance ‖d‖² Var(W's entries), and there are n_in of them.
-    return (d * run.variances(op.slots[0], layers),)
+    return (Cotangent.of(d.square * run.variances(op.slots[0], layers)),)
 
 
 def _mean_by(
-    _: Ensemble, __: Op, ___: range, squared_length: Magnitudes, d: Magnitudes
-) -> tuple[Magnitudes, Magnitudes]:
-    return d * squared_length, d
+    run: Ensemble, op: Op, layers: range, square: Magnitudes, d: Cotangent
+) -> tuple[Cotangent, ...]:
+    by_weight = d.square * (run.n_in(op.slots[0], layers) * square)
+    return Cotangent.of(by_weight), *((d,) if len(op.slots) > 1 else ())
 
 
 MEAN_FIELD.means("affine", forward=_mean_forward, back=_mean_back, by=_mean_by)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vanish.network.chainrule import Reading
 from vanish.ops.normalising import Norm, register
+from vanish.readings.meanfield import MEAN_FIELD
 
 if TYPE_CHECKING:
     from vanish.network.graph import Op
@@ -21,3 +22,5 @@ def _sized(run: Unification, _: Op, __: int, f: int) -> tuple[int, None]:
 
 
 Reading.called("size").means("batchnorm", forward=_sized)
+
+MEAN_FIELD.refuses("batchnorm", lambda _: "BN, which mixes the rows of a batch")

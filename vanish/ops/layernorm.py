@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING
 
 from vanish.network.chainrule import Reading
 from vanish.ops.normalising import Norm, register
+from vanish.readings.meanfield import MEAN_FIELD
 
 if TYPE_CHECKING:
     from vanish.network.graph import Op
     from vanish.network.sizes import Unification
+    from vanish.numbers.scaled import Magnitude
+    from vanish.numbers.stack import Magnitudes
+    from vanish.readings.meanfield import Ensemble
+    from vanish.readings.sources import Cotangent, Unit
 
 
 register("layernorm", Norm("LN", axis=-1, centred=True))
@@ -21,3 +26,17 @@ def _sized(run: Unification, _: Op, __: int, f: int) -> tuple[int, None]:
 
 
 Reading.called("size").means("layernorm", forward=_sized)
+
+
+def _mean_forward(_: Ensemble, __: Op, ___: int, f: Unit) -> tuple[Unit, Magnitude]:
+    return f.centred().normed()
+
+
+def _mean_back(
+    _: Ensemble, __: Op, ___: range, inverse: Magnitudes, g: Cotangent
+) -> tuple[Cotangent]:
+    # To leading order: what the norm takes out is a share 1/n.
+    return (g.times(inverse),)
+
+
+MEAN_FIELD.means("layernorm", forward=_mean_forward, back=_mean_back)

@@ -9,9 +9,11 @@ import numpy as np
 
 from vanish.network.chainrule import Reading
 from vanish.numbers.scaled import SAFE_EXPONENT, Magnitude, Scaled
+from vanish.numbers.signed import Signed
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
+from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
@@ -21,8 +23,10 @@ if TYPE_CHECKING:
     from vanish.readings.affinemap import AffineMap
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
+    from vanish.readings.meanfield import Ensemble
     from vanish.readings.sampled import SampledChain
     from vanish.readings.slopes import Counting
+    from vanish.readings.sources import Cotangent, Unit
 
 # As a weight's scale in the sampled reading: within 2^±100.
 _LARGEST_FACTOR = 100
@@ -123,3 +127,16 @@ def _sized(_: Unification, __: Op, ___: int, f: int) -> tuple[int, None]:
 
 
 Reading.called("size").means("scale", forward=_sized)
+
+
+def _mean_forward(_: Ensemble, op: Op, __: int, f: Unit) -> tuple[Unit, None]:
+    assert op.constant is not None
+    return f.times(Signed(op.constant.value)), None
+
+
+def _mean_back(_: Ensemble, op: Op, __: range, ___: None, g: Cotangent) -> tuple[Cotangent]:
+    assert op.constant is not None
+    return (g.times(Magnitudes.of(np.array([op.constant.value]))),)
+
+
+MEAN_FIELD.means("scale", forward=_mean_forward, back=_mean_back)

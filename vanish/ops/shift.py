@@ -12,7 +12,9 @@ from vanish.numbers.scaled import Scaled
 from vanish.numbers.stack import norms_of_sum
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE, Total
+from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import SLOPES
+from vanish.readings.sources import normal
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain
@@ -22,8 +24,10 @@ if TYPE_CHECKING:
     from vanish.readings.affinemap import AffineMap
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
+    from vanish.readings.meanfield import Ensemble
     from vanish.readings.sampled import SampledChain
     from vanish.readings.slopes import Counting
+    from vanish.readings.sources import Cotangent, Unit
 
 Value = TypeVar("Value")
 
@@ -101,3 +105,14 @@ def _sized(run: Unification, op: Op, _: int, f: int) -> tuple[int, None]:
 
 
 Reading.called("size").means("shift", forward=_sized)
+
+
+def _mean_forward(run: Ensemble, _: Op, __: int, f: Unit) -> tuple[Unit, None]:
+    return f + normal(run.bias), None
+
+
+def _mean_passed_on(_: Ensemble, __: Op, ___: range, ____: None, g: Cotangent) -> tuple[Cotangent]:
+    return (g,)
+
+
+MEAN_FIELD.means("shift", forward=_mean_forward, back=_mean_passed_on, by=_mean_passed_on)

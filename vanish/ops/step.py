@@ -14,6 +14,7 @@ from vanish.numbers.scaled import Scaled
 from vanish.readings.affinemap import AffineMap
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
+from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
     from vanish.network.sizes import Unification
     from vanish.numbers.stack import Stack
     from vanish.readings.inplace import Cell, Passes
+    from vanish.readings.meanfield import Ensemble
     from vanish.readings.sampled import SampledChain
+    from vanish.readings.sources import Unit
 
 
 def _ends(*_: object) -> tuple[()]:
@@ -61,3 +64,10 @@ def _sized(run: Unification, _: Op, __: int) -> tuple[int, None]:
 
 
 Reading.called("size").means("step", forward=_sized)
+
+
+def _mean_forward(run: Ensemble, _: Op, k: int) -> tuple[Unit, None]:
+    return run.step(k), None
+
+
+MEAN_FIELD.means("step", forward=_mean_forward, back=lambda *_: ())

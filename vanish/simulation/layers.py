@@ -13,7 +13,7 @@ from vanish.readings import meanfield
 from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import slope_products
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, Measured, magnitude_quantiles, quantile
-from vanish.simulation.sample import draw_input, given_input
+from vanish.simulation.sample import draw_input, given_input, given_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -156,7 +156,8 @@ def records(
         ).listed(),
         "norm_bound": nothing if bound is None else middle(bound),
         "predicted": [each.grad_w for each in expected] or nothing,
-        "predicted_b": [each.grad_b for each in expected] or nothing,
+        "predicted_b": [each.grad_b if graph.is_plain else each.grad_f for each in expected]
+        or nothing,
         "zero_fraction": of_slopes(measured.slopes.zero_fraction),
         "relative": [
             each if norm else None for each, norm in zip(middle(relative), weight, strict=True)
@@ -174,8 +175,9 @@ def records(
         "signal": median_s.listed(),
         "signal_p05": low_s.listed() if several else nothing,
         "signal_p95": high_s.listed() if several else nothing,
-        "predicted_f": nothing,  # TEMP
-        "predicted_signal": [each.grad_b for each in expected] or nothing,
+        "predicted_f": [each.grad_f for each in expected] or nothing,
+        "predicted_signal": [each.grad_b if graph.is_plain else each.grad_f for each in expected]
+        or nothing,
     }
     rows = zip(*(columns[name] for name in LayerRecord._fields), strict=True)
     return map(LayerRecord._make, rows)
@@ -190,14 +192,22 @@ def expected_of(settings: Settings) -> list[meanfield.Expected]:
         return []
     if MEAN_FIELD.refusal(settings.model.graph):
         return []
-    return meanfield.expected(
-        settings.model.activations,
-        settings.model.sizes,
-        settings.model.weight_variances,
-        settings.bias_std,
-        _input_norm(settings),
-        settings.model.graph,
+    model = settings.model
+    n_in = {address: shape[1] for address, _, shape in model.parameters if len(shape) == 2}
+    ensemble = meanfield.Ensemble(
+        *(model.activations, model.sizes, model.variances, settings.bias_std),
+        n_in=n_in,
+        steps=_step_squares(settings),
     )
+    return meanfield.expected(ensemble, _input_norm(settings), model.graph)
+
+
+def _step_squares(settings: Settings) -> dict[int, Magnitude] | None:
+    """Return the mean squares of the inputs that are the layers' own; None for normal ones."""
+    steps = given_steps(settings)
+    if steps is None:
+        return None
+    return {k: Magnitude.of(float(np.mean(row**2))) for k, row in enumerate(steps, 1)}
 
 
 def _input_norm(settings: Settings) -> Magnitude:
