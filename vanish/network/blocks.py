@@ -10,7 +10,7 @@ from vanish.errors import UsageError, unknown_name
 from vanish.network.formulas.building import build
 from vanish.network.formulas.coefficients import NUMBERS, is_number
 from vanish.network.formulas.named import NAMED, PLAIN
-from vanish.network.formulas.parser import Parser
+from vanish.network.formulas.parser import parse
 from vanish.network.formulas.source import Source
 from vanish.network.formulas.tree import (
     FUNCTIONS,
@@ -52,7 +52,7 @@ class Formula:
     __slots__ = ("_tree", "name", "slots", "text", "words")
 
     def __init__(self, text: str, name: str = "") -> None:
-        self._tree = Parser(Source("block", text)).block()
+        self._tree = parse(text)
         self.name: Final = name
         # The one form of all spellings: parsed again, it is the same block.
         self.text: Final = written(self._tree)

@@ -52,10 +52,10 @@ def parse(text: str) -> Sum:
     UsageError
         If it is none; the message points at the character.
     """
-    return Parser(Source("block", text)).block()
+    return _Parser(Source("block", text)).block()
 
 
-class Parser:
+class _Parser:
     """Reads one block.
 
     Parameters
