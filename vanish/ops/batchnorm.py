@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from vanish.network.sizes import Unification
 
 
-def _size(run: Unification, _: Op, __: int, f: int) -> tuple[int, None]:
+def _united(run: Unification, _: Op, __: int, f: int) -> tuple[int, None]:
     run.rows = 2
     return f, None
 
 
-Reading.called("size").means("batchnorm", forward=_size)
+Reading.called("size").means("batchnorm", forward=_united)

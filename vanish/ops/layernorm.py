@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from vanish.network.sizes import Unification
 
 
-def _size(run: Unification, _: Op, __: int, f: int) -> tuple[int, None]:
+def _united(run: Unification, _: Op, __: int, f: int) -> tuple[int, None]:
     run.at_least(f, 2, "LN", "LN of one value is 0 whatever it is: give a layer at least 2 values")
     return f, None
 
 
-Reading.called("size").means("layernorm", forward=_size)
+Reading.called("size").means("layernorm", forward=_united)

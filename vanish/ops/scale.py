@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from vanish.network.sizes import Unification
 
 
-def _size(_: Unification, __: Op, ___: int, f: int) -> tuple[int, None]:
+def _united(_: Unification, __: Op, ___: int, f: int) -> tuple[int, None]:
     return f, None
 
 
-Reading.called("size").means("scale", forward=_size)
+Reading.called("size").means("scale", forward=_united)

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from vanish.network.sizes import Unification
 
 
-def _size(run: Unification, op: Op, _: int, f: int) -> tuple[int, None]:
+def _united(run: Unification, op: Op, _: int, f: int) -> tuple[int, None]:
     run.unite(f, *run.parameter(op.slots[0], 1))
     return f, None
 
 
-Reading.called("size").means("shift", forward=_size)
+Reading.called("size").means("shift", forward=_united)

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from vanish.network.sizes import Unification
 
 
-def _size(run: Unification, _: Op, __: int) -> tuple[int, None]:
+def _united(run: Unification, _: Op, __: int) -> tuple[int, None]:
     return run.step, None
 
 
-Reading.called("size").means("step", forward=_size)
+Reading.called("size").means("step", forward=_united)
