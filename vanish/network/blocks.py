@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from vanish.errors import UsageError, unknown_name
 from vanish.network.formulas.building import build
+from vanish.network.formulas.coefficients import NUMBERS, is_number
 from vanish.network.formulas.named import NAMED, PLAIN
-from vanish.network.formulas.parser import Parser
+from vanish.network.formulas.parser import parse
 from vanish.network.formulas.source import Source
 from vanish.network.formulas.tree import (
     FUNCTIONS,
@@ -51,7 +52,7 @@ class Formula:
     __slots__ = ("_tree", "name", "slots", "text", "words")
 
     def __init__(self, text: str, name: str = "") -> None:
-        self._tree = Parser(Source("block", text)).block()
+        self._tree = parse(text)
         self.name: Final = name
         # The one form of all spellings: parsed again, it is the same block.
         self.text: Final = written(self._tree)
@@ -136,7 +137,7 @@ class Formula:
         """
         for coefficient in _coefficients(self._tree):
             value = number(coefficient, layers)
-            if not 0.0 < value < float("inf"):
+            if not is_number(value):
                 raise self.fault(
                     "layers", f"with {layers:,} layers this number leaves float64: give another one"
                 )
@@ -154,7 +155,7 @@ class Formula:
         """
         source = Source("block", self.text)
         places = (
-            each.start for each in source.tokens((*FUNCTIONS, "layers")) if each.text == token
+            each.start for each in source.tokens((*FUNCTIONS, *NUMBERS)) if each.text == token
         )
         return source.fault(next(places, 0), message)
 
@@ -189,7 +190,7 @@ def formula(given: str | Formula) -> Formula:
 def _is_misspelled(given: str) -> bool:
     """Tell whether what is no formula was rather meant for a name."""
     word = given.strip()
-    rest = re.sub("|".join((*FUNCTIONS, "layers", "sqrt")), "", word)
+    rest = re.sub("|".join((*FUNCTIONS, *NUMBERS)), "", word)
     if not _WORD.fullmatch(word) or not re.search("[LNae-tv-wyz]", rest):
         return False
     near = get_close_matches(word.lower(), NAMED.names())

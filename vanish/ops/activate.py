@@ -190,8 +190,8 @@ def _left_out(_: Chain, __: Op, ___: int, a: AffineMap) -> tuple[AffineMap, None
 Reading.called("affine-map").means("activate", forward=_left_out)
 
 
-def _size(_: Unification, __: Op, ___: int, a: int) -> tuple[int, None]:
+def _united(_: Unification, __: Op, ___: int, a: int) -> tuple[int, None]:
     return a, None
 
 
-Reading.called("size").means("activate", forward=_size)
+Reading.called("size").means("activate", forward=_united)

@@ -64,9 +64,9 @@ def _written(_: None, __: Op, k: int, one: Written, other: Written) -> tuple[Wri
 Reading.called("notation").means("add", forward=_written, back=_to_both)
 
 
-def _one_size(run: Unification, _: Op, __: int, one: int, other: int) -> tuple[int, None]:
+def _united(run: Unification, _: Op, __: int, one: int, other: int) -> tuple[int, None]:
     run.unite(one, other)
     return one, None
 
 
-Reading.called("size").means("add", forward=_one_size)
+Reading.called("size").means("add", forward=_united)

@@ -248,7 +248,7 @@ def _composed(run: Chain, op: Op, k: int, f: AffineMap) -> tuple[AffineMap, None
 Reading.called("affine-map").means("affine", forward=_composed)
 
 
-def _size(run: Unification, op: Op, _: int, f: int) -> tuple[int, None]:
+def _united(run: Unification, op: Op, _: int, f: int) -> tuple[int, None]:
     n_out, n_in = run.parameter(op.slots[0], 2)
     run.unite(n_in, f)
     for bias in op.slots[1:]:
@@ -256,4 +256,4 @@ def _size(run: Unification, op: Op, _: int, f: int) -> tuple[int, None]:
     return n_out, None
 
 
-Reading.called("size").means("affine", forward=_size)
+Reading.called("size").means("affine", forward=_united)

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 register("batchnorm", Norm("BN", axis=-2, centred=True))
 
 
-def _sized(run: Unification, _: Op, __: int, f: int) -> tuple[int, None]:
+def _united(run: Unification, _: Op, __: int, f: int) -> tuple[int, None]:
     run.rows = 2
     return f, None
 
 
-Reading.called("size").means("batchnorm", forward=_sized)
+Reading.called("size").means("batchnorm", forward=_united)
 
 MEAN_FIELD.refuses("batchnorm", lambda _: "BN, which mixes the rows of a batch")

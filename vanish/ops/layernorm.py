@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 register("layernorm", Norm("LN", axis=-1, centred=True))
 
 
-def _sized(run: Unification, _: Op, __: int, f: int) -> tuple[int, None]:
+def _united(run: Unification, _: Op, __: int, f: int) -> tuple[int, None]:
     run.at_least(f, 2, "LN", "LN of one value is 0 whatever it is: give a layer at least 2 values")
     return f, None
 
 
-Reading.called("size").means("layernorm", forward=_sized)
+Reading.called("size").means("layernorm", forward=_united)
 
 
 def _mean_forward(_: Ensemble, __: Op, ___: int, f: Unit) -> tuple[Unit, Magnitude]:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 register("rmsnorm", Norm("RMS", axis=-1, centred=False))
 
 
-def _sized(_: Unification, __: Op, ___: int, f: int) -> tuple[int, None]:
+def _united(_: Unification, __: Op, ___: int, f: int) -> tuple[int, None]:
     return f, None
 
 
-Reading.called("size").means("rmsnorm", forward=_sized)
+Reading.called("size").means("rmsnorm", forward=_united)
 
 
 def _mean_forward(_: Ensemble, __: Op, ___: int, f: Unit) -> tuple[Unit, Magnitude]:

@@ -122,11 +122,11 @@ def _composed(_: Chain, op: Op, __: int, f: AffineMap) -> tuple[AffineMap, None]
 Reading.called("affine-map").means("scale", forward=_composed)
 
 
-def _sized(_: Unification, __: Op, ___: int, f: int) -> tuple[int, None]:
+def _united(_: Unification, __: Op, ___: int, f: int) -> tuple[int, None]:
     return f, None
 
 
-Reading.called("size").means("scale", forward=_sized)
+Reading.called("size").means("scale", forward=_united)
 
 
 def _mean_forward(_: Ensemble, op: Op, __: int, f: Unit) -> tuple[Unit, None]:

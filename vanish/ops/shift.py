@@ -99,12 +99,12 @@ def _composed(run: Chain, op: Op, k: int, f: AffineMap) -> tuple[AffineMap, None
 Reading.called("affine-map").means("shift", forward=_composed)
 
 
-def _sized(run: Unification, op: Op, _: int, f: int) -> tuple[int, None]:
+def _united(run: Unification, op: Op, _: int, f: int) -> tuple[int, None]:
     run.unite(f, *run.parameter(op.slots[0], 1))
     return f, None
 
 
-Reading.called("size").means("shift", forward=_sized)
+Reading.called("size").means("shift", forward=_united)
 
 
 def _mean_forward(run: Ensemble, _: Op, __: int, f: Unit) -> tuple[Unit, None]:

@@ -59,11 +59,11 @@ def _constant(run: Chain, _: Op, k: int) -> tuple[AffineMap, None]:
 Reading.called("affine-map").means("step", forward=_constant)
 
 
-def _sized(run: Unification, _: Op, __: int) -> tuple[int, None]:
+def _united(run: Unification, _: Op, __: int) -> tuple[int, None]:
     return run.step, None
 
 
-Reading.called("size").means("step", forward=_sized)
+Reading.called("size").means("step", forward=_united)
 
 
 def _mean_forward(run: Ensemble, _: Op, k: int) -> tuple[Unit, None]:

@@ -7,7 +7,8 @@ to do.
 
 # Not annotations from the future: see vanish/network/graph.py.
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final, Literal, NamedTuple
 
 from vanish.errors import UsageError, plain
@@ -20,6 +21,9 @@ _LONGEST = 1000
 
 # So much of a formula is shown on either side of the caret.
 _SHOWN = 60
+
+# So many parts may be in each other.
+_DEEPEST = 50
 
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _SIGNS = ("**", *"+-*/()~^,")
@@ -119,6 +123,72 @@ class Source:
             found.append(Token(kind, token, start))
             start += len(token)
         return [*found, Token("end", "", end)]
+
+
+class Cursor:
+    """A place in the tokens of a formula, which its parser moves on.
+
+    Parameters
+    ----------
+    source
+        The formula.
+    tokens
+        Its tokens, the end included.
+    """
+
+    def __init__(self, source: Source, tokens: Sequence[Token]) -> None:
+        self._source = source
+        self.tokens: Final = tokens
+        self._at = 0
+        self._depth = 0
+
+    @property
+    def token(self) -> Token:
+        """The token that comes next."""
+        return self.tokens[self._at]
+
+    @property
+    def rest(self) -> Sequence[Token]:
+        """What comes, the next token included."""
+        return self.tokens[self._at :]
+
+    def take(self) -> Token:
+        """Return the next token, and move behind it."""
+        token = self.token
+        self._at += 1
+        return token
+
+    def takes(self, *texts: str) -> bool:
+        """Tell whether the next token is one of those; move behind it if it is."""
+        found = self.token.text in texts
+        self._at += found
+        return found
+
+    def fault(self, token: Token, message: str) -> UsageError:
+        """Return the error that something is wrong at a token."""
+        return self._source.fault(token.start, message)
+
+    def close(self, opening: Token) -> None:
+        """Move behind the bracket that closes one."""
+        if not self.takes(")"):
+            raise self.fault(opening, "this bracket is never closed: add )")
+
+    @contextmanager
+    def deeper(self, what: str) -> Iterator[None]:
+        """Read a part inside another one.
+
+        Raises
+        ------
+        UsageError
+            If it is too deep: Python's own stack must hold all of it. `what` is named.
+        """
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise self.fault(
+                self.token, f"{what} are more than {_DEEPEST} deep in each other: give fewer"
+            )
+        yield
+        self._depth -= 1
 
 
 def _line(text: str) -> str:
