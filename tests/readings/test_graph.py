@@ -30,7 +30,8 @@ from vanish.readings.affinemap import affine_maps
 from vanish.readings.bounds import BOUND, TraceNorms, norm_bounds
 from vanish.readings.inplace import Cell, Passes
 from vanish.readings.meanfield import expected
-from vanish.readings.notation import TEXT, Factor, Sum, derivation, product
+from vanish.readings.notation import TEXT, product
+from vanish.readings.products import Factor, Sum
 from vanish.readings.sampled import SAMPLED
 from vanish.readings.slopes import log10_active_paths, slope_bound, slope_products
 
@@ -487,11 +488,6 @@ def test_the_written_product_of_skips_is_sympys_derivative() -> None:
     for by in (Variable("W", 1), Variable("b", 2), Variable("W", 3), Variable("x", 0)):
         found = sympy.Mul(*map(value, product(graph, by).factors()))
         assert sympy.expand(found - sympy.diff(loss, sympy.Symbol(str(by)))) == 0
-
-
-def test_lines_that_would_double_with_every_skip_are_refused() -> None:
-    with pytest.raises(UsageError, match="nest every value once"):
-        derivation(Graph((SKIP, 2)), Variable("W", 1), TEXT)
 
 
 # --- the one map, and the record ---

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vanish.lessons.spread import Spread
     from vanish.network.activations import Activation
     from vanish.numbers.scaled import Magnitude
-    from vanish.readings.notation import Factor, Sum
+    from vanish.readings.products import Factor, Sum
     from vanish.theories.infinitewidth import TheoryPoint
 
 
