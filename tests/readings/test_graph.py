@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vanish.errors import UsageError
 from vanish.network import activations
 from vanish.network.chain import Chain
 from vanish.network.chainrule import back
@@ -30,7 +29,8 @@ from vanish.readings.affinemap import affine_maps
 from vanish.readings.bounds import BOUND, TraceNorms, norm_bounds
 from vanish.readings.inplace import Cell, Passes
 from vanish.readings.meanfield import Ensemble, expected
-from vanish.readings.notation import TEXT, Factor, Sum, derivation, product
+from vanish.readings.notation import TEXT, product
+from vanish.readings.products import Factor, Sum
 from vanish.readings.sampled import SAMPLED
 from vanish.readings.slopes import log10_active_paths, slope_bound, slope_products
 from vanish.readings.sources import NoLawError
@@ -489,11 +489,6 @@ def test_the_written_product_of_skips_is_sympys_derivative() -> None:
     for by in (Variable("W", 1), Variable("b", 2), Variable("W", 3), Variable("x", 0)):
         found = sympy.Mul(*map(value, product(graph, by).factors()))
         assert sympy.expand(found - sympy.diff(loss, sympy.Symbol(str(by)))) == 0
-
-
-def test_lines_that_would_double_with_every_skip_are_refused() -> None:
-    with pytest.raises(UsageError, match="nest every value once"):
-        derivation(Graph((SKIP, 2)), Variable("W", 1), TEXT)
 
 
 # --- the one map, and the record ---

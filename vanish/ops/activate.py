@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
     from vanish.readings.meanfield import Ensemble
-    from vanish.readings.notation import Product, Written
+    from vanish.readings.notation import Called, Written
+    from vanish.readings.products import Product
     from vanish.readings.sampled import SampledChain
 
 
@@ -176,8 +177,8 @@ def _written(_: None, __: Op, k: int, a: Written) -> tuple[Written, None]:
     return a.within("S(", ")", k), None
 
 
-def _symbol(_: None, __: Op, k: int, ___: None, so_far: Product) -> tuple[Product]:
-    return (so_far.times("Slope", k, "S", "a{k}"),)
+def _symbol(_: None, __: Op, k: int, called: Called, so_far: Product) -> tuple[Product]:
+    return (so_far.times("Slope", k, "S", called.taken[0]),)
 
 
 Reading.called("notation").means("activate", forward=_written, back=_symbol)

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
     from vanish.readings.meanfield import Ensemble
-    from vanish.readings.notation import Product, Written
+    from vanish.readings.notation import Called, Written
+    from vanish.readings.products import Product
     from vanish.readings.sampled import SampledChain
     from vanish.readings.slopes import Counting
     from vanish.readings.sources import Unit
@@ -212,20 +213,17 @@ MEAN_FIELD.means("affine", forward=_mean_forward, back=_mean_back, by=_mean_by)
 
 
 def _written(_: None, op: Op, k: int, f: Written) -> tuple[Written, None]:
-    weight, bias = (slot.letter + ("" if slot.tied else "{k}") for slot in op.slots)
-    return f.within(weight, f"+{bias}", k, loose=True), None
+    return f.affine(*op.slots, layer=k), None
 
 
-def _weight_symbol(_: None, op: Op, k: int, __: None, so_far: Product) -> tuple[Product]:
-    letter = op.slots[0].letter + ("" if op.slots[0].tied else "{k}")
-    return (so_far.times("Weight", k, letter),)
+def _weight_symbol(_: None, __: Op, k: int, called: Called, so_far: Product) -> tuple[Product]:
+    return (so_far.times("Weight", k, called.letters[0]),)
 
 
-def _by_symbols(_: None, op: Op, k: int, __: None, so_far: Product) -> tuple[Product, Product]:
-    weight, bias = (slot.letter + ("" if slot.tied else "{k}") for slot in op.slots)
-    return (
-        so_far.times("ByWeight", k, "a{k}", weight),
-        so_far.times("ByBias", k, "a{k}", bias),
+def _by_symbols(_: None, __: Op, k: int, called: Called, so_far: Product) -> tuple[Product, ...]:
+    return tuple(
+        so_far.by(kind, k, called.upper, letter)
+        for kind, letter in zip(("ByWeight", "ByBias"), called.letters, strict=False)
     )
 
 

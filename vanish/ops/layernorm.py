@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import Magnitude
     from vanish.numbers.stack import Magnitudes
     from vanish.readings.meanfield import Ensemble
+    from vanish.readings.notation import Called, Written
+    from vanish.readings.products import Product
     from vanish.readings.sources import Cotangent, Unit
 
 
@@ -40,3 +42,14 @@ def _mean_back(
 
 
 MEAN_FIELD.means("layernorm", forward=_mean_forward, back=_mean_back)
+
+
+def _written(_: None, __: Op, k: int, f: Written) -> tuple[Written, None]:
+    return f.within("LN(", ")", k), None
+
+
+def _symbol(_: None, __: Op, k: int, called: Called, so_far: Product) -> tuple[Product]:
+    return (so_far.times("Norm", k, "LN", called.taken[0]),)
+
+
+Reading.called("notation").means("layernorm", forward=_written, back=_symbol)

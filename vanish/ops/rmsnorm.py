@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import Magnitude
     from vanish.numbers.stack import Magnitudes
     from vanish.readings.meanfield import Ensemble
+    from vanish.readings.notation import Called, Written
+    from vanish.readings.products import Product
     from vanish.readings.sources import Cotangent, Unit
 
 
@@ -39,3 +41,14 @@ def _mean_back(
 
 
 MEAN_FIELD.means("rmsnorm", forward=_mean_forward, back=_mean_back)
+
+
+def _written(_: None, __: Op, k: int, f: Written) -> tuple[Written, None]:
+    return f.within("RMS(", ")", k), None
+
+
+def _symbol(_: None, __: Op, k: int, called: Called, so_far: Product) -> tuple[Product]:
+    return (so_far.times("Norm", k, "RMS", called.taken[0]),)
+
+
+Reading.called("notation").means("rmsnorm", forward=_written, back=_symbol)

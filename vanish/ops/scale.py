@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
     from vanish.readings.meanfield import Ensemble
+    from vanish.readings.notation import Called, Written
+    from vanish.readings.products import Product
     from vanish.readings.sampled import SampledChain
     from vanish.readings.slopes import Counting
     from vanish.readings.sources import Cotangent, Unit
@@ -140,3 +142,19 @@ def _mean_back(_: Ensemble, op: Op, __: range, ___: None, g: Cotangent) -> tuple
 
 
 MEAN_FIELD.means("scale", forward=_mean_forward, back=_mean_back)
+
+
+def _written(_: None, op: Op, k: int, f: Written) -> tuple[Written, None]:
+    return f.scaled(_text(op), k), None
+
+
+def _symbol(_: None, op: Op, k: int, __: Called, so_far: Product) -> tuple[Product]:
+    return (so_far.times("Scale", k, _text(op)),)
+
+
+def _text(op: Op) -> str:
+    assert op.constant is not None
+    return op.constant.text
+
+
+Reading.called("notation").means("scale", forward=_written, back=_symbol)

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
     from vanish.readings.meanfield import Ensemble
+    from vanish.readings.notation import Called, Written
+    from vanish.readings.products import Product
     from vanish.readings.sampled import SampledChain
     from vanish.readings.slopes import Counting
     from vanish.readings.sources import Cotangent, Unit
@@ -116,3 +118,18 @@ def _mean_passed_on(_: Ensemble, __: Op, ___: range, ____: None, g: Cotangent) -
 
 
 MEAN_FIELD.means("shift", forward=_mean_forward, back=_mean_passed_on, by=_mean_passed_on)
+
+
+def _written(_: None, op: Op, k: int, f: Written) -> tuple[Written, None]:
+    return f.shifted(*op.slots, layer=k), None
+
+
+def _symbols_passed_on(_: None, __: Op, ___: int, ____: Called, so_far: Product) -> tuple[Product]:
+    return (so_far,)
+
+
+def _by_symbol(_: None, __: Op, k: int, called: Called, so_far: Product) -> tuple[Product]:
+    return (so_far.by("ByBias", k, called.upper, called.letters[0]),)
+
+
+Reading.called("notation").means("shift", forward=_written, back=_symbols_passed_on, by=_by_symbol)

@@ -15,6 +15,7 @@ from vanish.readings.affinemap import AffineMap
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
 from vanish.readings.meanfield import MEAN_FIELD
+from vanish.readings.notation import Written
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
@@ -71,3 +72,10 @@ def _mean_forward(run: Ensemble, _: Op, k: int) -> tuple[Unit, None]:
 
 
 MEAN_FIELD.means("step", forward=_mean_forward, back=lambda *_: ())
+
+
+def _written(_: None, __: Op, k: int) -> tuple[Written, None]:
+    return Written(("u{k}",), k), None
+
+
+Reading.called("notation").means("step", forward=_written, back=lambda *_: ())

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.formulas.named import NamedBlock
     from vanish.numbers.scaled import Magnitude
-    from vanish.readings.notation import Factor, Sum
+    from vanish.readings.products import Factor, Sum
     from vanish.theories.infinitewidth import TheoryPoint
 
 
