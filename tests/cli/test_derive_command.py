@@ -17,9 +17,11 @@ from snapshot import check
 
 from vanish import Settings, Simulation
 from vanish.lessons.derivation import Derivation, MeasuredFactor, measured_factors, parse_variable
+from vanish.lessons.nested import lines as derivation
 from vanish.network.graph import article_graph
 from vanish.numbers.words import short
-from vanish.readings.notation import LATEX, TEXT, Factor, derivation
+from vanish.readings.notation import LATEX, TEXT
+from vanish.readings.products import Factor
 from vanish.render.derivation import rows
 from vanish.system import memory
 

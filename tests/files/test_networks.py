@@ -20,6 +20,7 @@ from vanish import Network, Rows, Settings
 from vanish.errors import InputError, UsageError
 from vanish.files.networks import read_network
 from vanish.files.rows import read_rows
+from vanish.simulation.sample import given_reference
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -644,8 +645,9 @@ def test_a_column_is_as_many_targets_of_a_network_of_one_output(file: Path) -> N
     settings = Settings(
         widths=(3, 1), batch=5, loss="mse", target=Rows(target), act="tanh", weight_std=1.0
     )
-    assert settings.given_reference is not None
-    assert settings.given_reference.shape == (5, 1)
+    reference = given_reference(settings)
+    assert reference is not None
+    assert reference.shape == (5, 1)
 
 
 def test_numbers_in_one_line_are_one_row_whatever_the_network(file: Path) -> None:

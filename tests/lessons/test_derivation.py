@@ -14,7 +14,8 @@ from vanish import Settings, Simulation, VanishError
 from vanish.lessons.derivation import measured_factors, parse_variable
 from vanish.network.graph import Variable
 from vanish.numbers.scaled import ONE, Magnitude
-from vanish.readings.notation import Factor, product
+from vanish.readings.notation import product
+from vanish.readings.products import Factor
 
 CHAINS: dict[str, dict[str, Any]] = {
     "sigmoid": {"layers": 3},

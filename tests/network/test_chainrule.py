@@ -11,7 +11,8 @@ from vanish.errors import UsageError
 from vanish.network import chainrule
 from vanish.network.chainrule import Reading, back, forward
 from vanish.network.graph import LAYER, Block, Graph, Node, Op, Slot, Variable, article_graph
-from vanish.readings.notation import Factor, Sum, product
+from vanish.readings.notation import product
+from vanish.readings.products import Factor, Sum
 
 DEPTHS = [1, 2, 3, 5]
 

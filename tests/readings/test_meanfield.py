@@ -10,7 +10,7 @@ import pytest
 
 from vanish.gauss import moments
 from vanish.network import activations
-from vanish.network.graph import Variable, article_graph
+from vanish.network.graph import Variable
 from vanish.network.streams import Streams
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 from vanish.readings import meanfield
@@ -26,16 +26,22 @@ def uniform(
     act: str, layers: int, weight_std: float, input_norm: Magnitude, width: int = 64
 ) -> list[meanfield.Expected]:
     """The expectation of a chain of one activation and width without biases."""
-    return meanfield.expected(
+    ensemble = meanfield.Ensemble.plain(
         [activations.get(act)] * layers,
         [width] * (layers + 1),
         [Magnitude.of(weight_std * weight_std)] * layers,
         0.0,
-        input_norm,
     )
+    return meanfield.expected(ensemble, input_norm)
 
 
-def log10(magnitude: Magnitude) -> float:
+def number(magnitude: Magnitude | None) -> float:
+    assert magnitude is not None
+    return float(magnitude)
+
+
+def log10(magnitude: Magnitude | None) -> float:
+    assert magnitude is not None
     assert magnitude.log10 is not None
     return magnitude.log10
 
@@ -44,9 +50,8 @@ def test_expectation_of_a_mixed_rectangular_chain_is_the_plain_recursion() -> No
     acts = [activations.get(name) for name in ("tanh", "softplus", "gelu", "selu")]
     sizes, variances = [7, 50, 20, 30, 5], [1.7, 0.4, 2.1, 0.9]
     bias_std, norm = 0.3, 4.2
-    found = meanfield.expected(
-        acts, sizes, list(map(Magnitude.of, variances)), bias_std, Magnitude.of(norm)
-    )
+    ensemble = meanfield.Ensemble.plain(acts, sizes, list(map(Magnitude.of, variances)), bias_std)
+    found = meanfield.expected(ensemble, Magnitude.of(norm))
     lengths, slopes = [norm**2], []
     for act, n_in, n_out, variance in zip(acts, sizes, sizes[1:], variances, strict=False):
         v, c, _ = moments.at(act, variance * lengths[-1] / n_in + bias_std**2)
@@ -55,15 +60,18 @@ def test_expectation_of_a_mixed_rectangular_chain_is_the_plain_recursion() -> No
     d = 1.0
     for k in (4, 3, 2, 1):
         d *= slopes[k - 1] if k == 4 else slopes[k - 1] * variances[k]
-        assert float(found[k - 1].grad_b) == pytest.approx(math.sqrt(d), rel=1e-13)
-        assert float(found[k - 1].grad_w) == pytest.approx(math.sqrt(d * lengths[k - 1]), rel=1e-13)
+        layer = found[k - 1]
+        assert number(layer.grad_b) == pytest.approx(math.sqrt(d), rel=1e-13)
+        assert number(layer.grad_w) == pytest.approx(math.sqrt(d * lengths[k - 1]), rel=1e-13)
+        assert number(layer.value) == pytest.approx(math.sqrt(lengths[k] / sizes[k]), rel=1e-13)
+        assert number(layer.grad_f) == pytest.approx(math.sqrt(d / slopes[k - 1]), rel=1e-13)
 
 
 def test_relu_chain_with_he_weights_keeps_the_gradient_and_half_the_length() -> None:
     # q_1 = 2‖x‖²/n, every V is q/2, so ‖f_k‖ stays ‖x‖ and ‖d_k‖ stays √(1/2).
     for layer in uniform("relu", 30, math.sqrt(2.0), Magnitude.of(8.0)):
-        assert float(layer.grad_b) == pytest.approx(math.sqrt(0.5), rel=1e-14)
-        assert float(layer.grad_w) == pytest.approx(8.0 * math.sqrt(0.5), rel=1e-14)
+        assert number(layer.grad_b) == pytest.approx(math.sqrt(0.5), rel=1e-14)
+        assert number(layer.grad_w) == pytest.approx(8.0 * math.sqrt(0.5), rel=1e-14)
 
 
 @pytest.mark.slow
@@ -99,7 +107,7 @@ def test_zero_input_is_a_true_zero_for_relu_and_not_for_tanh() -> None:
     relu, tanh = (uniform(act, 3, 1.0, ZERO) for act in ("relu", "tanh"))
     assert not any(layer.grad_w or layer.grad_b for layer in relu)
     assert not any(layer.grad_w for layer in tanh)
-    assert [float(layer.grad_b) for layer in tanh] == [1.0, 1.0, 1.0]
+    assert [number(layer.grad_b) for layer in tanh] == [1.0, 1.0, 1.0]
 
 
 @pytest.mark.parametrize(
@@ -113,10 +121,10 @@ def test_bias_is_added_to_the_variance_at_any_scale(
     for x, b in ((larger, smaller), (smaller, larger)):
         bias_std = float(Magnitude(*b))
         one = Magnitude.of(1.0)
-        ensemble = meanfield.Ensemble([activations.get("identity")], [1, 1], [one], bias_std)
-        [layer] = meanfield.passed(ensemble, article_graph(1), Magnitude(*x))
+        ensemble = meanfield.Ensemble.plain([activations.get("identity")], [1, 1], [one], bias_std)
+        [layer] = meanfield.expected(ensemble, moments.root(Magnitude(*x)))
         right = math.ldexp(*x) + bias_std**2
-        assert float(layer.named("f").square) == pytest.approx(right, rel=1e-15)
+        assert number(layer.q) == pytest.approx(right, rel=1e-15)
 
 
 SEEDS = 16
@@ -142,19 +150,20 @@ def log_ratios(case: dict[str, Any], variance: slice = slice(None)) -> np.ndarra
     for seed in range(SEEDS):
         settings = Settings(**case, seed=seed)
         simulation = Simulation(settings, Draws(Streams(seed)))
-        found = meanfield.expected(
+        ensemble = meanfield.Ensemble.plain(
             settings.model.activations,
             settings.model.sizes,
             settings.model.weight_variances[variance],
             settings.bias_std,
-            Scaled(simulation.x).norm(),
         )
+        found = meanfield.expected(ensemble, Scaled(simulation.x).norm())
         size = simulation.loss_gradient.norm()
         rows.append(
             [
                 [
                     _log(simulation.norms[Variable(letter, k)] / (expected * size))
-                    for letter, expected in zip("Wb", layer, strict=True)
+                    for letter, expected in (("W", layer.grad_w), ("b", layer.grad_b))
+                    if expected is not None
                 ]
                 for k, layer in enumerate(found, 1)
             ]

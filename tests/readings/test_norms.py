@@ -23,7 +23,7 @@ from vanish.readings import dense
 from vanish.readings.bounds import TraceNorms
 from vanish.readings.dense import DENSE
 from vanish.readings.inplace import Parameters, Passes
-from vanish.readings.sampled import SAMPLED, SampledChain, SampledWeight, norms_by_name
+from vanish.readings.sampled import SAMPLED, SampledChain, SampledWeight, norms
 
 if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
@@ -231,7 +231,7 @@ def test_the_size_of_a_row_of_x_leaves_the_gradient_of_a_matrix_before_a_norm_as
         )  # fmt: skip
         for _ in drawn.forward():
             pass
-        by_name = norms_by_name(drawn, Stack(np.broadcast_to(r, (5, 3, 4))))
+        by_name = norms(drawn, Stack(np.broadcast_to(r, (5, 3, 4))))
         array, norm = gradient.array().with_exponent(0).values, float(gradient.norm())
         found.append([array, norm, by[Variable("W", 1)], by_name["W"].log2])
         assert norm == pytest.approx(np.linalg.norm(array), rel=1e-13)

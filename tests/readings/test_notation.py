@@ -12,8 +12,10 @@ from matplotlib.mathtext import MathTextParser
 from mpmath import mp
 
 from vanish.errors import UsageError
+from vanish.lessons.nested import lines as derivation
+from vanish.lessons.nested import nested_loss
 from vanish.network.graph import Variable, article_graph
-from vanish.readings.notation import LATEX, NOTATION, TEXT, derivation, nested_loss
+from vanish.readings.notation import LATEX, NOTATION, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -35,6 +35,7 @@ from vanish.readings.conditioning import MATRICES, Gaussian, Orthogonal
 from vanish.readings.sampled import SAMPLED
 from vanish.simulation import trials as ensemble
 from vanish.simulation.run import Simulation, measure
+from vanish.simulation.sample import given_input, given_reference
 from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
@@ -285,8 +286,8 @@ def drawn_in_full(settings: Settings) -> Logs:
         weights.append(scale * matrices(initializer.law, generator, (trials, n_out, n_in)))
         biases.append(settings.bias_std * generator.standard_normal((trials, 1, n_out)))
     x = generator.standard_normal((trials, settings.rows, settings.model.n_in))
-    if settings.given_input is not None:
-        x = np.broadcast_to(settings.given_input, x.shape)
+    if (given := given_input(settings)) is not None:
+        x = np.broadcast_to(given, x.shape)
     readout = generator.choice((-1.0, 1.0), (trials, 1, settings.model.n_out))
 
     def loss(f: FloatArray) -> FloatArray:
@@ -298,8 +299,9 @@ def drawn_in_full(settings: Settings) -> Logs:
 def loss_gradient(settings: Settings, f: FloatArray, readout: FloatArray) -> FloatArray:
     """Return ∂L/∂f_N, shape (T, B, n_N)."""
     if settings.loss == "mse":
-        assert settings.given_reference is not None
-        return np.asarray((f - settings.given_reference) / settings.rows)
+        reference = given_reference(settings)
+        assert reference is not None
+        return np.asarray((f - reference) / settings.rows)
     rows = readout if settings.loss == "readout" else np.ones(settings.model.n_out)
     return np.asarray(np.broadcast_to(rows, f.shape) / settings.rows)
 

@@ -10,6 +10,7 @@ import pytest
 
 from vanish.errors import UsageError
 from vanish.network.arrays import Network, Rows
+from vanish.simulation.sample import given_reference
 from vanish.simulation.settings import Settings
 
 NETWORK = Network((np.ones((3, 2)), np.ones((4, 3))), (None, np.zeros(4)), name="net.npz")
@@ -346,6 +347,9 @@ def test_as_dict_holds_every_setting_as_it_was_used() -> None:
         "vanish_below": 1e-3,
         "explode_above": 1e3,
         "last_act": None,
+        "block": "S(Wx+b)",
+        "hidden": None,
+        "steps": None,
     }
 
 
@@ -369,9 +373,10 @@ def test_the_last_activation_is_that_of_layer_n_alone() -> None:
 def test_classes_are_one_a_row_however_they_lie(shape: tuple[int, ...]) -> None:
     classes = Rows(np.array([2, 0, 1]).reshape(shape))
     settings = Settings(loss="cross_entropy", target=classes, batch=3, width=3)
-    assert settings.given_reference is not None
-    assert settings.given_reference.tolist() == [[2.0], [0.0], [1.0]]
-    default = Settings(loss="cross_entropy", batch=3).given_reference
+    reference = given_reference(settings)
+    assert reference is not None
+    assert reference.tolist() == [[2.0], [0.0], [1.0]]
+    default = given_reference(Settings(loss="cross_entropy", batch=3))
     assert default is not None
     assert default.tolist() == [[0.0]]
 

@@ -263,14 +263,11 @@ def test_chi_1_is_what_a_layer_deep_inside_multiplies_the_gradient_by(
     activation = activations.get(act)
     point = theory.point(activation, weight_std, bias_std)
     layers = 400
-    found = meanfield.expected(
-        [activation] * layers,
-        [50] * (layers + 1),
-        [Magnitude.of(weight_std**2)] * layers,
-        bias_std,
-        Magnitude.of(7.0),
+    ensemble = meanfield.Ensemble.plain(
+        [activation] * layers, [50] * (layers + 1), [Magnitude.of(weight_std**2)] * layers, bias_std
     )
-    step = found[300].grad_b / found[301].grad_b
+    found = meanfield.expected(ensemble, Magnitude.of(7.0))
+    step = found[300].grad_f / found[301].grad_f
     assert point.chi_1 == pytest.approx(float(step) ** 2, rel=1e-9)
 
 

@@ -5,7 +5,7 @@ What is public is in `__all__`, which `vanish` itself has, too.
 
 from __future__ import annotations
 
-from vanish.api.explaining import acts, collapse, derive, theory
+from vanish.api.explaining import acts, blocks, collapse, derive, theory
 from vanish.api.measuring import compare, simulate, simulate_grid, sweep, train
 from vanish.api.results import Profile, Training
 from vanish.errors import UsageError, VanishError
@@ -37,6 +37,7 @@ __all__ = [
     "VanishError",
     "Verdict",
     "acts",
+    "blocks",
     "collapse",
     "compare",
     "derive",

@@ -12,7 +12,7 @@ from vanish.errors import UsageError, unknown_name
 from vanish.network.arrays import Rows
 from vanish.simulation.option import Kind
 from vanish.simulation.settings import Settings
-from vanish.simulation.table import SETTINGS, named
+from vanish.simulation.table import PLAIN, SETTINGS, named
 from vanish.simulation.values import check_count, taken
 
 Record = TypeVar("Record")
@@ -49,16 +49,22 @@ def _require_known(record: Any, options: Mapping[str, Any]) -> None:
 
 
 def products(options: Mapping[str, Any]) -> list[Settings]:
-    """Return the settings of all activations and initialisers that are listed.
+    """Return the settings of all blocks, activations and initialisers that are listed.
 
     Without any, of those that `vanish` itself compares.
     """
     _require_known(Settings, options)
-    common = {name: value for name, value in options.items() if name not in ("act", "init")}
-    acts, inits = (one_or_several(name, options.get(name)) for name in ("act", "init"))
+    listed = ("block", "act", "init")
+    common = {name: value for name, value in options.items() if name not in listed}
+    blocks, acts, inits = (one_or_several(name, options.get(name)) for name in listed)
     if not acts:
         acts = ["sigmoid"] if options.get("layer_acts") is not None else ["sigmoid", "relu"]
-    return [Settings(**common, act=act, init=init) for act in acts for init in inits or ["auto"]]
+    return [
+        Settings(**common, block=block, act=act, init=init)
+        for block in blocks or [PLAIN]
+        for act in acts
+        for init in inits or ["auto"]
+    ]
 
 
 def count(name: str, given: int | None) -> int | None:
@@ -89,6 +95,8 @@ def axis(name: str, given: Any) -> list[Any]:
         is_one = not (isinstance(given, list | tuple) and _are(given, Rows, np.ndarray))
     elif kind is Kind.NETWORK:
         is_one = isinstance(given, list | tuple) and _are(given, np.ndarray)
+    elif kind is Kind.STDS:
+        is_one = isinstance(given, Mapping)
     else:
         listed = kind in (Kind.ACTS, Kind.SIZES)
         is_one = listed and not _are(given, list, tuple, np.ndarray)

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vanish.api.arguments import (
-    one_or_several,
-)
-from vanish.api.results import (
-    Activations,
-    Collapse,
-    Derived,
-    Theory,
-)
+from vanish.api.arguments import one_or_several
+from vanish.api.results import Activations, Blocks, Collapse, Derived, Theory
 from vanish.errors import UsageError, unknown_name
 from vanish.lessons import collapse as affine
 from vanish.lessons.derivation import Derivation, measured_factors, parse_variable
 from vanish.lessons.spread import spread
 from vanish.network import activations, initializers
+from vanish.network.formulas.named import NAMED
 from vanish.render.derivation import BYTES_A_LAYER
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
@@ -164,6 +158,25 @@ def acts(names: Act | Sequence[Act] | None = None, *, layers: int = LAYERS) -> A
     shown = [activations.get(each) for each in one_or_several("act", names)]
     depth = Settings(layers=layers).model.depth
     return Activations.of(shown or activations.registered(), depth)
+
+
+def blocks(names: str | Sequence[str] | None = None) -> Blocks:
+    """Return the blocks that have names, with their formulas.
+
+    Parameters
+    ----------
+    names
+        Which ones; all without.
+
+    Examples
+    --------
+    >>> for row in blocks(["residual", "layernorm"]).rows():
+    ...     print(row["block"], row["formula"], row["growth"], sep=": ")
+    residual: x + S(Wx+b): 1 + σ_w² C(q)
+    layernorm: S(LN(Wx+b)): σ_w² C(1)/q
+    """
+    shown = [NAMED.get(each) for each in ([names] if isinstance(names, str) else names or ())]
+    return Blocks(shown or NAMED)
 
 
 def collapse(act: Act | Sequence[Act] = "identity", *, batch: int = 16, **options: Any) -> Collapse:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vanish.lessons.collapse import LayerCollapse
 from vanish.network.activations import Activation
+from vanish.network.formulas.named import NamedBlock
 from vanish.numbers.words import plural
 from vanish.simulation import profile, remedy
 from vanish.simulation.gradients import gradients
@@ -297,6 +298,28 @@ class Activations(Shown, tuple[Activation, ...]):  # noqa: SLOT001 - has more th
         from vanish.render.acts import rows  # noqa: PLC0415 - only to print
 
         return rows(self, self.layers)
+
+    def summary(self) -> str:
+        """Return their names."""
+        return ", ".join(each.name for each in self)
+
+
+class Blocks(Shown, tuple[NamedBlock, ...]):
+    """Blocks that have names, with their formulas."""
+
+    __slots__ = ()
+
+    def draw(self) -> str:
+        """Return the table."""
+        from vanish.render import blocks  # noqa: PLC0415 - only to print
+
+        return _table(blocks.view(self))
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """Return a mapping of column to value a block."""
+        from vanish.render.blocks import rows  # noqa: PLC0415 - only to print
+
+        return rows(self)
 
     def summary(self) -> str:
         """Return their names."""

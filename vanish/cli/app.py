@@ -35,7 +35,7 @@ _ONE_THREAD = (
 BAD_USAGE = 2
 INTERRUPTED = 130
 
-_SUBCOMMANDS = ("acts", "collapse", "derive", "sweep", "theory", "train")
+_SUBCOMMANDS = ("acts", "blocks", "collapse", "derive", "sweep", "theory", "train")
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:

@@ -125,6 +125,28 @@ def whole_range(item: str) -> list[int] | None:
     return None if rest else [first + i * step for i in range(count)]
 
 
+def stds(given: str) -> float | dict[str, float]:
+    """Return the number of --weight-std, or the numbers that it has by letters.
+
+    Raises
+    ------
+    UsageError
+        If there is no number.
+    """
+    try:
+        if "=" not in given:
+            return float(given)
+        pairs = [item.split("=") for item in given.split(",")]
+        found = {letter.strip(): float(number) for letter, number in pairs}
+    except ValueError:
+        found = {}
+    if not found or len(found) < given.count("="):
+        raise UsageError(
+            f"--weight-std {given!r}: give a number, or one a letter such as W=1.5,V=0.1"
+        )
+    return found
+
+
 def axis(option: Option, given: Sequence[str]) -> list[Any]:
     """Return the values on the axis of a sweep that a setting is.
 
@@ -144,6 +166,10 @@ def axis(option: Option, given: Sequence[str]) -> list[Any]:
         return _whole_numbers(option.flag, given)
     if option.kind is Kind.NUMBER:
         return [number for each in given for number in numbers(each)]
+    if option.kind is Kind.STDS:
+        return [
+            number for each in given for number in ([stds(each)] if "=" in each else numbers(each))
+        ]
     if option.kind in _ONE_A_TEXT:
         return [_ONE_A_TEXT[option.kind](each) for each in given]
     return split_list(given, option.flag)

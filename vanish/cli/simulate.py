@@ -11,7 +11,7 @@ from vanish.cli import parse, streams
 from vanish.errors import UsageError
 from vanish.simulation.names import VERDICTS
 from vanish.simulation.option import Kind
-from vanish.simulation.table import SETTINGS
+from vanish.simulation.table import PLAIN, SETTINGS
 from vanish.system.atomic import STANDARD_STREAM
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def _runs(options: dict[str, Any]) -> list[dict[str, Any]]:
         Kind.ACTS: parse.split_acts,
         Kind.SIZES: parse.split_sizes,
         Kind.ROWS: parse.rows,
+        Kind.STDS: parse.stds,
     }
     wanted = options["weights"] is not None
     if wanted or options["weights_layout"] is not None:
@@ -121,7 +122,13 @@ def _runs(options: dict[str, Any]) -> list[dict[str, Any]]:
     if not acts:
         acts = ["sigmoid"] if options["layer_acts"] is not None else ["sigmoid", "relu"]
     inits = parse.split_list(options["init"], "--init") or ["auto"]
-    return [settings | {"act": act, "init": init} for act in acts for init in inits]
+    blocks = parse.split_list(options["block"], "--block") or [PLAIN]
+    return [
+        settings | {"block": block, "act": act, "init": init}
+        for block in blocks
+        for act in acts
+        for init in inits
+    ]
 
 
 def _storing(engine: str, trials: int) -> str:

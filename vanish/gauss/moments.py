@@ -23,6 +23,7 @@ import numpy as np
 
 from vanish.gauss import closedforms
 from vanish.numbers.scaled import Magnitude
+from vanish.numbers.signed import Signed
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
@@ -104,8 +105,8 @@ def quadrature(activation: Activation, q: FloatArray) -> FloatArray:
     return np.asarray(sums) / math.sqrt(2.0 * math.pi)
 
 
-def mean(activation: Activation, q: Magnitude) -> tuple[float, int]:
-    """Return E[S(√q z)] as mantissa and exponent, by the same quadrature.
+def mean(activation: Activation, q: Magnitude) -> Signed:
+    """Return E[S(√q z)], by the same quadrature.
 
     Parameters
     ----------
@@ -114,20 +115,54 @@ def mean(activation: Activation, q: Magnitude) -> tuple[float, int]:
     q
         A variance.
     """
+    near, shift = _brought_near(activation, q)
+    if near is None:
+        value, (left, _, right) = activation.around_zero()
+        if value or not q:
+            return Signed(value)
+        # Two tangents, each met by one half of z: E[max(z, 0)] = 1/√(2π).
+        return Signed((right - left) / math.sqrt(2.0 * math.pi)) * Signed.of(root(q))
+    return Signed(_mean(activation, near), shift)
+
+
+def variance(activation: Activation, q: Magnitude) -> Magnitude:
+    """Return E[(S - E S)²] at S(√q z): V(q) less a square, but without their cancellation.
+
+    Parameters are those of `mean`.
+    """
+    near, shift = _brought_near(activation, q)
+    if near is None:
+        _, (left, _, right) = activation.around_zero()
+        # E[S²] - E[S]² of the two tangents, whatever S(0) is.
+        kink = (right - left) ** 2 / (2.0 * math.pi)
+        return q * Magnitude.of(max(0.5 * (left * left + right * right) - kink, 0.0))
+    scale, z, measure = _nodes(activation, np.array([near]))
+    from_mean = activation.value(scale * z) - _mean(activation, near)
+    found = float((measure * from_mean * from_mean).sum()) / math.sqrt(2.0 * math.pi)
+    return Magnitude.of(found, 2 * shift)
+
+
+def _mean(activation: Activation, q: float) -> float:
+    scale, z, measure = _nodes(activation, np.array([q]))
+    return float((measure * activation.value(scale * z)).sum()) / math.sqrt(2.0 * math.pi)
+
+
+def _brought_near(activation: Activation, q: Magnitude) -> tuple[float | None, int]:
+    """Return a variance that quadrature can reach, and by which power of two S is to be scaled.
+
+    Far from 1 S is its tangents at 0, for which there is None, or it grows as √q or not at all:
+    see `mean_squares`.
+    """
     if not q:
-        return activation.around_zero()[0], 0
-    # Far from 1 it is S(0), or grows as √q: see `mean_squares`.
+        return None, 0
     odd = q.exponent % 2
     shift = (q.exponent - odd) // 2 if abs(q.exponent) > LAST_EXPONENT else 0
     if shift and not activation.homogeneous:
         if shift < 0:
-            return activation.around_zero()[0], 0
+            return None, 0
         shift -= LAST_EXPONENT // 2
-    near = np.array([float(q / Magnitude.of(1.0, 2 * shift))])
-    scale, z, measure = _nodes(activation, near)
-    found = float((measure * activation.value(scale * z)).sum()) / math.sqrt(2.0 * math.pi)
     grows = activation.homogeneous or limits(activation).grows
-    return found, shift if grows else 0
+    return float(q / Magnitude.of(1.0, 2 * shift)), shift if grows else 0
 
 
 def sample(activation: Activation, q: FloatArray) -> FloatArray:

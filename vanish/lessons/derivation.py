@@ -15,7 +15,7 @@ from vanish.readings.bounds import BOUND, TraceNorms
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.graph import Graph
-    from vanish.readings.notation import Factor, Sum
+    from vanish.readings.products import Factor, Sum
     from vanish.simulation.run import Simulation
 
 

@@ -14,6 +14,7 @@ from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings import meanfield
 from vanish.simulation.needs import require_memory
 from vanish.simulation.run import measure
+from vanish.simulation.sample import given_input
 from vanish.simulation.settings import Settings
 from vanish.theories import finitewidth
 
@@ -142,6 +143,7 @@ def medians(settings: Settings, shown: Sequence[int]) -> finitewidth.Medians | N
     """
     if (
         settings.model.act_name not in _EXACT
+        or not settings.model.graph.is_plain
         or settings.bias_std
         or settings.weights is not None
         or settings.loss != "readout"
@@ -149,7 +151,7 @@ def medians(settings: Settings, shown: Sequence[int]) -> finitewidth.Medians | N
         or any(each.law is not Law.NORMAL for each in settings.model.initializers)
     ):
         return None
-    given = settings.given_input
+    given = given_input(settings)
     return finitewidth.medians(
         settings.model.act_name,
         settings.model.sizes,
@@ -175,11 +177,10 @@ def _error_of_std(sample: FloatArray) -> float:
 
 def _expected(settings: Settings, input_rms: float) -> float | None:
     """Return log10 of what theory expects of ‖∂L/∂b_1‖."""
-    return meanfield.expected(
-        settings.model.activations,
-        settings.model.sizes,
-        settings.model.weight_variances,
-        settings.bias_std,
-        Magnitude.of(math.sqrt(settings.model.n_in) * input_rms),
-        settings.model.graph,
-    )[0].grad_b.log10
+    model = settings.model
+    ensemble = meanfield.Ensemble.plain(
+        model.activations, model.sizes, model.weight_variances, settings.bias_std
+    )
+    norm = Magnitude.of(math.sqrt(model.n_in) * input_rms)
+    grad_b = meanfield.expected(ensemble, norm, model.graph)[0].grad_b
+    return None if grad_b is None else grad_b.log10

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish.errors import UsageError
+from vanish.network.graph import Variable
 from vanish.network.layout import AUTO, AXES, LAYOUTS, OUT_IN
 
 if TYPE_CHECKING:
@@ -72,6 +73,8 @@ class Network:
         and (n_out, 1) are taken as (n_out,).
     x, readout
         The input batch and the readout r of the run that saved it, if it holds them.
+    steps
+        What goes into each layer from outside, shape (N, n_u), if the layers take anything.
     name
         What messages and results call it: a file's path, or ``"arrays"``.
     layout
@@ -93,6 +96,7 @@ class Network:
     name: str = "arrays"
     layout: str = OUT_IN
     assumed: bool = False
+    steps: FloatArray | None = None
 
     def __post_init__(self) -> None:
         from vanish.network import fit  # noqa: PLC0415 - start-up
@@ -173,6 +177,20 @@ class Network:
     def sizes(self) -> tuple[int, ...]:
         """n_0, n_1, …, n_N."""
         return (self.weights[0].shape[1], *(weight.shape[0] for weight in self.weights))
+
+    @property
+    def depth(self) -> int:
+        """N, the number of layers."""
+        return len(self.weights)
+
+    @property
+    def parameters(self) -> dict[Variable, FloatArray | None]:
+        """Every W_k and b_k by its address, layer 1 first."""
+        return {
+            Variable(letter, k): array
+            for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True), 1)
+            for letter, array in (("W", weight), ("b", bias))
+        }
 
     @property
     def label(self) -> str:

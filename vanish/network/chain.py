@@ -88,13 +88,19 @@ class Chain:
         """Return the parameters of an operation of layer k."""
         return [self.parameters[slot.at(k)] for slot in op.slots]
 
+    def step(self, k: int) -> FloatArray:
+        """Return the input u_k that is layer k's own, shape (B, n_u)."""
+        return self._steps[k]
+
+    def matrices(self, k: int) -> list[Weight]:
+        """Return the matrices of layer k, each once."""
+        slots = {slot: None for node in self.graph.block(k).nodes for slot in node.op.slots}
+        found = (self.parameters[slot.at(k)] for slot in slots)
+        return [each for each in found if isinstance(each, Weight)]
+
     def activation(self, k: int) -> Activation:
         """Return S of layer k."""
         return self._activations[k]
-
-    def step(self, k: int) -> FloatArray:
-        """Return u_k, the fresh input of layer k, shape (B, n_u)."""
-        return self._steps[k]
 
     def layer(self, k: int) -> Layer:
         """Return layer k of the article's chain."""

@@ -161,6 +161,12 @@ class Block:
         """Return the places of all operations of a kind."""
         return self._of_kind.get(kind, ())
 
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The names of what S is applied to, but for the block's input."""
+        taken = (self.nodes[place - 1].inputs[0] for place in self.places("activate"))
+        return tuple(dict.fromkeys(self.nodes[place - 1].name for place in taken if place))
+
 
 # The article's layer, f_k = S(W_k f_{k-1} + b_k).
 LAYER = Block(
@@ -200,6 +206,29 @@ class Graph:
 
     def __reduce__(self) -> "tuple[type[Graph], tuple[tuple[Block, int], ...]]":
         return Graph, tuple((run.block, run.last - run.first + 1) for run in self.runs)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every layer is the article's."""
+        return all(run.block == LAYER for run in self.runs)
+
+    @property
+    def has_sum(self) -> bool:
+        """Whether paths meet in it: a skip, or several branches."""
+        return any(run.block.places("add") for run in self.runs)
+
+    @property
+    def signal(self) -> str:
+        """What is compared from layer to layer: ∂L/∂a in the article's chain, else ∂L/∂f.
+
+        With a skip ∂L/∂a is only what one branch gets.
+        """
+        return "a" if self.is_plain else "f"
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The names of what S is applied to, in any block."""
+        return tuple(dict.fromkeys(name for run in self.runs for name in run.block.arguments))
 
     def block(self, k: int) -> Block:
         """Return the block of layer k."""

@@ -6,19 +6,24 @@ Who reads a network reads a `Model`, and need not know which of the two it is.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from functools import cached_property
-from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vanish.network import activations, initializers
-from vanish.network.graph import article_graph
+from vanish.network.graph import Variable, article_graph
+from vanish.network.sizes import graph_of, layer_runs, sizes, uniform_runs
 from vanish.numbers.scaled import Magnitude
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vanish.network.activations import Activation
     from vanish.network.arrays import Network
-    from vanish.network.graph import Graph
+    from vanish.network.blocks import Formula
+    from vanish.network.graph import Block, Graph, Slot
     from vanish.network.initializers import Initializer
+    from vanish.network.sizes import Hidden, LayerRun, Sizes
 
     Act = str | Activation
 
@@ -77,6 +82,23 @@ class Uniform:
         return (self.inputs, *(self.width,) * self.layers)
 
 
+class Stretch(NamedTuple):
+    """Layers first to last, which are of one shape.
+
+    Attributes
+    ----------
+    first, last
+        Their k.
+    n_in, n_out
+        n_{k-1} and n_k.
+    """
+
+    first: int
+    last: int
+    n_in: int
+    n_out: int
+
+
 class Model(ABC):
     """A network by one interface. Of a deep one nothing is listed before it is asked for.
 
@@ -86,11 +108,23 @@ class Model(ABC):
         Its activations, as they were named.
     gain
         What all weights are multiplied by.
+    formula
+        Every layer's; None for the article's, S(Wx+b).
+    hidden
+        The size of what only a layer itself knows; as large as its output without.
     """
 
-    def __init__(self, acts: Acts, gain: float) -> None:
+    def __init__(
+        self,
+        acts: Acts,
+        gain: float,
+        formula: Formula | None = None,
+        hidden: Hidden | None = None,
+    ) -> None:
         self.acts: Final = acts
         self.gain: Final = gain
+        self.formula: Final = formula
+        self.hidden: Final = hidden
 
     @property
     @abstractmethod
@@ -123,14 +157,113 @@ class Model(ABC):
         """The initialisers that there are; none for given weights."""
 
     @property
+    def _runs(self) -> Iterator[LayerRun]:
+        """The layers by their shapes, layer 1 first."""
+        return layer_runs(self.sizes)
+
+    @property
+    def stretches(self) -> Iterator[Stretch]:
+        """The layers by their shapes with their numbers, layer 1 first."""
+        first = 1
+        for n_in, n_out, layers in self._runs:
+            yield Stretch(first, first + layers - 1, n_in, n_out)
+            first += layers
+
+    @cached_property
     def graph(self) -> Graph:
         """The operations."""
-        return article_graph(self.depth)
+        if self.formula is None:
+            return article_graph(self.depth)
+        return graph_of(self.formula, self._runs, self.hidden)
+
+    def sizes_of(self, block: Block, n_in: int, n_out: int) -> Sizes:
+        """Return the sizes of all values and parameters of a layer."""
+        return sizes(block, n_in, n_out, self.hidden)
+
+    @property
+    def parameters(self) -> Iterator[tuple[Variable, int, tuple[int, ...]]]:
+        """Address, first layer and shape of every parameter, layer 1 first; a tied one once."""
+        tied: set[Slot] = set()
+        for first, last, n_in, n_out in self.stretches:
+            for block, start, stop in self.graph.within(first, last):
+                shapes = self.sizes_of(block, n_in, n_out).parameters
+                for k in range(start, stop + 1):
+                    for slot, shape in shapes.items():
+                        if slot not in tied:
+                            yield slot.at(k), k, shape
+                    tied.update(slot for slot in shapes if slot.tied)
+
+    @property
+    def matrix_shapes(self) -> Iterator[tuple[int, ...]]:
+        """The shape of every matrix, (n_out, n_in)."""
+        return (shape for _, _, shape in self.parameters if len(shape) == 2)
 
     @property
     def weight_count(self) -> int:
         """How many weights there are."""
-        return sum(n_in * n_out for n_in, n_out in pairwise(self.sizes))
+        count = 0
+        tied: set[Slot] = set()
+        for first, last, n_in, n_out in self.stretches:
+            for block, start, stop in self.graph.within(first, last):
+                for slot, shape in self.sizes_of(block, n_in, n_out).parameters.items():
+                    if len(shape) == 2 and slot not in tied:
+                        count += shape[0] * shape[1] * (1 if slot.tied else stop - start + 1)
+                        tied.update({slot} if slot.tied else ())
+        return count
+
+    @property
+    def unit_count(self) -> int:
+        """How many entries x and all values of all layers have, a row."""
+        return self.n_in + sum(
+            (stop - start + 1) * sum(self.sizes_of(block, n_in, n_out).places[1:])
+            for first, last, n_in, n_out in self.stretches
+            for block, start, stop in self.graph.within(first, last)
+        )
+
+    def kept_count(self, rows: int) -> Iterator[int]:
+        """Yield how many numbers a layer of each shape keeps, its weights drawn in law.
+
+        Of a matrix a frame of so many rows and what it makes of that, of anything else its values.
+        """
+        for first, last, n_in, n_out in self.stretches:
+            for block, _, _ in self.graph.within(first, last):
+                found = self.sizes_of(block, n_in, n_out)
+                shapes = [shape for shape in found.parameters.values() if len(shape) == 2]
+                matrices = sum(min(rows, b) * (b + max(a, b)) for a, b in shapes)
+                others = (found.places[p] for p, node in block.placed if node.op.kind != "affine")
+                yield matrices + rows * sum(others)
+
+    @property
+    def step_sizes(self) -> Mapping[int, int]:
+        """The size of each layer's own input u_k, by k."""
+        return {
+            k: size
+            for first, last, n_in, n_out in self.stretches
+            for block, start, stop in self.graph.within(first, last)
+            if (size := self.sizes_of(block, n_in, n_out).step) is not None
+            for k in range(start, stop + 1)
+        }
+
+    @cached_property
+    def letters(self) -> tuple[str, ...]:
+        """The letters of all parameters, matrices first."""
+        found = {
+            slot.letter
+            for run in self.graph.runs
+            for node in run.block.nodes
+            for slot in node.op.slots
+        }
+        return tuple(sorted(found))
+
+    @property
+    def matrices(self) -> tuple[str, ...]:
+        """The letters of the matrices."""
+        return tuple(letter for letter in self.letters if letter.isupper())
+
+    @property
+    def biases(self) -> tuple[str, ...]:
+        """The letters of the biases."""
+        return tuple(letter for letter in self.letters if letter.islower())
 
     @cached_property
     def activations(self) -> tuple[Activation, ...]:
@@ -156,15 +289,28 @@ class Model(ABC):
         kinds = {initializer.name for initializer in self.initializers}
         return "weights" if not kinds else kinds.pop() if len(kinds) == 1 else "mixed"
 
+    @abstractmethod
+    def initializer(self, letter: str, k: int) -> Initializer:
+        """Return how a matrix of layer k is drawn; of given weights nobody asks."""
+
     @cached_property
     def weight_variances(self) -> tuple[Magnitude, ...]:
-        """σ_w² of each layer, the gain included: n_in times the variance of W's entries."""
+        """σ_w² of each W_k, see `variances`; of a network whose layers all have one."""
+        return tuple(
+            variance for address, variance in self.variances.items() if address.letter == "W"
+        )
+
+    @cached_property
+    def variances(self) -> Mapping[Variable, Magnitude]:
+        """σ² of each matrix, the gain included: n_in times the variance of its entries."""
         gain = Magnitude.of(self.gain)
-        stds = [
-            Magnitude.of(each.weight_std(n_in, n_out)) * gain
-            for each, (n_in, n_out) in zip(self.initializers, pairwise(self.sizes), strict=True)
-        ]
-        return tuple(std * std for std in stds)
+        found = {}
+        for address, k, shape in self.parameters:
+            if len(shape) == 2:
+                n_out, n_in = shape
+                std = Magnitude.of(self.initializer(address.letter, k).weight_std(n_in, n_out))
+                found[address] = std * gain * (std * gain)
+        return found
 
 
 class Drawn(Model):
@@ -179,7 +325,10 @@ class Drawn(Model):
     init
         The initialiser's name; ``auto`` takes each activation's conventional one.
     weight_std
-        Gaussian entries of variance weight_std²/n_in instead.
+        Gaussian entries of variance weight_std²/n_in instead: one number for all matrices, or
+        some by their letters.
+    formula, hidden
+        As for any.
     """
 
     def __init__(
@@ -189,9 +338,11 @@ class Drawn(Model):
         *,
         gain: float = 1.0,
         init: str = initializers.AUTO,
-        weight_std: float | None = None,
+        weight_std: float | Mapping[str, float] | None = None,
+        formula: Formula | None = None,
+        hidden: Hidden | None = None,
     ) -> None:
-        super().__init__(acts, gain)
+        super().__init__(acts, gain, formula, hidden)
         self._shape: Final = sizes
         self._init: Final = init
         self._weight_std: Final = weight_std
@@ -218,18 +369,25 @@ class Drawn(Model):
         return self._shape.listed if isinstance(self._shape, Uniform) else self._shape
 
     @property
-    def weight_count(self) -> int:
-        """How many weights there are."""
+    def _runs(self) -> Iterator[LayerRun]:
+        """The layers by their shapes, layer 1 first."""
+        # Not by the sizes: a list of them may not fit into memory.
         shape = self._shape
         if not isinstance(shape, Uniform):
-            return super().weight_count
-        # Not by the sizes: a list of them may not fit into memory.
-        return shape.inputs * shape.width + (shape.layers - 1) * shape.width**2
+            return layer_runs(shape)
+        return uniform_runs(shape.layers, shape.inputs, shape.width)
+
+    def initializer(self, letter: str, k: int) -> Initializer:
+        """Return how a matrix of layer k is drawn."""
+        stds = self._weight_std
+        if isinstance(stds, Mapping) and letter in stds:
+            return initializers.from_weight_std(stds[letter])
+        return self.initializers[k - 1]
 
     @cached_property
     def initializers(self) -> tuple[Initializer, ...]:
-        """The initialiser of each layer."""
-        if self._weight_std is not None:
+        """The initialiser of each layer, of the matrices whose letters are not set apart."""
+        if isinstance(self._weight_std, float):
             return (initializers.from_weight_std(self._weight_std),) * self.depth
         if self._init == initializers.AUTO:
             return tuple(initializers.get(each.init) for each in self.activations)
@@ -238,7 +396,7 @@ class Drawn(Model):
     @cached_property
     def initializer_kinds(self) -> tuple[Initializer, ...]:
         """The initialisers that there are."""
-        if self._weight_std is not None:
+        if isinstance(self._weight_std, float):
             return (initializers.from_weight_std(self._weight_std),)
         if self._init == initializers.AUTO:
             conventional = (activations.get(each).init for each in self.acts.kinds)
@@ -251,14 +409,22 @@ class Given(Model):
 
     Parameters
     ----------
-    acts, gain
+    acts, gain, formula, hidden
         As for any.
     network
         The arrays.
     """
 
-    def __init__(self, acts: Acts, network: Network, *, gain: float = 1.0) -> None:
-        super().__init__(acts, gain)
+    def __init__(
+        self,
+        acts: Acts,
+        network: Network,
+        *,
+        gain: float = 1.0,
+        formula: Formula | None = None,
+        hidden: Hidden | None = None,
+    ) -> None:
+        super().__init__(acts, gain, formula, hidden)
         self.network: Final = network
 
     @property
@@ -290,3 +456,7 @@ class Given(Model):
     def initializer_kinds(self) -> tuple[Initializer, ...]:
         """None."""
         return ()
+
+    def initializer(self, letter: str, k: int) -> Initializer:
+        """Nothing is drawn."""
+        raise LookupError(f"{letter}{k} is given")

@@ -97,6 +97,12 @@ class Magnitudes(NamedTuple):
         divisors = np.where(other.mantissas == 0.0, np.inf, other.mantissas)
         return Magnitudes.of(self.mantissas / divisors, self.exponents - other.exponents)
 
+    def root(self) -> Magnitudes:
+        """Return the square roots."""
+        exponents = np.asarray(self.exponents, dtype=np.int64)
+        odd = exponents & 1
+        return Magnitudes.of(np.sqrt(np.ldexp(self.mantissas, odd)), (exponents - odd) // 2)
+
     def products_behind(self, seed: Magnitudes) -> tuple[Magnitudes, Magnitudes]:
         """Return seed · ∏_{j>k} of the numbers along the first axis, and of all of them.
 

@@ -48,6 +48,17 @@ def power_equation(base: float, power: int) -> str:
     return f"{next(enough, repr(base))}^{power} = {result}"
 
 
+def bound_equation(first: float, base: float, power: int) -> str:
+    """Return ``0.25 · 1.25^19 = 17.3``, or ``0.25^20 = 9.09e-13`` where both numbers are one."""
+    if first == base:
+        return power_equation(base, power + 1)
+    whole = short(Magnitude.of(first) * Magnitude.of(base) ** power)
+    if base == 1.0 or not power:
+        return whole
+    factor = "" if first == 1.0 else f"{first:.4g} · "
+    return f"{factor}{power_equation(base, power).split(' = ')[0]} = {whole}"
+
+
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun, such as ``20 layers``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -6,27 +6,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.errors import ForwardOverflowError, UsageError
+from vanish.errors import ForwardOverflowError
 from vanish.gauss import moments
 from vanish.network.chainrule import Reading
 from vanish.numbers.scaled import SAFE_EXPONENT, Magnitude, Scaled
 from vanish.numbers.stack import Stack, times_power
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
-from vanish.readings.meanfield import MEAN_FIELD, Unit
+from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import SLOPES
+from vanish.readings.sources import Cotangent, NoLawError, Source, Unit
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.chain import Chain
     from vanish.network.graph import Op
+    from vanish.network.sizes import Unification
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.stack import Magnitudes
     from vanish.readings.affinemap import AffineMap
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
     from vanish.readings.meanfield import Ensemble
-    from vanish.readings.notation import Product, Written
+    from vanish.readings.notation import Called, Written
+    from vanish.readings.products import Product
     from vanish.readings.sampled import SampledChain
 
 
@@ -146,31 +149,36 @@ def _times(_: object, __: Op, ___: range, slope: Magnitudes, g: Magnitudes) -> t
     return (g * slope,)
 
 
-# By sup|S'|; by whatever size of the slopes is asked for; by C(q), their mean square.
+# By sup|S'|; by whatever size of the slopes is asked for.
 BOUND.means("activate", forward=_largest_slope, back=_times)
 SLOPES.means("activate", back=_times)
 
 
 def _mean_forward(run: Ensemble, _: Op, k: int, a: Unit) -> tuple[Unit, Magnitude]:
     if not a.normal:
-        raise UsageError(
-            f"layer {k}: mean-field theory has no law here for S of a value that is not normal:"
-            " give S a sum W f + b alone"
-        )
-    activation = run.activation(k)
-    v, c = moments.mean_squares(activation, a.square)
-    return Unit.of(v, lambda: moments.mean(activation, a.square)), c
+        raise NoLawError("S of a value that is not normal: give S a sum of W f + b alone")
+    activation, q = run.activation(k), a.square
+    v, c = moments.mean_squares(activation, q)
+    made_of = tuple([source for source, _ in a.terms])
+    source = Source(lambda: moments.variance(activation, q), made_of)
+    return Unit.of(source, v, lambda: moments.mean(activation, q)), c
 
 
-MEAN_FIELD.means("activate", forward=_mean_forward, back=_times)
+def _mean_back(
+    _: Ensemble, __: Op, ___: range, slope: Magnitudes, g: Cotangent
+) -> tuple[Cotangent]:
+    return (Cotangent.of(g.square * slope),)
+
+
+MEAN_FIELD.means("activate", forward=_mean_forward, back=_mean_back)
 
 
 def _written(_: None, __: Op, k: int, a: Written) -> tuple[Written, None]:
     return a.within("S(", ")", k), None
 
 
-def _symbol(_: None, __: Op, k: int, ___: None, so_far: Product) -> tuple[Product]:
-    return (so_far.times("Slope", k, "S", "a{k}"),)
+def _symbol(_: None, __: Op, k: int, called: Called, so_far: Product) -> tuple[Product]:
+    return (so_far.times("Slope", k, "S", called.taken[0]),)
 
 
 Reading.called("notation").means("activate", forward=_written, back=_symbol)
@@ -181,3 +189,10 @@ def _left_out(_: Chain, __: Op, ___: int, a: AffineMap) -> tuple[AffineMap, None
 
 
 Reading.called("affine-map").means("activate", forward=_left_out)
+
+
+def _united(_: Unification, __: Op, ___: int, a: int) -> tuple[int, None]:
+    return a, None
+
+
+Reading.called("size").means("activate", forward=_united)

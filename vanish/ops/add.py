@@ -14,6 +14,7 @@ from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
     from vanish.network.graph import Op
+    from vanish.network.sizes import Unification
     from vanish.numbers.stack import Stack
     from vanish.readings.inplace import Cell, Passes
     from vanish.readings.notation import Written
@@ -61,3 +62,11 @@ def _written(_: None, __: Op, k: int, one: Written, other: Written) -> tuple[Wri
 
 
 Reading.called("notation").means("add", forward=_written, back=_to_both)
+
+
+def _united(run: Unification, _: Op, __: int, one: int, other: int) -> tuple[int, None]:
+    run.unite(one, other)
+    return one, None
+
+
+Reading.called("size").means("add", forward=_united)

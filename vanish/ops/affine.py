@@ -13,21 +13,25 @@ from vanish.numbers.scaled import SAFE_EXPONENT, Scaled
 from vanish.numbers.stack import Norms, Stack, norms_of, norms_of_sum, product
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE, Outer, Total
-from vanish.readings.meanfield import MEAN_FIELD, normal
+from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import SLOPES
+from vanish.readings.sources import Cotangent, normal
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain
     from vanish.network.graph import Op
+    from vanish.network.sizes import Unification
     from vanish.numbers.scaled import FloatArray, Magnitude
     from vanish.numbers.stack import Exponents, Magnitudes
     from vanish.readings.affinemap import AffineMap
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
-    from vanish.readings.meanfield import Ensemble, Unit
-    from vanish.readings.notation import Product, Written
+    from vanish.readings.meanfield import Ensemble
+    from vanish.readings.notation import Called, Written
+    from vanish.readings.products import Product
     from vanish.readings.sampled import SampledChain
-    from vanish.readings.slopes import Sizes
+    from vanish.readings.slopes import Counting
+    from vanish.readings.sources import Unit
 
 
 def _dense_forward(run: Chain, op: Op, k: int, f: Scaled) -> tuple[Scaled, Scaled]:
@@ -172,11 +176,13 @@ def _by_input_norm(
 BOUND.means("affine", forward=_input_norm, back=_by_spectral_norm, by=_by_input_norm)
 
 
-def _passed_on(_: Sizes, __: Op, ___: range, ____: None, d: Magnitudes) -> tuple[Magnitudes]:
+def _passed_on(_: Counting, __: Op, ___: range, ____: None, d: Magnitudes) -> tuple[Magnitudes]:
     return (d,)
 
 
-def _passed_on_by(_: Sizes, op: Op, __: range, ___: None, d: Magnitudes) -> tuple[Magnitudes, ...]:
+def _passed_on_by(
+    _: Counting, op: Op, __: range, ___: None, d: Magnitudes
+) -> tuple[Magnitudes, ...]:
     return (d,) * len(op.slots)
 
 
@@ -184,41 +190,41 @@ SLOPES.means("affine", back=_passed_on, by=_passed_on_by)
 
 
 def _mean_forward(run: Ensemble, op: Op, k: int, f: Unit) -> tuple[Unit, Magnitude]:
-    variance = run.variance(op.slots[0], k)
-    return normal(variance * f.square + run.bias), run.n_in(k) * f.square
+    spread = run.variance(op.slots[0], k) * f.square
+    if len(op.slots) > 1:
+        spread += run.bias
+    return normal(spread), f.square
 
 
 def _mean_back(
-    run: Ensemble, op: Op, layers: range, _: Magnitudes, d: Magnitudes
-) -> tuple[Magnitudes]:
+    run: Ensemble, op: Op, layers: range, _: Magnitudes, d: Cotangent
+) -> tuple[Cotangent]:
     # Every entry of dW has variance ‖d‖² Var(W's entries), and there are n_in of them.
-    return (d * run.variances(op.slots[0], layers),)
+    return (Cotangent.of(d.square * run.variances(op.slots[0], layers)),)
 
 
 def _mean_by(
-    _: Ensemble, __: Op, ___: range, squared_length: Magnitudes, d: Magnitudes
-) -> tuple[Magnitudes, Magnitudes]:
-    return d * squared_length, d
+    run: Ensemble, op: Op, layers: range, square: Magnitudes, d: Cotangent
+) -> tuple[Cotangent, ...]:
+    by_weight = d.square * (run.n_in(op.slots[0], layers) * square)
+    return Cotangent.of(by_weight), *((d,) if len(op.slots) > 1 else ())
 
 
 MEAN_FIELD.means("affine", forward=_mean_forward, back=_mean_back, by=_mean_by)
 
 
 def _written(_: None, op: Op, k: int, f: Written) -> tuple[Written, None]:
-    weight, bias = (slot.letter + ("" if slot.tied else "{k}") for slot in op.slots)
-    return f.within(weight, f"+{bias}", k, loose=True), None
+    return f.affine(*op.slots, layer=k), None
 
 
-def _weight_symbol(_: None, op: Op, k: int, __: None, so_far: Product) -> tuple[Product]:
-    letter = op.slots[0].letter + ("" if op.slots[0].tied else "{k}")
-    return (so_far.times("Weight", k, letter),)
+def _weight_symbol(_: None, __: Op, k: int, called: Called, so_far: Product) -> tuple[Product]:
+    return (so_far.times("Weight", k, called.letters[0]),)
 
 
-def _by_symbols(_: None, op: Op, k: int, __: None, so_far: Product) -> tuple[Product, Product]:
-    weight, bias = (slot.letter + ("" if slot.tied else "{k}") for slot in op.slots)
-    return (
-        so_far.times("ByWeight", k, "a{k}", weight),
-        so_far.times("ByBias", k, "a{k}", bias),
+def _by_symbols(_: None, __: Op, k: int, called: Called, so_far: Product) -> tuple[Product, ...]:
+    return tuple(
+        so_far.by(kind, k, called.upper, letter)
+        for kind, letter in zip(("ByWeight", "ByBias"), called.letters, strict=False)
     )
 
 
@@ -239,3 +245,14 @@ def _composed(run: Chain, op: Op, k: int, f: AffineMap) -> tuple[AffineMap, None
 
 
 Reading.called("affine-map").means("affine", forward=_composed)
+
+
+def _united(run: Unification, op: Op, _: int, f: int) -> tuple[int, None]:
+    n_out, n_in = run.parameter(op.slots[0], 2)
+    run.unite(n_in, f)
+    for bias in op.slots[1:]:
+        run.unite(n_out, *run.parameter(bias, 1))
+    return n_out, None
+
+
+Reading.called("size").means("affine", forward=_united)

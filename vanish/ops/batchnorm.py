@@ -2,6 +2,38 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from vanish.network.chainrule import Reading
 from vanish.ops.normalising import Norm, register
+from vanish.readings.meanfield import MEAN_FIELD
+
+if TYPE_CHECKING:
+    from vanish.network.graph import Op
+    from vanish.network.sizes import Unification
+    from vanish.readings.notation import Called, Written
+    from vanish.readings.products import Product
+
 
 register("batchnorm", Norm("BN", axis=-2, centred=True))
+
+
+def _united(run: Unification, _: Op, __: int, f: int) -> tuple[int, None]:
+    run.rows = 2
+    return f, None
+
+
+Reading.called("size").means("batchnorm", forward=_united)
+
+MEAN_FIELD.refuses("batchnorm", lambda _: "BN, which mixes the rows of a batch")
+
+
+def _written(_: None, __: Op, k: int, f: Written) -> tuple[Written, None]:
+    return f.within("BN(", ")", k), None
+
+
+def _symbol(_: None, __: Op, k: int, called: Called, so_far: Product) -> tuple[Product]:
+    return (so_far.times("Norm", k, "BN", called.taken[0]),)
+
+
+Reading.called("notation").means("batchnorm", forward=_written, back=_symbol)

@@ -9,19 +9,26 @@ import numpy as np
 
 from vanish.network.chainrule import Reading
 from vanish.numbers.scaled import SAFE_EXPONENT, Magnitude, Scaled
+from vanish.numbers.signed import Signed
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
+from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain
     from vanish.network.graph import Op
+    from vanish.network.sizes import Unification
     from vanish.readings.affinemap import AffineMap
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
+    from vanish.readings.meanfield import Ensemble
+    from vanish.readings.notation import Called, Written
+    from vanish.readings.products import Product
     from vanish.readings.sampled import SampledChain
-    from vanish.readings.slopes import Sizes
+    from vanish.readings.slopes import Counting
+    from vanish.readings.sources import Cotangent, Unit
 
 # As a weight's scale in the sampled reading: within 2^±100.
 _LARGEST_FACTOR = 100
@@ -102,7 +109,7 @@ def _by_size(_: object, __: Op, ___: range, size: Magnitudes, g: Magnitudes) -> 
 BOUND.means("scale", forward=_known_size, back=_by_size)
 
 
-def _counted(run: Sizes, op: Op, _: range, __: None, g: Magnitudes) -> tuple[Magnitudes]:
+def _counted(run: Counting, op: Op, _: range, __: None, g: Magnitudes) -> tuple[Magnitudes]:
     c = _coefficient(op)
     return (g * Magnitudes.of(np.array(abs(c) if run.coefficients else float(c != 0.0))),)
 
@@ -115,3 +122,39 @@ def _composed(_: Chain, op: Op, __: int, f: AffineMap) -> tuple[AffineMap, None]
 
 
 Reading.called("affine-map").means("scale", forward=_composed)
+
+
+def _united(_: Unification, __: Op, ___: int, f: int) -> tuple[int, None]:
+    return f, None
+
+
+Reading.called("size").means("scale", forward=_united)
+
+
+def _mean_forward(_: Ensemble, op: Op, __: int, f: Unit) -> tuple[Unit, None]:
+    assert op.constant is not None
+    return f.times(Signed(op.constant.value)), None
+
+
+def _mean_back(_: Ensemble, op: Op, __: range, ___: None, g: Cotangent) -> tuple[Cotangent]:
+    assert op.constant is not None
+    return (g.times(Magnitudes.of(np.array([op.constant.value]))),)
+
+
+MEAN_FIELD.means("scale", forward=_mean_forward, back=_mean_back)
+
+
+def _written(_: None, op: Op, k: int, f: Written) -> tuple[Written, None]:
+    return f.scaled(_text(op), k), None
+
+
+def _symbol(_: None, op: Op, k: int, __: Called, so_far: Product) -> tuple[Product]:
+    return (so_far.times("Scale", k, _text(op)),)
+
+
+def _text(op: Op) -> str:
+    assert op.constant is not None
+    return op.constant.text
+
+
+Reading.called("notation").means("scale", forward=_written, back=_symbol)

@@ -12,17 +12,24 @@ from vanish.numbers.scaled import Scaled
 from vanish.numbers.stack import norms_of_sum
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE, Total
+from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import SLOPES
+from vanish.readings.sources import normal
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain
     from vanish.network.graph import Op
+    from vanish.network.sizes import Unification
     from vanish.numbers.stack import Magnitudes, Norms, Stack
     from vanish.readings.affinemap import AffineMap
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
+    from vanish.readings.meanfield import Ensemble
+    from vanish.readings.notation import Called, Written
+    from vanish.readings.products import Product
     from vanish.readings.sampled import SampledChain
-    from vanish.readings.slopes import Sizes
+    from vanish.readings.slopes import Counting
+    from vanish.readings.sources import Cotangent, Unit
 
 Value = TypeVar("Value")
 
@@ -79,7 +86,7 @@ def _bound_by(run: TraceNorms, _: Op, layers: range, __: None, g: Magnitudes) ->
 BOUND.means("shift", forward=lambda *_: (None, None), back=_passed_on, by=_bound_by)
 
 
-def _itself(_: Sizes, __: Op, ___: range, ____: None, g: Magnitudes) -> tuple[Magnitudes]:
+def _itself(_: Counting, __: Op, ___: range, ____: None, g: Magnitudes) -> tuple[Magnitudes]:
     return (g,)
 
 
@@ -92,3 +99,37 @@ def _composed(run: Chain, op: Op, k: int, f: AffineMap) -> tuple[AffineMap, None
 
 
 Reading.called("affine-map").means("shift", forward=_composed)
+
+
+def _united(run: Unification, op: Op, _: int, f: int) -> tuple[int, None]:
+    run.unite(f, *run.parameter(op.slots[0], 1))
+    return f, None
+
+
+Reading.called("size").means("shift", forward=_united)
+
+
+def _mean_forward(run: Ensemble, _: Op, __: int, f: Unit) -> tuple[Unit, None]:
+    return f + normal(run.bias), None
+
+
+def _mean_passed_on(_: Ensemble, __: Op, ___: range, ____: None, g: Cotangent) -> tuple[Cotangent]:
+    return (g,)
+
+
+MEAN_FIELD.means("shift", forward=_mean_forward, back=_mean_passed_on, by=_mean_passed_on)
+
+
+def _written(_: None, op: Op, k: int, f: Written) -> tuple[Written, None]:
+    return f.shifted(*op.slots, layer=k), None
+
+
+def _symbols_passed_on(_: None, __: Op, ___: int, ____: Called, so_far: Product) -> tuple[Product]:
+    return (so_far,)
+
+
+def _by_symbol(_: None, __: Op, k: int, called: Called, so_far: Product) -> tuple[Product]:
+    return (so_far.by("ByBias", k, called.upper, called.letters[0]),)
+
+
+Reading.called("notation").means("shift", forward=_written, back=_symbols_passed_on, by=_by_symbol)

@@ -14,14 +14,19 @@ from vanish.numbers.scaled import Scaled
 from vanish.readings.affinemap import AffineMap
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
+from vanish.readings.meanfield import MEAN_FIELD
+from vanish.readings.notation import Written
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain
     from vanish.network.graph import Op
+    from vanish.network.sizes import Unification
     from vanish.numbers.stack import Stack
     from vanish.readings.inplace import Cell, Passes
+    from vanish.readings.meanfield import Ensemble
     from vanish.readings.sampled import SampledChain
+    from vanish.readings.sources import Unit
 
 
 def _ends(*_: object) -> tuple[()]:
@@ -53,3 +58,24 @@ def _constant(run: Chain, _: Op, k: int) -> tuple[AffineMap, None]:
 
 
 Reading.called("affine-map").means("step", forward=_constant)
+
+
+def _united(run: Unification, _: Op, __: int) -> tuple[int, None]:
+    return run.step, None
+
+
+Reading.called("size").means("step", forward=_united)
+
+
+def _mean_forward(run: Ensemble, _: Op, k: int) -> tuple[Unit, None]:
+    return run.step(k), None
+
+
+MEAN_FIELD.means("step", forward=_mean_forward, back=lambda *_: ())
+
+
+def _written(_: None, __: Op, k: int) -> tuple[Written, None]:
+    return Written(("u{k}",), k), None
+
+
+Reading.called("notation").means("step", forward=_written, back=lambda *_: ())

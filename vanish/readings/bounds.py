@@ -13,7 +13,6 @@ not the gradient, and with large weights a sigmoid chain can even explode.)
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from vanish.network.chainrule import Reading
@@ -22,7 +21,7 @@ from vanish.numbers.stack import Magnitudes
 from vanish.readings.magnitudes import products, stacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from vanish.network.activations import Activation
     from vanish.network.graph import Op, Run
@@ -106,7 +105,6 @@ def norm_bounds(trace: Trace, loss_gradient: Magnitude) -> dict[str, Magnitudes]
 CHEAP_OPERATIONS = 10_000_000
 
 
-def is_cheap(sizes: Sequence[int], trials: int = 1) -> bool:
-    """Tell whether the spectral norms of chains n_0, …, n_N cost little beside the run."""
-    operations = trials * sum(n_in * n_out * min(n_in, n_out) for n_in, n_out in pairwise(sizes))
-    return operations <= CHEAP_OPERATIONS
+def operations(shapes: Iterable[tuple[int, ...]]) -> int:
+    """Return about how many operations the spectral norms of matrices of these shapes take."""
+    return sum(n_in * n_out * min(n_in, n_out) for n_out, n_in in shapes)

@@ -217,7 +217,9 @@ def arrays(trace: Trace, loss_gradient: Scaled) -> Iterator[tuple[Variable, Scal
 
 
 def ratio(trace: Trace, loss_gradient: Scaled) -> Magnitude:
-    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ and form no other norm; zero where either is.
+    """Return the signal's ratio, layer 1 to N, and form no other norm; zero where either is.
+
+    Of the article's chain that is ‖∂L/∂a_1‖/‖∂L/∂a_N‖, see `Graph.signal`.
 
     Parameters
     ----------
@@ -225,9 +227,9 @@ def ratio(trace: Trace, loss_gradient: Scaled) -> Magnitude:
         As for `gradients`.
     """
     walk = gradients(trace, loss_gradient)
-    depth = trace.chain.graph.depth
-    last = until(walk, Variable("a", depth))
-    first = last if depth == 1 else until(walk, Variable("a", 1))
+    signal, depth = trace.chain.graph.signal, trace.chain.graph.depth
+    last = until(walk, Variable(signal, depth))
+    first = last if depth == 1 else until(walk, Variable(signal, 1))
     assert isinstance(last, Scaled)
     assert isinstance(first, Scaled)
     first_norm, last_norm = first.norm(), last.norm()

@@ -11,112 +11,103 @@ dW_k has variance ‖d‖² Var(W_k's entries), and there are n_{k-1} of them. T
 
     E‖∂L/∂a_k‖² = σ_w²(k+1) C(q_k) E‖∂L/∂a_{k+1}‖²,
 
-the χ₁ of Schoenholz et al. 2017, "Deep information propagation". Where two values are added that
-come from independent weights, E[(x+S)²] = E[x²] + 2 E[x] E[S] + E[S²], and mean squares going
-back add (Yang and Schoenholz 2017, "Mean field residual networks"). The readout must be
-independent of f_N and symmetric in sign, as the default one is. At finite width typical
-norms are smaller than root mean squares: see `finitewidth`.
+the χ₁ of Schoenholz et al. 2017, "Deep information propagation".
+
+Within a block a value is its mean and a sum of independent sources, each times a number: W f + b
+is a fresh normal source, S of what is normal a fresh one of mean M and variance V - M², norms
+divide the numbers, and where two values meet those of the sources that both hold add up. So
+E[(x+S)²] = E[x²] + 2 E[x] E[S] + E[S²], and x + x is 2x. Going back, the gradient by a value is such a sum too,
+of independent gradients of mean 0: mean squares add where paths meet, but for what flowed along
+both (Yang and Schoenholz 2017, "Mean field residual networks"; for norms Doshi, He and Gromov
+2021, "Critical initialization of wide and deep neural networks through partial Jacobians").
+Weights that are shared over the layers behave as if they were not, as long as every layer has
+an input of its own and no skip (Chen, Pennington and Schoenholz 2018, "Dynamical isometry and a
+mean field theory of RNNs").
+
+The readout must be independent of f_N and symmetric in sign, as the default one is. All this is
+the leading order in 1/width: see `secondmode` for where that is not enough. At finite width
+typical norms are smaller than root mean squares: see `finitewidth`.
 """
 
 from __future__ import annotations
 
-import math
+from functools import reduce
+from itertools import islice
+from operator import add
 from typing import TYPE_CHECKING, NamedTuple
 
-from vanish.errors import UsageError
-from vanish.gauss import moments
+import numpy as np
+
+from vanish.network import activations
 from vanish.network.chainrule import Reading, forward
-from vanish.network.graph import Variable, article_graph
+from vanish.network.graph import Graph, Variable, article_graph
 from vanish.numbers.scaled import ONE, Magnitude
+from vanish.numbers.signed import Signed
 from vanish.numbers.stack import Magnitudes
-from vanish.readings.magnitudes import products, stacked
+from vanish.readings import secondmode
+from vanish.readings.magnitudes import of_runs, stacked
+from vanish.readings.sources import NOTHING, Cotangent, NoLawError, Unit, normal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vanish.network.activations import Activation
     from vanish.network.chainrule import Passed
-    from vanish.network.graph import Graph, Run, Slot
-
-    # A number of either sign, mantissa · 2^exponent.
-    Signed = tuple[float, int]
+    from vanish.network.graph import Block, Run, Slot
 
 
-class Unit:
-    """What is known of one entry of a value: its mean square and its mean.
+class _MeanField(Reading):
+    """What flows is a `Unit` forward, and back a `Cotangent`."""
 
-    Parameters
-    ----------
-    square
-        E[f_i²].
-    mean
-        Returns E[f_i]: only what is added up has to know it.
-    normal
-        Whether it is normal, of mean 0.
-    sources
-        The independent random numbers that it is made of, within its layer.
+    def refusal(self, graph: Graph) -> str:
+        """Return what theory has no law for, or an empty text."""
+        for block, first, _ in graph.runs:
+            if found := super().refusal(Graph((block, 1))) or _twice(block):
+                return found
+            try:
+                [layer] = forward(Graph((block, 1)), self, _Any(), _given(ONE, NOTHING))
+            except NoLawError as error:
+                return error.reason
+            if found := _shared(layer):
+                return found
+        return ""
+
+
+def _twice(block: Block) -> str:
+    """Return a parameter that a block holds twice, if it does: its uses are not independent."""
+    met: set[Slot] = set()
+    for node in block.nodes:
+        for slot in node.op.slots:
+            if slot in met:
+                return f"{slot.letter}, which a layer uses twice"
+            met.add(slot)
+    return ""
+
+
+def _shared(layer: Passed) -> str:
+    """Return a parameter of all layers that is not as good as one of each layer's own.
+
+    Without an input of its own every layer repeats the one before it; and on a skip what the
+    layers add does not grow as independent values do.
     """
-
-    __slots__ = ("mean", "normal", "sources", "square")
-
-    def __init__(
-        self,
-        square: Magnitude,
-        mean: Callable[[], Signed],
-        *,
-        normal: bool,
-        sources: frozenset[object],
-    ) -> None:
-        self.square = square
-        self.mean = mean
-        self.normal = normal
-        self.sources = sources
-
-    @classmethod
-    def of(cls, square: Magnitude, mean: Callable[[], Signed], *, normal: bool = False) -> Unit:
-        """Return a signal that is independent of all others."""
-        return cls(square, mean, normal=normal, sources=frozenset([object()]))
-
-    def alone(self) -> Unit:
-        """Return it as the next layer knows it, without what it is made of."""
-        return Unit.of(self.square, self.mean)
-
-    def __add__(self, other: Unit) -> Unit:
-        if self.sources & other.sources:
-            raise UsageError(
-                "mean-field theory has no law here for a sum of values that depend on each other:"
-                " add values that come from different weights"
-            )
-        means = self.mean(), other.mean()
-        (m, e), (n, f) = means
-        parts = [_signed(self.square), _signed(other.square), (2.0 * m * n, e + f)]
-        mantissa, exponent = _total(parts)
-        square = Magnitude.of(max(mantissa, 0.0), exponent)
-        sources = self.sources | other.sources
-        return Unit(square, lambda: _total(means), normal=False, sources=sources)
+    nodes = layer.block.nodes
+    tied = next((slot.letter for node in nodes for slot in node.op.slots if slot.tied), "")
+    if not tied:
+        return ""
+    if not layer.block.places("step"):
+        return f"{tied}, which all layers share, without an input of each layer's own"
+    [(x, _)] = layer.values[0].terms
+    if any(source is x for source, _ in layer.values[-1].terms):
+        return f"{tied}, which all layers share, beside a skip"
+    return ""
 
 
-def _zero() -> Signed:
-    return 0.0, 0
+def _given(square: Magnitude, mean: Signed) -> Unit:
+    """Return what is known of the input."""
+    return Unit(square, lambda: mean).alone()
 
 
-def _signed(magnitude: Magnitude) -> Signed:
-    return magnitude.mantissa, magnitude.exponent
-
-
-def _total(parts: Sequence[Signed]) -> Signed:
-    """Return a sum; a term 2^1000 times smaller than another leaves no trace."""
-    common = max((exponent for mantissa, exponent in parts if mantissa), default=0)
-    return math.fsum(math.ldexp(m, max(e - common, -1100)) for m, e in parts if m), common
-
-
-def normal(square: Magnitude) -> Unit:
-    """Return a fresh normal signal of mean 0."""
-    return Unit.of(square, _zero, normal=True)
-
-
-# On the way forward a `Unit`, back the mean square of a row of the gradient.
-MEAN_FIELD = Reading("mean-field", ends=Unit.alone)
+MEAN_FIELD = _MeanField("mean-field", ends=Unit.alone)
 
 
 class Ensemble:
@@ -127,41 +118,83 @@ class Ensemble:
     activations
         S of each layer, layer 1 first.
     sizes
-        n_0, n_1, …, n_N.
-    weight_variances
-        σ_w² of each layer: n_in times the variance of W's entries. A semi-orthogonal W
-        has gain²·n_in/max(n_in, n_out).
+        n_0, n_1, …, n_N, those of what the blocks give.
+    variances
+        σ² of each matrix by its address: n_in times the variance of its entries. A
+        semi-orthogonal W has gain²·n_in/max(n_in, n_out).
     bias_std
-        σ_b, the standard deviation of the biases' entries.
+        σ_b, the standard deviation of the entries of all biases.
+    n_in
+        How many numbers each matrix takes; those of which nothing is said take what the layer
+        is given, n_{k-1}.
+    steps
+        The mean square of the entries of u_k, by layer; where it is not given, u_k is standard
+        normal.
     """
 
     def __init__(
         self,
         activations: Sequence[Activation],
         sizes: Sequence[int],
-        weight_variances: Sequence[Magnitude],
+        variances: Mapping[Variable, Magnitude],
         bias_std: float,
+        n_in: Mapping[Variable, int] | None = None,
+        steps: Mapping[int, Magnitude] | None = None,
     ) -> None:
         self._activations = dict(enumerate(activations, 1))
-        self._n_in = dict(enumerate(sizes[:-1], 1))
-        self._variances = {Variable("W", k): each for k, each in enumerate(weight_variances, 1)}
+        self.sizes = sizes
+        self._variances = variances
+        self._n_in = n_in or {}
+        self._steps = steps
         self.bias = Magnitude.of(bias_std) * Magnitude.of(bias_std)
+
+    @classmethod
+    def plain(
+        cls,
+        activations: Sequence[Activation],
+        sizes: Sequence[int],
+        weight_variances: Sequence[Magnitude],
+        bias_std: float,
+    ) -> Ensemble:
+        """Return those whose only matrices are W_1, …, W_N, of these σ²."""
+        variances = {Variable("W", k): each for k, each in enumerate(weight_variances, 1)}
+        return cls(activations, sizes, variances, bias_std)
 
     def activation(self, k: int) -> Activation:
         """Return S of layer k."""
         return self._activations[k]
 
-    def n_in(self, k: int) -> Magnitude:
-        """Return n_{k-1}."""
-        return Magnitude.of(self._n_in[k])
+    def n_in(self, slot: Slot, layers: Iterable[int]) -> Magnitudes:
+        """Return how many numbers a matrix of some layers takes, shape (L, 1)."""
+        taken = [self._n_in.get(slot.at(k)) or self.sizes[k - 1] for k in layers]
+        return Magnitudes.of(np.array(taken, dtype=np.float64)[:, None])
 
     def variance(self, slot: Slot, k: int) -> Magnitude:
-        """Return σ_w² of a matrix of layer k."""
+        """Return σ² of a matrix of layer k."""
         return self._variances[slot.at(k)]
 
     def variances(self, slot: Slot, layers: Iterable[int]) -> Magnitudes:
         """Return those of some layers, shape (L, 1)."""
         return Magnitudes.column([self.variance(slot, k) for k in layers])
+
+    def step(self, k: int) -> Unit:
+        """Return what is known of u_k."""
+        return normal(ONE) if self._steps is None else _given(self._steps[k], NOTHING)
+
+
+class _Any(Ensemble):
+    """Networks of which nothing is known: whether there is a law does not hang on numbers."""
+
+    def __init__(self) -> None:
+        super().__init__((), (), {}, 1.0)
+
+    def activation(self, k: int) -> Activation:
+        """Return any S."""
+        return activations.get("identity")
+
+    def variance(self, slot: Slot, k: int) -> Magnitude:
+        """Return any variance."""
+        return ONE
 
 
 class Expected(NamedTuple):
@@ -170,64 +203,120 @@ class Expected(NamedTuple):
     Attributes
     ----------
     grad_w, grad_b
-        Those of ‖∂L/∂W_k‖ and ‖∂L/∂b_k‖.
+        Those of the gradients by all matrices, and by all biases, of the layer together:
+        roots of the sums of their squares. None where it has none.
+    grad_f
+        That of ‖∂L/∂f_k‖.
+    value
+        That of the entries of f_k.
+    q
+        The mean square of the entries of a_k; None where nothing is called a.
     """
 
-    grad_w: Magnitude
-    grad_b: Magnitude
-
-
-def passed(ensemble: Ensemble, graph: Graph, mean_square: Magnitude) -> Iterator[Passed]:
-    """Yield the length map's iterates, layer 1 first.
-
-    Parameters
-    ----------
-    ensemble, graph
-        The networks.
-    mean_square
-        ‖x‖²/n_0.
-    """
-    return forward(graph, MEAN_FIELD, ensemble, normal(mean_square))
+    grad_w: Magnitude | None
+    grad_b: Magnitude | None
+    grad_f: Magnitude
+    value: Magnitude
+    q: Magnitude | None
 
 
 def expected(
-    activations: Sequence[Activation],
-    sizes: Sequence[int],
-    weight_variances: Sequence[Magnitude],
-    bias_std: float,
-    input_norm: Magnitude,
-    graph: Graph | None = None,
+    ensemble: Ensemble, input_norm: Magnitude, graph: Graph | None = None, mean: Signed = NOTHING
 ) -> list[Expected]:
     """Return what theory expects of one sample and ‖∂L/∂f_N‖ = 1, layer 1 first.
 
     Parameters
     ----------
-    activations, sizes, weight_variances, bias_std
-        As for `Ensemble`.
-    input_norm
-        ‖x‖.
+    ensemble
+        The networks.
+    input_norm, mean
+        ‖x‖, and the mean of its entries.
     graph
         The operations; without them, the article's chain.
 
     Raises
     ------
-    UsageError
-        If theory has no law for the network.
+    NoLawError
+        If theory has no law for the network: `MEAN_FIELD.refusal` tells that beforehand.
     """
-    graph = graph or article_graph(len(activations))
-    ensemble = Ensemble(activations, sizes, weight_variances, bias_std)
-    mean_square = input_norm * input_norm / Magnitude.of(sizes[0])
-    kept = {each.layer: each.kept for each in passed(ensemble, graph, mean_square)}
-
-    def columns(section: Run) -> list[Magnitudes | None]:
-        layers = range(section.first, section.last + 1)
-        return [stacked(numbers) for numbers in zip(*(kept[k] for k in layers), strict=True)]
-
+    graph = graph or article_graph(len(ensemble.sizes) - 1)
+    if reason := MEAN_FIELD.refusal(graph):
+        raise NoLawError(reason)
+    mean_square = input_norm * input_norm / Magnitude.of(ensemble.sizes[0])
+    start = _given(mean_square, mean)
+    seen = _seen(forward(graph, MEAN_FIELD, ensemble, start), graph)
+    factors = secondmode.factors(graph, ensemble, start, seen)
     one = Magnitudes.column([ONE]).at(0)
-    squares = products(graph, MEAN_FIELD, ensemble, columns, one)
-    return [
-        Expected(moments.root(w), moments.root(b))
-        for w, b in zip(
-            squares["W"].at((..., 0)).listed(), squares["b"].at((..., 0)).listed(), strict=True
+    runs = of_runs(
+        graph, MEAN_FIELD, ensemble, lambda section: seen[section].kept, one, Cotangent.of, _square
+    )
+    found: list[Expected] = []
+    for section, squares in runs:
+        block, first, last = section
+        here = slice(first - 1, last)
+        letters = dict.fromkeys(slot.letter for node in block.nodes for slot in node.op.slots)
+        by_matrices = [squares[each] for each in letters if each.isupper()]
+        by_biases = [squares[each] for each in letters if each.islower()]
+        by_f = [squares["f"]]
+        if factors is not None:
+            for_f, for_a = (Magnitudes.of(each[here, None]) for each in factors)
+            by_matrices, by_biases, by_f = (
+                [each * factor for each in parts]
+                for parts, factor in ((by_matrices, for_a), (by_biases, for_a), (by_f, for_f))
+            )
+        values, arguments = seen[section].values, seen[section].arguments
+        nothing: list[Magnitude | None] = [None] * (last - first + 1)
+        columns = (
+            _roots(by_matrices) or nothing,
+            _roots(by_biases) or nothing,
+            _roots(by_f),
+            _roots([values]),
+            nothing if arguments is None else arguments.at((..., 0)).listed(),
         )
-    ]
+        found = [*map(Expected._make, zip(*columns, strict=True)), *found]
+    return found
+
+
+class Seen(NamedTuple):
+    """What is known of the way forward through the layers of a run, shape (L, 1) each.
+
+    Attributes
+    ----------
+    kept
+        What every place keeps.
+    values, arguments
+        The mean squares of f_k and of a_k; None where nothing is called a.
+    """
+
+    kept: list[Magnitudes | None]
+    values: Magnitudes
+    arguments: Magnitudes | None
+
+
+def _seen(layers: Iterator[Passed], graph: Graph) -> dict[Run, Seen]:
+    found = {}
+    for section in graph.runs:
+        place = next((place for place, node in section.block.placed if node.name == "a"), None)
+        kept, values, arguments = [], [], []
+        for layer in islice(layers, section.last - section.first + 1):
+            # Not the layer itself: a thousand of them would cost the garbage collector more
+            # than all that is computed here.
+            kept.append(layer.kept)
+            values.append(layer.values[-1].square)
+            if place is not None:
+                arguments.append(layer.values[place].square)
+        found[section] = Seen(
+            [stacked(numbers) for numbers in zip(*kept, strict=True)],
+            Magnitudes.column(values),
+            Magnitudes.column(arguments) if arguments else None,
+        )
+    return found
+
+
+def _square(flowing: Cotangent) -> Magnitudes:
+    return flowing.square
+
+
+def _roots(squares: Sequence[Magnitudes]) -> list[Magnitude]:
+    """Return the roots of sums, one a layer."""
+    return reduce(add, squares).root().at((..., 0)).listed() if squares else []

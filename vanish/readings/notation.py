@@ -1,112 +1,31 @@
-"""The notation reading: every factor is its symbol, and the product is the derivation.
-
-A derivation is what a person would write: one application of the chain rule a line, the
-factors found so far in front of what is still to be differentiated.
-"""
+"""The notation reading: every factor is its symbol, and what flows is their product."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.errors import UsageError
-from vanish.network.chainrule import Reading, back, forward, until
-from vanish.network.graph import Variable, X
+from vanish.network.chainrule import Reading, back, until
+from vanish.network.graph import LAYER, Variable
+from vanish.readings.products import Parts, Product, Sum
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from vanish.network.graph import Graph
+    from vanish.network.graph import Block, Graph, Slot
+    from vanish.readings.products import Factor, Factors
 
 
-Item = TypeVar("Item")
+# How tightly a value is written: a symbol or S(…), a product of matrices, one with a number in
+# front, a sum.
+ATOM, MATRICES, NUMBER, SUM = range(4)
 
 
-class Factor(NamedTuple):
-    """One factor of a product.
-
-    Attributes
-    ----------
-    kind
-        What it is called: LossGradient, Slope, Weight, ByWeight, ByBias, …
-    layer
-        Its k.
-    symbol
-        How it is written, ``{k}`` standing for k as an index: a letter, or the upper side of ∂u/∂v.
-    by
-        The lower side of ∂u/∂v; empty for a letter.
-    """
-
-    kind: str
-    layer: int
-    symbol: str
-    by: str = ""
-
-
-class Sum(NamedTuple):
-    """A factor that is a sum of products, each of them the factors behind a common beginning."""
-
-    terms: tuple[tuple[Factor | Sum, ...], ...]
-
-    @property
-    def kind(self) -> str:
-        """What it is called."""
-        return "Sum"
-
-    @property
-    def layer(self) -> int:
-        """The layer of the factor that it begins with, in any of its terms."""
-        return next(factor.layer for term in self.terms for factor in term)
-
-
-class Product:
-    """Factors in their order, sharing its beginning with the products that it goes on in.
-
-    Attributes
-    ----------
-    before
-        The product without its last factor; None for the empty product.
-    last
-        That factor.
-    length
-        How many there are.
-    """
-
-    __slots__ = ("before", "last", "length")
-
-    def __init__(self, before: Product | None = None, last: Factor | Sum | None = None) -> None:
-        self.before = before
-        self.last = last
-        self.length: int = 0 if before is None else before.length + 1
-
-    def times(self, kind: str, layer: int, symbol: str, by: str = "") -> Product:
-        """Return the product with one more factor, see `Factor`."""
-        return Product(self, Factor(kind, layer, symbol, by))
-
-    def beginnings(self) -> list[Product]:
-        """Return all products that it goes on from, the empty one first, and itself."""
-        found: list[Product] = []
-        each: Product | None = self
-        while each is not None:
-            found.append(each)
-            each = each.before
-        return found[::-1]
-
-    def factors(self, start: int = 0) -> tuple[Factor | Sum, ...]:
-        """Return the factors, from one on."""
-        return tuple(each.last for each in self.beginnings()[start + 1 :] if each.last is not None)
-
-    def __add__(self, other: Product) -> Product:
-        # Their longest common beginning is taken out.
-        pairs = zip(self.beginnings(), other.beginnings(), strict=False)
-        common = [one for one, another in pairs if one is another][-1]
-        left, right = self.factors(common.length), other.factors(common.length)
-        # A sum behind the same beginning takes the new term in.
-        terms = [each for one in (left, right) for each in _terms(one)]
-        return Product(common, Sum(tuple(terms)))
-
-
-def _terms(factors: tuple[Factor | Sum, ...]) -> tuple[tuple[Factor | Sum, ...], ...]:
-    return factors[0].terms if len(factors) == 1 and isinstance(factors[0], Sum) else (factors,)
+def written(slot: Slot) -> str:
+    """Return how a parameter is written, with ``{k}`` for the layer's index."""
+    return slot.letter + ("" if slot.tied else "{k}")
 
 
 class Written(NamedTuple):
@@ -115,28 +34,64 @@ class Written(NamedTuple):
     Attributes
     ----------
     parts
-        Texts, ``{k}`` standing for the layer's index, and the values between them.
+        Texts, ``{k}`` and ``{j}`` standing for the indices of the layer and of the one before it,
+        and the values between them.
     layer
         That layer.
-    loose
-        Whether it is a sum, and stands in brackets where it is differentiated.
+    binds
+        `ATOM`, `MATRICES`, `NUMBER` or `SUM`. Anything but an atom stands in brackets where it
+        is differentiated.
     """
 
     parts: tuple[str | Written, ...]
     layer: int
-    loose: bool = False
+    binds: int = ATOM
 
-    def within(self, before: str, after: str, layer: int, *, loose: bool = False) -> Written:
+    def within(self, before: str, after: str, layer: int, *, binds: int = ATOM) -> Written:
         """Return it between two texts."""
-        return Written((before, self, after), layer, loose)
+        return Written((before, self, after), layer, binds)
+
+    def affine(self, weight: Slot, bias: Slot | None = None, *, layer: int) -> Written:
+        """Return W f + b, or W f."""
+        after = "" if bias is None else f"+{written(bias)}"
+        binds = MATRICES if bias is None else SUM
+        return self._behind(written(weight), after, layer, binds)
+
+    def scaled(self, constant: str, layer: int) -> Written:
+        """Return c f, given c as text."""
+        return self._behind("-" if constant == "-1" else f"{constant} ", "", layer, NUMBER)
+
+    def shifted(self, bias: Slot, *, layer: int) -> Written:
+        """Return f + b."""
+        return self.plus(Written((written(bias),), layer), layer)
+
+    def _behind(self, text: str, after: str, layer: int, binds: int) -> Written:
+        """Return it behind a matrix or a number, in brackets where it needs them."""
+        opening, closing = ("", "") if self.binds < NUMBER else ("(", ")")
+        return self.within(text + opening, closing + after, layer, binds=binds)
 
     def plus(self, other: Written, layer: int) -> Written:
         """Return the sum of two values."""
-        return Written((self, " + ", other), layer, loose=True)
+        first, *rest = other.parts
+        if isinstance(first, str) and first.startswith("-"):
+            negated = other._replace(parts=(first[1:], *rest))
+            return Written((self._spaced(), " - ", negated), layer, SUM)
+        return Written((self._spaced(), " + ", other._spaced()), layer, SUM)
+
+    def _spaced(self) -> Written:
+        """Return W f+b with blanks, as part of a longer sum."""
+        *front, last = self.parts
+        if len(front) < 2 or isinstance(last, Written):
+            return self
+        return self._replace(parts=(*front, last.replace("+", " + ")))
 
 
-# Forward flow values as they are written, back the products of the chain rule.
+# Forward flow values as they are written, back the products of the chain rule. What a node keeps
+# for the way back is what is `Called`.
 NOTATION = Reading.called("notation")
+
+# The layer of formulas that hold for every k.
+ANY = -1
 
 
 class Notation(NamedTuple):
@@ -150,24 +105,56 @@ class Notation(NamedTuple):
         Writes ∂u/∂v, given u and v.
     times, elided
         What stands between two factors, and for factors left out.
+    any_layer
+        The indices k and k - 1.
+    brackets
+        Those around a sum of products.
+    spelled
+        Writes names of functions and constants.
     """
 
     indexed: Callable[[int], str]
     partial: Callable[[str, str], str]
     times: str
     elided: str
+    any_layer: tuple[str, str]
+    brackets: tuple[str, str] = ("(", ")")
+    spelled: Callable[[str], str] = str
 
     def filled(self, text: str, layer: int) -> str:
-        """Return a text with its index."""
-        return text.format(k=self.indexed(layer)) if layer else text.format(k="")
+        """Return a text with its indices."""
+        if layer == ANY:
+            k, j = self.any_layer
+        else:
+            k, j = (self.indexed(each) if each else "" for each in (layer, max(layer - 1, 0)))
+        return self.spelled(text).format(k=k, j=j)
 
     def symbol(self, factor: Factor | Sum) -> str:
         """Return a factor's symbol."""
         if isinstance(factor, Sum):
-            terms = (self.times.join(map(self.symbol, term)) or "1" for term in factor.terms)
-            return f"({' + '.join(terms)})"
+            return self.bracketed([self.product(term) or "1" for term in factor.terms])
         upper = self.filled(factor.symbol, factor.layer)
         return self.partial(upper, self.filled(factor.by, factor.layer)) if factor.by else upper
+
+    def bracketed(self, terms: Sequence[str]) -> str:
+        """Return a sum in brackets."""
+        return self.summed(terms).join(self.brackets)
+
+    def summed(self, terms: Sequence[str]) -> str:
+        """Return a sum."""
+        first, *others = terms
+        signed = (f" - {each[1:]}" if each.startswith("-") else f" + {each}" for each in others)
+        return first + "".join(signed)
+
+    def product(self, factors: Factors, *more: str) -> str:
+        """Return a product; a -1 in front of other factors is their sign."""
+        symbols = [self.symbol(each) for each in factors]
+        symbols += more
+        # Within a product a sign needs brackets.
+        symbols[1:] = [f"({each})" if each.startswith("-") else each for each in symbols[1:]]
+        if len(symbols) > 1 and symbols[0] == "-1":
+            return f"-{self.joined(symbols[1:])}"
+        return self.joined(symbols)
 
     def named(self, variable: Variable) -> str:
         """Return a variable's symbol."""
@@ -176,6 +163,21 @@ class Notation(NamedTuple):
     def joined(self, factors: Sequence[str]) -> str:
         """Return a product."""
         return self.times.join(factors)
+
+    def value(self, written: Written) -> str:
+        """Return a value as text. Within brackets a sum is set without blanks."""
+        texts = [
+            self.filled(each, written.layer) if isinstance(each, str) else self.value(each)
+            for each in written.parts
+        ]
+        if len(written.parts) == 3 and isinstance(written.parts[0], str):
+            texts[1] = texts[1].replace(" + ", "+").replace(" - ", "-")
+        return "".join(texts)
+
+    def differentiated(self, written: Written) -> str:
+        """Return a value as it stands behind a ∂."""
+        text = self.value(written)
+        return f"({text})" if written.binds else text
 
 
 def _subscript(k: int) -> str:
@@ -187,21 +189,150 @@ TEXT = Notation(
     partial=lambda upper, lower: f"∂{upper}/∂{lower}",
     times=" · ",
     elided="…",
+    any_layer=("ₖ", "ₖ₋₁"),
 )
+
+
+def _spelled_in_latex(text: str) -> str:
+    """Return names of functions upright, and a block's constants as mathematics."""
+    text = re.sub(r"\b(LN|RMS|BN)(?=\(|$)", r"\\mathrm{{\1}}", text)
+    text = re.sub(r"sqrt\(([^()]*)\)", r"\\sqrt{{\1}}", text).replace("*", r" \cdot ")
+    return re.sub(r"(?<=[0-9N}]) (?=$|\()", r"\\,", text.replace("layers", "N"))
+
 
 LATEX = Notation(
     indexed=lambda k: f"_{{{k}}}",
     partial=lambda upper, lower: rf"\frac{{\partial {upper}}}{{\partial {lower}}}",
     times=r" \cdot ",
     elided=r"\cdots ",
+    any_layer=("_{k}", "_{k-1}"),
+    brackets=(r"\left(", r"\right)"),
+    spelled=_spelled_in_latex,
 )
 
 
-def walk(graph: Graph) -> Iterator[tuple[Variable, Product]]:
+class Called(NamedTuple):
+    """What a node's symbols are made of; each with ``{k}`` or ``{j}``, see `Factor`.
+
+    Attributes
+    ----------
+    itself
+        The name of its value; empty where nobody asks for one.
+    taken
+        The names of the values that it takes.
+    letters
+        Its parameters.
+    upper
+        What is differentiated by them: what it gives, or the sum that this is part of.
+    """
+
+    itself: str
+    taken: tuple[str, ...]
+    letters: tuple[str, ...] = ()
+    upper: str = ""
+
+
+# Of these the symbols need no name of what they take.
+_LINEAR = {"affine", "add", "shift", "scale", "step"}
+SUMS = {"add", "shift"}
+
+# For values that have none, but not x, u or biases.
+_SPARE = "yzpqrstghmnvwe"
+
+
+@lru_cache(maxsize=64)
+def called(block: Block, *, first: bool) -> tuple[Called, ...]:
+    """Return what the values of a block are called, by their places.
+
+    Parameters
+    ----------
+    block
+        The block of a layer.
+    first
+        Whether it is layer 1, which is given x.
+    """
+    slots = [slot for node in block.nodes for slot in node.op.slots]
+    names = ["", *(node.name for node in block.nodes)]
+    taken = {*names, *(slot.letter.lower() for slot in slots)}
+    spare = (letter for letter in _SPARE if letter not in taken)
+    arguments = {
+        place: node.op.kind
+        for node in block.nodes
+        if node.op.kind not in _LINEAR
+        for place in node.inputs
+    }
+    for place in sorted(arguments):
+        names[place] = names[place] or (next(spare) if place else "")
+    uppers = ["", *(_upper(block, place, names, arguments) for place, _ in block.placed)]
+    for place, node in block.placed:
+        if node.op.slots and not uppers[place]:
+            uppers[place] = names[place] = next(spare)
+    full = ["x" if first else "f{j}", *(f"{each}{{k}}" if each else "" for each in names[1:])]
+    return (
+        Called(full[0], ()),
+        *(
+            Called(
+                full[place],
+                tuple(full[each] for each in node.inputs),
+                tuple(map(written, node.op.slots)),
+                f"{uppers[place]}{{k}}",
+            )
+            for place, node in block.placed
+        ),
+    )
+
+
+def _upper(block: Block, place: int, names: Sequence[str], arguments: dict[int, str]) -> str:
+    """Return the letter of what is differentiated by a node's parameters; empty for none."""
+    op = block.nodes[place - 1].op
+    top, own = place, names[place]
+    # Used twice, each use needs a name of its own.
+    if all(_uses(block, slot.letter) == 1 for slot in op.slots):
+        while (above := _sum_of(block, top)) is not None:
+            top = above
+    return names[top] if arguments.get(top) == "activate" else own or names[top]
+
+
+def _uses(block: Block, letter: str) -> int:
+    return sum(slot.letter == letter for node in block.nodes for slot in node.op.slots)
+
+
+def _sum_of(block: Block, place: int) -> int | None:
+    """Return the place of the sum that a value is part of, if it is nothing else."""
+    takers = [
+        (above, node) for above, node in block.placed for each in node.inputs if each == place
+    ]
+    if len(takers) != 1:
+        return None
+    [(above, node)] = takers
+    return above if node.op.kind in SUMS else None
+
+
+def values(block: Block, layer: int, *, by_name: frozenset[int] = frozenset()) -> list[Written]:
+    """Return the values of a layer as they are written, by their places.
+
+    Parameters
+    ----------
+    block, layer
+        The layer; `ANY` for what holds in each.
+    by_name
+        Places whose values are called by their names where others take them.
+    """
+    names = called(block, first=layer == 1)
+    found = [Written((names[0].itself,), layer)]
+    taken = [*found]
+    for place, node in block.placed:
+        rule = NOTATION.rule(node.op)
+        value, _ = rule.forward(None, node.op, layer, *(taken[each] for each in node.inputs))
+        found.append(value)
+        taken.append(Written((names[place].itself,), layer) if place in by_name else value)
+    return found
+
+
+def walk(graph: Graph) -> Iterator[tuple[Variable, Product | Parts]]:
     """Yield every gradient as a product, from layer N down to the input."""
-    nothing = [None] * (1 + max(len(block.nodes) for block, _, _ in graph.runs))
     loss = Product().times("LossGradient", graph.depth, "L", "f{k}")
-    return back(graph, NOTATION, None, lambda _: nothing, loss)
+    return back(graph, NOTATION, None, lambda k: called(graph.block(k), first=k == 1), loss)
 
 
 def product(graph: Graph, by: Variable) -> Product:
@@ -214,12 +345,13 @@ def product(graph: Graph, by: Variable) -> Product:
     """
     found = until(walk(graph), by)
     if found is None:
-        raise _unknown(by)
-    assert isinstance(found, Product)
-    return found
+        raise unknown(by)
+    assert isinstance(found, Product | Parts)
+    return found.formed() if isinstance(found, Parts) else found
 
 
-def _unknown(by: Variable) -> UsageError:
+def unknown(by: Variable) -> UsageError:
+    """Return the error for a variable that is not there."""
     return UsageError(
         f"the chain has no {by} to differentiate by: give x, or W or b and a layer's number"
     )
@@ -228,163 +360,36 @@ def _unknown(by: Variable) -> UsageError:
 def steps(graph: Graph, by: Variable) -> list[tuple[Variable, Factor | Sum]]:
     """Return the factors of ∂L/∂θ, each with the variable that the product reaches with it.
 
+    Parameters
+    ----------
+    graph
+        The network; products are reached at nodes that have a name.
+    by
+        θ.
+
     Raises
     ------
     UsageError
         If the network has no such variable.
     """
-    passed = []
+    passed: list[tuple[Variable, Product]] = []
     for variable, found in walk(graph):
-        passed.append((variable, found))
+        formed = found.formed() if isinstance(found, Parts) and variable == by else found
+        if isinstance(formed, Product):
+            passed.append((variable, formed))
         if variable == by:
             break
     else:
-        raise _unknown(by)
-    way = {id(each) for each in found.beginnings()}
-    return [(variable, each.last) for variable, each in passed if id(each) in way and each.last]
+        raise unknown(by)
+    way = {id(each) for each in passed[-1][1].beginnings()}
+    reached = {id(each): (variable, each) for variable, each in reversed(passed)}
+    return [
+        (variable, each.last)
+        for key, (variable, each) in reversed(reached.items())
+        if key in way and each.last
+    ]
 
 
-def value(graph: Graph) -> Written:
-    """Return L(f_N) as it is written, f_N being the network's nested expression."""
-    written = Written(("x",), 0)
-    for passed in forward(graph, NOTATION, None, written):
-        written = passed.named("f")
-    return Written(("L(", written, ")"), 0)
-
-
-# Up to four layers a derivation is written out. A longer one keeps this many steps, and a
-# product or a nest this many of its parts, at the outer and at the inner end.
-LONGEST = 9
-_OUTER, _INNER = 4, 3
-_NEST_OUTER, _NEST_INNER = 2, 1
-
-
-class Nest:
-    """The expression S(W_N S(… S(W_1 x + b_1) …) + b_N) as text, and that of each of its nodes.
-
-    Every node's text is a slice of the whole, so a derivation of N layers takes memory for
-    one line, not for N nested texts. That asks that every value be taken once.
-    """
-
-    def __init__(self, graph: Graph, notation: Notation) -> None:
-        opening, closing, loose = [], [], []
-        written = value(graph)
-        while len(written.parts) > 1:
-            first, inside, last = written.parts
-            if not (isinstance(first, str) and isinstance(last, str)):
-                raise UsageError(
-                    "the lines of a derivation nest every value once: write a network whose values"
-                    " are used twice by its gradient alone"
-                )
-            assert isinstance(inside, Written)
-            opening.append(notation.filled(first, written.layer))
-            closing.append(notation.filled(last, written.layer))
-            loose.append(written.loose)
-            written = inside
-        self._elided = notation.elided
-        self._opening, self._closing, self._loose = opening, closing, loose
-        self._center = notation.named(X)
-        self._full = "".join(opening) + self._center + "".join(reversed(closing))
-        self._starts = _running_lengths(opening)
-        self._ends = _running_lengths(closing)
-
-    @property
-    def is_short(self) -> bool:
-        """Whether all nodes can be written out: two a layer, and L."""
-        return len(self._opening) <= LONGEST
-
-    def full(self, depth: int) -> str:
-        """Return the node that lies `depth` steps inside the whole expression."""
-        return self._full[self._starts[depth] : len(self._full) - self._ends[depth]]
-
-    def elided(self, depth: int) -> str:
-        """Return the same with its middle layers left out, if there are many."""
-        layers = (len(self._opening) - depth) // 2
-        if layers <= _NEST_OUTER + _NEST_INNER:
-            return self.full(depth)
-        # A layer is two nodes, S(…) and W…+b; the node itself may be half of one.
-        outer = slice(depth, len(self._opening) - 2 * (layers - _NEST_OUTER))
-        inner = slice(len(self._opening) - 2 * _NEST_INNER, None)
-        return "".join(
-            [
-                *self._opening[outer],
-                self._elided,
-                *self._opening[inner],
-                self._center,
-                *reversed(self._closing[inner]),
-                self._elided,
-                *reversed(self._closing[outer]),
-            ]
-        )
-
-    def is_loose(self, depth: int) -> bool:
-        """Tell whether that node is a sum."""
-        return depth < len(self._loose) and self._loose[depth]
-
-
-def _running_lengths(parts: Sequence[str]) -> list[int]:
-    lengths = [0]
-    for part in parts:
-        lengths.append(lengths[-1] + len(part))
-    return lengths
-
-
-def nested_loss(graph: Graph, notation: Notation, full: bool = False) -> str:
-    """Return the nested expression itself, L(S(W_N … x … + b_N))."""
-    nest = Nest(graph, notation)
-    return nest.full(0) if full or nest.is_short else nest.elided(0)
-
-
-def derivation(graph: Graph, by: Variable, notation: Notation, full: bool = False) -> Iterator[str]:
-    """Yield the right-hand sides of a derivation, one application of the chain rule each.
-
-    Parameters
-    ----------
-    graph
-        The network.
-    by
-        The variable to differentiate by.
-    notation
-        How to write it.
-    full
-        Whether to write out everything; otherwise a long derivation is elided, a line of
-        the elision sign alone standing for the lines left out.
-
-    Raises
-    ------
-    UsageError
-        If the network has no such variable, or values that are used twice; before anything
-        is yielded.
-    """
-    symbols = [notation.symbol(factor) for factor in product(graph, by).factors()]
-    return _lines(Nest(graph, notation), symbols, notation.named(by), notation, full)
-
-
-def _lines(
-    nest: Nest, symbols: Sequence[str], by: str, notation: Notation, full: bool
-) -> Iterator[str]:
-    last = len(symbols)
-    every_factor = full or last <= LONGEST
-    every_layer = full or nest.is_short
-    skipped = range(0) if every_factor else range(_OUTER, last - _INNER)
-    prefix = ""
-    for found, symbol in enumerate(symbols, 1):
-        prefix += (notation.times if prefix else "") + symbol
-        if found - 1 in skipped:
-            if found - 1 == skipped.start:
-                yield notation.elided
-            continue
-        head = prefix if every_factor else notation.joined(elide(symbols[:found], notation.elided))
-        if found == last:
-            yield head
-            return
-        inside = nest.full(found) if every_layer else nest.elided(found)
-        whole = f"({inside})" if nest.is_loose(found) else inside
-        yield head + notation.times + notation.partial(whole, by)
-
-
-def elide(items: Sequence[Item], sign: Item) -> list[Item]:
-    """Return the items, a sign in place of those in the middle if there are many."""
-    if len(items) <= _OUTER + _INNER + 1:
-        return list(items)
-    return [*items[:_OUTER], sign, *items[-_INNER:]]
+def is_plain(graph: Graph) -> bool:
+    """Tell whether all layers are the article's, S(Wx+b)."""
+    return all(run.block == LAYER for run in graph.runs)

@@ -7,16 +7,16 @@ O(width) numbers a layer in place of O(width²), and is exact in distribution.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vanish.network.chainrule import Reading, back, forward, until
 from vanish.network.graph import Variable
 from vanish.network.streams import Role, draw_step, role_of
-from vanish.numbers.scaled import ONE
 from vanish.numbers.stack import Magnitudes, Norms, Stack, norms_of
 from vanish.readings.conditioning import MATRICES
+from vanish.readings.slopes import of_layer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -119,7 +119,7 @@ class SampledChain:
         self._activations = dict(enumerate(activations, 1))
         self._bias_std = bias_std
         self._steps = steps or {}
-        self._streams, self._trials, self._watch = streams, trials, watch
+        self._streams, self.trials, self._watch = streams, trials, watch
         # By letter.
         self._forward: dict[str, LayerStreams] = {}
         self._backward: dict[str, LayerStreams] = {}
@@ -160,23 +160,28 @@ class SampledChain:
     def weight_norms(self, letter: str = "W") -> Magnitudes:
         """Return ‖W_k‖_F as it goes with both products, shape (N, T), after the way back.
 
-        Zero in the layers that have no such matrix.
+        Zero where a layer has no such matrix.
         """
-        layers = range(1, self.graph.depth + 1)
-        weights = [self._weights[letter].get(k) for k in layers]
-        squares = np.empty((self.graph.depth, self._trials.width))
-        for k, row in zip(layers, squares, strict=True):
-            row[...] = self._squared_norms[letter].get(k, 0.0)
-        freedom = np.array([weight.matrix.remainder if weight else 0 for weight in weights])
+        weights = self._weights[letter]
+        squares = np.empty((len(weights), self.trials.width))
+        for k, row in zip(weights, squares, strict=True):
+            row[...] = self._squared_norms[letter][k]
+        freedom = np.array([weight.matrix.remainder for weight in weights.values()])
         if (drawn := freedom > 0).any():
             role = role_of(letter, Role.REMAINDER)
-            generator = self._streams.generator(role, trial=self._trials.block)
-            rest = self._trials.rows(
+            generator = self._streams.generator(role, trial=self.trials.block)
+            rest = self.trials.rows(
                 lambda shape: generator.chisquare(freedom[drawn], shape), (int(drawn.sum()),)
             )
             squares[drawn] += rest.T
-        scales = Magnitudes.column([weight.scale if weight else ONE for weight in weights])
-        return Magnitudes.of(np.sqrt(squares)) * scales
+        scales = Magnitudes.column([weight.scale for weight in weights.values()])
+        found = Magnitudes.of(np.sqrt(squares)) * scales
+        if len(weights) == self.graph.depth:
+            return found
+        places = np.array(list(weights)) - 1
+        whole = Magnitudes.of(np.zeros((self.graph.depth, self.trials.width)))
+        whole.mantissas[places], whole.exponents[places] = found
+        return whole
 
     def value_norms(self) -> Magnitudes:
         """Return ‖f_k‖ for k = 0..N, shape (N+1, T), after `forward`."""
@@ -195,7 +200,7 @@ class SampledChain:
             k, kept, f = passed.layer, passed.kept, passed.values[-1]
             kept_of[k] = kept
             norms[k] = Norms(f.squares, f.exponents)
-            slopes.extend(kept[place] for place in passed.block.places("activate"))
+            slopes.append(of_layer(passed.block, kept))
             if watch is not None:
                 watch(passed.named("a"), f)
         self._checkpoints[stop] = f
@@ -214,8 +219,8 @@ class SampledChain:
         if not self._bias_std:
             return None
         role = role_of(slot.letter, Role.BIAS)
-        generator = self._streams.generator(role, slot.at(k).layer, self._trials.block)
-        return Stack(self._bias_std * self._trials.rows(generator.standard_normal, (1, n_out)))
+        generator = self._streams.generator(role, slot.at(k).layer, self.trials.block)
+        return Stack(self._bias_std * self.trials.rows(generator.standard_normal, (1, n_out)))
 
     def activation(self, k: int) -> Activation:
         """Return S of layer k."""
@@ -225,26 +230,26 @@ class SampledChain:
         """Return u_k, the fresh input of layer k; it is the same however often it is asked for."""
         step, rows = self._steps[k], self._checkpoints[0].values.shape[1]
         if isinstance(step, int):
-            return Stack(draw_step(self._streams, self._trials, k, (rows, step)))
-        return Stack(np.broadcast_to(step, (self._trials.width, *step.shape[-2:]))).balanced()
+            return Stack(draw_step(self._streams, self.trials, k, (rows, step)))
+        return Stack(np.broadcast_to(step, (self.trials.width, *step.shape[-2:]))).balanced()
 
     def forward_normals(self, slot: Slot, k: int, shape: tuple[int, int]) -> FloatArray:
         """Draw what a matrix of layer k is met with going forward."""
         letter = slot.letter
         if letter not in self._forward:
             self._forward[letter] = self._by_layer(letter, Role.FORWARD)
-        return self._trials.rows(self._forward[letter].at(k).standard_normal, shape)
+        return self.trials.rows(self._forward[letter].at(k).standard_normal, shape)
 
     def backward_normals(self, slot: Slot, k: int, shape: tuple[int, int]) -> FloatArray:
         """Draw what a matrix of layer k is met with going back."""
         letter = slot.letter
         if letter not in self._backward:
             self._backward[letter] = self._by_layer(letter, Role.BACKWARD)
-        return self._trials.rows(self._backward[letter].at(k).standard_normal, shape)
+        return self.trials.rows(self._backward[letter].at(k).standard_normal, shape)
 
     def _by_layer(self, letter: str, role: Role) -> LayerStreams:
         role_here = role_of(letter, role)
-        return self._streams.by_layer(role_here, self.graph.depth, self._trials.block)
+        return self._streams.by_layer(role_here, self.graph.depth, self.trials.block)
 
     def note_norm(self, slot: Slot, k: int, squares: FloatArray | float) -> None:
         """Take note of ‖W_k‖², without scale and remainder."""
@@ -271,21 +276,12 @@ def gradients(
     return back(chain.graph, SAMPLED, chain, chain.kept, loss_gradient.balanced())
 
 
-class GradientNorms(NamedTuple):
-    """Norms of all gradients, layer 1 first, shape (N, T); see `profile.LayerRecord`."""
-
-    grad_w: Magnitudes
-    grad_b: Magnitudes
-    grad_a: Magnitudes
-    grad_f: Magnitudes
-
-
 def norms(
     chain: SampledChain,
     loss_gradient: Stack,
     step: Callable[[], object] = lambda: None,
     watch: Callable[[Variable, Stack | Norms], object] | None = None,
-) -> GradientNorms:
+) -> dict[str, Magnitudes]:
     """Walk back through the product of all trials.
 
     Parameters
@@ -296,28 +292,12 @@ def norms(
         Called once a layer.
     watch
         Called with every variable and gradient.
-    """
-    found = norms_by_name(chain, loss_gradient, step, watch)
-    return GradientNorms(*(found[letter] for letter in "Wbaf"))
-
-
-def norms_by_name(
-    chain: SampledChain,
-    loss_gradient: Stack,
-    step: Callable[[], object] = lambda: None,
-    watch: Callable[[Variable, Stack | Norms], object] | None = None,
-) -> dict[str, Magnitudes]:
-    """Walk back through any blocks, and return the norms by every name and letter.
-
-    Parameters
-    ----------
-    chain, loss_gradient, step, watch
-        As for `norms`.
 
     Returns
     -------
     dict
-        Shape (N, T) each, layer 1 first; zero in the layers that have no such name or letter.
+        By name and letter the norms of all gradients, layer 1 first, shape (N, T); zero where
+        a layer has none.
     """
     found: dict[str, dict[int, Norms]] = {}
     for variable, gradient in gradients(chain, loss_gradient):
@@ -329,20 +309,21 @@ def norms_by_name(
         if k:
             here = norms_of(gradient) if isinstance(gradient, Stack) else gradient
             found.setdefault(letter, {})[k] = here
-    zero = Norms(np.zeros(loss_gradient.values.shape[0]), 0)
+    nothing = Norms(np.zeros(chain.trials.width), 0)
     layers = range(1, chain.graph.depth + 1)
-    return {name: _stacked([part.get(k, zero) for k in layers]) for name, part in found.items()}
+    return {name: _stacked([part.get(k, nothing) for k in layers]) for name, part in found.items()}
 
 
 def ratios(chain: SampledChain, loss_gradient: Stack) -> Magnitudes:
-    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ of each trial, shape (T,), and form no other norm.
+    """Return the signal's ratio, layer 1 to N, of each trial, shape (T,), and form no other norm.
 
-    Zero where either is; `chain` has gone forward.
+    Of the article's chain that is ‖∂L/∂a_1‖/‖∂L/∂a_N‖, see `Graph.signal`. Zero where
+    either is; `chain` has gone forward.
     """
     walk = gradients(chain, loss_gradient)
-    depth = chain.graph.depth
-    last = until(walk, Variable("a", depth))
-    first = last if depth == 1 else until(walk, Variable("a", 1))
+    signal, depth = chain.graph.signal, chain.graph.depth
+    last = until(walk, Variable(signal, depth))
+    first = last if depth == 1 else until(walk, Variable(signal, 1))
     assert isinstance(last, Stack)
     assert isinstance(first, Stack)
     return _magnitudes(first).over(_magnitudes(last))

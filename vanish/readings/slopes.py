@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from vanish.network.chainrule import Reading, across
-from vanish.network.graph import LAYER
+from vanish.network.graph import LAYER, Graph
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.magnitudes import products
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from vanish.network.activations import Activation
-    from vanish.network.graph import Block, Graph, Run
+    from vanish.network.graph import Block, Run
     from vanish.numbers.scaled import FloatArray, Magnitude
 
 # Short layers are read together up to so many numbers, long ones alone.
@@ -35,7 +35,7 @@ _SHORT = 128
 SLOPES = Reading("slope")
 
 
-class Sizes(NamedTuple):
+class Counting(NamedTuple):
     """What the rules ask for.
 
     Attributes
@@ -77,6 +77,22 @@ class SlopeStatistics(NamedTuple):
     def active_units(self) -> FloatArray:
         """How many units are active, on the mean over the batch, shape (N, T)."""
         return np.asarray(self.active.mean(axis=2))
+
+
+def of_layer(block: Block, kept: Sequence[Any]) -> FloatArray:
+    """Return the slopes of all S of a layer together, shape (…, B, n).
+
+    Parameters
+    ----------
+    block, kept
+        The layer, and what its places keep. Where it has no S, one slope a row is 1: see
+        `Block.places`.
+    """
+    places = block.places("activate")
+    if len(places) == 1:
+        one: FloatArray = kept[places[0]]
+        return one
+    return np.concatenate([kept[place] for place in places], axis=-1)
 
 
 def statistics(slopes: Sequence[FloatArray]) -> SlopeStatistics:
@@ -125,7 +141,8 @@ def _statistics(slopes: FloatArray) -> SlopeStatistics:
 def slope_products(graph: Graph, sizes: FloatArray, *, coefficients: bool = True) -> Magnitudes:
     """Return what the slopes alone make of the gradient by every a_k, layer 1 first.
 
-    For the article's chain ∏_{j=k..N} sizes_j; with skips 1 + a size in place of a size.
+    For the article's chain ∏_{j=k..N} sizes_j; with skips sizes_k ∏_{j>k} (1 + sizes_j). Where a
+    layer has several S, of all their arguments together; where it has none, 0.
 
     Parameters
     ----------
@@ -136,7 +153,7 @@ def slope_products(graph: Graph, sizes: FloatArray, *, coefficients: bool = True
         |S'(a_k)| for the product that it bounds, or the number of active units for that of
         all-active paths (section 4).
     coefficients
-        As of `Sizes`.
+        As of `Counting`.
 
     Returns
     -------
@@ -151,7 +168,10 @@ def slope_products(graph: Graph, sizes: FloatArray, *, coefficients: bool = True
         return [None, *(here if node.op.kind == "activate" else None for node in block.nodes)]
 
     one = Magnitudes.of(np.ones(sizes.shape[1:]))
-    return products(graph, SLOPES, Sizes(coefficients), kept, one)["a"]
+    found = products(graph, SLOPES, Counting(coefficients), kept, one)
+    nothing = Magnitudes.of(np.zeros(sizes.shape))
+    first, *others = [found[name] for name in graph.arguments] or [nothing]
+    return sum(others, first)
 
 
 def slope_bound(activation: Activation, layers: int, block: Block = LAYER) -> Magnitude:
@@ -168,12 +188,57 @@ def slope_bound(activation: Activation, layers: int, block: Block = LAYER) -> Ma
     block
         The layer's graph; the article's where it is not given.
     """
+    return _across(activation, block) ** layers
+
+
+def _across(activation: Activation, block: Block) -> Magnitude:
+    """Return what flows to the block's input of 1 at its end, every slope being sup|S'|."""
     one = Magnitudes.of(np.ones(1))
     sup = Magnitudes.of(np.array([activation.sup_slope]))
     kept = [None, *(sup if node.op.kind == "activate" else None for node in block.nodes)]
-    nodes, _ = across(block, SLOPES, Sizes(coefficients=True), kept, one)
+    nodes, _ = across(block, SLOPES, Counting(coefficients=True), kept, one)
     gain: Magnitude = nodes[0].listed()[0]
-    return gain**layers
+    return gain
+
+
+def graph_bound(activation: Activation, graph: Graph) -> Magnitude:
+    """Return the bound on the slopes' product from ∂L/∂f_N to ∂L/∂a_1, with one S everywhere.
+
+    0.25^N for the sigmoid in the article's chain, 0.25 · 1.25^(N-1) with skips.
+
+    Parameters
+    ----------
+    activation
+        S.
+    graph
+        The network.
+    """
+    factors = bound_factors(activation, graph)
+    if factors is not None:
+        first, gain = factors
+        return first * gain ** (graph.depth - 1)
+    return slope_products(graph, np.full(graph.depth, activation.sup_slope)).listed()[0]
+
+
+def bound_factors(activation: Activation, graph: Graph) -> tuple[Magnitude, Magnitude] | None:
+    """Return the two numbers of a bound c · g^(N-1); None where the layers are not all alike.
+
+    Parameters
+    ----------
+    activation, graph
+        As for `graph_bound`.
+
+    Returns
+    -------
+    first, gain
+        c, of layer 1 from ∂L/∂f_1 to the arguments of S, and g, of every other layer: both are
+        sup|S'| in the article's chain, and sup|S'| and 1 + sup|S'| with skips.
+    """
+    if len(graph.runs) != 1:
+        return None
+    block = graph.runs[0].block
+    whole, layer_1 = _across(activation, block), Graph((block, 1))
+    return slope_products(layer_1, np.array([activation.sup_slope])).listed()[0], whole
 
 
 def log10_active_paths(graph: Graph, active: FloatArray) -> FloatArray:

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from vanish.lessons.derivation import MeasuredFactor
     from vanish.lessons.spread import Spread
     from vanish.network.activations import Activation
+    from vanish.network.formulas.named import NamedBlock
     from vanish.numbers.scaled import Magnitude
-    from vanish.readings.notation import Factor, Sum
+    from vanish.readings.products import Factor, Sum
     from vanish.theories.infinitewidth import TheoryPoint
 
 
@@ -51,6 +52,28 @@ ACTS: Table[[Activation, int]] = Table(
 
 def _finite(value: float | None) -> float | None:
     return None if value is None or math.isinf(value) else value
+
+
+BLOCKS: Table[[NamedBlock]] = Table(
+    ("vanish blocks",),
+    "a block",
+    Column("block", Scale.TEXT, "its name", lambda block: block.name),
+    Column(
+        "aliases",
+        Scale.TEXT,
+        "its other names, separated by blanks",
+        lambda block: " ".join(block.aliases),
+    ),
+    Column("formula", Scale.TEXT, "what --block takes, too", lambda block: block.text),
+    Column(
+        "growth",
+        Scale.TEXT,
+        "what one block multiplies the mean of ‖∂L/∂f‖² by at infinite width",
+        lambda block: block.growth,
+    ),
+    Column("meaning", Scale.TEXT, "what it is", lambda block: block.meaning),
+    Column("source", Scale.TEXT, "who has it", lambda block: block.source),
+)
 
 
 THEORY: Table[[TheoryPoint]] = Table(

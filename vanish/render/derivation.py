@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vanish.lessons.nested import LONGEST, elide, lines, nested_loss
 from vanish.numbers.words import short
-from vanish.readings.notation import LATEX, LONGEST, TEXT, derivation, elide, nested_loss, product
+from vanish.readings.notation import LATEX, TEXT, product
 from vanish.render.columns import DERIVE
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def rows(shown: Derivation) -> list[dict[str, Cell]]:
 
 
 def _right_sides(shown: Derivation, notation: Notation) -> Iterator[str]:
-    return derivation(shown.graph, shown.by, notation, shown.full)
+    return lines(shown.graph, shown.by, notation, shown.full)
 
 
 def _columns(shown: Derivation, notation: Notation) -> list[tuple[str, ...]]:

@@ -31,7 +31,7 @@ _FEW = 4
 # Of theory's medians so many layers are found at most, and the line drawn through them.
 _SHOWN = 101
 
-_SIGNAL = "‖∂L/∂aₖ‖"
+_SIGNAL = "‖∂L/∂{}ₖ‖"
 _WEIGHTS = "‖∂L/∂Wₖ‖"
 _SLOPES = "product of the layers' largest slopes"
 _SLOPE_BOUND = "bound on the slopes, ∏ sup|S'|"
@@ -59,7 +59,8 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
     if several:
         left, middle, right = figure.subplots(1, 3)
         is_cut = decades.draw((middle, signal), (right, weights))
-        middle.set_title(f"{_SIGNAL}: the signal going back", fontsize="medium")
+        signals = " or ".join(sorted({_signal(profile) for profile in profiles}))
+        middle.set_title(f"{signals}: the signal going back", fontsize="medium")
         right.set_title(f"{_WEIGHTS}: how far layer k moves", fontsize="medium")
     else:
         left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.4))
@@ -100,7 +101,7 @@ def _runs(profiles: Sequence[Profile]) -> Iterator[_Run]:
             each = dict(zip(("signal", "weights", "slopes"), looks, strict=False))
             names = {
                 "slopes": _SLOPES,
-                "signal": f"{_SIGNAL}, the signal going back",
+                "signal": f"{_signal(profile)}, the signal going back",
                 "weights": f"{_WEIGHTS}, how far layer k moves",
             }
         else:
@@ -139,14 +140,14 @@ def _run(
     layers, measured = _layers(profile), profile.measured
     of_layers = {
         "slopes": ([layer.slope_product for layer in profile.layers], measured.slope_product),
-        "signal": ([layer.grad_a for layer in profile.layers], measured.grad_a),
+        "signal": ([layer.signal for layer in profile.layers], measured.signal),
         "weights": ([layer.grad_w for layer in profile.layers], measured.grad_w),
     }
     found: dict[str, list[Curve | Band]] = {}
     for place, (name, (medians, trials)) in enumerate(of_layers.items()):
         look, lane = looks[name], 3 * number + place
         # One name for all three lines of one of several runs.
-        zeros = _zeros(trials if among == 1 else measured.grad_a)
+        zeros = _zeros(trials if among == 1 else measured.signal)
         found[name] = [
             Curve(
                 layers,
@@ -206,8 +207,13 @@ def _theory(profile: Profile, *, alone: bool) -> Iterator[tuple[int, str, Curve]
     if known is None or alone:
         label = "theory: root mean square" + " (measured: median)" * several
         drawn, layers = {"linestyle": "-.", "label": label}, _layers(profile)
-        yield 1, "signal", Curve(layers, log10s(each.grad_b for each in profile.expected), drawn)
+        signal = log10s(layer.predicted_signal for layer in profile.layers)
+        yield 1, "signal", Curve(layers, signal, drawn)
         yield 2, "weights", Curve(layers, log10s(each.grad_w for each in profile.expected), drawn)
+
+
+def _signal(profile: Profile) -> str:
+    return _SIGNAL.format(profile.signal)
 
 
 def _layers(profile: Profile) -> FloatArray:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vanish.network import activations
-from vanish.numbers.words import plural, power_equation, short, short_power
+from vanish.network.graph import LAYER
+from vanish.numbers.words import bound_equation, plural, short, short_power, spans
+from vanish.readings.slopes import bound_factors, graph_bound, log10_active_paths
 from vanish.render.view import Bar, Elided, Finding, Notes, Spark, View, elide
 from vanish.simulation import precision_words
+from vanish.simulation.table import PLAIN
 from vanish.simulation.verdict import dead_units, explain, steady_change, subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vanish.network.activations import Activation
     from vanish.numbers.scaled import Magnitude
     from vanish.simulation.layers import LayerRecord
     from vanish.simulation.profile import Profile
@@ -54,20 +60,21 @@ def view(
 def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
     low, high = _axis([profile])
     bar = f"log scale\n1e{low:+03d} … 1e{high:+03d}"
-    has_prediction = profile.layers[0].predicted_b is not None
+    has_prediction = profile.layers[0].predicted_signal is not None
     has_dead = any(dead_units(layer) for layer in profile.layers)
     mixed, several = _mixed(profile), profile.trials > 1
+    signal = f"‖∂L/∂{profile.signal}‖"
 
     def row(layer: LayerRecord) -> tuple[str | Bar, ...]:
-        band = (_number(layer.grad_a_p05), _number(layer.grad_a_p95)) if several else ()
+        band = (_number(layer.signal_p05), _number(layer.signal_p95)) if several else ()
         return (
             str(layer.layer),
             *((layer.act,) if mixed else ()),
-            short(layer.grad_a),
+            short(layer.signal),
             *band,
-            *((_number(layer.predicted_b),) if has_prediction else ()),
+            *((_number(layer.predicted_signal),) if has_prediction else ()),
             _times(layer.gain_back),
-            Bar(_share(layer.grad_a, low, high)),
+            Bar(_share(layer.signal, low, high)),
             short(layer.grad_w),
             short(layer.value),
             *((_dead_of(layer),) if has_dead else ()),
@@ -83,7 +90,7 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
         columns=(
             "layer",
             *(("activation",) if mixed else ()),
-            *(("median\n‖∂L/∂a‖", *_BAND) if several else ("signal\n‖∂L/∂a‖",)),
+            *((f"median\n{signal}", *_BAND) if several else (f"signal\n{signal}",)),
             *((_THEORY,) if has_prediction else ()),
             _FACTOR,
             bar,
@@ -97,23 +104,29 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
         findings=(_finding(profile, [profile], search),),
         left=frozenset({"activation", bar}),
         dispensable=(_SLOPES, _THEORY, _RMS, _BAND, "‖∂L/∂W‖", _FACTOR),
+        equation=_equation([profile]),
     )
 
 
 def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) -> View:
     low, high = _axis(profiles)
-    spark = f"‖∂L/∂a‖, layer 1 → N\nlog, 1e{low:+03d} … 1e{high:+03d}"
+    signals = {profile.signal for profile in profiles}
+    alike = f"‖∂L/∂{signals.pop()}‖" if len(signals) == 1 else ""
+    first = f"{alike[:-1]}₁‖" if alike else "signal,\nlayer 1"
+    spark = f"{alike or 'signal'}, layer 1 → N\nlog, 1e{low:+03d} … 1e{high:+03d}"
     several_inits = len({profile.settings.init for profile in profiles}) > 1
     several_acts = len({profile.settings.model.act_label for profile in profiles}) > 1
+    several_blocks = len({profile.settings.block for profile in profiles}) > 1
     rows = tuple(
         (
+            *((profile.settings.block,) if several_blocks else ()),
             profile.settings.model.act_label,
             *((profile.settings.model.init_name,) if several_inits else ()),
-            short(profile.layers[0].grad_a),
-            Spark(tuple(_share(layer.grad_a, low, high) for layer in profile.layers)),
+            short(profile.layers[0].signal),
+            Spark(tuple(_share(layer.signal, low, high) for layer in profile.layers)),
             _per_layer(profile),
             short(profile.layers[0].grad_w),
-            *((short(profile.layers[0].slope_bound),) if several_acts else ()),
+            *((short(profile.layers[0].slope_bound),) if several_acts or several_blocks else ()),
             _verdict(profile),
         )
         for profile in profiles
@@ -122,25 +135,27 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
     return View(
         title=title(profiles),
         columns=(
+            *(("block",) if several_blocks else ()),
             "activation",
             *(("init",) if several_inits else ()),
-            "‖∂L/∂a₁‖",
+            first,
             spark,
             "a layer",
             "‖∂L/∂W₁‖",
-            *(("slope\nbound",) if several_acts else ()),
+            *(("slope\nbound",) if several_acts or several_blocks else ()),
             "verdict",
         ),
         rows=rows,
-        notes=(_bounds(*profiles),) if several_acts and told else (),
+        notes=(_bounds(*profiles),) if (several_acts or several_blocks) and told else (),
         findings=tuple(
             _finding(profile, profiles, search)
             for profile, search in zip(profiles, searches, strict=True)
         )
         if told
         else (),
-        left=frozenset({"activation", "init", spark, "verdict"}),
-        dispensable=("slope\nbound", "a layer", "‖∂L/∂W₁‖", "‖∂L/∂a₁‖"),
+        left=frozenset({"block", "activation", "init", spark, "verdict"}),
+        dispensable=("slope\nbound", "a layer", "‖∂L/∂W₁‖", first),
+        equation=_equation(profiles),
     )
 
 
@@ -173,34 +188,70 @@ def _per_layer(profile: Profile) -> str:
 def title(profiles: Sequence[Profile]) -> str:
     """Return what was run, in one line: what all runs have in common."""
     first = profiles[0]
+    several_blocks = len({profile.settings.block for profile in profiles}) > 1
+    block = "" if several_blocks else _block(first)
     if len(profiles) == 1:
-        return _title(first, first.settings.model.act_label, _init(first))
+        return _title(first, block, first.settings.model.act_label, _init(first))
     several_inits = len({profile.settings.init for profile in profiles}) > 1
     several_acts = len({profile.settings.model.act_label for profile in profiles}) > 1
     return _title(
         first,
+        block,
         "" if several_acts else first.settings.model.act_label,
         "" if several_inits else f"init {first.settings.init}",
     )
 
 
-def _title(profile: Profile, act: str, init: str) -> str:
+def _block(profile: Profile) -> str:
+    """Return the layer's formula, where it is not the article's, and what does not follow it."""
+    settings, graph = profile.settings, profile.measured.graph
+    if settings.block == PLAIN:
+        return ""
+    plain = [k for block, a, b in graph.runs if block == LAYER for k in range(a, b + 1)]
+    if not plain or len(plain) == graph.depth:
+        return settings.block
+    layers = f"layer{'' if len(plain) == 1 else 's'} {spans(plain)}"
+    return f"{settings.block} ({PLAIN} in {layers}: n_in and n_out differ)"
+
+
+def _equation(profiles: Sequence[Profile]) -> str:
+    """Return the layer written out, where all runs have one and it is not the article's."""
+    blocks = {run.block for profile in profiles for run in profile.measured.graph.runs} - {LAYER}
+    if len(blocks) != 1 or len({profile.settings.block for profile in profiles}) > 1:
+        return ""
+    from vanish.readings.equation import equation  # noqa: PLC0415 - start-up
+
+    return equation(blocks.pop())
+
+
+def _title(profile: Profile, block: str, act: str, init: str) -> str:
     settings = profile.settings
     sizes = settings.model.sizes
     uniform = len(set(sizes)) == 1
     shape = f"width {sizes[0]}" if uniform else "sizes " + _shorten(sizes)
+    stds = settings.weight_std
+    std = (
+        ",".join(f"{letter}={each:g}" for letter, each in stds)
+        if isinstance(stds, tuple)
+        else ""
+        if stds is None
+        else f"{stds:g}"
+    )
     parts = [
+        block,
         act,
         plural(settings.model.depth, "layer"),
         shape,
+        f"hidden {settings.hidden}" if settings.hidden is not None else "",
         f"weights {settings.weights.label}" if settings.weights else "",
-        f"weight_std {settings.weight_std:g}" if settings.weight_std is not None else "",
-        "" if settings.weights or settings.weight_std is not None else init,
+        f"weight_std {std}" if std else "",
+        "" if settings.weights or std else init,
         f"gain {settings.gain:g}" if settings.gain != 1.0 else "",
         f"bias_std {settings.bias_std:g}" if settings.bias_std else "",
         f"batch {settings.rows}" if settings.rows > 1 else "",
         f"{settings.trials:,} trials" if settings.trials > 1 else "",
         "sampled" if profile.engine == "sampled" else "",
+        f"u {settings.steps.name}" if settings.steps is not None else "",
         f"loss {settings.loss}",
         f"seed {settings.seed}",
     ]
@@ -221,26 +272,42 @@ def _precision(profile: Profile) -> tuple[Notes, ...]:
 
 def _bounds(*profiles: Profile) -> Notes:
     """Return the article's bound on the product of all slopes, beside what was measured."""
-    depth = len(profiles[0].layers)
     own: dict[str, str] = {}
     for profile in profiles:
         first, mixed = profile.layers[0], _mixed(profile)
+        if not first.slope_bound:  # no S
+            continue
         measured = f" (measured {short(first.slope_product)})" if len(profiles) == 1 else ""
-        name = "" if len(profiles) == 1 else f"{profile.settings.model.act_label} "
+        name = "" if len(profiles) == 1 else f"{subject(profile, profiles)} "
         bound = (
             short(first.slope_bound)
             if mixed
-            else power_equation(profile.settings.model.activations[0].sup_slope, depth)
+            else _bound_of(profile.settings.model.activations[0], profile)
         )
-        own.setdefault(profile.settings.model.act_label, f"{name}{bound}{measured}")
+        own.setdefault(subject(profile, profiles), f"{name}{bound}{measured}")
     # The article's two, where they are not among them or say the same.
     shown = {act.sup_slope for profile in profiles for act in profile.settings.model.activations}
+    several_blocks = len({profile.settings.block for profile in profiles}) > 1
     named = [
-        f"{act.name} {power_equation(act.sup_slope, depth)}"
+        f"{act.name} {_bound_of(act, profiles[0])}"
         for act in map(activations.get, ("sigmoid", "relu"))
-        if act.sup_slope not in shown
+        if act.sup_slope not in shown and not several_blocks
     ]
-    return Notes(f"Slopes multiply to at most {'; '.join((*own.values(), *named))}", ())
+    if not own:
+        return Notes("No layer has an S, so there is no slope to bound", ())
+    skips = any(profile.measured.graph.has_sum for profile in profiles)
+    paths = " along all paths together" if skips else ""
+    return Notes(f"Slopes multiply to at most {'; '.join((*own.values(), *named))}{paths}", ())
+
+
+def _bound_of(act: Activation, profile: Profile) -> str:
+    """Return the bound on the slopes' product to layer 1, with one S everywhere, in words."""
+    graph = profile.measured.graph
+    factors = bound_factors(act, graph)
+    if factors is None:
+        return short(graph_bound(act, graph))
+    first, gain = map(float, factors)
+    return bound_equation(first, gain, graph.depth - 1)
 
 
 def _paths(profile: Profile) -> tuple[Notes, ...]:
@@ -251,10 +318,12 @@ def _paths(profile: Profile) -> tuple[Notes, ...]:
     found = next((count for count in counts if count is not None), None)
     if found is None:
         return ()
+    sizes = np.array([[[float(layer.n_out)]] for layer in profile.layers])
+    possible = log10_active_paths(profile.measured.graph, sizes)[:, 0]
+    every = float(possible[0])
     if found > -math.inf:
-        before = profile.layers[: next(k for k, count in enumerate(counts) if count is not None)]
-        found += sum(math.log10(layer.n_out) for layer in before)
-    every = sum(math.log10(layer.n_out) for layer in profile.layers)
+        known = next(k for k, count in enumerate(counts) if count is not None)
+        found += every - float(possible[known])
     told = "None" if found == -math.inf else _count(found)
     has = "have" if found > 0.0 else "has"
     # Section 4 of the article.
@@ -298,10 +367,10 @@ def _dead_of(layer: LayerRecord) -> str:
 def _axis(profiles: Sequence[Profile]) -> tuple[int, int]:
     """Return the decades that hold every signal, lowest and highest."""
     logs = [
-        layer.grad_a.log10
+        layer.signal.log10
         for profile in profiles
         for layer in profile.layers
-        if layer.grad_a.log10 is not None
+        if layer.signal.log10 is not None
     ]
     low, high = math.floor(min(logs, default=0.0)), math.ceil(max(logs, default=0.0))
     return low, max(high, low + 1)

@@ -201,4 +201,11 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         "of the 95 % quantile of ‖∂L/∂a_k‖ over the trials; empty for one trial",
         lambda _, layer: log10(layer.grad_a_p95),
     ),
+    Column(
+        "log10_predicted_f",
+        Scale.LOG10,
+        "of the root mean square of ‖∂L/∂f_k‖ that mean-field theory expects; empty where it has"
+        " no law",
+        lambda _, layer: log10(layer.predicted_f),
+    ),
 )

@@ -10,6 +10,7 @@ import numpy as np
 from vanish.errors import ConflictError, UsageError
 from vanish.network import activations, initializers, losses
 from vanish.network.registry import choice
+from vanish.network.sizes import least_rows, sizes
 from vanish.simulation.names import ENGINE_NAMES, SAMPLED
 
 if TYPE_CHECKING:
@@ -23,8 +24,10 @@ def require_known_names(settings: Settings) -> None:
         activations.get(act)
     if settings.init != initializers.AUTO:
         initializers.get(settings.init)
-    if settings.weight_std is not None:
-        initializers.from_weight_std(settings.weight_std)
+    stds = settings.weight_std
+    if stds is not None:
+        for std in [each for _, each in stds] if isinstance(stds, tuple) else [stds]:
+            initializers.from_weight_std(std)
 
 
 def require_order(settings: Settings) -> None:
@@ -96,6 +99,71 @@ def _require_one_act_a_layer(settings: Settings, acts: tuple[object, ...]) -> No
         )
     if not acts:
         raise UsageError("layer_acts is empty: give one activation a layer")
+
+
+def require_fitting_block(settings: Settings) -> None:
+    """Require that a block has what is said of it, and sizes and rows that its norms take."""
+    model = settings.model
+    least = max(least_rows(block) for block, _, _ in model.graph.runs)
+    if settings.rows < least:
+        raise ConflictError(
+            f"block {settings.block!r} of a batch of {settings.rows}: BN compares the rows of a"
+            f" batch: give batch {least} or more",
+            *("block", "batch", "input"),
+        )
+    if settings.bias_std and not model.biases:
+        raise ConflictError(
+            f"bias_std beside block {settings.block!r}, which has no bias: leave out bias_std, or"
+            " add + b",
+            *("bias_std", "block"),
+        )
+    if isinstance(settings.weight_std, tuple):
+        for letter, _ in settings.weight_std:
+            if letter not in model.matrices:
+                raise ConflictError(
+                    f"weight_std of {letter} beside block {settings.block!r}: give letters of its"
+                    f" matrices: {', '.join(model.matrices)}",
+                    *("weight_std", "block"),
+                )
+    if settings.hidden is not None and not _leaves_a_size_open(settings):
+        raise ConflictError(
+            f"hidden {settings.hidden} beside block {settings.block!r}, which leaves no size open:"
+            " leave out hidden",
+            *("hidden", "block"),
+        )
+    if settings.steps is not None:
+        _require_steps(settings, settings.steps)
+
+
+def _leaves_a_size_open(settings: Settings) -> bool:
+    model = settings.model
+    return any(
+        sizes(block, n_in, n_out, 1).places != sizes(block, n_in, n_out, 2).places
+        for first, last, n_in, n_out in model.stretches
+        for block, _, _ in model.graph.within(first, last)
+    )
+
+
+def _require_steps(settings: Settings, steps: Rows) -> None:
+    rows, columns = steps.values.shape
+    needed = settings.model.step_sizes
+    if not needed:
+        raise ConflictError(
+            f"steps beside block {settings.block!r}, which has no input u of its own: leave out"
+            " steps, or add U u",
+            *("steps", "block"),
+        )
+    if rows != settings.model.depth:
+        raise ConflictError(
+            f"{steps.name}: {rows} rows for {settings.model.depth} layers: give a row a layer",
+            *("steps", "layers", "widths"),
+        )
+    if {*needed.values()} != {columns}:
+        size = next(size for size in needed.values() if size != columns)
+        raise ConflictError(
+            f"{steps.name}: rows of {columns} numbers for a u of {size}: give rows of {size}",
+            *("steps", "hidden", "block"),
+        )
 
 
 def require_fitting_data(settings: Settings) -> None:

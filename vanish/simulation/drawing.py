@@ -1,25 +1,33 @@
-"""Networks with their weights: drawn from the streams of a seed, or given."""
+"""Networks with their parameters: drawn from the streams of a seed, or given."""
 
 from __future__ import annotations
 
-from itertools import chain, pairwise
+from itertools import chain as chained
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vanish.network import initializers
-from vanish.network.chain import Chain, Layer
-from vanish.network.streams import Role, Streams, Trials
+from vanish.network.chain import Chain
+from vanish.network.streams import Role, Streams, Trials, draw_step, role_of
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import Magnitude
+from vanish.simulation.sample import given_steps
 from vanish.system.threads import processors, threads
 
 if TYPE_CHECKING:
-    from vanish.network.activations import Activation
+    from collections.abc import Mapping
+
     from vanish.network.arrays import Network
-    from vanish.network.initializers import Initializer, Law
+    from vanish.network.chain import Parameter
+    from vanish.network.graph import Variable
+    from vanish.network.initializers import Law
+    from vanish.numbers.scaled import FloatArray
     from vanish.simulation.settings import Settings
 
-    # k with (n_in, n_out), the initialiser and S of that layer.
-    Numbered = tuple[int, tuple[tuple[int, int], Initializer, Activation]]
+    # Address, first layer and shape of a parameter, as `Model.parameters` has them.
+    Addressed = tuple[Variable, int, tuple[int, ...]]
+    Known = tuple[Variable, Parameter]
 
 
 # Drawing so many numbers takes about 15 ms, starting threads for it less than one.
@@ -34,89 +42,136 @@ class Draws:
 
     Activations and initialisers that differ only in scale get the same numbers, so that
     like is compared with like and neither the drawing nor the singular values are paid
-    for twice. One matrix a layer is kept: another law or shape takes its place. Of a real
+    for twice. One matrix an address is kept: another law or shape takes its place. Of a real
     network its weights are kept, made ready once for all gains.
     """
 
     def __init__(self, streams: Streams, trial: int = 0) -> None:
         self.seed = streams.seed
         self._streams, self._trial = streams, trial
-        self._kept: dict[int, tuple[Law, Matrix]] = {}
-        self._given: tuple[Network, tuple[Weight, ...]] | None = None
+        self._kept: dict[Variable, tuple[Law, Matrix]] = {}
+        self._given: tuple[Network, Mapping[Variable, Parameter]] | None = None
 
-    def matrix(self, k: int, law: Law, n_out: int, n_in: int) -> Matrix:
-        """Return the unscaled (n_out, n_in) matrix of layer k."""
-        kept = self._kept.get(k)
-        if kept and kept[0] is law and kept[1].entries.shape == (n_out, n_in):
+    def matrix(self, address: Variable, law: Law, shape: tuple[int, ...]) -> Matrix:
+        """Return the unscaled matrix of an address, shape (n_out, n_in)."""
+        kept = self._kept.get(address)
+        if kept and kept[0] is law and kept[1].entries.shape == shape:
             return kept[1]
-        self._kept.pop(k, None)
-        generator = self._streams.generator(Role.WEIGHTS, k, self._trial)
+        self._kept.pop(address, None)
+        letter, k = address
+        generator = self._streams.generator(role_of(letter, Role.WEIGHTS), k, self._trial)
+        n_out, n_in = shape
         matrix = Matrix(initializers.draw(law, generator, n_out, n_in))
-        self._kept[k] = law, matrix
+        self._kept[address] = law, matrix
         return matrix
 
-    def given(self, network: Network) -> tuple[Weight, ...]:
-        """Return the weights of a real network."""
+    def given(self, network: Network) -> Mapping[Variable, Parameter]:
+        """Return the parameters of a real network."""
         if self._given is None or self._given[0] is not network:
-            self._given = network, tuple(map(Weight.of, network.weights))
+            self._given = (
+                network,
+                {
+                    address: Weight.of(array) if array is not None and array.ndim == 2 else array
+                    for address, array in network.parameters.items()
+                },
+            )
         return self._given[1]
 
     def holds(self, settings: Settings) -> bool:
         """Tell whether these settings find all their weights drawn."""
-        laws = [each.law for each in settings.model.initializers]
-        shapes = [(n_out, n_in) for n_in, n_out in pairwise(settings.model.sizes)]
-        kept = [self._kept.get(k) for k in range(1, settings.model.depth + 1)]
-        return settings.weights is not None or all(
-            each is not None and each[0] is law and each[1].entries.shape == shape
-            for each, law, shape in zip(kept, laws, shapes, strict=True)
+        if settings.weights is not None:
+            return True
+        model = settings.model
+        return all(
+            (kept := self._kept.get(address)) is not None
+            and kept[0] is model.initializer(address.letter, k).law
+            and kept[1].entries.shape == shape
+            for address, k, shape in model.parameters
+            if len(shape) == 2
         )
 
 
-def random_chain(
-    settings: Settings, streams: Streams, draws: Draws, trials: Trials, *, entries: bool = False
-) -> Chain:
-    """Draw the chain that the settings describe; `entries` as for `run.compare`."""
-    model = settings.model
-    layers = zip(pairwise(model.sizes), model.initializers, model.activations, strict=True)
-    numbered = list(enumerate(layers, 1))
+def the_chain(settings: Settings, draws: Draws, trials: Trials, *, entries: bool = False) -> Chain:
+    """Return the network that the settings describe.
 
-    def layer(numbered: Numbered) -> Layer:
-        k, ((n_in, n_out), initializer, activation) = numbered
-        scale = Magnitude.of(initializer.scale(n_in, n_out)) * Magnitude.of(settings.gain)
-        bias = None
-        if settings.bias_std:
-            generator = streams.generator(Role.BIAS, k, trials.block)
-            bias = settings.bias_std * trials.rows(generator.standard_normal, (n_out,))[0]
-        weight = Weight(draws.matrix(k, initializer.law, n_out, n_in), scale)
-        return Layer(weight, bias, activation)
+    Parameters
+    ----------
+    settings
+        What is simulated.
+    draws
+        Where the weights come from.
+    trials
+        The one trial.
+    entries
+        As for `run.compare`.
+    """
+    model, streams = settings.model, Streams(settings.seed)
+    parameters = (
+        _drawn(settings, streams, draws, trials, entries=entries)
+        if settings.weights is None
+        else _given(settings, settings.weights, draws)
+    )
+    return Chain(model.graph, parameters, model.activations, steps_of(settings, streams, trials))
+
+
+def steps_of(settings: Settings, streams: Streams, trials: Trials) -> Mapping[int, FloatArray]:
+    """Return each layer's own input u_k, shape (B, n_u), by k; nothing where none has one."""
+    given, rows = given_steps(settings), settings.rows
+    return {
+        k: draw_step(streams, trials, k, (rows, size))[0]
+        if given is None
+        else np.broadcast_to(given[k - 1], (rows, size))
+        for k, size in settings.model.step_sizes.items()
+    }
+
+
+def _drawn(
+    settings: Settings, streams: Streams, draws: Draws, trials: Trials, *, entries: bool
+) -> dict[Variable, Parameter]:
+    model, gain = settings.model, Magnitude.of(settings.gain)
+    addressed = list(model.parameters)
+
+    def parameter(one: Addressed) -> Known:
+        address, k, shape = one
+        if len(shape) == 1:
+            return address, bias(address, shape)
+        initializer = model.initializer(address.letter, k)
+        n_out, n_in = shape
+        scale = Magnitude.of(initializer.scale(n_in, n_out)) * gain
+        return address, Weight(draws.matrix(address, initializer.law, shape), scale)
+
+    def bias(address: Variable, shape: tuple[int, ...]) -> FloatArray | None:
+        if not settings.bias_std:
+            return None
+        letter, k = address
+        generator = streams.generator(role_of(letter, Role.BIAS), k, trials.block)
+        entries: FloatArray = trials.rows(generator.standard_normal, shape)[0]
+        return settings.bias_std * entries
 
     if model.weight_count < _WORTH_THREADS:
-        return Chain.of_layers(tuple(map(layer, numbered)))
+        return dict(map(parameter, addressed))
 
-    def part(numbered: list[Numbered]) -> list[Layer]:
-        layers = []
-        for each in numbered:
-            layers.append(layer(each))
+    def part(addressed: list[Addressed]) -> list[Known]:
+        found = []
+        for each in addressed:
+            found.append(parameter(each))
             # They will be asked for; now the entries are still in the processor's cache.
-            matrix = layers[-1].weight.matrix
-            _ = matrix.frobenius_norm, entries and matrix.largest
-        return layers
+            if isinstance(weight := found[-1][1], Weight):
+                _ = weight.matrix.frobenius_norm, entries and weight.matrix.largest
+        return found
 
-    # Every layer has a stream of its own, and numpy draws without the interpreter's lock.
-    # Parts of several layers are handed out faster than single ones.
+    # Every parameter has a stream of its own, and numpy draws without the interpreter's lock.
+    # Parts of several are handed out faster than single ones.
     workers = processors()
-    size = -(-len(numbered) // (_PARTS_A_WORKER * workers))
-    parts = [numbered[first : first + size] for first in range(0, len(numbered), size)]
+    size = -(-len(addressed) // (_PARTS_A_WORKER * workers))
+    parts = [addressed[first : first + size] for first in range(0, len(addressed), size)]
     with threads(workers) as pool:
-        return Chain.of_layers(tuple(chain.from_iterable(pool.map(part, parts))))
+        return dict(chained.from_iterable(pool.map(part, parts)))
 
 
-def given_chain(network: Network, settings: Settings, draws: Draws) -> Chain:
-    """Return the chain with the parameters of a real network."""
+def _given(settings: Settings, network: Network, draws: Draws) -> dict[Variable, Parameter]:
     gain = Magnitude.of(settings.gain)
-    layers = []
-    for weight, bias, activation in zip(
-        draws.given(network), network.biases, settings.model.activations, strict=True
-    ):
-        layers.append(Layer(Weight(weight.matrix, weight.scale * gain), bias, activation))
-    return Chain.of_layers(layers)
+    return {
+        address: Weight(each.matrix, each.scale * gain) if isinstance(each, Weight) else each
+        for address, each in draws.given(network).items()
+    }

@@ -6,12 +6,13 @@ within a factor of two or three: they decide what is tried, never what it gives.
 
 from __future__ import annotations
 
-from itertools import pairwise
+import math
 from typing import TYPE_CHECKING
 
 from vanish.network.initializers import Law
 from vanish.readings import bounds
 from vanish.simulation.names import SAMPLED
+from vanish.simulation.needs import bounded
 
 if TYPE_CHECKING:
     from vanish.simulation.settings import Settings
@@ -36,20 +37,20 @@ def drawing(settings: Settings) -> float:
     if settings.weights is not None:
         return 0.0
     total = 0.0
-    for initializer, (n_in, n_out) in zip(
-        settings.model.initializers, pairwise(settings.model.sizes), strict=True
-    ):
-        number = _NUMBER[initializer.law]
-        if initializer.law is Law.ORTHOGONAL:
-            number += _ORTHOGONAL * min(n_in, n_out)
-        total += _DRAWING + number * n_in * n_out
+    for address, k, shape in settings.model.parameters:
+        if len(shape) == 2:
+            law = settings.model.initializer(address.letter, k).law
+            number = _NUMBER[law]
+            if law is Law.ORTHOGONAL:
+                number += _ORTHOGONAL * min(shape)
+            total += _DRAWING + number * math.prod(shape)
     return total
 
 
 def passing(settings: Settings) -> float:
     """Return what it takes to go forward and back once, with weights that are there."""
     rows = settings.rows
-    values = _VALUE * rows * sum(settings.model.sizes)
+    values = _VALUE * rows * settings.model.unit_count / 2
     return (
         _PASSING * settings.model.depth
         + (_WEIGHT + _ROW * rows) * settings.model.weight_count
@@ -61,7 +62,7 @@ def sampling(settings: Settings, trials: int) -> float:
     """Return what it takes to go forward and back with weights drawn in law."""
     rows = settings.rows
     number = _VALUE + (_FRAME * min(rows, max(settings.model.sizes)) if rows > 1 else 0)
-    return _SAMPLING * settings.model.depth + number * rows * trials * sum(settings.model.sizes)
+    return _SAMPLING * settings.model.depth + number * rows * trials * settings.model.unit_count / 2
 
 
 def running(settings: Settings) -> float:
@@ -70,7 +71,6 @@ def running(settings: Settings) -> float:
     if settings.engine_used == SAMPLED:
         return 1.5 * sampling(settings, settings.trials) + measuring
     each = drawing(settings) + passing(settings) + measuring
-    cheap = bounds.is_cheap(settings.model.sizes, settings.trials)
-    if cheap if settings.norm_bound is None else settings.norm_bound:
-        each += _SINGULAR * sum(m * n * min(m, n) for m, n in pairwise(settings.model.sizes))
+    if bounded(settings):
+        each += _SINGULAR * bounds.operations(settings.model.matrix_shapes)
     return each * settings.trials

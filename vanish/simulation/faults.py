@@ -48,6 +48,8 @@ class Fault(NamedTuple):
         that does not stand out.
     typical_weight, typical_slopes
         The same of the median layer.
+    whole
+        Whether `weight` is of the whole layer, a block with more in it than a matrix and S.
     """
 
     layer: int
@@ -55,6 +57,7 @@ class Fault(NamedTuple):
     slopes: float | None
     typical_weight: float
     typical_slopes: float
+    whole: bool = False
 
     def as_dict(self) -> dict[str, int | float | None]:
         """Return the layer and the logarithms, ready for JSON."""
@@ -120,6 +123,8 @@ def find(measured: Measured) -> Faults:
     depth = len(grad_a.mantissas)
     if depth < _FEWEST_LAYERS:
         return Faults()
+    if not measured.graph.is_plain:
+        return _whole_layers(measured)
     inner, outer = slice(None, -1), slice(1, None)
     # Of layers 2..N and of layers 1..N-1: what lies between ∂L/∂a_N and ∂L/∂a_1.
     weights = quantile(grad_f.at(inner).over(grad_a.at(outer)).log10, MEDIAN)
@@ -134,6 +139,23 @@ def find(measured: Measured) -> Faults:
         tuple(fault for fault in found if (fault.weight, fault.slopes) != (None, None)),
         _median(weights + slopes),
     )
+
+
+def _whole_layers(measured: Measured) -> Faults:
+    """Return the layers that stand out as a whole: of any block but the article's.
+
+    Layer k lies between ∂L/∂f_k and ∂L/∂f_{k-1}, for k = 2..N.
+    """
+    factors = quantile(measured.gain_back.log10, MEDIAN)
+    if not np.isfinite(factors).all():
+        return Faults()
+    typical = _median(factors)
+    found = (
+        Fault(k, factor, None, typical, 0.0, whole=True)
+        for k, factor in enumerate(_standing_out(factors), 2)
+        if factor is not None
+    )
+    return Faults(tuple(found), typical)
 
 
 def _standing_out(halves: FloatArray) -> list[float | None]:

@@ -13,7 +13,7 @@ from vanish.readings import meanfield
 from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import slope_products
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, Measured, magnitude_quantiles, quantile
-from vanish.simulation.sample import draw_input
+from vanish.simulation.sample import draw_input, given_input, given_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,6 +43,11 @@ class LayerRecord(NamedTuple):
         -inf where there is no path.
     grad_w_p05, grad_w_p95, grad_a_p05, grad_a_p95
         Quantiles over several trials.
+    signal, signal_p05, signal_p95
+        What is compared from layer to layer, and its quantiles: ‖∂L/∂a_k‖ in the article's chain,
+        else ‖∂L/∂f_k‖.
+    predicted_f, predicted_signal
+        Root mean squares of ‖∂L/∂f_k‖ and of the signal that mean-field theory expects.
     """
 
     act: str
@@ -57,14 +62,14 @@ class LayerRecord(NamedTuple):
     weight: Magnitude
     relative: Magnitude | None
     value: Magnitude
-    slope_mean: float
-    slope_max: float
+    slope_mean: float | None
+    slope_max: float | None
     slope_product: Magnitude
     slope_bound: Magnitude
     norm_bound: Magnitude | None
     predicted: Magnitude | None
     predicted_b: Magnitude | None
-    zero_fraction: float
+    zero_fraction: float | None
     active_units: float | None
     dead_fraction: float | None
     log10_active_paths: float | None
@@ -73,6 +78,11 @@ class LayerRecord(NamedTuple):
     dead_share: float | None
     grad_a_p05: Magnitude | None
     grad_a_p95: Magnitude | None
+    signal: Magnitude
+    signal_p05: Magnitude | None
+    signal_p95: Magnitude | None
+    predicted_f: Magnitude | None
+    predicted_signal: Magnitude | None
 
     @property
     def status(self) -> str:
@@ -95,8 +105,11 @@ def records(
         What mean-field theory expects of each layer; empty where it is silent.
     """
     depth, sizes, several = settings.model.depth, settings.model.sizes, measured.trials > 1
+    graph = measured.graph
     low, median, high = magnitude_quantiles(measured.grad_w, LOW, MEDIAN, HIGH)
     low_a, median_a, high_a = magnitude_quantiles(measured.grad_a, LOW, MEDIAN, HIGH)
+    low_s, median_s, high_s = magnitude_quantiles(measured.signal, LOW, MEDIAN, HIGH)
+    has_s = [bool(block.places("activate")) for block, a, b in graph.runs for _ in range(a, b + 1)]
     relative = measured.grad_w.over(measured.weight)
     nothing: list[None] = [None] * depth
 
@@ -106,10 +119,14 @@ def records(
     def number(numbers: FloatArray) -> list[float]:
         return list(quantile(numbers, MEDIAN).tolist())
 
+    def of_slopes(numbers: FloatArray) -> list[float | None]:
+        return [each if has else None for each, has in zip(number(numbers), has_s, strict=True)]
+
     def if_flat(numbers: FloatArray) -> list[float | None]:
         flat = (activation.flat for activation in settings.model.activations)
         return [
-            each if is_flat else None for each, is_flat in zip(number(numbers), flat, strict=True)
+            each if is_flat else None
+            for each, is_flat in zip(of_slopes(numbers), flat, strict=True)
         ]
 
     weight = middle(measured.weight)
@@ -130,8 +147,8 @@ def records(
             norm / Magnitude.of(math.sqrt(settings.rows * n))
             for norm, n in zip(middle(measured.value)[1:], sizes[1:], strict=True)
         ],
-        "slope_mean": number(measured.slopes.mean),
-        "slope_max": number(measured.slopes.largest),
+        "slope_mean": of_slopes(measured.slopes.mean),
+        "slope_max": of_slopes(measured.slopes.largest),
         "slope_product": middle(measured.slope_product),
         "slope_bound": slope_products(
             measured.graph,
@@ -139,8 +156,9 @@ def records(
         ).listed(),
         "norm_bound": nothing if bound is None else middle(bound),
         "predicted": [each.grad_w for each in expected] or nothing,
-        "predicted_b": [each.grad_b for each in expected] or nothing,
-        "zero_fraction": number(measured.slopes.zero_fraction),
+        "predicted_b": [each.grad_b if graph.is_plain else each.grad_f for each in expected]
+        or nothing,
+        "zero_fraction": of_slopes(measured.slopes.zero_fraction),
         "relative": [
             each if norm else None for each, norm in zip(middle(relative), weight, strict=True)
         ],
@@ -154,6 +172,12 @@ def records(
         else nothing,
         "grad_a_p05": low_a.listed() if several else nothing,
         "grad_a_p95": high_a.listed() if several else nothing,
+        "signal": median_s.listed(),
+        "signal_p05": low_s.listed() if several else nothing,
+        "signal_p95": high_s.listed() if several else nothing,
+        "predicted_f": [each.grad_f for each in expected] or nothing,
+        "predicted_signal": [each.grad_b if graph.is_plain else each.grad_f for each in expected]
+        or nothing,
     }
     rows = zip(*(columns[name] for name in LayerRecord._fields), strict=True)
     return map(LayerRecord._make, rows)
@@ -168,19 +192,27 @@ def expected_of(settings: Settings) -> list[meanfield.Expected]:
         return []
     if MEAN_FIELD.refusal(settings.model.graph):
         return []
-    return meanfield.expected(
-        settings.model.activations,
-        settings.model.sizes,
-        settings.model.weight_variances,
-        settings.bias_std,
-        _input_norm(settings),
-        settings.model.graph,
+    model = settings.model
+    n_in = {address: shape[1] for address, _, shape in model.parameters if len(shape) == 2}
+    ensemble = meanfield.Ensemble(
+        *(model.activations, model.sizes, model.variances, settings.bias_std),
+        n_in=n_in,
+        steps=_step_squares(settings),
     )
+    return meanfield.expected(ensemble, _input_norm(settings), model.graph)
+
+
+def _step_squares(settings: Settings) -> dict[int, Magnitude] | None:
+    """Return the mean squares of the inputs that are the layers' own; None for normal ones."""
+    steps = given_steps(settings)
+    if steps is None:
+        return None
+    return {k: Magnitude.of(float(np.mean(row**2))) for k, row in enumerate(steps, 1)}
 
 
 def _input_norm(settings: Settings) -> Magnitude:
     """Return ‖x‖: of several random inputs the root mean square."""
-    if settings.given_input is None and settings.trials > 1:
+    if given_input(settings) is None and settings.trials > 1:
         return Magnitude.of(math.sqrt(settings.model.n_in))
     trials = Trials.one(0, settings.model.sizes)
     return Scaled(draw_input(settings, Streams(settings.seed), trials)[0]).norm()

@@ -26,7 +26,8 @@ class Measured(NamedTuple):
     Attributes
     ----------
     grad_w, grad_b, grad_a, grad_f, weight
-        ‖∂L/∂W_k‖, ‖∂L/∂b_k‖, ‖∂L/∂a_k‖, ‖∂L/∂f_k‖ and ‖W_k‖, shape (N, T), layer 1 first.
+        ‖∂L/∂W_k‖, ‖∂L/∂b_k‖, ‖∂L/∂a_k‖, ‖∂L/∂f_k‖ and ‖W_k‖, shape (N, T), layer 1 first; of
+        several matrices, biases or arguments of S in a layer the root of the sum of squares.
     value
         ‖f_k‖ for k = 0..N, shape (N+1, T).
     graph
@@ -76,9 +77,14 @@ class Measured(NamedTuple):
         return len(self.grad_w.mantissas[0])
 
     @property
+    def signal(self) -> Magnitudes:
+        """What is compared from layer to layer, ‖∂L/∂a_k‖ or ‖∂L/∂f_k‖: see `Graph.signal`."""
+        return self.grad_a if self.graph.signal == "a" else self.grad_f
+
+    @property
     def gain_back(self) -> Magnitudes:
-        """‖∂L/∂a_k‖/‖∂L/∂a_{k+1}‖ for k = 1..N-1, shape (N-1, T); 0 where either is zero."""
-        return self.grad_a.at(slice(None, -1)).over(self.grad_a.at(slice(1, None)))
+        """The signal at k over that at k+1, for k = 1..N-1, shape (N-1, T); 0 where either is."""
+        return self.signal.at(slice(None, -1)).over(self.signal.at(slice(1, None)))
 
     @property
     def slope_product(self) -> Magnitudes:
@@ -89,6 +95,13 @@ class Measured(NamedTuple):
     def log10_active_paths(self) -> FloatArray:
         """log10 of the number of all-active paths from layer k to layer N, shape (N, T)."""
         return log10_active_paths(self.graph, self.slopes.active)
+
+
+def pooled(parts: Sequence[Magnitudes], shape: tuple[int, ...]) -> Magnitudes:
+    """Return the root of the sum of squares of some norms, zero of none; of that shape."""
+    if len(parts) == 1:
+        return parts[0]
+    return sum((each * each for each in parts), Magnitudes.of(np.zeros(shape))).root()
 
 
 def rank(share: float, trials: int) -> int:

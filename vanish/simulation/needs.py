@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from vanish.network.streams import Trials
+from vanish.readings import bounds
 from vanish.simulation.settings import DENSE, SAMPLED, Settings
 from vanish.system import memory
 
@@ -45,14 +46,22 @@ def memory_needed(settings: Settings, engine: str | None = None) -> int:
     trials = settings.trials
     # Not by a list of the sizes, which may not fit into memory itself.
     sizes: tuple[int, ...] = (settings.model.n_in, settings.model.n_out)
-    units = settings.model.n_in + settings.model.depth * settings.model.n_out
     if settings.widths is not None or settings.weights is not None:
-        sizes, units = settings.model.sizes, sum(settings.model.sizes)
+        sizes = settings.model.sizes
+    units = settings.model.unit_count
     least = (
         _BYTES_A_LAYER + _BYTES_A_RESULT * (trials if trials > 1 else 0)
     ) * settings.model.depth
     # Of every layer its input and its slopes are kept, one row a sample.
     if (engine or settings.engine_used) == DENSE:
-        return 8 * (settings.model.weight_count + 2 * settings.rows * units) + least
+        return 8 * (settings.model.weight_count + settings.rows * units) + least
     at_once = min(trials, Trials.block_size(sizes))
-    return min(8 * 4 * settings.rows * units * at_once, MEMORY) + least
+    return min(8 * 2 * settings.rows * units * at_once, MEMORY) + least
+
+
+def bounded(settings: Settings) -> bool:
+    """Tell whether a run with stored weights computes the norm bound."""
+    if settings.norm_bound is not None:
+        return settings.norm_bound
+    operations = settings.trials * bounds.operations(settings.model.matrix_shapes)
+    return operations <= bounds.CHEAP_OPERATIONS

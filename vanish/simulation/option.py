@@ -20,6 +20,9 @@ class Kind(Enum):
     SIZES = "a list of whole numbers"
     ROWS = "an array"
     NETWORK = "a list of arrays, or a Network"
+    BLOCK = "a formula such as 'x + S(Wx+b)', or a name"
+    HIDDEN = "a whole number, or a text such as '4x'"
+    STDS = "a number, or one a letter such as {'W': 1.5, 'V': 0.1}"
     FLAG = "True or False"
     TEXT = "a text"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from vanish.network import activations
-from vanish.readings.slopes import slope_bound
+from vanish.readings.slopes import graph_bound
 from vanish.simulation import faults
 from vanish.simulation.columns import LAYERS, log10
 from vanish.simulation.layers import LayerRecord, expected_of, records
@@ -56,7 +56,7 @@ class Profile:
         self.engine: Final[str] = engine
         self.measured: Final[Measured] = measured
         # Of each trial, zero where either is.
-        self.ratios = measured.grad_a.at(0).over(measured.grad_a.at(-1))
+        self.ratios = measured.signal.at(0).over(measured.signal.at(-1))
         self.ratios_w = measured.grad_w.at(0).over(measured.grad_w.at(-1))
 
     @cached_property
@@ -71,13 +71,21 @@ class Profile:
 
     @cached_property
     def bounds(self) -> Mapping[str, Magnitude]:
-        """sup|S'|^N for the sigmoid, ReLU and every activation of the run, by name."""
+        """The slopes' bound for the sigmoid, ReLU and every activation of the run, by name.
+
+        sup|S'|^N in the article's chain.
+        """
         own = {each.name: each for each in self.settings.model.activations}
         shown = {"sigmoid", "relu", *own}
         known = {name: activations.get(name) for name in activations.names() if name in shown}
-        depth = self.settings.model.depth
         # In the order of the registry, behind it those that are not in it.
-        return {name: slope_bound(each, depth) for name, each in (known | own).items()}
+        graph = self.measured.graph
+        return {name: graph_bound(each, graph) for name, each in (known | own).items()}
+
+    @property
+    def signal(self) -> str:
+        """What is compared from layer to layer, by its letter: see `Graph.signal`."""
+        return self.measured.graph.signal
 
     @property
     def trials(self) -> int:
@@ -85,7 +93,7 @@ class Profile:
         return self.settings.trials
 
     def ratio_quantile(self, share: float) -> Magnitude | None:
-        """Return a quantile of ‖∂L/∂a_1‖/‖∂L/∂a_N‖ over the trials.
+        """Return a quantile of the signal's ratio, layer 1 to N, over the trials.
 
         None for one layer, or where it is zero.
         """
@@ -98,7 +106,10 @@ class Profile:
 
     @property
     def ratio(self) -> Magnitude | None:
-        """‖∂L/∂a_1‖/‖∂L/∂a_N‖, the median; None for one layer, or where either is zero."""
+        """The signal's, layer 1 to N, the median; None for one layer, or where either is zero.
+
+        ‖∂L/∂a_1‖/‖∂L/∂a_N‖ in the article's chain, ‖∂L/∂f_1‖/‖∂L/∂f_N‖ in any other.
+        """
         return self.ratio_quantile(MEDIAN)
 
     @property
@@ -158,7 +169,7 @@ class Profile:
         """What mean-field theory expects of `log10_ratio`, if it applies."""
         if self.settings.model.depth == 1 or not self.expected:
             return None
-        first, last = self.expected[0].grad_b, self.expected[-1].grad_b
+        first, last = self.layers[0].predicted_signal, self.layers[-1].predicted_signal
         return (first / last).log10 if first and last else None
 
     @property

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from vanish.network import losses
 from vanish.network.graph import Variable
 from vanish.network.streams import Streams, Trials
+from vanish.numbers.scaled import ZERO
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import bounds, dense
-from vanish.readings.slopes import statistics
+from vanish.readings.slopes import of_layer, statistics
 from vanish.simulation.census import Census
-from vanish.simulation.drawing import Draws, given_chain, random_chain
-from vanish.simulation.measured import Measured
-from vanish.simulation.needs import require_memory
+from vanish.simulation.drawing import Draws, the_chain
+from vanish.simulation.measured import Measured, pooled
+from vanish.simulation.needs import bounded, require_memory
 from vanish.simulation.profile import Profile
 from vanish.simulation.sample import draw_input, draw_reference
 from vanish.simulation.settings import DENSE, SAMPLED, Settings
@@ -121,7 +122,7 @@ def ratios(
     jobs: int | None = None,
     memory_limit: int | None = None,
 ) -> Magnitudes:
-    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ of each trial, shape (T,), without all else that is measured.
+    """Return the signal's ratio of each trial, shape (T,), without all else that is measured.
 
     Parameters
     ----------
@@ -180,14 +181,10 @@ class Simulation:
         require_memory(settings, DENSE)
         self.settings = settings
         streams, trials = Streams(settings.seed), Trials.one(trial, settings.model.sizes)
-        network = settings.weights
-        draws = draws or Draws(streams, trial)
-        if network is not None:
-            self.chain = given_chain(network, settings, draws)
-        else:
-            self.chain = random_chain(settings, streams, draws, trials, entries=entries)
+        self.chain = the_chain(settings, draws or Draws(streams, trial), trials, entries=entries)
         self.x = draw_input(settings, streams, trials)[0]
-        self._census = Census(self.x) if entries else None
+        # What a number format loses is only said of the article's chain.
+        self._census = Census(self.x) if entries and settings.model.graph.is_plain else None
         self.loss = losses.get(settings.loss)
         reference = draw_reference(settings, streams, trials)[0]
         self.reference = reference if self.loss.takes_target else reference[0]
@@ -216,39 +213,52 @@ class Simulation:
 
     @property
     def ratio(self) -> Magnitude:
-        """‖∂L/∂a_1‖/‖∂L/∂a_N‖, zero where either is; as `norms` has them, but for less."""
+        """The signal's, layer 1 to N, zero where either is; as `norms` has them, but for less."""
         return dense.ratio(self.trace, self.loss_gradient)
 
     def measure(self) -> Measured:
         """Return all that there is to measure, as one trial."""
-        layers = range(1, self.settings.model.depth + 1)
+        model = self.settings.model
+        layers, shape = range(1, model.depth + 1), (model.depth, 1)
 
         def column(letter: str) -> Magnitudes:
-            return Magnitudes.column([self.norms[Variable(letter, k)] for k in layers])
+            return Magnitudes.column([self.norms.get(Variable(letter, k), ZERO) for k in layers])
 
-        trace, weights = self.trace, [each.weight for each in self.chain.layers]
+        by_letter = {letter: column(letter) for letter in model.letters}
+        trace = self.trace
         measured = Measured(
-            grad_w=column("W"),
-            grad_b=column("b"),
-            grad_a=column("a"),
+            grad_w=pooled([by_letter[letter] for letter in model.matrices], shape),
+            grad_b=pooled([by_letter[letter] for letter in model.biases], shape),
+            grad_a=pooled([column(name) for name in model.graph.arguments], shape),
             grad_f=column("f"),
-            weight=Magnitudes.column([weight.frobenius_norm() for weight in weights]),
+            weight=self._weight_norms(),
             value=Magnitudes.column([f.norm() for f in trace.outputs]),
             graph=self.chain.graph,
-            slopes=statistics([slopes[None] for slopes in trace.slopes]),
+            slopes=statistics(
+                [of_layer(model.graph.block(k), trace.kept[k])[None] for k in layers]
+            ),
             norm_bound=self._norm_bound(),
         )
         if self._census is None:
             return measured
-        largest = Magnitudes.column([weight.largest() for weight in weights])
+        largest = Magnitudes.column([self.chain.matrices(k)[0].largest() for k in layers])
         return measured._replace(entries=self._census.entries(self.settings, measured, largest))
+
+    def _weight_norms(self) -> Magnitudes:
+        """Return the norms of all matrices of each layer together, shape (N, 1)."""
+        layers = range(1, self.settings.model.depth + 1)
+        norms = [[each.frobenius_norm() for each in self.chain.matrices(k)] for k in layers]
+        most = max(map(len, norms))
+        columns = [[here[i] if i < len(here) else ZERO for here in norms] for i in range(most)]
+        return pooled(list(map(Magnitudes.column, columns)), (len(norms), 1))
 
     def _norm_bound(self) -> Magnitudes | None:
         settings = self.settings
-        cheap = bounds.is_cheap(settings.model.sizes, settings.trials)
-        if not (cheap if settings.norm_bound is None else settings.norm_bound):
+        if not bounded(settings):
             return None
-        return bounds.norm_bounds(self.trace, self.loss_gradient.norm())["W"]
+        found = bounds.norm_bounds(self.trace, self.loss_gradient.norm())
+        shape = (settings.model.depth, 1)
+        return pooled([found[letter] for letter in settings.model.matrices], shape)
 
     def profile(self) -> Profile:
         """Put all that the readings say into records."""

@@ -15,10 +15,40 @@ if TYPE_CHECKING:
     from vanish.simulation.settings import Settings
 
 
+def given_input(settings: Settings) -> FloatArray | None:
+    """Return the input batch, shape (B, n_0), where it is not random."""
+    if settings.input is not None:
+        return settings.input.values
+    return settings.weights.x if settings.weights is not None and not settings.batch else None
+
+
+def given_reference(settings: Settings) -> FloatArray | None:
+    """Return the target or readout, shape (1 or B, n_N), where it is not random.
+
+    Of a loss that takes classes, shape (1 or B, 1).
+    """
+    loss, target = losses.get(settings.loss), settings.target
+    if loss.takes_classes:
+        first = np.zeros((1, 1))
+        return first if target is None else target.values.reshape(-1, 1)
+    if loss.takes_target:
+        zeros = np.zeros((settings.rows, settings.model.n_out))
+        return zeros if target is None else target.values
+    readout = settings.weights.readout if settings.weights is not None else None
+    return None if readout is None else readout[None]
+
+
+def given_steps(settings: Settings) -> FloatArray | None:
+    """Return what goes into each layer from outside, shape (N, n_u), where it is not random."""
+    if settings.steps is not None:
+        return settings.steps.values
+    return settings.weights.steps if settings.weights is not None else None
+
+
 def draw_input(settings: Settings, streams: Streams, trials: Trials) -> FloatArray:
     """Return the input batches, shape (T, B, n_0): a given one, or normal rows."""
     shape = settings.rows, settings.model.n_in
-    given = settings.given_input
+    given = given_input(settings)
     if given is not None:
         return np.broadcast_to(given, (trials.width, *shape))
     generator = streams.generator(Role.INPUT, trial=trials.block)
@@ -27,7 +57,7 @@ def draw_input(settings: Settings, streams: Streams, trials: Trials) -> FloatArr
 
 def draw_reference(settings: Settings, streams: Streams, trials: Trials) -> FloatArray:
     """Return the targets, shape (T, 1 or B, n_N), or the readouts r, shape (T, 1, n_N)."""
-    given = settings.given_reference
+    given = given_reference(settings)
     if given is not None:
         return np.broadcast_to(given, (trials.width, *np.atleast_2d(given).shape))
     generator = streams.generator(Role.READOUT, trial=trials.block)

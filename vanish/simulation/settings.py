@@ -6,20 +6,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from vanish.network import losses
-from vanish.network.model import Acts, Drawn, Given, Uniform
 from vanish.simulation import consistency, values
+from vanish.simulation.modelling import model_of
 from vanish.simulation.names import AUTO_ENGINE, ENGINE_NAMES
 from vanish.simulation.spelling import spell_all
-from vanish.simulation.table import LAYERS, SETTINGS, WIDTH
+from vanish.simulation.table import PLAIN, SETTINGS
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.arrays import Network, Rows
     from vanish.network.model import Model
-    from vanish.numbers.scaled import FloatArray
 
 # Up to so many weights, over all trials, a dense run takes a fraction of a second; a layer
 # with fewer takes as long as one of so many.
@@ -52,7 +49,8 @@ class Settings:
     init
         The initialiser's name; ``auto`` takes each activation's conventional one.
     weight_std
-        Instead of `init`: Gaussian entries of variance weight_std²/n_in.
+        Instead of `init`: Gaussian entries of variance weight_std²/n_in; a mapping has one for
+        each letter, and what it leaves out is drawn as `init` says.
     bias_std
         Standard deviation of the entries of b_k.
     gain
@@ -83,6 +81,15 @@ class Settings:
     vanish_below, explode_above
         The verdict's thresholds on ‖∂L/∂a_1‖/‖∂L/∂a_N‖.
 
+    block
+        Every layer as a formula of its input x, or its name; a layer that a skip does not fit is
+        S(Wx+b).
+    hidden
+        The size of what only a layer itself knows; ``"4x"`` is four times its output. Where
+        nothing says it, as large as that, or as a row of `steps`.
+    steps
+        The inputs u of a block that has one, a row a layer; without them normal numbers.
+
     Raises
     ------
     UsageError
@@ -95,7 +102,7 @@ class Settings:
     width: int | None = None
     widths: tuple[int, ...] | None = None
     init: str = _DEFAULTS["init"]
-    weight_std: float | None = None
+    weight_std: float | tuple[tuple[str, float], ...] | None = None
     bias_std: float = _DEFAULTS["bias_std"]
     gain: float = _DEFAULTS["gain"]
     input: Rows | None = None
@@ -110,6 +117,9 @@ class Settings:
     vanish_below: float = _DEFAULTS["vanish_below"]
     explode_above: float = _DEFAULTS["explode_above"]
     last_act: str | Activation | None = None
+    block: str = PLAIN
+    hidden: int | str | None = None
+    steps: Rows | None = None
 
     def __post_init__(self) -> None:
         values.take_all(self, SETTINGS)
@@ -119,6 +129,7 @@ class Settings:
         self._fit_data()
         consistency.require_fitting_data(self)
         consistency.require_known_names(self)
+        consistency.require_fitting_block(self)
         consistency.require_one_output(self)
         consistency.require_engine(self)
 
@@ -138,7 +149,7 @@ class Settings:
     def given_depth(self) -> int | None:
         """N where the weights, the list of all sizes or `layers` say it."""
         if self.weights is not None:
-            return len(self.weights.weights)
+            return self.weights.depth
         return self.layers if self.widths is None else len(self.widths) - 1
 
     @property
@@ -151,19 +162,7 @@ class Settings:
     @cached_property
     def model(self) -> Model:
         """The network: its shape and its parameters, whether drawn or given."""
-        acts = Acts(self.act, self.last_act, self.layer_acts)
-        if self.weights is not None:
-            return Given(acts, self.weights, gain=self.gain)
-        layers = self.layers or (len(self.layer_acts) if self.layer_acts else LAYERS)
-        width = self.width or WIDTH
-        n_in = width if self.input is None else self.input.values.shape[1]
-        return Drawn(
-            acts,
-            self.widths or Uniform(layers, n_in, width),
-            gain=self.gain,
-            init=self.init,
-            weight_std=self.weight_std,
-        )
+        return model_of(self)
 
     @property
     def needs_matrices(self) -> str:
@@ -190,28 +189,6 @@ class Settings:
         if self.batch is None and self.weights is not None and self.weights.x is not None:
             return len(self.weights.x)
         return self.batch or 1
-
-    @property
-    def given_input(self) -> FloatArray | None:
-        """The input batch, shape (B, n_0), where it is not random."""
-        if self.input is not None:
-            return self.input.values
-        return self.weights.x if self.weights is not None and not self.batch else None
-
-    @property
-    def given_reference(self) -> FloatArray | None:
-        """The target or readout, shape (1 or B, n_N), where it is not random.
-
-        Of a loss that takes classes, shape (1 or B, 1).
-        """
-        if losses.get(self.loss).takes_classes:
-            first = np.zeros((1, 1))
-            return first if self.target is None else self.target.values.reshape(-1, 1)
-        if losses.get(self.loss).takes_target:
-            zeros = np.zeros((self.rows, self.model.n_out))
-            return zeros if self.target is None else self.target.values
-        readout = self.weights.readout if self.weights is not None else None
-        return None if readout is None else readout[None]
 
     def as_dict(self) -> dict[str, Any]:
         """Return every setting as it was used, ready for JSON."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 LAYERS, WIDTH = 20, 64
 
+# The article's layer.
+PLAIN = "S(Wx+b)"
+
 # Of anything: more are a slip of the finger. Products of a few of them stay in float64.
 LARGEST_COUNT = 10**15
 
@@ -97,6 +100,35 @@ OPTIONS = (
         axis="Activations of the last layer.",
     ),
     _setting(
+        *("block", Kind.BLOCK),
+        "A layer as a formula of its input x, such as 'x + S(Wx+b)', or the name of one, see"
+        " vanish blocks; several are compared.",
+        metavar="TEXT,...",
+        default=PLAIN,
+        several=True,
+        axis=f"Blocks. [default: {PLAIN}]",
+        axis_metavar="TEXT,...",
+        commands=_ALL,
+    ),
+    _setting(
+        *("hidden", Kind.HIDDEN),
+        "What a block leaves open between two of its matrices: a size, or so many times the"
+        " layer's output, such as 4x.",
+        metavar="H",
+        shown="the size of the layer's output",
+        axis="Sizes inside a block.",
+        axis_metavar="H,...",
+        commands=_ALL,
+    ),
+    _setting(
+        *("steps", Kind.ROWS),
+        "The inputs u of a block that has one: a row a layer, .npy or text, in place of normal"
+        " numbers.",
+        metavar="FILE",
+        axis="A file of each layer's input; give the option again for another.",
+        axis_metavar="FILE",
+    ),
+    _setting(
         *("layers", Kind.COUNT),
         "Number of layers.",
         metavar="N",
@@ -136,8 +168,9 @@ OPTIONS = (
         commands=_ALL,
     ),
     _setting(
-        *("weight_std", Kind.NUMBER),
-        "Instead of --init: Gaussian weights of variance X²/n_in.",
+        *("weight_std", Kind.STDS),
+        "Instead of --init: Gaussian weights of variance X²/n_in; W=1.5,V=0.1 sets each matrix of"
+        " a block by its letter.",
         metavar="X",
         axis="Gaussian weights of variance X²/n_in: numbers, or ranges such as 0.5:3:26.",
     ),

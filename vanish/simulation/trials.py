@@ -8,7 +8,6 @@ at a time. Neither the pieces nor the number of workers changes a number.
 from __future__ import annotations
 
 from functools import partial
-from itertools import pairwise
 from threading import Event, Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -16,22 +15,22 @@ import numpy as np
 
 from vanish.errors import MemoryLimitError
 from vanish.network import losses
-from vanish.network.graph import Variable
 from vanish.network.streams import Streams, Trials
 from vanish.numbers.scaled import Magnitude
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings import sampled
 from vanish.readings.slopes import SlopeStatistics, statistics
 from vanish.simulation.census import Census
-from vanish.simulation.measured import Measured
+from vanish.simulation.measured import Measured, pooled
 from vanish.simulation.needs import MEMORY
-from vanish.simulation.sample import draw_input, draw_reference
+from vanish.simulation.sample import draw_input, draw_reference, given_steps
 from vanish.system import memory
 from vanish.system.threads import processors, threads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vanish.network.graph import Variable
     from vanish.numbers.stack import Norms
     from vanish.readings.sampled import SampledChain
     from vanish.simulation.settings import Settings
@@ -79,17 +78,14 @@ def plan(settings: Settings, jobs: int, limit: int) -> Plan:
     MemoryLimitError
         If even one segment at a time takes more.
     """
-    sizes, depth, rows = settings.model.sizes, settings.model.depth, settings.rows
+    model, depth, rows = settings.model, settings.model.depth, settings.rows
+    sizes = model.sizes
     plural = "" if settings.trials == 1 else "s"
     what = f"{settings.trials:,} trial{plural} of {depth:,} layers"
     blocks = Trials.blocks(settings.trials, sizes)
     workers = max(1, min(jobs, len(blocks)))
     at_once = blocks[0].width
-    # A frame, a response and the slopes; between two segments, the values.
-    kept = max(
-        8 * at_once * (min(rows, n_in) * (n_in + max(n_in, n_out)) + rows * n_out)
-        for n_in, n_out in pairwise(sizes)
-    )
+    kept = 8 * at_once * max(model.kept_count(rows))
     checkpoint = 8 * at_once * rows * max(sizes)
     # Two checkpoints are the ends of the chain.
     share = limit // workers - 2 * checkpoint
@@ -146,7 +142,7 @@ def ratios(
     jobs: int | None = None,
     limit: int | None = None,
 ) -> Magnitudes:
-    """Return ‖∂L/∂a_1‖/‖∂L/∂a_N‖ of each trial, shape (T,), without all else that is measured.
+    """Return the signal's ratio of each trial, shape (T,), without all else that is measured.
 
     Parameters
     ----------
@@ -237,18 +233,15 @@ def _drawn(
     counter: _Counter,
 ) -> SampledChain:
     """Return the chains of one block."""
-    gain = Magnitude.of(settings.gain)
-    shapes = zip(settings.model.initializers, pairwise(settings.model.sizes), strict=True)
-    weights = {
-        Variable("W", k): sampled.SampledWeight(
-            law=initializer.law,
-            n_in=n_in,
-            n_out=n_out,
-            scale=Magnitude.of(initializer.scale(n_in, n_out)) * gain,
-            rows=settings.rows,
-        )
-        for k, (initializer, (n_in, n_out)) in enumerate(shapes, 1)
-    }
+    gain, given = Magnitude.of(settings.gain), given_steps(settings)
+    weights = {}
+    for address, k, shape in settings.model.parameters:
+        if len(shape) == 2:
+            n_out, n_in = shape
+            initializer = settings.model.initializer(address.letter, k)
+            scale = Magnitude.of(initializer.scale(n_in, n_out)) * gain
+            law, rows = initializer.law, settings.rows
+            weights[address] = sampled.SampledWeight(law, n_in, n_out, scale, rows)
     return sampled.SampledChain(
         settings.model.graph,
         weights,
@@ -259,6 +252,7 @@ def _drawn(
         trials,
         segment,
         counter,
+        settings.model.step_sizes if given is None else dict(enumerate(given, 1)),
     )
 
 
@@ -277,7 +271,7 @@ def _measured(
     entries: bool = False,
 ) -> Measured:
     census = None
-    if entries and trials.number == 0:
+    if entries and trials.number == 0 and settings.model.graph.is_plain:
         census = Census(draw_input(settings, Streams(settings.seed), trials)[0])
     take = None if census is None else census.take_forward
     slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward(take)])
@@ -285,12 +279,18 @@ def _measured(
 
     watch = None if census is None else partial(_take_back, census, chain)
     norms = sampled.norms(chain, loss_gradient, counter, watch)
+    model = settings.model
+    shape = model.depth, trials.width
+
+    def together(letters: tuple[str, ...]) -> Magnitudes:
+        return pooled([norms[letter] for letter in letters], shape)
+
     measured = Measured(
-        grad_w=norms.grad_w,
-        grad_b=norms.grad_b,
-        grad_a=norms.grad_a,
-        grad_f=norms.grad_f,
-        weight=chain.weight_norms(),
+        grad_w=together(model.matrices),
+        grad_b=together(model.biases),
+        grad_a=together(model.graph.arguments),
+        grad_f=norms["f"],
+        weight=pooled([chain.weight_norms(letter) for letter in model.matrices], shape),
         value=chain.value_norms(),
         graph=chain.graph,
         slopes=slopes,

@@ -33,4 +33,6 @@ def as_dict(settings: Settings) -> dict[str, Any]:
         "weights": settings.weights.name if settings.weights else None,
         "weights_layout": settings.weights.layout if settings.weights else None,
         "weights_layout_assumed": settings.weights.assumed if settings.weights else None,
+        "weight_std": dict(std) if isinstance(std := settings.weight_std, tuple) else std,
+        "steps": settings.steps.name if settings.steps else None,
     }

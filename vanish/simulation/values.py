@@ -6,6 +6,7 @@ numbers are, lists where several are; True is no number of layers.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable, Mapping
 from numbers import Real
@@ -15,8 +16,9 @@ import numpy as np
 
 from vanish.errors import UsageError, whole
 from vanish.network.activations import Activation
+from vanish.simulation.modelling import formula_of
 from vanish.simulation.option import Kind
-from vanish.simulation.table import LARGEST_COUNT
+from vanish.simulation.table import LARGEST_COUNT, PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,6 +91,9 @@ def _require_range(option: Option, value: Any) -> None:
                 listed = ",".join(map(str, value))
                 raise UsageError(f"{option.name} {listed}: give sizes of at least 1")
             check_count(f"{option.name}: one", size)
+    elif option.kind is Kind.HIDDEN:
+        if isinstance(value, int):
+            check_count(option.name, value)
     elif option.limits is not None:
         if not option.limits.hold(value):
             shown = whole(value) if option.kind is Kind.COUNT else f"{value:g}"
@@ -149,6 +154,29 @@ def _rows(given: Any) -> Rows:
     return given if isinstance(given, Rows) else Rows(given)
 
 
+def _block(given: Any) -> str:
+    found = formula_of(_name(given))
+    return PLAIN if found is None else found.text
+
+
+def _hidden(given: Any) -> int | str:
+    if not isinstance(given, str):
+        return _whole(given)
+    times = given.strip().lower().removesuffix("x")
+    if times == given.strip().lower():
+        return int(given)
+    if not 0.0 < float(times) < math.inf:
+        raise ValueError
+    return f"{float(times):g}x"
+
+
+def _stds(given: Any) -> float | tuple[tuple[str, float], ...]:
+    if not isinstance(given, Mapping | tuple):
+        return _number(given)
+    pairs = given.items() if isinstance(given, Mapping) else given
+    return tuple((_name(letter), _number(std)) for letter, std in pairs)
+
+
 def _network(given: Any) -> Network:
     from vanish.network.arrays import Network  # noqa: PLC0415 - start-up
 
@@ -165,5 +193,8 @@ _TAKEN: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.SIZES: lambda given: tuple(map(_whole, _several(given))),
     Kind.ROWS: _rows,
     Kind.NETWORK: _network,
+    Kind.BLOCK: _block,
+    Kind.HIDDEN: _hidden,
+    Kind.STDS: _stds,
     Kind.FLAG: _flag,
 }

@@ -70,12 +70,14 @@ class Story(NamedTuple):
 def subject(profile: Profile, among: Sequence[Profile]) -> str:
     """Return what tells a run from those it is compared with: its activation, or more."""
     settings = profile.settings
-    several = len({each.settings.init for each in among}) > 1
-    return (
-        f"{settings.model.act_label}, {settings.model.init_name}"
-        if several
-        else settings.model.act_label
+    several_inits = len({each.settings.init for each in among}) > 1
+    several_blocks = len({each.settings.block for each in among}) > 1
+    parts = (
+        settings.block if several_blocks else "",
+        settings.model.act_label,
+        settings.model.init_name if several_inits else "",
     )
+    return ", ".join(filter(None, parts))
 
 
 def explain(profile: Profile, search: Search | None = None) -> Story:
@@ -165,7 +167,7 @@ def _signal(profile: Profile) -> str:
         # A qualifier has said how near the threshold is.
         between = f", between {settings.vanish_below:g} and {settings.explode_above:g}"
         return (
-            f"Layer 1 gets {arrives} signal ‖∂L/∂a‖{_decades(profile)}"
+            f"Layer 1 gets {arrives} signal ‖∂L/∂{profile.signal}‖{_decades(profile)}"
             f"{'' if steady_change(profile) else between}."
         )
     per_layer = log10_ratio / (depth - 1)
@@ -213,10 +215,10 @@ def _fault(fault: Fault) -> str:
     typical = short_power(fault.typical_slopes)
     if fault.weight is None:
         return f"the slopes of layer {k} keep {slopes}, the median layer's {typical}"
-    told = (
-        f"W{k} multiplies the signal by {short_power(fault.weight)}, the median layer's W by"
-        f" {short_power(fault.typical_weight)}"
-    )
+    factor, usual = short_power(fault.weight), short_power(fault.typical_weight)
+    if fault.whole:
+        return f"layer {k} multiplies the signal by {factor}, the median layer by {usual}"
+    told = f"W{k} multiplies the signal by {factor}, the median layer's W by {usual}"
     return told + (f", and the slopes of layer {k} keep {slopes}" if slopes else "")
 
 
@@ -350,7 +352,9 @@ def _advice(profile: Profile, search: Search | None) -> str:
 
 def _advice_on(faults: Sequence[Fault]) -> str:
     """Return what to look at where single layers are at fault."""
-    weights = [f"W{fault.layer}" for fault in faults if fault.weight is not None]
+    weights = [
+        f"W{fault.layer}" for fault in faults if fault.weight is not None and not fault.whole
+    ]
     if weights:
         return f"Rescale {listed(weights)}."
     layers = [f"layer {fault.layer}" for fault in faults]

@@ -19,6 +19,7 @@ from vanish.simulation.drawing import Draws
 from vanish.simulation.measured import MEDIAN, magnitude_quantiles
 from vanish.simulation.needs import MEMORY, memory_needed
 from vanish.simulation.run import ratios
+from vanish.simulation.sample import given_input, given_reference
 from vanish.simulation.settings import SAMPLED
 
 if TYPE_CHECKING:
@@ -130,9 +131,9 @@ class Bench:
     def is_random(self) -> bool:
         """Whether another seed gives another run."""
         settings = self.settings
-        if settings.weights is None or settings.given_input is None:
+        if settings.weights is None or given_input(settings) is None:
             return True
-        return settings.given_reference is None and losses.get(settings.loss).name == "readout"
+        return given_reference(settings) is None and losses.get(settings.loss).name == "readout"
 
     @property
     def has_biases(self) -> bool:

@@ -136,6 +136,16 @@ ERROR: Table[[str | None]] = Table(
     ),
 )
 
+# Columns that came later stand behind all others.
+LATER: Table[[Settings]] = Table(
+    ("vanish sweep", "vanish sweep --per-layer"),
+    "a point",
+    _setting("block", Scale.TEXT, "the layer's formula"),
+    _setting("hidden", Scale.TEXT, "the size inside a block, where it was given"),
+    _setting("steps", Scale.TEXT, "the file of the layers' own inputs; empty for normal numbers"),
+)
+_LATER_LAYERS = ("log10_predicted_f",)
+
 # What a layer has of its own takes the place of the setting.
 SHARED: Table[[Settings]] = Table(
     ("vanish sweep --per-layer",),
@@ -147,5 +157,6 @@ SHARED: Table[[Settings]] = Table(
 def names(*, per_layer: bool) -> list[str]:
     """Return the names of the cells of a row, of a point or of each of its layers."""
     if not per_layer:
-        return [*SETTINGS.names, *SUMMARY.names, *ERROR.names]
-    return [*SHARED.names, *LAYERS.names, *ERROR.names]
+        return [*SETTINGS.names, *SUMMARY.names, *ERROR.names, *LATER.names]
+    layers = [name for name in LAYERS.names if name not in _LATER_LAYERS]
+    return [*SHARED.names, *layers, *ERROR.names, *_LATER_LAYERS, *LATER.names]

@@ -174,6 +174,8 @@ def _axis(name: str, given: Sequence[Any]) -> tuple[Any, ...]:
 
 def shown(value: Any) -> str:
     """Return a setting as text, as an option of the command line would have it."""
+    if isinstance(value, dict):
+        return ",".join(f"{letter}={shown(std)}" for letter, std in value.items())
     if isinstance(value, tuple | list):
         return ",".join(map(shown, value))
     if isinstance(value, Rows | Network | Activation):

@@ -125,18 +125,20 @@ def simulate_points(task: Task, points: Sequence[int]) -> list[Outcome]:
 
 
 def _rows(profile: Profile, per_layer: bool) -> Rows:
-    settings = settings_cells(profile.settings, profile.engine)
-    if not per_layer:
-        return [[*settings.values(), *columns.SUMMARY.row(profile).values(), None]]
-    shared = columns.SHARED.row(settings).values()
-    return [[*shared, *map(_plain, row.values()), None] for row in profile.rows()]
+    shared = settings_cells(profile.settings, profile.engine) | {"error": None}
+    of_each = profile.rows() if per_layer else [columns.SUMMARY.row(profile)]
+    names = columns.names(per_layer=per_layer)
+    found = (shared | {name: _plain(cell) for name, cell in row.items()} for row in of_each)
+    return [[cells[name] for name in names] for cells in found]
 
 
 def settings_cells(settings: Settings, engine: str) -> dict[str, Any]:
     """Return the settings of a point as cells, with the engine that runs it."""
     used = settings.as_dict() | {"engine": engine}
-    cells = {name: shown(each) if isinstance(each, list) else each for name, each in used.items()}
-    return columns.SETTINGS.row(cells)
+    cells = {
+        name: shown(each) if isinstance(each, list | dict) else each for name, each in used.items()
+    }
+    return columns.SETTINGS.row(cells) | columns.LATER.row(cells)
 
 
 def error_rows(task: Task, point: int, message: str) -> Rows:

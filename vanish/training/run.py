@@ -17,20 +17,19 @@ import numpy as np
 from vanish.errors import ForwardOverflowError
 from vanish.network import losses
 from vanish.network.chain import Chain, Layer
-from vanish.network.graph import Variable
 from vanish.network.streams import Role, Streams, Trials
 from vanish.network.weights import Weight
 from vanish.numbers.scaled import Scaled
 from vanish.readings import dense
 from vanish.readings.inplace import Parameters, Passes
-from vanish.simulation.drawing import Draws, random_chain
+from vanish.simulation.drawing import Draws, the_chain
 from vanish.training import optimizers
 from vanish.training.result import Outcome, Training, Trial
 from vanish.training.settings import MEASURED_ROWS, TrainingSettings, require_memory
 from vanish.training.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from vanish.numbers.scaled import FloatArray
     from vanish.simulation.trials import Watch
@@ -117,11 +116,10 @@ class Run:
         self._activations = chain.model.activations
         streams = Streams(settings.seed)
         self.orders = streams.generator(Role.ORDER, trial=trial)
-        shapes = _shapes(chain.model.sizes)
+        shapes = {address: shape for address, _, shape in chain.model.parameters}
         self.parameters, self.gradients = Parameters(shapes), Parameters(shapes)
-        drawn = random_chain(
-            chain, streams, Draws(streams, trial), Trials.one(trial, chain.model.sizes)
-        )
+        one = Trials.one(trial, chain.model.sizes)
+        drawn = the_chain(chain, Draws(streams, trial), one)
         for weight, layer in zip(self.parameters.weights, drawn.layers, strict=True):
             weight[...] = layer.weight.multiplied_out()
         self._first = [weight.copy() for weight in self.parameters.weights]
@@ -244,14 +242,6 @@ class Run:
             right += int((logits.argmax(axis=1) == classes).sum())
             total += losses.cross_entropy(logits, classes) * (stop - first)
         return right / len(examples.y), total / len(examples.y)
-
-
-def _shapes(sizes: Sequence[int]) -> dict[Variable, tuple[int, ...]]:
-    """Return the shape of every W_k and b_k of the article's chain n_0, …, n_N."""
-    shapes: dict[Variable, tuple[int, ...]] = {}
-    for k, (n_in, n_out) in enumerate(pairwise(sizes), 1):
-        shapes |= {Variable("W", k): (n_out, n_in), Variable("b", k): (n_out,)}
-    return shapes
 
 
 def _outcome(end: State | None, split: Split, *, same: bool) -> Outcome:

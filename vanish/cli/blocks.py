@@ -1,0 +1,32 @@
+"""`vanish blocks`: the blocks that have names, with their formulas."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vanish.cli import options as opt
+from vanish.cli import output as out
+from vanish.cli import parse
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[NAME]...", help="Which ones; all without.", show_default=False),
+]
+
+
+def command(
+    names: Names = None,
+    format_name: opt.Format = "auto",
+    output: opt.Output = None,
+    no_header: opt.NoHeader = False,
+) -> None:
+    """Show the blocks that have names: formula, source, and what one multiplies a gradient by."""
+    from vanish.network.formulas.named import NAMED
+    from vanish.render import blocks as render
+
+    destination = out.Destination.choose(format_name, output, header=not no_header)
+    asked = parse.split_list(names, "blocks")
+    shown = [NAMED.get(name) for name in asked] or list(NAMED)
+    destination.write_table(render.view(shown), render.rows(shown), {})

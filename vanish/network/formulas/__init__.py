@@ -1,0 +1,1 @@
+"""Formulas that people write: their tokens, their trees, and errors that point into them."""
