@@ -11,6 +11,7 @@ from vanish.errors import ConflictError, UsageError
 from vanish.network import activations, initializers, losses
 from vanish.network.registry import choice
 from vanish.network.sizes import least_rows, sizes
+from vanish.simulation.modelling import given_depth
 from vanish.simulation.names import ENGINE_NAMES, SAMPLED
 
 if TYPE_CHECKING:
@@ -91,10 +92,10 @@ def _require_one_act_a_layer(settings: Settings, acts: tuple[object, ...]) -> No
             "last_act beside layer_acts, which names the last one, too: give one of them",
             *("last_act", "layer_acts"),
         )
-    if settings.given_depth not in (None, len(acts)):
+    depth = given_depth(settings)
+    if depth not in (None, len(acts)):
         raise ConflictError(
-            f"layer_acts names {len(acts)} activations for {settings.given_depth} layers:"
-            " give one a layer",
+            f"layer_acts names {len(acts)} activations for {depth} layers: give one a layer",
             *("layer_acts", "layers", "widths", "weights"),
         )
     if not acts:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vanish.network.model import Acts, Drawn, Given, Uniform
+from vanish.network import losses
+from vanish.network.described import Acts, Uniform
+from vanish.network.model import Drawn, Given
 from vanish.network.sizes import Hidden
 from vanish.simulation.table import LAYERS, PLAIN, WIDTH
 
@@ -33,6 +35,29 @@ def model_of(settings: Settings) -> Model:
         formula=formula,
         hidden=hidden,
     )
+
+
+def given_depth(settings: Settings) -> int | None:
+    """Return N where the weights, the list of all sizes or `layers` say it."""
+    if settings.weights is not None:
+        return settings.weights.depth
+    return settings.layers if settings.widths is None else len(settings.widths) - 1
+
+
+def fit_data(settings: Settings) -> None:
+    """Let the network, its input and its target settle what they leave open in each other."""
+    target, network = settings.target, settings.weights
+    if target is not None and losses.get(settings.loss).takes_classes:
+        target = None
+    if network is not None:
+        object.__setattr__(settings, "weights", network.settled(settings.input, target))
+    if settings.input is not None:
+        n_in = None if settings.widths is None else settings.widths[0]
+        if settings.weights is not None:
+            n_in = settings.weights.sizes[0]
+        object.__setattr__(settings, "input", settings.input.of(n_in or settings.width))
+    if target is not None:
+        object.__setattr__(settings, "target", target.of(settings.model.n_out))
 
 
 def formula_of(block: str) -> Formula | None:
