@@ -155,7 +155,8 @@ def test_a_name_is_understood_in_every_spelling(
 
 def test_every_option_that_takes_a_name_is_tried() -> None:
     assert {case.command for case in CASES} == set(SMALL)
-    assert {case.option for case in CASES} == set(CHOICES)
+    tried = {case.option for case in CASES} | {f"{case.command} {case.option}" for case in CASES}
+    assert not set(CHOICES) - tried
 
 
 @pytest.mark.parametrize("line", ["", "sweep --jobs=1"])
