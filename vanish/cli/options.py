@@ -109,6 +109,7 @@ def takes(command: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 Layers = Annotated[int | None, option("layers")]
 Width = Annotated[int | None, option("width")]
 Widths = Annotated[str | None, option("widths")]
+Hidden = Annotated[str | None, option("hidden")]
 Init = Annotated[list[str] | None, option("init")]
 OneInit = Annotated[str, option("init", "How weights are drawn.", "NAME")]
 WeightStd = Annotated[float | None, option("weight_std")]

@@ -58,6 +58,8 @@ class Model(ABC):
         Every layer's; None for the article's, S(Wx+b).
     hidden
         The size of what only a layer itself knows; as large as its output without.
+    classifies
+        Whether layer N is S(Wx+b) whatever the formula is, see `graph_of`.
     """
 
     def __init__(
@@ -66,11 +68,14 @@ class Model(ABC):
         gain: float,
         formula: Formula | None = None,
         hidden: Hidden | None = None,
+        *,
+        classifies: bool = False,
     ) -> None:
         self.acts: Final = acts
         self.gain: Final = gain
         self.formula: Final = formula
         self.hidden: Final = hidden
+        self._classifies: Final = classifies
 
     @property
     @abstractmethod
@@ -120,7 +125,7 @@ class Model(ABC):
         """The operations."""
         if self.formula is None:
             return article_graph(self.depth)
-        return graph_of(self.formula, self._runs, self.hidden)
+        return graph_of(self.formula, self._runs, self.hidden, classifies=self._classifies)
 
     def sizes_of(self, block: Block, n_in: int, n_out: int) -> Sizes:
         """Return the sizes of all values and parameters of a layer."""
@@ -273,7 +278,7 @@ class Drawn(Model):
     weight_std
         Gaussian entries of variance weight_std²/n_in instead: one number for all matrices, or
         some by their letters.
-    formula, hidden
+    formula, hidden, classifies
         As for any.
     """
 
@@ -287,8 +292,9 @@ class Drawn(Model):
         weight_std: float | Mapping[str, float] | None = None,
         formula: Formula | None = None,
         hidden: Hidden | None = None,
+        classifies: bool = False,
     ) -> None:
-        super().__init__(acts, gain, formula, hidden)
+        super().__init__(acts, gain, formula, hidden, classifies=classifies)
         self._shape: Final = sizes
         self._init: Final = init
         self._weight_std: Final = weight_std

@@ -16,10 +16,20 @@ if TYPE_CHECKING:
     from vanish.simulation.settings import Settings
 
 
-def model_of(settings: Settings) -> Model:
-    """Return the network: its shape and its parameters, whether drawn or given."""
+def model_of(settings: Settings, *, classifies: bool = False) -> Model:
+    """Return the network: its shape and its parameters, whether drawn or given.
+
+    Parameters
+    ----------
+    settings
+        What says so.
+    classifies
+        Whether the last layer of a drawn one is S(Wx+b) whatever the block is.
+    """
     acts = Acts(settings.act, settings.last_act, settings.layer_acts)
-    formula, hidden, gain = formula_of(settings.block), _hidden_of(settings), settings.gain
+    formula, hidden, gain = formula_of(settings.block), hidden_of(settings.hidden), settings.gain
+    if hidden is None and settings.steps is not None:
+        hidden = hidden_of(settings.steps.values.shape[1])
     if settings.weights is not None:
         return Given(acts, settings.weights, gain=gain, formula=formula, hidden=hidden)
     layers = settings.layers or (len(settings.layer_acts) if settings.layer_acts else LAYERS)
@@ -34,6 +44,7 @@ def model_of(settings: Settings) -> Model:
         weight_std=dict(std) if isinstance(std, tuple) else std,
         formula=formula,
         hidden=hidden,
+        classifies=classifies,
     )
 
 
@@ -69,11 +80,8 @@ def formula_of(block: str) -> Formula | None:
     return formula(block)
 
 
-def _hidden_of(settings: Settings) -> Hidden | None:
-    """Return the size of what only a layer itself knows, where anything says it."""
-    given = settings.hidden
+def hidden_of(given: int | str | None) -> Hidden | None:
+    """Return the size of what only a layer itself knows, as settings have it."""
     if isinstance(given, str):
         return Hidden(float(given.removesuffix("x")), per_output=True)
-    if given is None and settings.steps is not None:
-        given = settings.steps.values.shape[1]
     return None if given is None else Hidden(given, per_output=False)
