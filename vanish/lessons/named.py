@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.lessons.nested import LONGEST, elide
 from vanish.network.graph import Variable, X
-from vanish.readings.notation import NOTATION, SUMS, called, unknown, values
+from vanish.readings.names import NOTATION, SUMS, called, values
+from vanish.readings.notation import unknown
 from vanish.readings.products import Product
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from vanish.network.graph import Block, Graph
     from vanish.readings.notation import Notation
     from vanish.readings.products import Factors
+
+    # The factors of a term, and what is still to be differentiated behind them.
+    _Standing = tuple[Factors, str]
 
 # Deeper derivations show the first and the last of their layers only.
 _WRITTEN_OUT = 4
@@ -224,8 +228,8 @@ class _Derivation:
             self._push(notation.symbol(factor))
         if finished:
             rests = [each.factors(common.length) for each in finished]
-            text = self._text([(rest, "") for rest in rests], outer=True)
-            self._parts.append((len(self._chain), self._text([(rest, "") for rest in rests])))
+            text = _text(notation, [(rest, "") for rest in rests], outer=True)
+            self._parts.append((len(self._chain), _text(notation, [(rest, "") for rest in rests])))
             self._prefix.append((f"{notation.brackets[0]}{text} + ", ""))
         for factor in flow.factors(common.length):
             self._push(notation.symbol(factor))
@@ -252,7 +256,7 @@ class _Derivation:
             for each in self._terms
         ]
         tokens, opened = self._front()
-        body = self._text(terms)
+        body = _text(notation, terms)
         # A product that is finished needs no 1 behind it.
         if body == "1" and tokens and tokens[-1][1]:
             tokens, body = [*tokens[:-1], (tokens[-1][0], "")], ""
@@ -273,41 +277,13 @@ class _Derivation:
         middle = notation.elided.strip() if hidden else ""
         return shown, closing * inner + middle + closing * outer
 
-    def _text(self, terms: Sequence[tuple[Factors, str]], *, outer: bool = False) -> str:
-        """Return a sum of products, common beginnings taken out.
-
-        Parameters
-        ----------
-        terms
-            Of each the factors, and what is still to be differentiated behind them.
-        outer
-            Whether a sum needs no brackets.
-        """
-        notation = self._notation
-        if len(terms) == 1:
-            [(factors, tail)] = terms
-            return notation.product(factors, *([tail] if tail else [])) or "1"
-        groups: list[list[tuple[Factors, str]]] = []
-        for term in terms:
-            same = (each for each in groups if term[0] and each[0][0][:1] == term[0][:1])
-            group = next(same, None)
-            if group is None:
-                groups.append([term])
-            else:
-                group.append(term)
-        if len(groups) > 1:
-            texts = [self._text(group) for group in groups]
-            return notation.summed(texts) if outer else notation.bracketed(texts)
-        rests = [(factors[1:], tail) for factors, tail in terms]
-        return notation.product(terms[0][0][:1], self._text(rests))
-
     def _sum(self) -> Iterator[str]:
         """Yield the sum over the layers that share θ, a part a line, if there are several."""
         if not self._parts:
             return
         notation = self._notation
         rests = [(each.product.factors(self._root.length), "") for each in self._terms]
-        parts = [*self._parts, (len(self._chain), self._text(rests))]
+        parts = [*self._parts, (len(self._chain), _text(notation, rests))]
         whole = self._every_step or len(parts) <= LONGEST
         shown = parts if whole else elide(parts, (-1, notation.elided))
         for number, (length, rest) in enumerate(shown):
@@ -318,3 +294,33 @@ class _Derivation:
             factors = [*self._chain[:length], rest]
             cut = factors if self._every_layer else elide(factors, notation.elided)
             yield plus + notation.joined(cut)
+
+
+def _text(notation: Notation, terms: Sequence[_Standing], *, outer: bool = False) -> str:
+    """Return a sum of products, common beginnings taken out.
+
+    Parameters
+    ----------
+    notation
+        How to write it.
+    terms
+        Of each the factors, and what is still to be differentiated behind them.
+    outer
+        Whether a sum needs no brackets.
+    """
+    if len(terms) == 1:
+        [(factors, tail)] = terms
+        return notation.product(factors, *([tail] if tail else [])) or "1"
+    groups: list[list[_Standing]] = []
+    for term in terms:
+        same = (each for each in groups if term[0] and each[0][0][:1] == term[0][:1])
+        group = next(same, None)
+        if group is None:
+            groups.append([term])
+        else:
+            group.append(term)
+    if len(groups) > 1:
+        texts = [_text(notation, group) for group in groups]
+        return notation.summed(texts) if outer else notation.bracketed(texts)
+    rests = [(factors[1:], tail) for factors, tail in terms]
+    return notation.product(terms[0][0][:1], _text(notation, rests))

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from vanish.network.graph import Op
     from vanish.numbers.stack import Stack
     from vanish.readings.inplace import Cell, Passes
-    from vanish.readings.notation import Written
     from vanish.readings.sampled import SampledChain
+    from vanish.readings.written import Written
 
 Value = TypeVar("Value")
 

@@ -8,8 +8,9 @@ from vanish.network.chainrule import Reading
 
 if TYPE_CHECKING:
     from vanish.network.graph import Op
-    from vanish.readings.notation import Called, Written
+    from vanish.readings.names import Called
     from vanish.readings.products import Product
+    from vanish.readings.written import Written
 
 
 def _written(_: None, op: Op, k: int, f: Written) -> tuple[Written, None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vanish.network.chainrule import Reading
-from vanish.readings.notation import Written
+from vanish.readings.written import Written
 
 if TYPE_CHECKING:
     from vanish.network.graph import Op
