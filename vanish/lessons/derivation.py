@@ -86,7 +86,9 @@ def measured_factors(simulation: Simulation, by: Variable) -> list[MeasuredFacto
     gradients = back(graph, DENSE, trace.chain, trace.kept.__getitem__, simulation.loss_gradient)
     if is_shared(graph, by):
         return _measured_parts(graph, by, dict(gradients), bounds)
-    steps = notation.steps(graph, by)
+    # As they are written; the walk back meets the terms of a sum in another order.
+    written = _factors(simulation.chain.graph, by)
+    steps = list(zip(notation.reached(graph, by), written, strict=True))
     wanted = {variable for variable, _ in steps}
     found = {variable: each.norm() for variable, each in gradients if variable in wanted}
     records: list[MeasuredFactor] = []
@@ -131,6 +133,11 @@ def parts(graph: Graph, by: Variable) -> list[Part]:
             formed = each.formed() if isinstance(each, Parts) else each
             found.append(Part(formed.factors(), layer))
     return found
+
+
+def _factors(graph: Graph, by: Variable) -> Sequence[Factor | Sum]:
+    plain = notation.is_plain(graph)
+    return notation.product(graph, by).factors() if plain else named.factors(graph, by)
 
 
 def labelled(graph: Graph) -> Graph:
@@ -189,7 +196,7 @@ class Derivation(NamedTuple):
         """Return the factors of the gradient, or the parts of its sum over the layers."""
         if is_shared(self.graph, self.by):
             return parts(self.graph, self.by)
-        return notation.product(self.graph, self.by).factors()
+        return _factors(self.graph, self.by)
 
 
 def parse_variable(name: str, graph: Graph) -> Variable:

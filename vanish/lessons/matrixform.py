@@ -133,12 +133,15 @@ def definitions(graph: Graph, notation: Notation) -> Iterator[tuple[str, str]]:
         shown = used(block)
         nested, parts = values(block, ANY), values(block, ANY, by_name=shown)
         top = len(block.nodes)
-        for place in (top, *sorted(shown - {top, 0})):
-            node = block.nodes[place - 1]
-            if not node.inputs:
+        shown_names = {names[place].itself: place for place in (top, *sorted(shown - {top, 0}))}
+        for place, node in block.placed:
+            if node.op.slots:
+                shown_names.setdefault(names[place].upper, place)
+        for name, place in shown_names.items():
+            if not block.nodes[place - 1].inputs:
                 continue
-            value = (nested if place == top else parts)[place]
-            pair = notation.filled(names[place].itself, ANY), notation.value(value)
+            value = nested[place] if name == names[top].itself else parts[place]
+            pair = notation.filled(name, ANY), notation.value(value)
             if pair not in seen:
                 seen.append(pair)
                 yield pair

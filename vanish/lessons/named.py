@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vanish.lessons.nested import LONGEST, elide
 from vanish.network.graph import Variable, X
 from vanish.readings.names import NOTATION, SUMS, called, values
-from vanish.readings.notation import unknown
+from vanish.readings.notation import TEXT, unknown
 from vanish.readings.products import Product
 
 if TYPE_CHECKING:
@@ -79,6 +79,20 @@ def lines(graph: Graph, by: Variable, notation: Notation, full: bool = False) ->
     return _Derivation(graph, by, notation, full).lines()
 
 
+def factors(graph: Graph, by: Variable) -> Factors:
+    """Return the factors of ∂L/∂θ, the terms of their sums in the order in which they are written.
+
+    Parameters
+    ----------
+    graph, by
+        The network, and a variable that it has; no parameter that all layers share.
+    """
+    derivation = _Derivation(graph, by, TEXT, full=False)
+    for _ in derivation.steps():
+        pass
+    return derivation.product.factors()
+
+
 def innermost(graph: Graph, by: Variable) -> int | None:
     """Return the lowest layer that has a variable; None if there is none."""
     if by == X:
@@ -136,19 +150,28 @@ class _Derivation:
 
     def lines(self) -> Iterator[str]:
         """Yield all lines."""
+        left_out = False
+        for k in self.steps():
+            if self._every_layer or k in {self._graph.depth, self._last}:
+                yield self._line(k)
+            elif not left_out:
+                left_out = True
+                yield self._notation.elided
+        yield from self._sum()
+
+    def steps(self) -> Iterator[int]:
+        """Go through all layers; after each step there is a line to show, of layer k."""
         graph, depth = self._graph, self._graph.depth
         root = Product().times("LossGradient", depth, "L", "f{k}")
         self._terms = [_Term(root, len(graph.block(depth).nodes))]
-        left_out = False
         for k in range(depth, self._last - 1, -1):
-            shown = self._every_layer or k in {depth, self._last}
-            if not (shown or left_out):
-                left_out = True
-                yield self._notation.elided
             for _ in self._layer(k):
-                if shown:
-                    yield self._line(k)
-        yield from self._sum()
+                yield k
+
+    @property
+    def product(self) -> Product:
+        """What was found, at the end."""
+        return reduce(Product.__add__, [each.product for each in self._terms])
 
     def _layer(self, k: int) -> Iterator[None]:
         """Go through one layer; after each step there is a line to show."""
@@ -244,7 +267,8 @@ class _Derivation:
         """Return the present state as a right-hand side."""
         notation = self._notation
         block = self._graph.block(k)
-        written = values(block, k)
+        here = (place for place, node in block.placed if Variable(node.name, k) == self._by)
+        written = values(block, k, by_name=frozenset(here))
         by = notation.named(self._by)
         terms = [
             (
@@ -268,10 +292,14 @@ class _Derivation:
         closing = notation.brackets[1]
         if self._every_layer:
             return self._prefix, closing * sum(not glue for _, glue in self._prefix)
-        shown = elide(self._prefix, (notation.elided, notation.times))
+        sign = (notation.elided, notation.times)
+        shown = elide(self._prefix, sign)
         if len(shown) == len(self._prefix):
             return shown, closing * sum(not glue for _, glue in shown)
-        gap = shown.index((notation.elided, notation.times))
+        gap = shown.index(sign)
+        if not self._prefix[gap - len(shown)][1]:
+            # What was left out last is the beginning of a sum.
+            shown[gap] = (notation.elided.strip(), " + ")
         outer, inner = (sum(not glue for _, glue in part) for part in (shown[:gap], shown[gap:]))
         hidden = sum(not glue for _, glue in self._prefix) - outer - inner
         middle = notation.elided.strip() if hidden else ""

@@ -73,7 +73,9 @@ def called(block: Block, *, first: bool) -> tuple[Called, ...]:
     uppers = ["", *(_upper(block, place, names, arguments) for place, _ in block.placed)]
     for place, node in block.placed:
         if node.op.slots and not uppers[place]:
-            uppers[place] = names[place] = next(spare)
+            # What gives f_k has that name already.
+            uppers[place] = next(spare)
+            names[place] = names[place] or uppers[place]
     full = ["x" if first else "f{j}", *(f"{each}{{k}}" if each else "" for each in names[1:])]
     return (
         Called(full[0], ()),
@@ -94,10 +96,14 @@ def _upper(block: Block, place: int, names: Sequence[str], arguments: dict[int, 
     op = block.nodes[place - 1].op
     top, own = place, names[place]
     # Used twice, each use needs a name of its own.
-    if all(_uses(block, slot.letter) == 1 for slot in op.slots):
+    once = all(_uses(block, slot.letter) == 1 for slot in op.slots)
+    if once:
         while (above := _sum_of(block, top)) is not None:
             top = above
-    return names[top] if arguments.get(top) == "activate" else own or names[top]
+    found = names[top] if arguments.get(top) == "activate" else own or names[top]
+    # ∂f_k/∂θ is all of it: where this is not the only use of θ, it is no name for this one's part.
+    alone = once and not any(slot.tied for slot in op.slots)
+    return found if alone or found != "f" else ""
 
 
 def _uses(block: Block, letter: str) -> int:

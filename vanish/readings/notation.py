@@ -174,13 +174,13 @@ def unknown(by: Variable) -> UsageError:
     )
 
 
-def steps(graph: Graph, by: Variable) -> list[tuple[Variable, Factor | Sum]]:
-    """Return the factors of ∂L/∂θ, each with the variable that the product reaches with it.
+def reached(graph: Graph, by: Variable) -> list[Variable]:
+    """Return the variables that the product of ∂L/∂θ reaches with each of its factors.
 
     Parameters
     ----------
     graph
-        The network; products are reached at nodes that have a name.
+        The network; all its values have names.
     by
         θ.
 
@@ -198,13 +198,10 @@ def steps(graph: Graph, by: Variable) -> list[tuple[Variable, Factor | Sum]]:
             break
     else:
         raise unknown(by)
-    way = {id(each) for each in passed[-1][1].beginnings()}
-    reached = {id(each): (variable, each) for variable, each in reversed(passed)}
-    return [
-        (variable, each.last)
-        for key, (variable, each) in reversed(reached.items())
-        if key in way and each.last
-    ]
+    # Values that are only added up are reached with the factors of their sum: the last one is θ.
+    variables = {id(each): variable for variable, each in passed}
+    beginnings = passed[-1][1].beginnings(1)
+    return [variables[id(each)] for each in beginnings]
 
 
 def is_plain(graph: Graph) -> bool:
