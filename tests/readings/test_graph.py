@@ -36,12 +36,13 @@ from vanish.network.streams import Role, Streams, Trials, draw_step, role_of
 from vanish.network.weights import Weight
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.numbers.stack import Stack, norms_of
-from vanish.ops.normalising import Norm, Normalised
+from vanish.ops.normalising import Norm
 from vanish.readings import dense, sampled
 from vanish.readings.affinemap import affine_maps
 from vanish.readings.bounds import BOUND, TraceNorms, norm_bounds
 from vanish.readings.inplace import IN_PLACE, Cell, Passes
 from vanish.readings.meanfield import Ensemble, expected
+from vanish.readings.normalised import Normalised
 from vanish.readings.notation import TEXT, product
 from vanish.readings.products import Factor, Sum
 from vanish.readings.sampled import SAMPLED

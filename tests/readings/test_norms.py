@@ -18,11 +18,12 @@ from vanish.network.streams import Streams, Trials
 from vanish.network.weights import Weight
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.numbers.stack import Stack
-from vanish.ops.normalising import Norm, Normalised
+from vanish.ops.normalising import Norm
 from vanish.readings import dense
 from vanish.readings.bounds import TraceNorms
 from vanish.readings.dense import DENSE
 from vanish.readings.inplace import Parameters, Passes
+from vanish.readings.normalised import Normalised
 from vanish.readings.sampled import SAMPLED, SampledChain, SampledWeight, norms
 
 if TYPE_CHECKING:
