@@ -42,7 +42,6 @@ from vanish.readings.affinemap import affine_maps
 from vanish.readings.bounds import BOUND, TraceNorms, norm_bounds
 from vanish.readings.inplace import IN_PLACE, Cell, Passes
 from vanish.readings.meanfield import Ensemble, expected
-from vanish.readings.normalised import Normalised
 from vanish.readings.notation import TEXT, product
 from vanish.readings.products import Factor, Sum
 from vanish.readings.sampled import SAMPLED
@@ -50,6 +49,7 @@ from vanish.readings.slopes import log10_active_paths, slope_bound, slope_produc
 from vanish.readings.sources import NoLawError
 
 if TYPE_CHECKING:
+    from vanish.readings.normalised import Normalised
     from conftest import Plant
 
 AFFINE, ADD, S = Op("affine", (Slot("W"), Slot("b"))), Op("add"), Op("activate")

@@ -23,10 +23,10 @@ from vanish.readings import dense
 from vanish.readings.bounds import TraceNorms
 from vanish.readings.dense import DENSE
 from vanish.readings.inplace import Parameters, Passes
-from vanish.readings.normalised import Normalised
 from vanish.readings.sampled import SAMPLED, SampledChain, SampledWeight, norms
 
 if TYPE_CHECKING:
+    from vanish.readings.normalised import Normalised
     from vanish.numbers.scaled import FloatArray
 
 NORMS = {

@@ -42,13 +42,13 @@ from vanish.network import activations
 from vanish.network.chainrule import Reading, forward
 from vanish.network.graph import Graph, Variable, article_graph
 from vanish.numbers.scaled import ONE, Magnitude
-from vanish.numbers.signed import Signed
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import secondmode
 from vanish.readings.magnitudes import of_runs, stacked
 from vanish.readings.sources import NOTHING, Cotangent, NoLawError, Unit, normal
 
 if TYPE_CHECKING:
+    from vanish.numbers.signed import Signed
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vanish.network.activations import Activation

@@ -137,11 +137,9 @@ def require_fitting_block(settings: Settings) -> None:
 
 
 def _leaves_a_size_open(settings: Settings) -> bool:
-    model = settings.model
     return any(
         sizes(block, n_in, n_out, 1).places != sizes(block, n_in, n_out, 2).places
-        for first, last, n_in, n_out in model.stretches
-        for block, _, _ in model.graph.within(first, last)
+        for block, _, _, (_, _, (n_in, *_, n_out)) in settings.model.sections
     )
 
 

@@ -15,11 +15,12 @@ from vanish.simulation import values
 from vanish.simulation.modelling import formula_of, hidden_of, model_of
 from vanish.simulation.settings import Settings
 from vanish.simulation.spelling import spell_all
-from vanish.simulation.table import PLAIN, TRAINING
+from vanish.simulation.table import PLAIN
 from vanish.system import memory
 from vanish.training import data as datasets
 from vanish.training import optimizers
 from vanish.training.data import Data
+from vanish.training.table import TRAINING
 
 if TYPE_CHECKING:
     from vanish.network.model import Model
@@ -157,10 +158,8 @@ class TrainingSettings:
 
     def units(self, k: int) -> int:
         """Return how many values S is applied to in a layer."""
-        model = self.chain.model
-        block = model.graph.block(k)
-        places = model.sizes_of(block, *model.sizes[k - 1 : k + 1]).places
-        return sum(places[place] for place in block.places("activate"))
+        section = self.chain.model.section(k)
+        return sum(section.sizes.places[place] for place in section.block.places("activate"))
 
     @property
     def act_name(self) -> str:
