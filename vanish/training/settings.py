@@ -33,8 +33,8 @@ LAYERS, WIDTH, EPOCHS, BATCH = 2, 32, 100, 16
 # training part; accuracies and the loss on all of them, so many at a time.
 MEASURED_ROWS = 1000
 
-# Of a hidden layer: its factors, operations and records, in bytes.
-_BYTES_A_LAYER = 12_000
+# Of an operation of a hidden layer: its factors, what the passes do and records, in bytes.
+_BYTES_AN_OPERATION = 6_000
 
 
 class Classifier(Settings):
@@ -272,6 +272,7 @@ def require_memory(settings: TrainingSettings, kept: int, rows: int = MEASURED_R
     values = sizes[0] + sum(found.places[1:]) // 2 + sizes[2]
     # Parameters: now, at first, their gradients, the optimizer's two, and to measure them.
     # Of an example: values before and after S, slopes and gradients, each way twice.
-    needed = _BYTES_A_LAYER * depth + 8 * (7 * weights + 8 * rows * values * depth)
+    needed = _BYTES_AN_OPERATION * (len(found.places) - 1) * depth
+    needed += 8 * (7 * weights + 8 * rows * values * depth)
     needed += 3 * 8 * depth * kept * settings.trials
     memory.require(needed, what, remedy)
