@@ -301,6 +301,7 @@ class Network:
         """Return all values by name, with a value in place of one of them."""
         parameters = self.parameters | ({variable: value} if variable is not None else {})
         f = parameters[Variable("x", 0)]
+        found: dict[str, Any] = {}
         for k in range(1, self.depth + 1):
             taken, own = self.layer(k, f, parameters)
             for name, definition in self.definitions.items():
