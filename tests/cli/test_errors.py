@@ -287,7 +287,8 @@ theory --weight-std 1e-20
 theory --weight-std 1:2
 theory --weight-std 1:2:3 --plot phase.png
 theory --act tanhh
-derive --wrt a1
+derive --wrt a4
+derive --fragment
 derive --width 3
 derive --format tsv
 derive --layers 0

@@ -302,6 +302,7 @@ class Network:
         parameters = self.parameters | ({variable: value} if variable is not None else {})
         found: dict[str, Any] = {}
         f = parameters[Variable("x", 0)]
+        found: dict[str, Any] = {}
         for k in range(1, self.depth + 1):
             taken, own = self.layer(k, f, parameters)
             for name, definition in self.definitions.items():
