@@ -1,10 +1,11 @@
 """The network of a run: its shape and its parameters, drawn by initialisers or given.
 
-Who reads a network reads a `Model`, and need not know which of the two it is.
+Who reads a network reads a `Model`, and need not know whether it is `Drawn` or `Given`.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
@@ -12,18 +13,17 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from vanish.network import activations, initializers
 from vanish.network.graph import Variable, article_graph
-from vanish.network.sizes import graph_of, layer_runs, sizes, uniform_runs
+from vanish.network.sizes import Laid, graph_of, layer_runs, sizes, uniform_runs
 from vanish.numbers.scaled import Magnitude
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vanish.network.activations import Activation
-    from vanish.network.arrays import Network
     from vanish.network.blocks import Formula
-    from vanish.network.graph import Block, Graph, Slot
+    from vanish.network.graph import Graph, Slot
     from vanish.network.initializers import Initializer
-    from vanish.network.sizes import Hidden, LayerRun, Sizes
+    from vanish.network.sizes import Hidden, LayerRun
 
     Act = str | Activation
 
@@ -176,22 +176,23 @@ class Model(ABC):
             return article_graph(self.depth)
         return graph_of(self.formula, self._runs, self.hidden)
 
-    def sizes_of(self, block: Block, n_in: int, n_out: int) -> Sizes:
-        """Return the sizes of all values and parameters of a layer."""
-        return sizes(block, n_in, n_out, self.hidden)
+    @property
+    def layouts(self) -> Iterator[Laid]:
+        """The layers by their blocks and sizes, layer 1 first."""
+        for first, last, n_in, n_out in self.stretches:
+            for block, start, stop in self.graph.within(first, last):
+                yield Laid(block, start, stop, sizes(block, n_in, n_out, self.hidden))
 
     @property
     def parameters(self) -> Iterator[tuple[Variable, int, tuple[int, ...]]]:
         """Address, first layer and shape of every parameter, layer 1 first; a tied one once."""
         tied: set[Slot] = set()
-        for first, last, n_in, n_out in self.stretches:
-            for block, start, stop in self.graph.within(first, last):
-                shapes = self.sizes_of(block, n_in, n_out).parameters
-                for k in range(start, stop + 1):
-                    for slot, shape in shapes.items():
-                        if slot not in tied:
-                            yield slot.at(k), k, shape
-                    tied.update(slot for slot in shapes if slot.tied)
+        for _, first, last, found in self.layouts:
+            for k in range(first, last + 1):
+                for slot, shape in found.parameters.items():
+                    if slot not in tied:
+                        yield slot.at(k), k, shape
+                    tied |= {slot} if slot.tied else set()
 
     @property
     def matrix_shapes(self) -> Iterator[tuple[int, ...]]:
@@ -201,23 +202,18 @@ class Model(ABC):
     @property
     def weight_count(self) -> int:
         """How many weights there are."""
-        count = 0
-        tied: set[Slot] = set()
-        for first, last, n_in, n_out in self.stretches:
-            for block, start, stop in self.graph.within(first, last):
-                for slot, shape in self.sizes_of(block, n_in, n_out).parameters.items():
-                    if len(shape) == 2 and slot not in tied:
-                        count += shape[0] * shape[1] * (1 if slot.tied else stop - start + 1)
-                        tied.update({slot} if slot.tied else ())
-        return count
+        counts: dict[object, int] = {}
+        for _, first, last, found in self.layouts:
+            for slot, shape in found.parameters.items():
+                times, key = (1, slot) if slot.tied else (last - first + 1, (first, slot))
+                counts[key] = times * math.prod(shape) if len(shape) == 2 else 0
+        return sum(counts.values())
 
     @property
     def unit_count(self) -> int:
         """How many entries x and all values of all layers have, a row."""
         return self.n_in + sum(
-            (stop - start + 1) * sum(self.sizes_of(block, n_in, n_out).places[1:])
-            for first, last, n_in, n_out in self.stretches
-            for block, start, stop in self.graph.within(first, last)
+            (last - first + 1) * sum(found.places[1:]) for _, first, last, found in self.layouts
         )
 
     def kept_count(self, rows: int) -> Iterator[int]:
@@ -225,35 +221,27 @@ class Model(ABC):
 
         Of a matrix a frame of so many rows and what it makes of that, of anything else its values.
         """
-        for first, last, n_in, n_out in self.stretches:
-            for block, _, _ in self.graph.within(first, last):
-                found = self.sizes_of(block, n_in, n_out)
-                shapes = [shape for shape in found.parameters.values() if len(shape) == 2]
-                matrices = sum(min(rows, b) * (b + max(a, b)) for a, b in shapes)
-                others = (found.places[p] for p, node in block.placed if node.op.kind != "affine")
-                yield matrices + rows * sum(others)
+        for block, _, _, found in self.layouts:
+            shapes = [shape for shape in found.parameters.values() if len(shape) == 2]
+            matrices = sum(min(rows, b) * (b + max(a, b)) for a, b in shapes)
+            others = (found.places[p] for p, node in block.placed if node.op.kind != "affine")
+            yield matrices + rows * sum(others)
 
     @property
     def step_sizes(self) -> Mapping[int, int]:
         """The size of each layer's own input u_k, by k."""
         return {
-            k: size
-            for first, last, n_in, n_out in self.stretches
-            for block, start, stop in self.graph.within(first, last)
-            if (size := self.sizes_of(block, n_in, n_out).step) is not None
-            for k in range(start, stop + 1)
+            k: found.step
+            for _, first, last, found in self.layouts
+            if found.step is not None
+            for k in range(first, last + 1)
         }
 
     @cached_property
     def letters(self) -> tuple[str, ...]:
         """The letters of all parameters, matrices first."""
-        found = {
-            slot.letter
-            for run in self.graph.runs
-            for node in run.block.nodes
-            for slot in node.op.slots
-        }
-        return tuple(sorted(found))
+        runs = self.graph.runs
+        return tuple(sorted({slot.letter for run in runs for slot in run.block.slots}))
 
     @property
     def matrices(self) -> tuple[str, ...]:
@@ -402,61 +390,3 @@ class Drawn(Model):
             conventional = (activations.get(each).init for each in self.acts.kinds)
             return tuple(map(initializers.get, conventional))
         return (initializers.get(self._init),)
-
-
-class Given(Model):
-    """A network whose weights are given.
-
-    Parameters
-    ----------
-    acts, gain, formula, hidden
-        As for any.
-    network
-        The arrays.
-    """
-
-    def __init__(
-        self,
-        acts: Acts,
-        network: Network,
-        *,
-        gain: float = 1.0,
-        formula: Formula | None = None,
-        hidden: Hidden | None = None,
-    ) -> None:
-        super().__init__(acts, gain, formula, hidden)
-        self.network: Final = network
-
-    @property
-    def depth(self) -> int:
-        """N, the number of layers."""
-        return len(self.network.weights)
-
-    @property
-    def n_in(self) -> int:
-        """n_0, the size of the input."""
-        return self.network.sizes[0]
-
-    @property
-    def n_out(self) -> int:
-        """n_N, the size of the output."""
-        return self.network.sizes[-1]
-
-    @cached_property
-    def sizes(self) -> tuple[int, ...]:
-        """n_0, n_1, …, n_N."""
-        return self.network.sizes
-
-    @property
-    def initializers(self) -> tuple[Initializer, ...]:
-        """None."""
-        return ()
-
-    @property
-    def initializer_kinds(self) -> tuple[Initializer, ...]:
-        """None."""
-        return ()
-
-    def initializer(self, letter: str, k: int) -> Initializer:
-        """Nothing is drawn."""
-        raise LookupError(f"{letter}{k} is given")

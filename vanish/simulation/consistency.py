@@ -15,6 +15,7 @@ from vanish.simulation.names import ENGINE_NAMES, SAMPLED
 
 if TYPE_CHECKING:
     from vanish.network.arrays import Rows
+    from vanish.network.blocks import Formula
     from vanish.simulation.settings import Settings
 
 
@@ -40,6 +41,15 @@ def require_order(settings: Settings) -> None:
         raise UsageError(wrong)
     if below > above:
         raise ConflictError(wrong, "vanish_below", "explode_above")
+
+
+def require_same_block(settings: Settings, name: str, own: Formula) -> None:
+    """Require that no other block is given than the one that a network has."""
+    if settings.block and settings.block != own.text:
+        raise ConflictError(
+            f"block {settings.block!r} beside weights: {name} is of {own.text!r}: leave out block",
+            *("block", "weights"),
+        )
 
 
 def require_one_shape(settings: Settings) -> None:
@@ -70,7 +80,7 @@ def require_one_shape(settings: Settings) -> None:
 
 def _require_nothing_drawn(settings: Settings, name: str) -> None:
     """Require that nothing is said of a network's weights beside the weights."""
-    for other in ("layers", "width", "widths", "weight_std"):
+    for other in ("layers", "width", "widths", "weight_std", "hidden"):
         if getattr(settings, other) is not None:
             raise ConflictError(
                 f"{other} beside weights: {name} has sizes and weights of its own: leave out"

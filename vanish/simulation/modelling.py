@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vanish.network.model import Acts, Drawn, Given, Uniform
+from vanish.network.given import Given
+from vanish.network.model import Acts, Drawn, Uniform
 from vanish.network.sizes import Hidden
 from vanish.simulation.table import LAYERS, PLAIN, WIDTH
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 def model_of(settings: Settings) -> Model:
     """Return the network: its shape and its parameters, whether drawn or given."""
     acts = Acts(settings.act, settings.last_act, settings.layer_acts)
-    formula, hidden, gain = formula_of(settings.block), _hidden_of(settings), settings.gain
+    formula, gain = formula_of(settings.block), settings.gain
     if settings.weights is not None:
-        return Given(acts, settings.weights, gain=gain, formula=formula, hidden=hidden)
+        return Given(acts, settings.weights, gain=gain, formula=formula)
     layers = settings.layers or (len(settings.layer_acts) if settings.layer_acts else LAYERS)
     width = settings.width or WIDTH
     n_in = width if settings.input is None else settings.input.values.shape[1]
@@ -31,13 +32,13 @@ def model_of(settings: Settings) -> Model:
         init=settings.init,
         weight_std=dict(std) if isinstance(std, tuple) else std,
         formula=formula,
-        hidden=hidden,
+        hidden=_hidden_of(settings),
     )
 
 
 def formula_of(block: str) -> Formula | None:
-    """Return a formula by its text or name; None for the article's."""
-    if block == PLAIN:
+    """Return a formula by its text or name; None for the article's, or where none is said."""
+    if block in ("", PLAIN):
         return None
     from vanish.network.blocks import formula  # noqa: PLC0415 - start-up
 

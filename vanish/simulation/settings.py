@@ -16,6 +16,7 @@ from vanish.simulation.table import PLAIN, SETTINGS
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.arrays import Network, Rows
+    from vanish.network.blockarrays import BlockNetwork
     from vanish.network.model import Model
 
 # Up to so many weights, over all trials, a dense run takes a fraction of a second; a layer
@@ -66,7 +67,8 @@ class Settings:
         the input (default: zeros); for ``cross_entropy`` one class a row, from 0, and for
         ``bce`` zeros and ones.
     weights
-        A real network instead of a random one. What its layout leaves open the input and the
+        A real network instead of a random one: a `Network`, the list of its weights, or all
+        arrays by their names, see `BlockNetwork`. What its layout leaves open the input and the
         target settle, see `Network.settled`.
     seed
         What all random numbers follow from.
@@ -83,7 +85,7 @@ class Settings:
 
     block
         Every layer as a formula of its input x, or its name; a layer that a skip does not fit is
-        S(Wx+b).
+        S(Wx+b). Where it is not given it is that of `weights`, if they have one, else S(Wx+b).
     hidden
         The size of what only a layer itself knows; ``"4x"`` is four times its output. Where
         nothing says it, as large as that, or as a row of `steps`.
@@ -109,7 +111,7 @@ class Settings:
     batch: int | None = None
     loss: str = _DEFAULTS["loss"]
     target: Rows | None = None
-    weights: Network | None = None
+    weights: Network | BlockNetwork | None = None
     seed: int = _DEFAULTS["seed"]
     trials: int = _DEFAULTS["trials"]
     engine: str = _DEFAULTS["engine"]
@@ -117,7 +119,7 @@ class Settings:
     vanish_below: float = _DEFAULTS["vanish_below"]
     explode_above: float = _DEFAULTS["explode_above"]
     last_act: str | Activation | None = None
-    block: str = PLAIN
+    block: str = ""
     hidden: int | str | None = None
     steps: Rows | None = None
 
@@ -125,6 +127,7 @@ class Settings:
         values.take_all(self, SETTINGS)
         spell_all(self)
         consistency.require_order(self)
+        self._fit_block()
         consistency.require_one_shape(self)
         self._fit_data()
         consistency.require_fitting_data(self)
@@ -132,6 +135,18 @@ class Settings:
         consistency.require_fitting_block(self)
         consistency.require_one_output(self)
         consistency.require_engine(self)
+
+    def _fit_block(self) -> None:
+        """Let a network have the block that it was saved with, and as many layers as are said."""
+        block, network = self.block or PLAIN, self.weights
+        if network is not None:
+            if network.block is not None:
+                consistency.require_same_block(self, network.name, network.block)
+                block = network.block.text
+            if not network.knows_depth:
+                object.__setattr__(self, "weights", network.of_depth(self.layers))
+                object.__setattr__(self, "layers", None)
+        object.__setattr__(self, "block", block)
 
     def _fit_data(self) -> None:
         """Let the network, its input and its target settle what they leave open in each other."""
@@ -156,7 +171,7 @@ class Settings:
     def given_n_in(self) -> int | None:
         """n_0 where the weights or the list of all sizes say it."""
         if self.weights is not None:
-            return self.weights.sizes[0]
+            return self.model.n_in
         return None if self.widths is None else self.widths[0]
 
     @cached_property
