@@ -49,7 +49,7 @@ def derive(options: str = "") -> str:
 
 def measured(layers: int, by: str, **options: Any) -> list[MeasuredFactor]:
     simulation = Simulation(Settings(layers=layers, **options))
-    return measured_factors(simulation, parse_variable(by, layers))
+    return measured_factors(simulation, parse_variable(by, article_graph(layers)))
 
 
 @pytest.mark.parametrize("name", SHOWN)
@@ -170,7 +170,9 @@ def test_every_formula_of_a_document_is_mathematics_to_another_reader(
     parser = MathTextParser("agg")
     document = derive(f"--layers {layers} --values --format {format_name}")
     found = formulas(document, format_name)
-    shown = list(derivation(article_graph(layers), parse_variable("W1", layers), LATEX))
+    shown = list(
+        derivation(article_graph(layers), parse_variable("W1", article_graph(layers)), LATEX)
+    )
     assert sum(line.strip() in formula for formula in found for line in shown) >= len(shown)
     for formula in found:
         parser.parse(f"${formula.strip()}$")
@@ -228,7 +230,7 @@ def test_json_has_the_rows_of_the_library(layers: int, act: str, width: int) -> 
     document = json.loads(derive(options), parse_constant=no_constant)
     assert (document["schema"], document["settings"]["wrt"]) == (1, "W1")
     factors = measured(layers, "W1", act=act, width=width)
-    by = parse_variable("W1", layers)
+    by = parse_variable("W1", article_graph(layers))
     assert document["rows"] == rows(Derivation(article_graph(layers), by, factors=factors))
     for row, each in zip(document["rows"], factors, strict=True):
         assert row["factor"] == TEXT.symbol(each.factor)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vanish.errors import UsageError
 from vanish.network import activations
 from vanish.network.chain import Chain
 from vanish.network.chainrule import back
@@ -31,14 +32,15 @@ from vanish.network.graph import (
     article_graph,
 )
 from vanish.network.initializers import Law
-from vanish.network.streams import Role, Streams, Trials, role_of
+from vanish.network.streams import Role, Streams, Trials, draw_step, role_of
 from vanish.network.weights import Weight
 from vanish.numbers.scaled import Magnitude, Scaled
-from vanish.numbers.stack import Stack
+from vanish.numbers.stack import Stack, norms_of
+from vanish.ops.normalising import Norm, Normalised
 from vanish.readings import dense, sampled
 from vanish.readings.affinemap import affine_maps
 from vanish.readings.bounds import BOUND, TraceNorms, norm_bounds
-from vanish.readings.inplace import Cell, Passes
+from vanish.readings.inplace import IN_PLACE, Cell, Passes
 from vanish.readings.meanfield import Ensemble, expected
 from vanish.readings.notation import TEXT, product
 from vanish.readings.products import Factor, Sum
@@ -63,8 +65,13 @@ PRENORM = Block(
     Node(HALF, (4,)),
     Node(ADD, (0, 5), "f"),
 )
-BEHIND = Block(Node(AFFINE, (0,), "a"), Node(S, (1,)), Node(RMS, (2,), "f"))
-OVER_THE_BATCH = Block(Node(AFFINE, (0,)), Node(BN, (1,), "a"), Node(S, (2,), "f"))
+BEHIND, LN_BEHIND = (
+    Block(Node(AFFINE, (0,), "a"), Node(S, (1,)), Node(norm, (2,), "f")) for norm in (RMS, LN)
+)
+# Without a bias: a norm of the batch takes away what it adds.
+OVER_THE_BATCH = Block(
+    Node(Op("affine", (Slot("W"),)), (0,)), Node(BN, (1,), "a"), Node(S, (2,), "f")
+)
 RECURRENT = Block(
     Node(STEP, (), "u"),
     Node(AFFINE, (0,)),
@@ -155,7 +162,7 @@ def plain_array(parameter: Any) -> np.ndarray:
 
 
 def torch_activation(act: str) -> Any:
-    """Return S with a slope that is right to all digits; PyTorch's own is off where it saturates."""
+    """Return S with a slope that is right to all digits, also where it saturates."""
     torch = pytest.importorskip("torch")
     accurate = {
         "sigmoid": lambda a: 1.0 / (1.0 + torch.exp(-a)),
@@ -285,6 +292,19 @@ def plain(rows: Any) -> np.ndarray:
     return np.asarray(rows.with_exponent(0).values)
 
 
+BACK = Norm.back
+
+
+def without_mean(norm: Norm, kept: Normalised, g: np.ndarray) -> Any:
+    """Return a norm's way back without 11ᵀ/n."""
+    return BACK(norm._replace(centred=False), kept, g)
+
+
+def without_projection(norm: Norm, kept: Normalised, g: np.ndarray) -> Any:
+    """Return a norm's way back without ŷŷᵀ/n."""
+    return BACK(norm, kept._replace(output=np.zeros_like(g)), g)
+
+
 def test_a_skip_that_is_forgotten_going_back_is_noticed(plant: Plant) -> None:
     chain, x = network(Graph((SKIP, 3)), "tanh", 4, 0), rows(4, 2, 0)
     right = autograd(chain, x, x)[Variable("W", 1)]
@@ -296,6 +316,38 @@ def test_a_skip_that_is_forgotten_going_back_is_noticed(plant: Plant) -> None:
     assert relative_error(found(), right) < 1e-13
     plant(dense.DENSE, "add", back=lambda _, __, ___, ____, g: (g.times(Magnitude.of(0.0)), g))
     assert relative_error(found(), right) > 0.1
+
+
+@pytest.mark.parametrize("wrong", [without_mean, without_projection])
+@pytest.mark.parametrize("block", [PRENORM, BEHIND, LN_BEHIND, OVER_THE_BATCH])
+def test_what_a_norm_forgets_going_back_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, block: Block, wrong: Any
+) -> None:
+    errors = errors_of(block)
+    assert max(errors) < 1e-12
+    monkeypatch.setattr(Norm, "back", wrong)
+    # RMS has no mean to forget.
+    if wrong is without_mean and block is BEHIND:
+        assert errors_of(block) == errors
+    else:
+        assert min(errors_of(block)) > 0.01
+
+
+def errors_of(block: Block) -> tuple[float, float]:
+    """Return how far off ∂L/∂W_1 is, by the dense and the in-place reading."""
+    chain, x, r = network(Graph((block, 3)), "tanh", 4, 0), rows(4, 4, 0), readout(4, 4)
+    right = autograd(chain, x, r)[Variable("W", 1)]
+    gradients = dict(dense.gradients(dense.trace(chain, x), Scaled(r)))
+    in_place = trained(chain, x, r)[Variable("W", 1)]
+    found = of_parameter(gradients[Variable("W", 1)])
+    return relative_error(found, right), relative_error(in_place, right)
+
+
+@pytest.mark.parametrize("reading", [dense.DENSE, IN_PLACE], ids=["dense", "in place"])
+def test_a_coefficient_that_is_dropped_going_back_is_noticed(plant: Plant, reading: Any) -> None:
+    assert max(errors_of(PRENORM)) < 1e-12
+    plant(reading, "scale", back=lambda _, __, ___, ____, g: (g,))
+    assert max(errors_of(PRENORM)) > 0.01
 
 
 def test_a_tied_gradient_far_below_float64_is_a_sum_of_parts_of_any_size() -> None:
@@ -398,6 +450,45 @@ def with_sup_slope(sup_slope: float) -> activations.Activation:
     return dataclasses.replace(activations.get("identity"), sup_slope=sup_slope)
 
 
+def test_bounds_of_letters_that_some_layers_lack_are_zero_there() -> None:
+    graph = Graph((LAYER, 2), (BRANCH, 3), (LAYER, 1))
+    trace, loss = dense.trace(network(graph, "tanh", 3, 0), rows(3, 1, 0)), Magnitude.of(7.0)
+    norms = TraceNorms(trace)
+    right = dict(back(graph, BOUND, norms, norms.kept_at, loss))
+    for letter, column in norm_bounds(trace, loss).items():
+        values = [float(each) for each in column.at((..., 0)).listed()]
+        ones = [float(right.get(Variable(letter, k), Magnitude.of(0.0))) for k in range(1, 7)]
+        assert values == pytest.approx(ones, rel=1e-13)
+    assert [bool(each) for each in norm_bounds(trace, loss)["V"].mantissas[:, 0]] == [
+        *(False, False, True, True, True, False)
+    ]
+
+
+def test_a_coefficient_counts_in_the_slopes_product_but_not_among_paths() -> None:
+    block = Block(Node(AFFINE, (0,), "a"), Node(S, (1,)), Node(HALF, (2,)), Node(ADD, (0, 3), "f"))
+    # (1 + |-0.5| · 0.25)^N
+    found = slope_bound(activations.get("sigmoid"), 20, block)
+    assert float(found) == pytest.approx(1.125**20, rel=1e-14)
+    products = slope_products(Graph((block, 3)), np.full(3, 0.25)).listed()
+    assert [float(each) for each in products] == pytest.approx(
+        [0.125 * 1.125**j for j in (2, 1, 0)]
+    )
+    active = np.full((3, 1, 1), 2.0)
+    paths, right = (log10_active_paths(Graph((each, 3)), active) for each in (block, SKIP))
+    assert np.array_equal(paths, right)
+
+
+@pytest.mark.parametrize("block", [PRENORM, BEHIND, OVER_THE_BATCH], ids=["pre", "behind", "batch"])
+def test_norms_count_1_among_slopes(block: Block) -> None:
+    without = Block(Node(AFFINE, (0,), "a"), Node(S, (1,), "f"))
+    if block is PRENORM:
+        without = Block(
+            Node(AFFINE, (0,), "a"), Node(S, (1,)), Node(HALF, (2,)), Node(ADD, (0, 3), "f")
+        )
+    found, right = (slope_bound(activations.get("sigmoid"), 9, each) for each in (block, without))
+    assert float(found) == float(right)
+
+
 @pytest.mark.parametrize(("sup", "factor"), [(0.25, 1.25), (1.0, 2.0), (0.5, 1.5)])
 def test_with_skips_the_articles_bound_is_a_power_of_one_more(sup: float, factor: float) -> None:
     assert slope_bound(with_sup_slope(sup), 20, SKIP).log10 == pytest.approx(
@@ -449,52 +540,88 @@ def ks(first: np.ndarray, second: np.ndarray) -> float:
     return float(np.abs(shares[0] - shares[1]).max()) / limit
 
 
-def drawn(graph: Graph, act: str, width: int, trials: int) -> dict[str, np.ndarray]:
-    """Return log‖∂L/∂W_1‖ and log‖∂L/∂x‖ of sampled networks, all of one input."""
-    streams, x = Streams(3), np.broadcast_to(rows(width, 1, 0), (trials, 1, width))
+# The standard deviation of `network`'s biases.
+BIAS_STD = 0.1
+
+
+def sampled_chain(
+    graph: Graph, act: str, width: int, trials: int, count: int = 1, segment: int | None = None
+) -> sampled.SampledChain:
+    """Return sampled networks, all of one batch of inputs, after their way forward."""
+    streams, x = Streams(3), np.broadcast_to(rows(width, count, 0), (trials, count, width))
     weights = {
         address: sampled.SampledWeight(
-            Law.NORMAL, width, width, Magnitude.of(1 / math.sqrt(width)), 1
+            Law.NORMAL, width, width, Magnitude.of(1 / math.sqrt(width)), count
         )
         for address in addresses(graph)
         if address.letter.isupper()
     }
     acts = [activations.get(act)] * graph.depth
     block = Trials(0, 0, trials, trials)
-    chain = sampled.SampledChain(graph, weights, acts, 0.0, x, streams, block)
+    steps = dict.fromkeys(range(1, graph.depth + 1), width)
+    chain = sampled.SampledChain(
+        graph, weights, acts, BIAS_STD, x, streams, block, segment, steps=steps
+    )
     for _ in chain.forward():
         pass
-    r = np.broadcast_to(np.ones(width) / math.sqrt(width), (trials, 1, width))
+    return chain
+
+
+def readout(width: int, count: int) -> np.ndarray:
+    """Return one ∂L/∂f_N for everybody; its rows differ, since a norm of the batch needs that."""
+    return np.outer(1.0 + np.arange(count), np.where(np.arange(width) % 3, 1.0, -1.0))
+
+
+def drawn(
+    graph: Graph, act: str, width: int, trials: int, count: int = 1, segment: int | None = None
+) -> dict[str, np.ndarray]:
+    """Return log‖∂L/∂W_1‖ and log‖∂L/∂x‖ of sampled networks."""
+    chain = sampled_chain(graph, act, width, trials, count, segment)
+    r = np.broadcast_to(readout(width, count), (trials, count, width))
     found = dict(sampled.gradients(chain, Stack(r)))
+    found = {
+        each: norms_of(part) if isinstance(part, Stack) else part for each, part in found.items()
+    }
     return {
         name: 0.5 * np.log(found[variable].squares)
         + math.log(2.0) * np.asarray(found[variable].exponents)
-        for name, variable in (("W", Variable("W", 1)), ("x", Variable("x", 0)))
+        for name, variable in READ.items()
+        if variable in found
     }
 
 
-def simulated(graph: Graph, act: str, width: int, trials: int) -> dict[str, np.ndarray]:
+# What is compared in law; of what a graph has of it.
+READ = {letter: Variable(letter, 1) for letter in "WbVcU"} | {"x": X}
+
+
+def simulated(
+    graph: Graph, act: str, width: int, trials: int, count: int = 1
+) -> dict[str, np.ndarray]:
     """Return the same with matrices."""
-    logs: dict[str, list[float]] = {"W": [], "x": []}
-    x, r = rows(width, 1, 0), np.full((1, width), 1 / math.sqrt(width))
+    logs: dict[str, list[float]] = {name: [] for name in READ}
+    x, r = rows(width, count, 0), readout(width, count)
     for seed in range(trials):
-        chain = network(graph, act, width, seed + 1000)
-        for address in chain.parameters:
-            if not address.letter.isupper():
-                chain.parameters[address][...] = 0.0  # type: ignore[index]  # an array
+        chain = network(graph, act, width, seed + 1000, count=count)
         found = dict(dense.gradients(dense.trace(chain, x), Scaled(r)))
-        logs["W"].append(math.log(float(found[Variable("W", 1)].norm())))
-        logs["x"].append(math.log(float(found[Variable("x", 0)].norm())))
-    return {name: np.array(each) for name, each in logs.items()}
+        for name, variable in READ.items():
+            if variable in found:
+                logs[name].append(math.log(float(found[variable].norm())))
+    return {name: np.array(each) for name, each in logs.items() if each}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("block", [SKIP, BRANCH], ids=["skip", "branch"])
-def test_sampled_networks_with_skips_have_the_law_of_dense_ones(block: Block) -> None:
+@pytest.mark.parametrize(
+    ("block", "count"),
+    [(SKIP, 1), (BRANCH, 1), (PRENORM, 1), (BEHIND, 2), (RECURRENT, 2), (OVER_THE_BATCH, 4)],
+    ids=["skip", "branch", "prenorm", "rms behind", "recurrent", "batchnorm"],
+)
+def test_sampled_networks_of_blocks_have_the_law_of_dense_ones(block: Block, count: int) -> None:
     graph = Graph((block, 3))
-    found, right = drawn(graph, "tanh", 6, 2000), simulated(graph, "tanh", 6, 2000)
-    for name in ("W", "x"):
-        assert ks(found[name], right[name]) < 1.0
+    right = simulated(graph, "tanh", 6, 2000, count)
+    found = drawn(graph, "tanh", 6, 2000, count)
+    assert found.keys() == right.keys()
+    for name in found:
+        assert ks(found[name], right[name]) < 1.0, name
 
 
 @pytest.mark.slow
@@ -503,6 +630,86 @@ def test_a_skip_that_the_sampled_reading_forgets_is_noticed(plant: Plant) -> Non
     right = simulated(graph, "tanh", 6, 1000)
     plant(SAMPLED, "add", back=lambda _, __, ___, ____, g: (Stack(0.0 * g.values), g))
     assert ks(drawn(graph, "tanh", 6, 1000)["x"], right["x"]) > 1.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("block", "wrong"), [(LN_BEHIND, without_mean), (BEHIND, without_projection)]
+)
+def test_what_a_sampled_norm_forgets_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, block: Block, wrong: Any
+) -> None:
+    graph = Graph((block, 3))
+    right = simulated(graph, "tanh", 3, 1000)
+    assert ks(drawn(graph, "tanh", 3, 1000)["x"], right["x"]) < 1.0
+    monkeypatch.setattr(Norm, "back", wrong)
+    assert ks(drawn(graph, "tanh", 3, 1000)["x"], right["x"]) > 1.0
+
+
+@pytest.mark.slow
+def test_a_coefficient_that_the_sampled_reading_drops_is_noticed(plant: Plant) -> None:
+    graph = Graph((PRENORM, 3))
+    right = simulated(graph, "tanh", 6, 1000)
+    plant(SAMPLED, "scale", back=lambda _, __, ___, ____, g: (g,))
+    assert ks(drawn(graph, "tanh", 6, 1000)["x"], right["x"]) > 1.0
+
+
+@pytest.mark.parametrize("block", [RECURRENT, PRENORM], ids=["recurrent", "prenorm"])
+def test_segments_of_a_sampled_network_are_the_whole(block: Block) -> None:
+    graph = Graph((block, 5))
+    whole, parts = (drawn(graph, "tanh", 4, 3, segment=segment) for segment in (None, 2))
+    assert whole.keys() == parts.keys()
+    for name in whole:
+        assert np.array_equal(whole[name], parts[name])
+
+
+def test_a_step_that_is_drawn_anew_on_the_way_back_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    graph, generator = Graph((RECURRENT, 5)), np.random.default_rng(0)
+    whole = drawn(graph, "tanh", 4, 3)
+    monkeypatch.setattr(
+        sampled.SampledChain, "step", lambda *_: Stack(generator.standard_normal((3, 1, 4)))
+    )
+    anew, again = (drawn(graph, "tanh", 4, 3, segment=segment) for segment in (2, None))
+    for found in (anew, again):
+        assert not np.allclose(found["U"], whole["U"], rtol=1e-3)
+
+
+def test_sampled_steps_are_drawn_or_given() -> None:
+    given_rows = np.arange(6.0).reshape(2, 3)
+    streams, block = Streams(1), Trials(0, 0, 4, 4)
+    chain = sampled.SampledChain(
+        Graph((RECURRENT, 2)),
+        {},
+        [activations.get("tanh")] * 2,
+        0.0,
+        np.ones((4, 2, 5)),
+        *(streams, block),
+        steps={1: 3, 2: given_rows},
+    )
+    first = chain.step(1).values
+    assert first.shape == (4, 2, 3)
+    assert np.array_equal(first, draw_step(streams, block, 1, (2, 3)))
+    assert np.array_equal(chain.step(2).values, np.broadcast_to(given_rows, (4, 2, 3)))
+    # A trial's numbers do not depend on how many others there are, nor on the layers.
+    assert np.array_equal(draw_step(streams, Trials(0, 2, 3, 4), 1, (2, 3)), first[2:3])
+    assert not np.isclose(draw_step(streams, block, 2, (2, 3)), first).any()
+
+
+def test_norms_of_letters_that_some_layers_lack_are_zero_there() -> None:
+    graph = Graph((LAYER, 2), (BRANCH, 3))
+    chain = sampled_chain(graph, "tanh", 4, 7)
+    found = sampled.norms(chain, Stack(np.ones((7, 1, 4))))
+    assert found.keys() == set("fabWVc")
+    for letter in "WVbc":
+        assert found[letter].mantissas.shape == (5, 7)
+        assert (found[letter].mantissas[2:] > 0.0).all()
+        assert (found[letter].mantissas[:2] > 0.0).all() == (letter in "Wb")
+    weight_norms = chain.weight_norms("V")
+    assert not weight_norms.mantissas[:2].any()
+    # Sixteen entries of variance 1/4.
+    assert 2.0 ** weight_norms.log2[2:].mean() == pytest.approx(2.0, rel=0.15)
 
 
 def test_the_sampled_reading_refuses_what_is_met_twice() -> None:
@@ -628,8 +835,16 @@ def test_without_activations_any_network_is_its_one_map(
         assert np.abs(affine(x).with_exponent(0).values - right).max() <= 1e-10 * size
 
 
+@pytest.mark.parametrize(
+    ("block", "name"), [(PRENORM, "LN"), (BEHIND, "RMS"), (OVER_THE_BATCH, "BN")]
+)
+def test_no_affine_map_stands_for_a_norm(block: Block, name: str) -> None:
+    with pytest.raises(UsageError, match=f"no affine map stands for {name}, which divides"):
+        affine_maps(network(Graph((block, 2)), "identity", 3, 0, count=2), 3)
+
+
 @settings(max_examples=20)
-@given(graphs())
+@given(graphs(NORMS))
 def test_a_graph_is_the_same_after_its_pickle(graph: Graph) -> None:
     again = pickle.loads(pickle.dumps(graph))
     assert again.runs == graph.runs

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     Act = str | Activation
     Watch = Callable[[int, int], None]
 
-_MEASURED = ("width", "init", "seed")
+_MEASURED = ("width", "init", "weight_std", "bias_std", "seed")
 
 _COLLAPSING = ("layers", "width", "widths", "init", "weight_std", "bias_std", "seed")
 
@@ -40,6 +40,7 @@ def derive(
     values: bool = False,
     full: bool = False,
     act: Act | None = None,
+    matrix: bool | None = None,
     **options: Any,
 ) -> Derived:
     """Derive a gradient step by step, as a person would write it.
@@ -47,16 +48,19 @@ def derive(
     Parameters
     ----------
     wrt
-        What to differentiate by: ``W1``, ``b1``, …, or ``x``.
+        What to differentiate by: ``W1``, ``b1``, ``a1``, ``f1``, …, or ``x``.
     layers
         N.
     values
         Whether to put its numbers under each factor, measured on a chain of `act` (sigmoid
-        where it is not given), `width`, `init` and `seed`.
+        where it is not given), `width`, `init`, `weight_std`, `bias_std` and `seed`.
     full
         Whether to write out every step of a deep chain.
     act
         What S is; any where it is not given.
+    matrix
+        Whether to add the shapes, S' and the gradients in matrix form; by default for blocks other
+        than S(Wx+b).
 
     Examples
     --------
@@ -75,10 +79,11 @@ def derive(
     memory.require(
         BYTES_A_LAYER * depth, f"a derivation of {depth:,} layers", "give fewer --layers"
     )
-    by = parse_variable(taken(named("loss").but(name="wrt"), wrt), depth)
+    graph = settings.model.graph
+    by = parse_variable(taken(named("loss").but(name="wrt"), wrt), graph)
     factors = measured_factors(Simulation(settings), by) if values else None
     known = settings.model.activations[0] if act is not None or values else None
-    return Derived(Derivation(settings.model.graph, by, full, factors, known))
+    return Derived(Derivation(graph, by, full, factors, known, matrix))
 
 
 def theory(

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from vanish.network.arrays import Network
     from vanish.network.blockarrays import BlockNetwork
     from vanish.network.blocks import Formula
+    from vanish.network.described import Acts
     from vanish.network.initializers import Initializer
-    from vanish.network.model import Acts
     from vanish.network.sizes import Laid
 
 

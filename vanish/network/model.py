@@ -9,9 +9,10 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from vanish.network import activations, initializers
+from vanish.network.described import Uniform
 from vanish.network.graph import Variable, article_graph
 from vanish.network.sizes import Laid, graph_of, layer_runs, sizes, uniform_runs
 from vanish.numbers.scaled import Magnitude
@@ -21,82 +22,10 @@ if TYPE_CHECKING:
 
     from vanish.network.activations import Activation
     from vanish.network.blocks import Formula
+    from vanish.network.described import Acts
     from vanish.network.graph import Graph, Slot
     from vanish.network.initializers import Initializer
     from vanish.network.sizes import Hidden, LayerRun
-
-    Act = str | Activation
-
-
-class Acts:
-    """The activations of a network, as they were named.
-
-    Parameters
-    ----------
-    each
-        That of every layer.
-    last
-        That of layer N alone, where it is another one.
-    listed
-        One a layer, layer 1 first, instead of both.
-    """
-
-    def __init__(
-        self, each: Act, last: Act | None = None, listed: tuple[Act, ...] | None = None
-    ) -> None:
-        self.each: Final = each
-        self.last: Final = last
-        self.listed: Final = listed
-
-    @property
-    def kinds(self) -> tuple[Act, ...]:
-        """Those that there are; a list as long as the network only where that was given."""
-        return self.listed or (self.each, *(() if self.last is None else (self.last,)))
-
-    def of(self, depth: int) -> tuple[Activation, ...]:
-        """Return the activation of each layer of a network of that many."""
-        if self.listed is not None:
-            return tuple(map(activations.get, self.listed))
-        each = activations.get(self.each)
-        last = each if self.last is None else activations.get(self.last)
-        return (*(each,) * (depth - 1), last)
-
-
-class Uniform:
-    """The shape of N layers of one width.
-
-    Parameters
-    ----------
-    layers, inputs, width
-        N, n_0 and the size of every layer.
-    """
-
-    def __init__(self, layers: int, inputs: int, width: int) -> None:
-        self.layers: Final = layers
-        self.inputs: Final = inputs
-        self.width: Final = width
-
-    @property
-    def listed(self) -> tuple[int, ...]:
-        """n_0, n_1, …, n_N."""
-        return (self.inputs, *(self.width,) * self.layers)
-
-
-class Stretch(NamedTuple):
-    """Layers first to last, which are of one shape.
-
-    Attributes
-    ----------
-    first, last
-        Their k.
-    n_in, n_out
-        n_{k-1} and n_k.
-    """
-
-    first: int
-    last: int
-    n_in: int
-    n_out: int
 
 
 class Model(ABC):
@@ -112,6 +41,8 @@ class Model(ABC):
         Every layer's; None for the article's, S(Wx+b).
     hidden
         The size of what only a layer itself knows; as large as its output without.
+    classifies
+        Whether layer N is S(Wx+b) whatever the formula is, see `graph_of`.
     """
 
     def __init__(
@@ -120,11 +51,14 @@ class Model(ABC):
         gain: float,
         formula: Formula | None = None,
         hidden: Hidden | None = None,
+        *,
+        classifies: bool = False,
     ) -> None:
         self.acts: Final = acts
         self.gain: Final = gain
         self.formula: Final = formula
         self.hidden: Final = hidden
+        self._classifies: Final = classifies
 
     @property
     @abstractmethod
@@ -161,27 +95,21 @@ class Model(ABC):
         """The layers by their shapes, layer 1 first."""
         return layer_runs(self.sizes)
 
-    @property
-    def stretches(self) -> Iterator[Stretch]:
-        """The layers by their shapes with their numbers, layer 1 first."""
-        first = 1
-        for n_in, n_out, layers in self._runs:
-            yield Stretch(first, first + layers - 1, n_in, n_out)
-            first += layers
-
     @cached_property
     def graph(self) -> Graph:
         """The operations."""
         if self.formula is None:
             return article_graph(self.depth)
-        return graph_of(self.formula, self._runs, self.hidden)
+        return graph_of(self.formula, self._runs, self.hidden, classifies=self._classifies)
 
     @property
     def layouts(self) -> Iterator[Laid]:
         """The layers by their blocks and sizes, layer 1 first."""
-        for first, last, n_in, n_out in self.stretches:
-            for block, start, stop in self.graph.within(first, last):
+        first = 1
+        for n_in, n_out, layers in self._runs:
+            for block, start, stop in self.graph.within(first, first + layers - 1):
                 yield Laid(block, start, stop, sizes(block, n_in, n_out, self.hidden))
+            first += layers
 
     @property
     def parameters(self) -> Iterator[tuple[Variable, int, tuple[int, ...]]]:
@@ -315,7 +243,7 @@ class Drawn(Model):
     weight_std
         Gaussian entries of variance weight_std²/n_in instead: one number for all matrices, or
         some by their letters.
-    formula, hidden
+    formula, hidden, classifies
         As for any.
     """
 
@@ -329,8 +257,9 @@ class Drawn(Model):
         weight_std: float | Mapping[str, float] | None = None,
         formula: Formula | None = None,
         hidden: Hidden | None = None,
+        classifies: bool = False,
     ) -> None:
-        super().__init__(acts, gain, formula, hidden)
+        super().__init__(acts, gain, formula, hidden, classifies=classifies)
         self._shape: Final = sizes
         self._init: Final = init
         self._weight_std: Final = weight_std

@@ -256,7 +256,11 @@ def uniform_runs(layers: int, n_in: int, width: int) -> Iterator[LayerRun]:
 
 
 def graph_of(
-    formula: "Formula", runs: Iterable[LayerRun], hidden: Hidden | int | None = None
+    formula: "Formula",
+    runs: Iterable[LayerRun],
+    hidden: Hidden | int | None = None,
+    *,
+    classifies: bool = False,
 ) -> Graph:
     """Return the network whose layers are a formula's block.
 
@@ -271,6 +275,10 @@ def graph_of(
         The sizes of the layers, layer 1 first.
     hidden
         As for `sizes`.
+    classifies
+        Whether layer N reads the others' values out: it is S(Wx+b) whatever the block is, and
+        none of the formula's ``layers``. Then one before it that gives more or fewer values
+        than it takes is S(Wx+b) also where a matrix is what does not fit.
 
     Raises
     ------
@@ -278,26 +286,33 @@ def graph_of(
         If sizes do not fit: of a letter that a layer uses twice, of one that all layers share,
         or of one value for a norm.
     """
-    runs = tuple(runs)
+    runs, last = list(runs), []
+    if classifies:
+        *runs, behind = runs
+        runs += [behind._replace(layers=behind.layers - 1)] if behind.layers > 1 else []
+        last = [(LAYER, 1)]
     block = formula.block(sum(run.layers for run in runs))
     try:
-        return Graph(*_blocks(block, runs, hidden))
+        return Graph(*_blocks(block, runs, hidden, lifts=classifies), *last)
     except AtOddsError as error:
         raise (formula.fault(error.token, error.message) if error.token else error) from None
 
 
 def _blocks(
-    block: Block, runs: Iterable[LayerRun], hidden: Hidden | int | None
+    block: Block, runs: Iterable[LayerRun], hidden: Hidden | int | None, *, lifts: bool
 ) -> Iterator[tuple[Block, int]]:
     """Yield the block of each run of layers, and how many layers it has."""
-    skips, own_letters = _has_skip(block), {slot.letter for slot in _slots(LAYER)}
+    shared = {slot.letter for slot in _slots(block) if slot.tied}
+    needs_equal_sizes = _has_skip(block)
+    if lifts:
+        needs_equal_sizes = needs_equal(block) or any(letter.isupper() for letter in shared)
+    own_letters = {slot.letter for slot in _slots(LAYER)}
     first = 1
     shapes: dict[Slot, tuple[int, tuple[int, ...]]] = {}
     alike: list[tuple[Block, int]] = []
     for n_in, n_out, count in runs:
-        found = LAYER if skips and n_in != n_out else block
-        shared = {slot.letter for slot in _slots(block) if slot.tied}
-        if found is not block and (letters := sorted(own_letters & shared)):
+        found = LAYER if needs_equal_sizes and n_in != n_out else block
+        if found is not block and not lifts and (letters := sorted(own_letters & shared)):
             raise AtOddsError(
                 f"all layers share {letters[0]}, but layer {first} takes {n_in:,} values and gives"
                 f" {n_out:,}, and is S(Wx+b) with its own: give all layers as many",

@@ -10,7 +10,7 @@ import numpy as np
 from vanish.network.chainrule import Reading
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import SAFE_EXPONENT, Scaled
-from vanish.numbers.stack import Norms, Stack, norms_of_sum, product
+from vanish.numbers.stack import Norms, Stack, norms_of, norms_of_sum, product
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE, Outer, Total
 from vanish.readings.meanfield import MEAN_FIELD
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
     from vanish.readings.meanfield import Ensemble
-    from vanish.readings.notation import Called, Written
+    from vanish.readings.names import Called
     from vanish.readings.products import Product
     from vanish.readings.sampled import SampledChain
     from vanish.readings.slopes import Counting
     from vanish.readings.sources import Unit
+    from vanish.readings.written import Written
 
 
 def _dense_forward(run: Chain, op: Op, k: int, f: Scaled) -> tuple[Scaled, Scaled]:
@@ -114,9 +115,10 @@ def _sampled_by(_: SampledChain, op: Op, __: int, met: Met, d: Stack) -> tuple[N
     if d.values.shape[1] == 1:
         by_weight = Norms(d.squares * met.squares, exponents)
     else:
-        # ‖Σ_b d_b f_bᵀ‖ = ‖KᵀC‖ for D = K P and F = C Q with orthonormal rows of P and Q.
+        # ‖Σ_b d_b f_bᵀ‖ = ‖KᵀC‖ for D = K P and F = C Q with orthonormal rows of P and Q. Large
+        # rows of D may meet small ones of F: a norm behind W makes them so.
         core = d.coefficients.swapaxes(1, 2) @ met.coefficients
-        by_weight = Norms(np.vecdot(core, core).sum(axis=1), exponents)
+        by_weight = norms_of(Stack(core, exponents).balanced())
     return (by_weight, norms_of_sum(d)) if len(op.slots) > 1 else (by_weight,)
 
 

@@ -19,11 +19,13 @@ TABLES: tuple[Table[Any], ...] = (
     LAYERS,
     sweep.SUMMARY,
     sweep.ERROR,
+    sweep.LATER,
     train.NETWORKS,
     train.LAYERS,
     columns.THEORY,
     columns.SPREAD,
     columns.ACTS,
+    columns.BLOCKS,
     columns.COLLAPSE,
     columns.DERIVE,
 )

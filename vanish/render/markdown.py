@@ -23,6 +23,7 @@ def markdown(view: View) -> str:
     lines = [
         f"**{_escape(view.title)}**",
         "",
+        *([_escape(view.equation), ""] if view.equation else []),
         _row(headings),
         _row([":---" if view.columns[i] in view.left else "---:" for i in kept]),
     ]

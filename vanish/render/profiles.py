@@ -104,6 +104,7 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
         findings=(_finding(profile, [profile], search),),
         left=frozenset({"activation", bar}),
         dispensable=(_SLOPES, _THEORY, _RMS, _BAND, "‖∂L/∂W‖", _FACTOR),
+        equation=_equation([profile]),
     )
 
 
@@ -154,6 +155,7 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
         else (),
         left=frozenset({"block", "activation", "init", spark, "verdict"}),
         dispensable=("slope\nbound", "a layer", "‖∂L/∂W₁‖", first),
+        equation=_equation(profiles),
     )
 
 
@@ -210,6 +212,16 @@ def _block(profile: Profile) -> str:
         return settings.block
     layers = f"layer{'' if len(plain) == 1 else 's'} {spans(plain)}"
     return f"{settings.block} ({PLAIN} in {layers}: n_in and n_out differ)"
+
+
+def _equation(profiles: Sequence[Profile]) -> str:
+    """Return the layer written out, where all runs have one and it is not the article's."""
+    blocks = {run.block for profile in profiles for run in profile.measured.graph.runs} - {LAYER}
+    if len(blocks) != 1 or len({profile.settings.block for profile in profiles}) > 1:
+        return ""
+    from vanish.readings.equation import equation  # noqa: PLC0415 - start-up
+
+    return equation(blocks.pop())
 
 
 def _title(profile: Profile, block: str, act: str, init: str) -> str:

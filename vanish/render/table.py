@@ -80,7 +80,8 @@ def table(view: View, canvas: Canvas, story: bool = True) -> str:
         )
     width = max(canvas.width, sum(_widths(view, kept)) + graphic)
     title = Text(_folded(view.title, canvas.width), style="bold")
-    lines = _print([title], canvas, canvas.width)
+    equation = [Text(view.equation)] if view.equation else []
+    lines = _print([title, *equation], canvas, canvas.width)
     body = _print([Text(), drawn], canvas, width)
     for number, row in enumerate(view.rows, len(body) - len(view.rows)):
         if isinstance(row, Elided):

@@ -86,6 +86,8 @@ class View(NamedTuple):
     dispensable
         The headings of those that a narrow window can do without, the first one first; a
         group of them goes together.
+    equation
+        What stands under the title: the layer as a formula, where it is not the article's.
     """
 
     title: str
@@ -95,6 +97,7 @@ class View(NamedTuple):
     findings: tuple[Finding, ...]
     left: frozenset[str]
     dispensable: tuple[str | tuple[str, ...], ...]
+    equation: str = ""
 
 
 def elide(count: int, most: int | None) -> list[int | None]:

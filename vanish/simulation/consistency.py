@@ -11,11 +11,11 @@ from vanish.errors import ConflictError, UsageError
 from vanish.network import activations, initializers, losses
 from vanish.network.registry import choice
 from vanish.network.sizes import least_rows, sizes
+from vanish.simulation.modelling import given_depth
 from vanish.simulation.names import ENGINE_NAMES, SAMPLED
 
 if TYPE_CHECKING:
     from vanish.network.arrays import Rows
-    from vanish.network.blocks import Formula
     from vanish.simulation.settings import Settings
 
 
@@ -43,11 +43,16 @@ def require_order(settings: Settings) -> None:
         raise ConflictError(wrong, "vanish_below", "explode_above")
 
 
-def require_same_block(settings: Settings, name: str, own: Formula) -> None:
-    """Require that no other block is given than the one that a network has."""
-    if settings.block and settings.block != own.text:
+def require_one_block(settings: Settings) -> None:
+    """Require that no other block is given than the one that a network was saved with."""
+    network = settings.weights
+    if network is None or network.block is None:
+        return
+    own = network.block.text
+    if settings.block not in ("", own):
         raise ConflictError(
-            f"block {settings.block!r} beside weights: {name} is of {own.text!r}: leave out block",
+            f"block {settings.block!r} beside weights: {network.name} is of {own!r}: leave out"
+            " block",
             *("block", "weights"),
         )
 
@@ -101,10 +106,10 @@ def _require_one_act_a_layer(settings: Settings, acts: tuple[object, ...]) -> No
             "last_act beside layer_acts, which names the last one, too: give one of them",
             *("last_act", "layer_acts"),
         )
-    if settings.given_depth not in (None, len(acts)):
+    depth = given_depth(settings)
+    if depth not in (None, len(acts)):
         raise ConflictError(
-            f"layer_acts names {len(acts)} activations for {settings.given_depth} layers:"
-            " give one a layer",
+            f"layer_acts names {len(acts)} activations for {depth} layers: give one a layer",
             *("layer_acts", "layers", "widths", "weights"),
         )
     if not acts:
@@ -146,11 +151,9 @@ def require_fitting_block(settings: Settings) -> None:
 
 
 def _leaves_a_size_open(settings: Settings) -> bool:
-    model = settings.model
     return any(
         sizes(block, n_in, n_out, 1).places != sizes(block, n_in, n_out, 2).places
-        for first, last, n_in, n_out in model.stretches
-        for block, _, _ in model.graph.within(first, last)
+        for block, _, _, (_, _, (n_in, *_, n_out)) in settings.model.layouts
     )
 
 

@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from vanish.network import losses
 from vanish.simulation import consistency, values
-from vanish.simulation.modelling import model_of
+from vanish.simulation.modelling import fit_block, fit_data, model_of
 from vanish.simulation.names import AUTO_ENGINE, ENGINE_NAMES
 from vanish.simulation.spelling import spell_all
-from vanish.simulation.table import PLAIN, SETTINGS
+from vanish.simulation.table import SETTINGS
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
@@ -127,52 +126,15 @@ class Settings:
         values.take_all(self, SETTINGS)
         spell_all(self)
         consistency.require_order(self)
-        self._fit_block()
+        consistency.require_one_block(self)
+        fit_block(self)
         consistency.require_one_shape(self)
-        self._fit_data()
+        fit_data(self)
         consistency.require_fitting_data(self)
         consistency.require_known_names(self)
         consistency.require_fitting_block(self)
         consistency.require_one_output(self)
         consistency.require_engine(self)
-
-    def _fit_block(self) -> None:
-        """Let a network have the block that it was saved with, and as many layers as are said."""
-        block, network = self.block or PLAIN, self.weights
-        if network is not None:
-            if network.block is not None:
-                consistency.require_same_block(self, network.name, network.block)
-                block = network.block.text
-            if not network.knows_depth:
-                object.__setattr__(self, "weights", network.of_depth(self.layers))
-                object.__setattr__(self, "layers", None)
-        object.__setattr__(self, "block", block)
-
-    def _fit_data(self) -> None:
-        """Let the network, its input and its target settle what they leave open in each other."""
-        target = self.target
-        if target is not None and losses.get(self.loss).takes_classes:
-            target = None
-        if self.weights is not None:
-            object.__setattr__(self, "weights", self.weights.settled(self.input, target))
-        if self.input is not None:
-            object.__setattr__(self, "input", self.input.of(self.given_n_in or self.width))
-        if target is not None:
-            object.__setattr__(self, "target", target.of(self.model.n_out))
-
-    @property
-    def given_depth(self) -> int | None:
-        """N where the weights, the list of all sizes or `layers` say it."""
-        if self.weights is not None:
-            return self.weights.depth
-        return self.layers if self.widths is None else len(self.widths) - 1
-
-    @property
-    def given_n_in(self) -> int | None:
-        """n_0 where the weights or the list of all sizes say it."""
-        if self.weights is not None:
-            return self.model.n_in
-        return None if self.widths is None else self.widths[0]
 
     @cached_property
     def model(self) -> Model:

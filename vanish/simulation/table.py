@@ -400,7 +400,7 @@ SETTINGS = {option.name: option for option in OPTIONS if option.is_setting}
 
 
 # Of the record `TrainingSettings`, but what it learns: that is checked by being read.
-_TRAINED = {"act": "sigmoid", "layers": 2, "width": 32, "init": "auto", "batch": 16}
+_TRAINED = {"act": "sigmoid", "layers": 2, "width": 32, "init": "auto", "batch": 16, "block": PLAIN}
 TRAINING = {
     **{name: SETTINGS[name].but(default=default) for name, default in _TRAINED.items()},
     "epochs": Option("epochs", Kind.COUNT, "How often to go.", default=100),
@@ -410,6 +410,7 @@ TRAINING = {
         limits=Limits("a finite number of at least 0", least=0.0),
     ),
     "optimizer": Option("optimizer", Kind.NAME, "How to step.", default="sgd"),
+    "hidden": SETTINGS["hidden"],
     "seed": SETTINGS["seed"],
     "trials": SETTINGS["trials"],
 }
