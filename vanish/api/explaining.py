@@ -8,14 +8,14 @@ from vanish.api.arguments import one_or_several
 from vanish.api.results import Activations, Blocks, Collapse, Derived, Theory
 from vanish.errors import UsageError, unknown_name
 from vanish.lessons import collapse as affine
-from vanish.lessons.derivation import Derivation, measured_factors, parse_variable
+from vanish.lessons.derivation import Derivation, first_matrix, measured_factors, parse_variable
 from vanish.lessons.spread import spread
 from vanish.network import activations, initializers
 from vanish.network.formulas.named import NAMED
 from vanish.render.derivation import BYTES_A_LAYER
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
-from vanish.simulation.table import LAYERS, SETTINGS, named
+from vanish.simulation.table import LAYERS, PLAIN, SETTINGS, named
 from vanish.simulation.values import taken
 from vanish.system import memory
 from vanish.theories import infinitewidth
@@ -28,19 +28,20 @@ if TYPE_CHECKING:
     Act = str | Activation
     Watch = Callable[[int, int], None]
 
-_MEASURED = ("width", "init", "weight_std", "bias_std", "seed")
+_MEASURED = ("width", "hidden", "init", "weight_std", "bias_std", "gain", "weights", "seed")
 
 _COLLAPSING = ("layers", "width", "widths", "init", "weight_std", "bias_std", "seed")
 
 
 def derive(
-    wrt: str = "W1",
+    wrt: str | None = None,
     *,
     layers: int = 3,
     values: bool = False,
     full: bool = False,
     act: Act | None = None,
     matrix: bool | None = None,
+    block: str = PLAIN,
     **options: Any,
 ) -> Derived:
     """Derive a gradient step by step, as a person would write it.
@@ -48,12 +49,13 @@ def derive(
     Parameters
     ----------
     wrt
-        What to differentiate by: ``W1``, ``b1``, ``a1``, ``f1``, …, or ``x``.
+        What to differentiate by: ``W1``, ``b1``, ``a1``, ``f1``, …, or ``x``; layer 1's first
+        matrix where it is not given.
     layers
         N.
     values
         Whether to put its numbers under each factor, measured on a chain of `act` (sigmoid
-        where it is not given), `width`, `init`, `weight_std`, `bias_std` and `seed`.
+        where it is not given), `width`, `hidden`, `init`, `weight_std`, `bias_std` and `seed`.
     full
         Whether to write out every step of a deep chain.
     act
@@ -61,6 +63,8 @@ def derive(
     matrix
         Whether to add the shapes, S' and the gradients in matrix form; by default for blocks other
         than S(Wx+b).
+    block
+        Every layer as a formula, or its name.
 
     Examples
     --------
@@ -74,13 +78,15 @@ def derive(
     for name in options:
         if name not in _MEASURED:
             raise unknown_name("setting", name, _MEASURED)
-    settings = Settings(act="sigmoid" if act is None else act, layers=layers, **options)
+    act_used = "sigmoid" if act is None else act
+    settings = Settings(act=act_used, layers=layers, block=block, **options)
     depth = settings.model.depth
     memory.require(
         BYTES_A_LAYER * depth, f"a derivation of {depth:,} layers", "give fewer --layers"
     )
     graph = settings.model.graph
-    by = parse_variable(taken(named("loss").but(name="wrt"), wrt), graph)
+    name = first_matrix(graph) if wrt is None else taken(named("loss").but(name="wrt"), wrt)
+    by = parse_variable(name, graph)
     factors = measured_factors(Simulation(settings), by) if values else None
     known = settings.model.activations[0] if act is not None or values else None
     return Derived(Derivation(graph, by, full, factors, known, matrix))

@@ -11,13 +11,15 @@ from vanish.cli import output as out
 from vanish.cli import parse
 from vanish.cli.formats import TEXTS
 from vanish.errors import UsageError
+from vanish.simulation.table import PLAIN
 
 By = Annotated[
-    str,
+    str | None,
     typer.Option(
         "--wrt",
         metavar="NAME",
-        help="Differentiate by this: W1, b1, a1, f1, ..., or x; W where all layers share it.",
+        help="Differentiate by this: W1, b1, a1, f1, ..., or x; W where all layers share it."
+        " [default: layer 1's first matrix]",
     ),
 ]
 Values = Annotated[
@@ -68,20 +70,32 @@ MeasuredAct = Annotated[
 
 
 # What says which chain --values measures.
-_MEASURED = ("width", "init", "weight_std", "bias_std", "gain", "weights", "weights_layout", "seed")
+_MEASURED = (
+    "width",
+    "hidden",
+    "init",
+    "weight_std",
+    "bias_std",
+    "gain",
+    "weights",
+    "weights_layout",
+    "seed",
+)
 
 
 def command(
     ctx: typer.Context,
     layers: Depth = 3,
-    by: By = "W1",
+    by: By = None,
+    block: opt.OneBlock = PLAIN,
     values: Values = False,
     full: Full = False,
     matrix: Matrix = None,
     act: MeasuredAct = None,
     width: opt.Width = None,
+    hidden: opt.Hidden = None,
     init: opt.OneInit = "auto",
-    weight_std: opt.WeightStd = None,
+    weight_std: opt.WeightStds = None,
     bias_std: opt.BiasStd = 0.0,
     gain: opt.Gain = 1.0,
     weights: opt.Weights = None,
@@ -95,12 +109,12 @@ def command(
 
     Starts from the nested expression L(S(W_N S(... S(W_1 x + b_1) ...) + b_N)) and applies
     the chain rule once a line, to the same factors that the simulation evaluates.
-    --width, --init, --weight-std, --bias-std, --gain, --weights and --seed say what chain
+    Of another --block than S(Wx+b) the values f_k are named, not nested.
+    --width, --hidden, --init, --weight-std, --bias-std, --gain, --weights and --seed say what chain
     --values measures.
     """
     from vanish.cli import networks
-    from vanish.lessons.derivation import Derivation, measured_factors, parse_variable
-    from vanish.network.graph import article_graph
+    from vanish.lessons.derivation import Derivation, first_matrix, measured_factors, parse_variable
     from vanish.render import derivation as render
     from vanish.simulation.run import Simulation
     from vanish.simulation.settings import Settings
@@ -122,9 +136,11 @@ def command(
         # A network of a file has as many as it has.
         layers=None if network is not None and not parse.was_given(ctx, "layers") else layers,
         width=width,
+        block=block,
+        hidden=hidden,
         act=act or "sigmoid",
         init=init,
-        weight_std=weight_std,
+        weight_std=parse.converted(weight_std, parse.stds),
         bias_std=bias_std,
         gain=gain,
         weights=network,
@@ -134,7 +150,8 @@ def command(
     memory.require(
         render.BYTES_A_LAYER * depth, f"a derivation of {depth:,} layers", "give fewer --layers"
     )
-    graph = article_graph(depth)
+    graph = settings.model.graph
+    by = first_matrix(graph) if by is None else by
     variable = parse_variable(by, graph)
     factors = measured_factors(Simulation(settings), variable) if values else None
     activation = settings.model.activations[0] if act is not None or values else None

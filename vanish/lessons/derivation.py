@@ -218,6 +218,13 @@ def parse_variable(name: str, graph: Graph) -> Variable:
     return variable
 
 
+def first_matrix(graph: Graph) -> str:
+    """Return the name of what layer 1 multiplies by first, such as W1; x where there is none."""
+    slots = (slot for node in graph.runs[0].block.nodes for slot in node.op.slots)
+    first = next((slot for slot in slots if slot.letter.isupper()), None)
+    return "x" if first is None else str(first.at(1))
+
+
 def _listed(graph: Graph) -> Iterator[str]:
     """Yield the names of variables, those of parameters first."""
     spans: dict[tuple[str, bool], tuple[int, int]] = {}
