@@ -15,13 +15,20 @@ import pytest
 from arrayfile import npy, npz
 from command import Result, run_in_process
 
-from vanish import simulate
+from vanish import Network, simulate
 from vanish.errors import InputError, VanishError
-from vanish.files.networks import read_network
+from vanish.files import networks
 from vanish.files.rows import read_rows
 
 VECTOR = [1.0, -2.5, 3e-300]
 MATRIX = [[1.0, -2.5, 3e-300], [0.0, 7.0, 1e300]]
+
+
+def read_network(path: str) -> Network:
+    """Read a plain chain."""
+    found = networks.read_network(path)
+    assert isinstance(found, Network)
+    return found
 
 
 @pytest.fixture

@@ -49,8 +49,9 @@ from vanish.readings.slopes import log10_active_paths, slope_bound, slope_produc
 from vanish.readings.sources import NoLawError
 
 if TYPE_CHECKING:
-    from vanish.readings.normalised import Normalised
     from conftest import Plant
+
+    from vanish.readings.normalised import Normalised
 
 AFFINE, ADD, S = Op("affine", (Slot("W"), Slot("b"))), Op("add"), Op("activate")
 SECOND = Op("affine", (Slot("V"), Slot("c")))

@@ -26,8 +26,8 @@ from vanish.readings.inplace import Parameters, Passes
 from vanish.readings.sampled import SAMPLED, SampledChain, SampledWeight, norms
 
 if TYPE_CHECKING:
-    from vanish.readings.normalised import Normalised
     from vanish.numbers.scaled import FloatArray
+    from vanish.readings.normalised import Normalised
 
 NORMS = {
     "layernorm": Norm("LN", axis=-1, centred=True),

@@ -15,7 +15,7 @@ from vanish.network.formulas.named import NAMED
 from vanish.render.derivation import BYTES_A_LAYER
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
-from vanish.simulation.table import LAYERS, PLAIN, SETTINGS, named
+from vanish.simulation.table import LAYERS, SETTINGS, named
 from vanish.simulation.values import taken
 from vanish.system import memory
 from vanish.theories import infinitewidth
@@ -41,7 +41,7 @@ def derive(
     full: bool = False,
     act: Act | None = None,
     matrix: bool | None = None,
-    block: str = PLAIN,
+    block: str = "",
     **options: Any,
 ) -> Derived:
     """Derive a gradient step by step, as a person would write it.

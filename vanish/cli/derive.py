@@ -130,13 +130,16 @@ def command(
     destination = out.Destination.choose(format_name, output, formats=TEXTS)
     if fragment and destination.format != "latex":
         raise UsageError("--fragment is one of LaTeX: give --format latex beside it")
-    read = networks.reader(weights_layout, wanted=weights is not None)
+    block_given = parse.was_given(ctx, "block")
+    wanted = weights is not None
+    read = networks.reader(weights_layout, wanted=wanted, beside_block=block_given)
     network = parse.converted(weights, read)
     settings = Settings(
         # A network of a file has as many as it has.
         layers=None if network is not None and not parse.was_given(ctx, "layers") else layers,
         width=width,
-        block=block,
+        # A network of a file may have one, too.
+        block=block if block_given else "",
         hidden=hidden,
         act=act or "sigmoid",
         init=init,

@@ -1,6 +1,6 @@
 """The network of a run: its shape and its parameters, drawn by initialisers or given.
 
-Who reads a network reads a `Model`, and need not know which of the two it is.
+Who reads a network reads a `Model`, and need not know whether it is `Drawn` or `Given`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vanish.network.activations import Activation
-    from vanish.network.arrays import Network
     from vanish.network.blocks import Formula
     from vanish.network.described import Acts
     from vanish.network.graph import Variable
@@ -202,61 +201,3 @@ class Drawn(Model):
             conventional = (activations.get(each).init for each in self.acts.kinds)
             return tuple(map(initializers.get, conventional))
         return (initializers.get(self._init),)
-
-
-class Given(Model):
-    """A network whose weights are given.
-
-    Parameters
-    ----------
-    acts, gain, formula, hidden
-        As for any.
-    network
-        The arrays.
-    """
-
-    def __init__(
-        self,
-        acts: Acts,
-        network: Network,
-        *,
-        gain: float = 1.0,
-        formula: Formula | None = None,
-        hidden: Hidden | None = None,
-    ) -> None:
-        super().__init__(acts, gain, formula, hidden)
-        self.network: Final = network
-
-    @property
-    def depth(self) -> int:
-        """N, the number of layers."""
-        return len(self.network.weights)
-
-    @property
-    def n_in(self) -> int:
-        """n_0, the size of the input."""
-        return self.network.sizes[0]
-
-    @property
-    def n_out(self) -> int:
-        """n_N, the size of the output."""
-        return self.network.sizes[-1]
-
-    @cached_property
-    def sizes(self) -> tuple[int, ...]:
-        """n_0, n_1, …, n_N."""
-        return self.network.sizes
-
-    @property
-    def initializers(self) -> tuple[Initializer, ...]:
-        """None."""
-        return ()
-
-    @property
-    def initializer_kinds(self) -> tuple[Initializer, ...]:
-        """None."""
-        return ()
-
-    def initializer(self, letter: str, k: int) -> Initializer:
-        """Nothing is drawn."""
-        raise LookupError(f"{letter}{k} is given")

@@ -4,41 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from vanish.network.graph import article_graph
-from vanish.network.sizes import graph_of, layer_runs, sizes
+from vanish.network.sizes import Section, graph_of, layer_runs, sizes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from vanish.network.blocks import Formula
-    from vanish.network.graph import Block, Graph, Slot, Variable
-    from vanish.network.sizes import Hidden, LayerRun, Sizes
-
-
-class Section(NamedTuple):
-    """Layers first to last, which are of one block and one shape.
-
-    Attributes
-    ----------
-    block
-        Their graph.
-    first, last
-        Their k.
-    sizes
-        Those of all that is in such a layer.
-    """
-
-    block: Block
-    first: int
-    last: int
-    sizes: Sizes
-
-    @property
-    def length(self) -> int:
-        """How many layers they are."""
-        return self.last - self.first + 1
+    from vanish.network.graph import Graph, Slot, Variable
+    from vanish.network.sizes import Hidden, LayerRun
 
 
 class Shaped(ABC):

@@ -48,12 +48,12 @@ from vanish.readings.magnitudes import of_runs, stacked
 from vanish.readings.sources import NOTHING, Cotangent, NoLawError, Unit, normal
 
 if TYPE_CHECKING:
-    from vanish.numbers.signed import Signed
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vanish.network.activations import Activation
     from vanish.network.chainrule import Passed
     from vanish.network.graph import Block, Run, Slot
+    from vanish.numbers.signed import Signed
 
 
 class _MeanField(Reading):

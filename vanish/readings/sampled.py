@@ -96,7 +96,7 @@ class SampledChain:
         Called once a layer and way.
     steps
         Of each layer that takes a fresh input u_k either its size n_u, to draw standard
-        normals, or what is given, shape (B, n_u) for all trials or (T, B, n_u).
+        normals, or what is given, shape (1 or B, n_u) for all trials or (T, B, n_u).
     """
 
     def __init__(
@@ -240,7 +240,8 @@ class SampledChain:
         step, rows = self._steps[k], self._checkpoints[0].values.shape[1]
         if isinstance(step, int):
             return Stack(draw_step(self._streams, self.trials, k, (rows, step)))
-        return Stack(np.broadcast_to(step, (self.trials.width, *step.shape[-2:]))).balanced()
+        shape = (self.trials.width, rows, step.shape[-1])
+        return Stack(np.broadcast_to(step, shape)).balanced()
 
     def forward_normals(self, slot: Slot, k: int, shape: tuple[int, int]) -> FloatArray:
         """Draw what a matrix of layer k is met with going forward."""

@@ -43,6 +43,20 @@ def require_order(settings: Settings) -> None:
         raise ConflictError(wrong, "vanish_below", "explode_above")
 
 
+def require_one_block(settings: Settings) -> None:
+    """Require that no other block is given than the one that a network was saved with."""
+    network = settings.weights
+    if network is None or network.block is None:
+        return
+    own = network.block.text
+    if settings.block not in ("", own):
+        raise ConflictError(
+            f"block {settings.block!r} beside weights: {network.name} is of {own!r}: leave out"
+            " block",
+            *("block", "weights"),
+        )
+
+
 def require_one_shape(settings: Settings) -> None:
     """Require that sizes, parameters and activations are each said once."""
     if settings.weights is not None:
@@ -71,7 +85,7 @@ def require_one_shape(settings: Settings) -> None:
 
 def _require_nothing_drawn(settings: Settings, name: str) -> None:
     """Require that nothing is said of a network's weights beside the weights."""
-    for other in ("layers", "width", "widths", "weight_std"):
+    for other in ("layers", "width", "widths", "weight_std", "hidden"):
         if getattr(settings, other) is not None:
             raise ConflictError(
                 f"{other} beside weights: {name} has sizes and weights of its own: leave out"

@@ -7,14 +7,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from vanish.simulation import consistency, values
-from vanish.simulation.modelling import fit_data, model_of
+from vanish.simulation.modelling import fit_block, fit_data, model_of
 from vanish.simulation.names import AUTO_ENGINE, ENGINE_NAMES
 from vanish.simulation.spelling import spell_all
-from vanish.simulation.table import PLAIN, SETTINGS
+from vanish.simulation.table import SETTINGS
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.arrays import Network, Rows
+    from vanish.network.blockarrays import BlockNetwork
     from vanish.network.model import Model
 
 # Up to so many weights, over all trials, a dense run takes a fraction of a second; a layer
@@ -65,7 +66,8 @@ class Settings:
         the input (default: zeros); for ``cross_entropy`` one class a row, from 0, and for
         ``bce`` zeros and ones.
     weights
-        A real network instead of a random one. What its layout leaves open the input and the
+        A real network instead of a random one: a `Network`, the list of its weights, or all
+        arrays by their names, see `BlockNetwork`. What its layout leaves open the input and the
         target settle, see `Network.settled`.
     seed
         What all random numbers follow from.
@@ -82,7 +84,7 @@ class Settings:
 
     block
         Every layer as a formula of its input x, or its name; a layer that a skip does not fit is
-        S(Wx+b).
+        S(Wx+b). Where it is not given it is that of `weights`, if they have one, else S(Wx+b).
     hidden
         The size of what only a layer itself knows; ``"4x"`` is four times its output. Where
         nothing says it, as large as that, or as a row of `steps`.
@@ -108,7 +110,7 @@ class Settings:
     batch: int | None = None
     loss: str = _DEFAULTS["loss"]
     target: Rows | None = None
-    weights: Network | None = None
+    weights: Network | BlockNetwork | None = None
     seed: int = _DEFAULTS["seed"]
     trials: int = _DEFAULTS["trials"]
     engine: str = _DEFAULTS["engine"]
@@ -116,7 +118,7 @@ class Settings:
     vanish_below: float = _DEFAULTS["vanish_below"]
     explode_above: float = _DEFAULTS["explode_above"]
     last_act: str | Activation | None = None
-    block: str = PLAIN
+    block: str = ""
     hidden: int | str | None = None
     steps: Rows | None = None
 
@@ -124,6 +126,8 @@ class Settings:
         values.take_all(self, SETTINGS)
         spell_all(self)
         consistency.require_order(self)
+        consistency.require_one_block(self)
+        fit_block(self)
         consistency.require_one_shape(self)
         fit_data(self)
         consistency.require_fitting_data(self)

@@ -69,7 +69,8 @@ OPTIONS = (
         "A layer as a formula of its input x, such as 'x + S(Wx+b)', or the name of one, see"
         " vanish blocks; several are compared.",
         metavar="TEXT,...",
-        default=PLAIN,
+        default="",
+        shown=PLAIN,
         several=True,
         axis=f"Blocks. [default: {PLAIN}]",
         axis_metavar="TEXT,...",

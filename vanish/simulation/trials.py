@@ -252,7 +252,7 @@ def _drawn(
         trials,
         segment,
         counter,
-        settings.model.step_sizes if given is None else dict(enumerate(given, 1)),
+        settings.model.step_sizes if given is None else given,
     )
 
 
