@@ -15,24 +15,31 @@ import numpy as np
 
 from vanish.errors import UsageError
 from vanish.gauss import moments
+from vanish.network import initializers
 from vanish.network.formulas.named import NAMED
 from vanish.network.graph import Graph
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.meanfield import MEAN_FIELD
+from vanish.system import memory
 from vanish.theories import chains, growth, infinitewidth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from vanish.network.activations import Activation
     from vanish.network.blocks import Formula
+    from vanish.readings.meanfield import Ensemble
+    from vanish.readings.sources import Unit
 
 # weight_std of all matrices, or of each by its letter.
 Stds = float | tuple[tuple[str, float], ...]
 
 # The weight_std between which a critical one is looked for, an octave a step.
 _STDS = tuple(2.0**exponent for exponent in range(-8, 9))
+
+# How a reason begins that says why there is no critical point.
+NONE = "no critical point"
 
 # How near to 1 the factor is at a critical weight_std, which is found to 1e-13 of itself.
 _NEAR = 1e-9
@@ -99,17 +106,10 @@ class BlockLayer(NamedTuple):
     log10_predicted_f: float | None
 
 
-def point(
-    formula: Formula,
-    activation: Activation,
-    weight_std: Stds,
-    bias_std: float = 0.0,
-    input_rms: float = 1.0,
-    layers: int = 20,
-) -> BlockPoint:
-    """Return what theory says of one block and activation at one point.
+class Setting(NamedTuple):
+    """What a block and its parameters are.
 
-    Parameters
+    Attributes
     ----------
     formula
         The block.
@@ -121,6 +121,41 @@ def point(
         The standard deviation of the biases.
     input_rms
         The root mean square of the input's entries, whose mean is 0.
+    """
+
+    formula: Formula
+    activation: Activation
+    weight_std: Stds
+    bias_std: float = 0.0
+    input_rms: float = 1.0
+
+
+# N where nobody says it, as of `vanish` itself.
+_LAYERS = 20
+
+# What a layer of a profile takes, together with all that is kept on the way to it.
+_BYTES_A_LAYER = 4000
+
+
+def survey(
+    settings: Iterable[Setting], layers: int | None = None
+) -> tuple[list[BlockPoint], list[list[BlockLayer]] | None]:
+    """Return a point for each setting; and with a number of layers the layers of each."""
+    if layers is not None:
+        needed = _BYTES_A_LAYER * layers
+        memory.require(needed, f"theory of {layers:,} layers", "give fewer --layers")
+    asked = [*settings]
+    points = [point(each, layers or _LAYERS) for each in asked]
+    return points, None if layers is None else [profile(each, layers) for each in asked]
+
+
+def point(setting: Setting, layers: int = _LAYERS) -> BlockPoint:
+    """Return what theory says of one block and activation at one point.
+
+    Parameters
+    ----------
+    setting
+        What they are.
     layers
         N, where the block depends on it.
 
@@ -130,14 +165,15 @@ def point(
         If a standard deviation or `input_rms` is out of range, or is one of a parameter that
         the block has not.
     """
-    stds = _by_letter(formula, weight_std, bias_std, input_rms)
+    stds = _by_letter(setting)
+    formula, activation, weight_std, bias_std, input_rms = setting
     reason = refusal(formula, activation)
     limit, critical = chains.Limit(math.nan, None, None, ""), infinitewidth.Critical(reason=reason)
     if not reason:
         ensemble = chains.Alike(activation, stds, bias_std)
         start = chains.given(Magnitude.of(input_rms) * Magnitude.of(input_rms))
         if formula.is_plain:
-            limit = _plain_limit(formula, activation, stds["W"], bias_std, input_rms)
+            limit = _plain_limit(setting, ensemble, start)
         elif _depends_on_depth(formula):
             limit = chains.limit_of_depth(formula, ensemble, start, layers)
         else:
@@ -158,19 +194,13 @@ def point(
     )
 
 
-def profile(
-    formula: Formula,
-    activation: Activation,
-    weight_std: Stds,
-    bias_std: float = 0.0,
-    input_rms: float = 1.0,
-    layers: int = 20,
-) -> list[BlockLayer]:
+def profile(setting: Setting, layers: int = _LAYERS) -> list[BlockLayer]:
     """Return what theory says of every layer of a chain of N blocks, layer 1 first.
 
     Parameters are those of `point`. The list is empty where theory has no law.
     """
-    stds = _by_letter(formula, weight_std, bias_std, input_rms)
+    stds = _by_letter(setting)
+    formula, activation, _, bias_std, input_rms = setting
     if refusal(formula, activation):
         return []
     start = chains.given(Magnitude.of(input_rms) * Magnitude.of(input_rms))
@@ -180,12 +210,10 @@ def profile(
     # ∂L/∂f_N, and of each other layer what the blocks behind it make of that.
     behind, _ = found.chi.products_behind(Magnitudes.of(np.ones(1)))
     squares = behind.at((..., 0)).listed()
-    q: list[Magnitude | None] = [*found.q] if found.q is not None else [None] * layers
+    q = iter(found.q or ())
     return [
-        BlockLayer(k, p, q_k, chi, None if not square else 0.5 * (square.log10 or 0.0))
-        for k, (p, q_k, chi, square) in enumerate(
-            zip(found.p, q, found.factors, squares, strict=True), 1
-        )
+        BlockLayer(k, p, next(q, None), chi, None if not square else 0.5 * (square.log10 or 0.0))
+        for k, (p, chi, square) in enumerate(zip(found.p, found.factors, squares, strict=True), 1)
     ]
 
 
@@ -201,10 +229,51 @@ def refusal(formula: Formula, activation: Activation) -> str:
     return f"no law for {reason}{known}"
 
 
-def _by_letter(
-    formula: Formula, weight_std: Stds, bias_std: float, input_rms: float
-) -> dict[str, float]:
-    """Return the weight_std of each matrix."""
+def weight_stds(
+    formula: Formula,
+    activation: Activation,
+    given: Stds | None = None,
+    init: str = initializers.AUTO,
+) -> Stds:
+    """Return the weight_std of a block's matrices between layers of equal width.
+
+    Parameters
+    ----------
+    formula, activation
+        The block, and S.
+    given
+        Of all matrices, or of some by their letters.
+    init
+        The initialiser of those of which nothing is said.
+
+    Raises
+    ------
+    UsageError
+        If a letter is none of the block's matrices.
+    """
+    if isinstance(given, float):
+        return given
+    drawn = initializers.get(activation.init if init == initializers.AUTO else init)
+    std = drawn.weight_std(1, 1)
+    if given is None:
+        return std
+    by_letter = dict(given)
+    _require_matrices(formula, by_letter)
+    return tuple((letter, by_letter.get(letter, std)) for letter in formula.matrices)
+
+
+def _require_matrices(formula: Formula, letters: Iterable[str]) -> None:
+    for letter in letters:
+        if letter not in formula.matrices:
+            raise UsageError(
+                f"weight_std of {letter} beside block {formula.text!r}: give letters of its"
+                f" matrices: {', '.join(formula.matrices)}"
+            )
+
+
+def _by_letter(setting: Setting) -> dict[str, float]:
+    """Return the weight_std of each matrix, once all numbers are known to be in range."""
+    formula, _, weight_std, bias_std, input_rms = setting
     if bias_std != 0.0:
         infinitewidth.require("bias_std", bias_std, "0, or ")
         if not formula.has_bias:
@@ -213,15 +282,12 @@ def _by_letter(
                 " or add + b"
             )
     infinitewidth.require("input_rms", input_rms)
-    if isinstance(weight_std, float | int):
-        stds = dict.fromkeys(formula.matrices, float(weight_std))
-    else:
-        stds = dict(weight_std)
-        if {*stds} != {*formula.matrices}:
-            raise UsageError(
-                f"weight_std of {', '.join(stds)} beside block {formula.text!r}: give letters of"
-                f" its matrices: {', '.join(formula.matrices)}"
-            )
+    stds = (
+        dict(weight_std)
+        if isinstance(weight_std, tuple)
+        else dict.fromkeys(formula.matrices, float(weight_std))
+    )
+    _require_matrices(formula, stds)
     for each in stds.values():
         infinitewidth.require("weight_std", each)
     return stds
@@ -231,10 +297,10 @@ def _depends_on_depth(formula: Formula) -> bool:
     return formula.block(2) != formula.block(3)
 
 
-def _plain_limit(
-    formula: Formula, activation: Activation, weight_std: float, bias_std: float, input_rms: float
-) -> chains.Limit:
+def _plain_limit(setting: Setting, ensemble: Ensemble, start: Unit) -> chains.Limit:
     """Return the limit of the article's layer, as `infinitewidth` has it."""
+    _, activation, std, bias_std, input_rms = setting
+    weight_std = dict(std)["W"] if isinstance(std, tuple) else std
     known = infinitewidth.point(activation, weight_std, bias_std, input_rms)
     q, chi = known.q_star, known.chi_1
     assert q is not None
@@ -243,9 +309,7 @@ def _plain_limit(
     p = moments.at(activation, q).v if 0.0 < q < math.inf else q
     words = growth.settled(chi)
     if words == growth.STAYS:
-        ensemble = chains.Alike(activation, {"W": weight_std}, bias_std)
-        start = chains.given(Magnitude.of(input_rms) * Magnitude.of(input_rms))
-        walked = chains.walk(formula.block(1), ensemble, start, chains.MOST)
+        walked = chains.walk(setting.formula.block(1), ensemble, start, chains.MOST)
         words = growth.tending(walked.factors) or words
     return chains.Limit(p, q, chi, words)
 
@@ -283,13 +347,15 @@ def _crossing(limit: Callable[[float], chains.Limit]) -> infinitewidth.Critical:
         chi = limit(weight_std).chi
         if chi is None:
             return _none(f"the factor does not settle at weight_std {weight_std:g}")
-        factors.append((weight_std, chi - 1.0))
+        factors.append((weight_std, 0.0 if abs(chi - 1.0) <= growth.TOLERANCE else chi - 1.0))
     excess = [each for _, each in factors]
     if max(excess) - min(excess) <= growth.TOLERANCE:
         always = "1" if abs(excess[0]) <= growth.TOLERANCE else f"{1.0 + excess[0]:.4g}"
         return _none(f"the factor is {always} at every weight_std")
     steps = pairwise(factors)
-    between = next(((a, b) for (a, before), (b, after) in steps if before * after < 0.0), None)
+    between = next(
+        ((a, b) for (a, before), (b, after) in steps if (before < 0.0) is not (after < 0.0)), None
+    )
     if between is None:
         side = "above" if max(excess) > growth.TOLERANCE else "below"
         return _none(
@@ -305,7 +371,7 @@ def _crossing(limit: Callable[[float], chains.Limit]) -> infinitewidth.Critical:
 
 
 def _none(reason: str) -> infinitewidth.Critical:
-    return infinitewidth.Critical(reason=f"no critical point: {reason}")
+    return infinitewidth.Critical(reason=f"{NONE}: {reason}")
 
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:

@@ -8,6 +8,7 @@ p grows without bound, and then `growth` says what becomes of the product of the
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -188,6 +189,8 @@ def limit(block: Block, ensemble: Ensemble, start: Unit, *, critical: bool = Tru
                 factor,
                 words,
             )
+    if _are_equal(chi[-_PATIENCE:]):
+        return Limit(_end(p), _end(q) if q else None, chi[-1], growth.settled(chi[-1]))
     words = growth.tending(chi)
     return Limit(_end(p), _end(q) if q else None, 1.0 if words else None, words or "not settled")
 
@@ -227,13 +230,13 @@ def _ratio(after: Magnitude, before: Magnitude) -> float:
     return float(after / before) if before else 1.0
 
 
+def _are_equal(factors: list[float]) -> bool:
+    return max(factors) - min(factors) <= _SETTLED * max(factors)
+
+
 def _is_settled(p: list[Magnitude], chi: list[float]) -> bool:
     """Tell whether the last factors are equal, and p is, or what multiplies it."""
-    least, most = min(chi[-4:]), max(chi[-4:])
-    if most - least > _SETTLED * most:
-        return False
-    steps = [_ratio(after, before) for before, after in zip(p[-4:], p[-3:], strict=False)]
-    return max(steps) - min(steps) <= _SETTLED * max(steps)
+    return _are_equal(chi[-4:]) and _are_equal([_ratio(b, a) for a, b in pairwise(p[-4:])])
 
 
 def _end(squares: list[Magnitude]) -> float:

@@ -66,10 +66,10 @@ def tending(factors: Sequence[float]) -> str:
         rest = 1.0 - round(exponent, 2)
         rates = zip(ends, inverse, strict=True)
         rate = _limit([end ** (1.0 - rest) / each / rest for end, each in rates])
-        return f"{way}: below exponential, about e^({rate:.2g} l^{rest:.2f})"
+        return f"{way}: about e^({rate:.2g} l^{rest:.2f})"
     # Not the first block: its input is not what a block gives.
     whole = sum(map(math.log, factors[1:])) + last * count / (exponent - 1.0)
-    return f"stays: times about {short(math.exp(whole))} in all"
+    return f"stays: times {short(math.exp(whole))} in all"
 
 
 def with_depth(log_product: Callable[[int], float]) -> str:
@@ -83,10 +83,10 @@ def with_depth(log_product: Callable[[int], float]) -> str:
     logs = [log_product(depth) for depth in _DEPTHS]
     last = logs[-1]
     if all(abs(after) <= abs(before) for before, after in pairwise(logs)) and abs(last) < _NONE:
-        return f"stays: times {math.exp(last):.3g} in all, nearer to 1 the more layers"
+        return f"stays: times {math.exp(last):.3g} in all, to 1 as N grows"
     steps = [after - before for before, after in pairwise(logs)]
     if abs(steps[-1]) <= TOLERANCE or abs(steps[-1]) < 0.8 * abs(steps[-2]):
-        return f"stays: times about {math.exp(_limit(logs)):.3g} in all, however many layers"
+        return f"stays: times {math.exp(_limit(logs)):.3g} in all at any N"
     power = math.log2(last / logs[-2])
     rate = last / _DEPTHS[-1] ** power
     return f"{'adds' if last > 0.0 else 'falls'}: about e^({rate:.2g} N^{power:.2f}) in all"
