@@ -41,7 +41,7 @@ _STDS = tuple(2.0**exponent for exponent in range(-8, 9))
 # How a reason begins that says why there is no critical point.
 NONE = "no critical point"
 
-# How near to 1 the factor is at a critical weight_std, which is found to 1e-13 of itself.
+# How near to 1 the factor is at a critical weight_std, however it passes.
 _NEAR = 1e-9
 
 
@@ -381,7 +381,7 @@ def _root(function: Callable[[float], float], low: float, high: float) -> float:
         secant = low - at_low * (high - low) / (at_high - at_low)
         middle = 0.5 * (low + high) if turn % 3 == 2 or not low < secant < high else secant
         value = function(middle)
-        if value == 0.0 or high - low <= 1e-13 * high:
+        if abs(value) <= 1e-12 or high - low <= 1e-13 * high:
             return middle
         if value * at_low > 0.0:
             low, at_low = middle, value

@@ -173,7 +173,7 @@ def limit(block: Block, ensemble: Ensemble, start: Unit, *, critical: bool = Tru
         p, q, chi = p + chunk.p, q + (chunk.q or []), chi + chunk.factors
         if _is_settled(p, chi):
             return Limit(_end(p), _end(q) if q else None, chi[-1], growth.settled(chi[-1]))
-        if len(p) == _PATIENCE and skip(block, ensemble) is None:
+        if len(p) == _PATIENCE and _hangs_on_p(block, ensemble, chunk.last):
             found = _fixed_point(block, ensemble, p[-1])
             if found is None:
                 continue
@@ -191,7 +191,9 @@ def limit(block: Block, ensemble: Ensemble, start: Unit, *, critical: bool = Tru
             )
     if _are_equal(chi[-_PATIENCE:]):
         return Limit(_end(p), _end(q) if q else None, chi[-1], growth.settled(chi[-1]))
-    words = growth.tending(chi)
+    # What a skip passes on in part settles, if slowly: it only looks like a tendency.
+    share = skip(block, ensemble)
+    words = "" if share is not None and abs(share) < 1.0 else growth.tending(chi)
     return Limit(_end(p), _end(q) if q else None, 1.0 if words else None, words or "not settled")
 
 
@@ -224,6 +226,12 @@ def skip(block: Block, ensemble: Ensemble) -> float | None:
         if source is x:
             return math.ldexp(share.mantissa / own.mantissa, share.exponent - own.exponent)
     return None
+
+
+def _hangs_on_p(block: Block, ensemble: Ensemble, value: Unit) -> bool:
+    """Tell whether p of a layer hangs on p of the one before alone, and not on its mean too."""
+    share = skip(block, ensemble)
+    return share is None or (abs(share) < 1.0 and not value.mean().mantissa)
 
 
 def _ratio(after: Magnitude, before: Magnitude) -> float:

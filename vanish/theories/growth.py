@@ -52,7 +52,8 @@ def tending(factors: Sequence[float]) -> str:
     last = excess[-1]
     # 1/e_k, which grows as k^s.
     inverse = [1.0 / each if (each := excess[end - 1]) * last > 0.0 else 0.0 for end in ends]
-    if not all(abs(after) > abs(before) > 0.0 for before, after in pairwise(inverse)):
+    rising = all(abs(after) > abs(before) > 0.0 for before, after in pairwise(inverse))
+    if not rising or min(each * last for each in excess[-4:]) <= 0.0:
         return ""
     exponent = _limit([math.log2(after / before) for before, after in pairwise(inverse)])
     if exponent < _NONE:
@@ -83,10 +84,10 @@ def with_depth(log_product: Callable[[int], float]) -> str:
     logs = [log_product(depth) for depth in _DEPTHS]
     last = logs[-1]
     if all(abs(after) <= abs(before) for before, after in pairwise(logs)) and abs(last) < _NONE:
-        return f"stays: times {math.exp(last):.3g} in all, to 1 as N grows"
+        return f"stays: times {math.exp(last):.3g}, to 1 as N grows"
     steps = [after - before for before, after in pairwise(logs)]
     if abs(steps[-1]) <= TOLERANCE or abs(steps[-1]) < 0.8 * abs(steps[-2]):
-        return f"stays: times {math.exp(_limit(logs)):.3g} in all at any N"
+        return f"stays: times {math.exp(_limit(logs)):.3g} at any N"
     power = math.log2(last / logs[-2])
     rate = last / _DEPTHS[-1] ** power
     return f"{'adds' if last > 0.0 else 'falls'}: about e^({rate:.2g} N^{power:.2f}) in all"
