@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 # What a layer's arguments of S are called, the first one first.
 ARGUMENTS = "aghijklm"
 
-NORMS = {"LN": (1, True), "RMS": (1, False), "BN": (0, True)}
+NORMS = {"LN": (-1, True), "RMS": (-1, False), "BN": (-2, True)}
 
 
 def normalised(y: Any, axis: int, *, centred: bool) -> Any:
-    """Return what a norm makes of rows, shape (B, n), as its formula has it; 0 of constant ones."""
+    """Return what a norm makes of rows, shape (…, B, n); 0 of what is constant."""
     torch = oracles.pytorch()
     rest = y - y.mean(axis, keepdim=True) if centred else y
     square = (rest * rest).mean(axis, keepdim=True)
@@ -48,9 +48,9 @@ class Evaluation:
     text
         The block's formula.
     x, u
-        What it takes, shape (B, n).
+        What it takes, shape (B, n); or (T, B, n) for T networks.
     parameters
-        By letter.
+        By letter; of T networks with another axis in front, and (T, 1, n) for a bias.
     activation
         S.
     layers
@@ -141,7 +141,7 @@ class Evaluation:
         if letter == "u":
             return self._u
         parameter = self._parameters[letter]
-        return self._value() @ parameter.T if letter.isupper() else parameter
+        return self._value() @ parameter.mT if letter.isupper() else parameter
 
 
 class Judged(NamedTuple):

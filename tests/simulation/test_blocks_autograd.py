@@ -17,6 +17,7 @@ import pytest
 from vanish.network.formulas.named import NAMED
 from vanish.readings import dense
 from vanish.simulation.run import Simulation
+from vanish.simulation.run import compare as compare_all
 from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
@@ -247,3 +248,36 @@ def test_a_planted_fault_is_noticed(kind: str, name: str, back: Any, plant: Plan
     plant(dense.DENSE, kind, back=back)
     with pytest.raises(AssertionError):
         compare(run(name, "tanh"), [TEXTS[name]] * 3)
+
+
+# --- what has no S, and what a norm takes away ---
+
+
+@pytest.mark.parametrize("engine", ["dense", "sampled"])
+@pytest.mark.parametrize("block", ["x + 0.3 Wx", "x - LN(x)", "x + 0.5 x", "x + S(u)"])
+def test_blocks_without_an_S_of_their_own_run(block: str, engine: str) -> None:
+    settings = Settings(block=block, engine=engine, layers=3, width=4, act="relu", trials=2)
+    (profile,) = compare_all([settings])
+    assert [row["log10_slope_bound"] for row in profile.rows()] == [None] * 3
+    assert [row["log10_grad_a"] for row in profile.rows()] == [None] * 3
+    assert all(row["log10_grad_f"] is not None for row in profile.rows())
+
+
+@pytest.mark.parametrize("engine", ["dense", "sampled"])
+@pytest.mark.parametrize(
+    ("block", "options"),
+    [
+        # The units of LN sum to 0, a column of BN too, whatever comes in: a loss that adds them
+        # up, or takes all rows alike, has a gradient of nothing.
+        ("layernorm_after", {"loss": "sum"}),
+        ("postnorm", {"loss": "sum"}),
+        ("BN(x + S(Wx+b))", {"batch": 5}),
+    ],
+)
+def test_what_a_norm_takes_away_is_a_true_zero(
+    block: str, options: dict[str, Any], engine: str
+) -> None:
+    settings = Settings(block=block, engine=engine, layers=3, width=6, act="tanh", **options)
+    (profile,) = compare_all([settings])
+    assert [row["status"] for row in profile.rows()] == ["zero"] * 3
+    assert profile.verdict == "dead"
