@@ -14,7 +14,7 @@ powers of two. Going back (Ba, Kiros and Hinton 2016, "Layer normalization"; Zha
 
 which is a projection over σ: its norm is at most 1/σ. A *constant* line, whose σ is below
 16 n 2^-52 of its largest |value|, has a deviation that may be rounding alone: its ŷ is 0 and it
-passes 0 back. Of so few numbers that the projection leaves nothing (2, or 1 for RMS), ŷ is ±1
+passes 0 back. So does one of whose g the projection leaves no more than that. Of so few numbers that the projection leaves nothing (2, or 1 for RMS), ŷ is ±1
 whatever they are: then nothing is passed back either.
 """
 
@@ -122,6 +122,9 @@ class Norm(NamedTuple):
         rest = g - output * np.mean(output * g, axis=self.axis, keepdims=True)
         if self.centred:
             rest -= g.mean(axis=self.axis, keepdims=True)
+        # What lies along 1 or ŷ all but for rounding, as the same number for all units does.
+        least = _ROUNDING * g.shape[self.axis] * np.abs(g).max(axis=self.axis, keepdims=True)
+        rest *= np.abs(rest).max(axis=self.axis, keepdims=True) > least
         rest /= np.where(mantissas > 0.0, mantissas, np.inf)
         return rest, -powers
 

@@ -208,7 +208,7 @@ class SampledChain:
             k, kept, f = passed.layer, passed.kept, passed.values[-1]
             kept_of[k] = kept
             norms[k] = Norms(f.squares, f.exponents)
-            slopes.append(of_layer(passed.block, kept))
+            slopes.append(of_layer(passed.block, kept, f.values))
             self._constant[k - 1] = constant_share(kept)
             if watch is not None:
                 watch(passed.named("a"), f)

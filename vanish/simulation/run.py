@@ -238,7 +238,10 @@ class Simulation:
             value=Magnitudes.column([f.norm() for f in trace.outputs]),
             graph=self.chain.graph,
             slopes=statistics(
-                [of_layer(model.graph.block(k), trace.kept[k])[None] for k in layers]
+                [
+                    of_layer(model.graph.block(k), trace.kept[k], trace.outputs[k].values)[None]
+                    for k in layers
+                ]
             ),
             constant=np.array([[constant_share(trace.kept[k])] for k in layers]),
             norm_bound=self._norm_bound(),
