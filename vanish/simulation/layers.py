@@ -10,8 +10,8 @@ import numpy as np
 from vanish.network.streams import Streams, Trials
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings import meanfield
-from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import slope_products
+from vanish.readings.sources import NoLawError
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, Measured, magnitude_quantiles, quantile
 from vanish.simulation.sample import draw_input
 
@@ -166,13 +166,14 @@ def expected_of(settings: Settings) -> list[meanfield.Expected]:
     """
     if settings.weights is not None or settings.loss != "readout" or settings.rows > 1:
         return []
-    if MEAN_FIELD.refusal(settings.model.graph):
-        return []
     model = settings.model
     ensemble = meanfield.Ensemble.plain(
         model.activations, model.sizes, model.weight_variances, settings.bias_std
     )
-    return meanfield.expected(ensemble, _input_norm(settings), model.graph)
+    try:
+        return meanfield.expected(ensemble, _input_norm(settings), model.graph)
+    except NoLawError:
+        return []
 
 
 def _input_norm(settings: Settings) -> Magnitude:
