@@ -20,8 +20,8 @@ E[(x+S)²] = E[x²] + 2 E[x] E[S] + E[S²], and x + x is 2x. Going back, the gra
 such a sum too, of independent gradients of mean 0: mean squares add where paths meet, but for
 what flowed along both (Yang and Schoenholz 2017, "Mean field residual networks"; for norms Doshi,
 He and Gromov 2021, "Critical initialization of wide and deep neural networks through partial
-Jacobians"). Weights that are shared over the layers behave as if they were not, as long as every layer has
-an input of its own and no skip (Chen, Pennington and Schoenholz 2018, "Dynamical isometry and a
+Jacobians"). Weights that are shared over the layers behave as if they were not, as long as every
+layer has an input of its own and no skip (Chen, Pennington and Schoenholz 2018, "Dynamical isometry and a
 mean field theory of RNNs").
 
 The readout must be independent of f_N and symmetric in sign, as the default one is. All this is

@@ -57,6 +57,9 @@ if TYPE_CHECKING:
 # Up to this share of the mean square the leading order stands as it is.
 SHARE = 0.01
 
+# 1/n is small from here on.
+_FEWEST = 8
+
 # Where the logarithm of a gradient's square varies by more than this with the sizes of the values,
 # which differ from network to network, few networks decide on its mean, and no order of 1/width.
 _LARGEST_VARIANCE = 0.25
@@ -135,7 +138,7 @@ def factors(
         if found is None or seen[section].arguments is None:
             return None
         families[section] = found
-    if len(set(ensemble.sizes[1:])) > 1 or not start.square:
+    if {*ensemble.sizes[1:]} != {max(ensemble.sizes[-1], _FEWEST)} or not start.square:
         return None
     acts = ensemble.kinds
     is_plain = all(each.plain for each in families.values())
@@ -145,7 +148,7 @@ def factors(
     layers = list(_layers(ensemble, start, seen, families))
     with np.errstate(all="ignore"):
         walked = _walk(layers) if all(each.of.dd > 0.0 for each in layers) else np.array(np.nan)
-    if not np.isfinite(walked).all() or walked.max() <= 1.0 + SHARE:
+    if not (np.isfinite(walked).all() and walked.min() > 0.0 and walked.max() > 1.0 + SHARE):
         return None
     if is_plain and _variance(layers) > _LARGEST_VARIANCE:
         raise NoLawError(
