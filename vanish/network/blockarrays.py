@@ -105,6 +105,8 @@ class BlockNetwork:
     @property
     def depth(self) -> int:
         """N, the number of layers."""
+        if self._depth is None and not self.arrays:
+            raise UsageError(f"{self.name}: no parameters in it: name arrays {_EXAMPLES}")
         if self._depth is None:
             raise UsageError(
                 f"{self.name}: all layers share its parameters, and nothing says how many there"

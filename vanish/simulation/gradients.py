@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
-from vanish.network.graph import X, Variable
+from vanish.network.graph import Variable, X
 from vanish.readings import dense
 from vanish.simulation.names import DENSE
 from vanish.simulation.needs import memory_needed, require_memory
