@@ -358,7 +358,8 @@ def strange_text() -> bytes:
         (npz(W1=np.eye(2), block="residual", layers=10**18), "layers is no number"),
         (npz(W1=np.eye(2), block="rnn", u=np.float64(1.0)), "u has shape ()"),
         (npz(W1=np.array("W1"), block="residual"), "W1: entries of type <U2"),
-        (npz(**{"W1": np.eye(2), "W99999999999999999999": np.eye(2), "block": "x"}), "'W9999"),
+        (npz(W1=np.eye(2), W99999999999999999999=np.eye(2), block="x"), "'W9999"),
+        (npz(W1=np.eye(2), block="x + \ud800"), "block 'x + ^"),
         (strange_text(), "damaged .npz file"),
     ],
 )
@@ -375,7 +376,7 @@ def test_damaged_files_are_one_line(tmp_path: Path, content: bytes, says: str) -
 
 def test_text_of_no_characters_is_no_block() -> None:
     array = np.frombuffer(b"\xff\xff\xff\x7f", "<U1").reshape(())
-    with pytest.raises(UsageError, match="^arrays: block is no text"):
+    with pytest.raises(UsageError, match=r"^arrays: block is no text"):
         BlockNetwork({"W1": np.eye(2), "block": array})
 
 
