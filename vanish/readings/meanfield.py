@@ -21,8 +21,8 @@ such a sum too, of independent gradients of mean 0: mean squares add where paths
 what flowed along both (Yang and Schoenholz 2017, "Mean field residual networks"; for norms Doshi,
 He and Gromov 2021, "Critical initialization of wide and deep neural networks through partial
 Jacobians"). Weights that are shared over the layers behave as if they were not, as long as every
-layer has an input of its own and no skip (Chen, Pennington and Schoenholz 2018, "Dynamical isometry and a
-mean field theory of RNNs").
+layer has an input of its own and no skip (Chen, Pennington and Schoenholz 2018, "Dynamical
+isometry and a mean field theory of RNNs").
 
 The readout must be independent of f_N and symmetric in sign, as the default one is. All this is
 the leading order in 1/width: see `secondmode` for where that is not enough. At finite width
