@@ -154,6 +154,12 @@ def test_growth_in_words(block: str, act: str, words: str) -> None:
     assert point(block, act).growth == words
 
 
+def test_a_factor_beside_1_is_not_shown_as_1() -> None:
+    assert growth.settled(1.0023) == "multiplies by 1.0023 a layer"
+    assert growth.settled(0.153) == "multiplies by 0.153 a layer"
+    assert growth.settled(1.0 + 1e-12) == growth.STAYS
+
+
 @pytest.mark.parametrize(
     ("factors", "words"),
     [
