@@ -149,9 +149,7 @@ def statistics(norms: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
     return found
 
 
-def p_values(
-    one: Mapping[str, FloatArray], other: Mapping[str, FloatArray]
-) -> dict[str, float]:
+def p_values(one: Mapping[str, FloatArray], other: Mapping[str, FloatArray]) -> dict[str, float]:
     """Return two p-values a statistic: of the shares of true zeros, and of the rest."""
     found = {}
     left, right = statistics(one), statistics(other)
