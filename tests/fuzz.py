@@ -135,6 +135,12 @@ _NAMES: dict[str, Sequence[str]] = {
     "init": (*initializers.names(), "auto", "he", "HE_NORMAL", "auto,orthogonal"),
     "loss": names.LOSSES.split(", "),
     "engine": names.ENGINES.split(", "),
+    "block": (
+        *("residual", "Pre-Norm", "rnn", "x + S(Wx+b),S(LN(Wx))", "S(Wx+b)", "x + 0.5 S(Wx)"),
+        *("S(W'x)", "x", "S(Wx", "LN(x + V S(Wx+b) + c)", "1/0 x", "S(BN(Wx+b))", "x/2 + Wx", ","),
+    ),
+    "hidden": ("4x", "3", "0", "0x", "x", "-1", "1e9x", "9" * 400, "2.5"),
+    "weight_std": ("1.5", "W=1.5,V=0.1", "W=", "=1", "W=1,W=2", "Q=1", "nan", "-1", "0.5:3:3"),
     "weights_layout": names.LAYOUTS.split(", "),
     "fail_on": ("vanishing", "exploding,dead", "stable", ","),
     "format_name": (*names.FORMATS.split(", "), "text", "latex"),
@@ -149,7 +155,7 @@ _NAMES: dict[str, Sequence[str]] = {
 _NAMES["format"] = _NAMES["format_name"]
 _NAMES |= {"layer_acts": _NAMES["act"], "last_act": _NAMES["act"], "names": _NAMES["act"]}
 _PICTURES = ("out.png", "out.svg", "out.pdf")
-_READ = {"input", "target", "weights"}
+_READ = {"input", "target", "weights", "steps"}
 _WRITTEN = {"output", "save_weights", "plot"}
 _LISTED = {"widths", "layers", "width", "seed", "batch", "trials"}
 
@@ -157,6 +163,7 @@ _LISTED = {"widths", "layers", "width", "seed", "batch", "trials"}
 _SMALL = {
     "": (["--width=3", "--layers=3"], ["--layers=2", "--width=2"], ["--widths=3,2,3"], []),
     "acts": ([],),
+    "blocks": ([],),
     "collapse": (["--width=3", "--layers=3"],),
     "derive": ([],),
     "sweep": (["--jobs=1", "--width=2", "--layers=2,3"], ["--jobs=1", "--config=" + TOML]),

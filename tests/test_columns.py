@@ -40,7 +40,16 @@ PRINTED = {
     "vanish train --per-layer": ["-n 2 --width 4 --epochs 1"],
     "vanish theory": ["--act tanh,relu,softplus", "--act tanh,elu --weight-std 1,2"],
     "vanish theory --layers --width": ["--act relu,sigmoid --layers 3 --width 4"],
+    "vanish theory --block": [
+        "--block residual,layernorm_after,batchnorm --act tanh,relu",
+        "--block rmsnorm_after,bottleneck --act sigmoid --weight-std W=2",
+    ],
+    "vanish theory --block --layers": [
+        "--block residual,batchnorm --act relu -n 3",
+        "--block bottleneck --weight-std V=2 --act relu -n 2000",
+    ],
     "vanish acts": ["", "-n 2000"],
+    "vanish blocks": ["", "residual"],
     "vanish collapse": ["", "--act identity,relu,tanh -n 3"],
     "vanish derive --format json": ["", "--values --act relu"],
 }
@@ -48,20 +57,27 @@ PRINTED = {
 
 def table_of(command: str) -> list[Column[Any]]:
     """Return the declared columns that a command line prints, in their order."""
-    names = {command, "vanish theory"} if command.startswith("vanish theory") else {command}
+    # The spread stands behind the point.
+    names = {command, "vanish theory"} if command.endswith("--width") else {command}
     found = [column for table in TABLES if names & {*table.printed_by} for column in table.columns]
     if command == "vanish sweep --per-layer":
         # What a layer has of its own takes the place of the point's.
         own = {name for table in TABLES if table.printed_by[0] == "vanish" for name in table.names}
         shared = [each for each in sweep.SETTINGS.columns if each.name in own]
         found = [each for each in found if each not in shared]
+    if command.startswith("vanish sweep"):
+        # What landed later stands behind the error, whatever it is about.
+        later = ("log10_predicted_f", *sweep.LATER.names)
+        found = [each for each in found if each.name not in later] + [
+            each for name in later for each in found if each.name == name
+        ]
     return found
 
 
 def rows_of(command: str, options: str) -> list[dict[str, Any]]:
     """Return what a command line prints for programs."""
     words = command.removeprefix("vanish").split()
-    words = [each for each in words if each not in ("--layers", "--width")]
+    words = [each for each in words if each not in ("--block", "--layers", "--width")]
     if "derive" in words:
         result = run_in_process(*words, *options.split())
         rows: list[dict[str, Any]] = json.loads(result.stdout)["rows"]
@@ -161,7 +177,8 @@ def test_a_row_is_got_column_by_column() -> None:
 def test_a_sweep_has_a_column_for_every_setting() -> None:
     # How weights were read came later, and rows keep their places.
     own = {name for name in Settings().as_dict() if not name.startswith("weights_layout")}
-    assert {*sweep.SETTINGS.names} == own == {*settings_cells(Settings(), "dense")}
+    columns = {*sweep.SETTINGS.names, *sweep.LATER.names}
+    assert columns == own == {*settings_cells(Settings(), "dense")}
 
 
 def test_a_training_says_of_itself_what_the_command_prints() -> None:

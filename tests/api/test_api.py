@@ -177,8 +177,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"widths": [3, True]}, r"widths \[3, True\]: give a list of whole numbers"),
     ({"loss": None}, "loss None: give one name"),
     ({"norm_bound": 1}, "norm_bound 1: give True or False"),
-    ({"weights": 3}, "weights 3: give a list of arrays, or a Network"),
-    ({"weights": "net.npz"}, "weights 'net.npz': give a list of arrays, or a Network"),
+    ({"weights": 3}, "weights 3: give a list of arrays, arrays by their names, or a Network"),
+    (
+        {"weights": "net.npz"},
+        "weights 'net.npz': give a list of arrays, arrays by their names, or a Network",
+    ),
     ({"weights": [[1.0, 2.0], [3.0]]}, "arrays: W1 has shape"),
     ({"input": "x.npy"}, "array: entries of type <U5: give real numbers"),
     ({"input": [[1.0], [1.0, 2.0]]}, "array: rows of several lengths: give rows of one"),

@@ -16,6 +16,7 @@ from vanish import Settings, TrainingSettings
 from vanish.cli import app
 from vanish.errors import UsageError
 from vanish.network import activations, initializers, losses
+from vanish.network.formulas.named import NAMED
 from vanish.network.registry import Registry, choice, folded, spelled
 from vanish.simulation import names
 from vanish.training import optimizers
@@ -28,6 +29,7 @@ SMALL = {
     "": ["--layers=2", "--width=4"],
     "acts": ["--layers=2"],
     "collapse": ["--layers=2", "--width=4"],
+    "blocks": [],
     "derive": ["--layers=2"],
     "sweep": ["--layers=2", "--width=4", "--jobs=1"],
     "theory": [],
@@ -43,6 +45,8 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "names": (*activations.names(), "swish", "gelu_new"),
     "--act": ("tanh", "leaky_relu", "hard_sigmoid", "swish", "gelu_new"),
     "--layer-acts": ("leaky_relu,tanh",),
+    "--block": ("residual", "layernorm_after", "pre_ln"),
+    "blocks names": (*NAMED.names(), "skip"),
     "--last-act": ("identity", "log_sigmoid"),
     "--init": (*initializers.names(), "glorot_normal", "kaiming_uniform"),
     "--loss": losses.names(),
@@ -60,7 +64,7 @@ FREE = {
     *("--input", "--target", "--weights", "--save-weights", "--output", "--plot", "--config"),
     *("--widths", "--layers", "--width", "--weight-std", "--bias-std", "--gain", "--batch"),
     *("--seed", "--trials", "--vanish-below", "--explode-above", "--memory", "--scheduler"),
-    "--wrt",
+    *("--wrt", "--hidden", "--steps"),
 }
 
 
@@ -84,7 +88,9 @@ def found() -> list[Named]:
             if parameter.type.name not in ("str", "text") or option in FREE:
                 continue
             # An option that is in neither list has been forgotten here.
-            names = FORMATS.get(command, TABLES) if option == "--format" else CHOICES[option]
+            names = CHOICES.get(f"{command} {option}") or CHOICES[option]
+            if option == "--format":
+                names = FORMATS.get(command, TABLES)
             cases += [Named(command, option, name) for name in names]
     return cases
 
@@ -109,7 +115,8 @@ def arguments(case: Named, name: str) -> list[str]:
     command = [case.command] if case.command else []
     given = [name] if case.option == "names" else [f"{case.option}={name}"]
     if case.option == "--weights-layout":
-        return [*command, "--weights=square.npz", *given]
+        values = ["--values"] if case.command == "derive" else []
+        return [*command, *values, "--weights=square.npz", *given]
     beside = {
         ("--loss", case.command): ["--last-act=identity"],
         ("--engine", case.command): ["--init=he_normal"],
@@ -149,7 +156,8 @@ def test_a_name_is_understood_in_every_spelling(
 
 def test_every_option_that_takes_a_name_is_tried() -> None:
     assert {case.command for case in CASES} == set(SMALL)
-    assert {case.option for case in CASES} == set(CHOICES)
+    tried = {case.option for case in CASES} | {f"{case.command} {case.option}" for case in CASES}
+    assert not set(CHOICES) - tried
 
 
 @pytest.mark.parametrize("line", ["", "sweep --jobs=1"])

@@ -18,7 +18,7 @@ from oracles import pytorch
 import vanish
 from vanish import Network, Rows, Settings
 from vanish.errors import InputError, UsageError
-from vanish.files.networks import read_network
+from vanish.files import networks
 from vanish.files.rows import read_rows
 from vanish.simulation.sample import given_reference
 
@@ -35,6 +35,13 @@ SIZES = (3, 5, 4, 2)
 
 def normal(*shape: int, seed: int = 0) -> FloatArray:
     return np.random.default_rng((seed, *shape)).standard_normal(shape)
+
+
+def read_network(path: str, layout: str = "auto") -> Network:
+    """Read a plain chain."""
+    found = networks.read_network(path, layout)
+    assert isinstance(found, Network)
+    return found
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from vanish import Settings, Simulation, VanishError
 from vanish.lessons.derivation import measured_factors, parse_variable
-from vanish.network.graph import Variable
+from vanish.network.graph import Variable, article_graph
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.readings.notation import product
 from vanish.readings.products import Factor
@@ -131,25 +131,27 @@ def test_after_a_zero_nothing_is_measured_any_more() -> None:
     [
         ("x", Variable("x", 0)),
         ("W1", Variable("W", 1)),
+        ("a3", Variable("a", 3)),
+        ("f12", Variable("f", 12)),
         ("b1", Variable("b", 1)),
         (" W12 ", Variable("W", 12)),
     ],
 )
 def test_a_name_means_a_variable(name: str, expected: Variable) -> None:
-    assert parse_variable(name, 12) == expected
+    assert parse_variable(name, article_graph(12)) == expected
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        *("", "q", "W", "a1", "f1", "L", "w1", "B1", "x1", "x0"),
+        *("", "q", "W", "a0", "f13", "L", "w1", "B1", "x1", "x0"),
         *("W0", "W01", "W13", "b13", "W-1", "W1.0", "W1 b1", "W1\n2", "W" + "9" * 40),
         *("W²", "W₁", "W١", "W1٢"),
     ],
 )
 def test_another_name_is_refused_and_the_right_ones_are_named(name: str) -> None:
     with pytest.raises(VanishError) as raised:
-        parse_variable(name, 12)
+        parse_variable(name, article_graph(12))
     message = str(raised.value)
     assert repr(name) in message
     for known in ("x", "W1", "W12", "b1", "b12"):

@@ -15,7 +15,8 @@ from vanish.errors import UsageError
 from vanish.lessons.nested import lines as derivation
 from vanish.lessons.nested import nested_loss
 from vanish.network.graph import Variable, article_graph
-from vanish.readings.notation import LATEX, NOTATION, TEXT
+from vanish.readings.names import NOTATION
+from vanish.readings.notation import LATEX, TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -170,7 +170,10 @@ def test_per_layer_rows_are_the_contract_and_the_settings(name: str, crew: str) 
 
 
 def test_columns_are_settings_results_and_the_error() -> None:
-    assert columns(per_layer=False) == [*settings_cells(Settings()), *SUMMARY, "error"]
+    later = ["block", "hidden", "steps"]
+    settings = [name for name in settings_cells(Settings()) if name not in later]
+    assert columns(per_layer=False) == [*settings, *SUMMARY, "error", *later]
+    assert columns(per_layer=True)[-5:] == ["error", "log10_predicted_f", *later]
     assert len({*columns(per_layer=True)}) == len(columns(per_layer=True))
 
 

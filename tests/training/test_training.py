@@ -538,6 +538,8 @@ def test_settings_say_what_was_used() -> None:
         "optimizer": "adam",
         "seed": 0,
         "trials": 1,
+        "block": "S(Wx+b)",
+        "hidden": None,
     }
 
 

@@ -12,7 +12,7 @@ from vanish.errors import UsageError, unknown_name
 from vanish.network.arrays import Rows
 from vanish.simulation.option import Kind
 from vanish.simulation.settings import Settings
-from vanish.simulation.table import PLAIN, SETTINGS, named
+from vanish.simulation.table import SETTINGS, named
 from vanish.simulation.values import check_count, taken
 
 Record = TypeVar("Record")
@@ -61,7 +61,7 @@ def products(options: Mapping[str, Any]) -> list[Settings]:
         acts = ["sigmoid"] if options.get("layer_acts") is not None else ["sigmoid", "relu"]
     return [
         Settings(**common, block=block, act=act, init=init)
-        for block in blocks or [PLAIN]
+        for block in blocks or [""]
         for act in acts
         for init in inits or ["auto"]
     ]
@@ -94,13 +94,17 @@ def axis(name: str, given: Any) -> list[Any]:
     if kind is Kind.ROWS:
         is_one = not (isinstance(given, list | tuple) and _are(given, Rows, np.ndarray))
     elif kind is Kind.NETWORK:
-        is_one = isinstance(given, list | tuple) and _are(given, np.ndarray)
+        is_one = isinstance(given, Mapping) or _are_arrays(given)
     elif kind is Kind.STDS:
         is_one = isinstance(given, Mapping)
     else:
         listed = kind in (Kind.ACTS, Kind.SIZES)
         is_one = listed and not _are(given, list, tuple, np.ndarray)
     return [given] if is_one else list(given)
+
+
+def _are_arrays(given: Any) -> bool:
+    return isinstance(given, list | tuple) and _are(given, np.ndarray)
 
 
 def _are(given: Iterable[Any], *kinds: type) -> bool:

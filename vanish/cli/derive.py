@@ -11,10 +11,16 @@ from vanish.cli import output as out
 from vanish.cli import parse
 from vanish.cli.formats import TEXTS
 from vanish.errors import UsageError
+from vanish.simulation.table import PLAIN
 
 By = Annotated[
-    str,
-    typer.Option("--wrt", metavar="NAME", help="Differentiate by this: W1, b1, ..., or x."),
+    str | None,
+    typer.Option(
+        "--wrt",
+        metavar="NAME",
+        help="Differentiate by this: W1, b1, a1, f1, ..., or x; W where all layers share it."
+        " [default: layer 1's first matrix]",
+    ),
 ]
 Values = Annotated[
     bool,
@@ -26,6 +32,20 @@ Values = Annotated[
 ]
 Full = Annotated[
     bool, typer.Option("--full", help="Write out every step and factor of a deep chain.")
+]
+Matrix = Annotated[
+    bool | None,
+    typer.Option(
+        "--matrix/--no-matrix",
+        help="Add the shapes, S'(x) and the gradients in matrix form. [default: for blocks other"
+        " than S(Wx+b)]",
+    ),
+]
+Fragment = Annotated[
+    bool,
+    typer.Option(
+        "--fragment", help="LaTeX to paste into a document, which needs the package amsmath."
+    ),
 ]
 TextFormat = Annotated[
     str,
@@ -49,50 +69,105 @@ MeasuredAct = Annotated[
 ]
 
 
+# What says which chain --values measures.
+_MEASURED = (
+    "width",
+    "hidden",
+    "init",
+    "weight_std",
+    "bias_std",
+    "gain",
+    "weights",
+    "weights_layout",
+    "seed",
+)
+
+
 def command(
     ctx: typer.Context,
     layers: Depth = 3,
-    by: By = "W1",
+    by: By = None,
+    block: opt.OneBlock = PLAIN,
     values: Values = False,
     full: Full = False,
+    matrix: Matrix = None,
     act: MeasuredAct = None,
     width: opt.Width = None,
+    hidden: opt.Hidden = None,
     init: opt.OneInit = "auto",
+    weight_std: opt.WeightStds = None,
+    bias_std: opt.BiasStd = 0.0,
+    gain: opt.Gain = 1.0,
+    weights: opt.Weights = None,
+    weights_layout: opt.WeightsLayout = None,
     seed: opt.Seed = 0,
     format_name: TextFormat = "auto",
+    fragment: Fragment = False,
     output: opt.Output = None,
 ) -> None:
     """Derive a gradient step by step, as a person would write it.
 
     Starts from the nested expression L(S(W_N S(... S(W_1 x + b_1) ...) + b_N)) and applies
     the chain rule once a line, to the same factors that the simulation evaluates.
-    --width, --init and --seed say what chain --values measures.
+    Of another --block than S(Wx+b) the values f_k are named, not nested.
+    --width, --hidden, --init, --weight-std, --bias-std, --gain, --weights and --seed say what chain
+    --values measures.
     """
-    from vanish.lessons.derivation import Derivation, measured_factors, parse_variable
+    from vanish.cli import networks
+    from vanish.lessons.derivation import Derivation, first_matrix, measured_factors, parse_variable
     from vanish.render import derivation as render
     from vanish.simulation.run import Simulation
     from vanish.simulation.settings import Settings
     from vanish.system import memory
 
     if not values:
-        for name in ("width", "init", "seed"):
+        for name in _MEASURED:
             if parse.was_given(ctx, name):
+                flag = name.replace("_", "-")
                 raise UsageError(
-                    f"--{name} without --values: it says what chain is measured: give --values"
+                    f"--{flag} without --values: it says what chain is measured: give --values"
                 )
     destination = out.Destination.choose(format_name, output, formats=TEXTS)
-    settings = Settings(layers=layers, width=width, act=act or "sigmoid", init=init, seed=seed)
-    memory.require(
-        render.BYTES_A_LAYER * layers, f"a derivation of {layers:,} layers", "give fewer --layers"
+    if fragment and destination.format != "latex":
+        raise UsageError("--fragment is one of LaTeX: give --format latex beside it")
+    block_given = parse.was_given(ctx, "block")
+    wanted = weights is not None
+    read = networks.reader(weights_layout, wanted=wanted, beside_block=block_given)
+    network = parse.converted(weights, read)
+    settings = Settings(
+        # A network of a file has as many as it has.
+        layers=None if network is not None and not parse.was_given(ctx, "layers") else layers,
+        width=width,
+        # A network of a file may have one, too.
+        block=block if block_given else "",
+        hidden=hidden,
+        act=act or "sigmoid",
+        init=init,
+        weight_std=parse.converted(weight_std, parse.stds),
+        bias_std=bias_std,
+        gain=gain,
+        weights=network,
+        seed=seed,
     )
-    variable = parse_variable(by, settings.model.depth)
+    depth = settings.model.depth
+    memory.require(
+        render.BYTES_A_LAYER * depth, f"a derivation of {depth:,} layers", "give fewer --layers"
+    )
+    graph = settings.model.graph
+    by = first_matrix(graph) if by is None else by
+    variable = parse_variable(by, graph)
     factors = measured_factors(Simulation(settings), variable) if values else None
     activation = settings.model.activations[0] if act is not None or values else None
-    shown = Derivation(settings.model.graph, variable, full, factors, activation)
+    shown = Derivation(graph, variable, full, factors, activation, matrix)
     if destination.format == "json":
         from vanish.render.json import table
 
         destination.write(table(render.rows(shown), settings.as_dict() | {"wrt": by}))
+    elif destination.format == "text":
+        destination.stream(render.text(shown, destination.window))
+    elif destination.format == "latex":
+        destination.stream(render.latex(shown, fragment=fragment))
     else:
-        written = {"text": render.text, "latex": render.latex, "markdown": render.markdown}
-        destination.stream(written[destination.format](shown))
+        destination.stream(render.markdown(shown))
+    if network is not None:
+        networks.say_layouts([network], weights_layout)

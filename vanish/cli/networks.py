@@ -12,9 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from vanish.network.arrays import Network
+    from vanish.network.blockarrays import BlockNetwork
+
+    AnyNetwork = Network | BlockNetwork
 
 
-def reader(weights_layout: str | None, *, wanted: bool) -> Callable[[str], Network]:
+def reader(
+    weights_layout: str | None, *, wanted: bool, beside_block: bool
+) -> Callable[[str], AnyNetwork]:
     """Return what reads a file of --weights.
 
     Parameters
@@ -23,6 +28,8 @@ def reader(weights_layout: str | None, *, wanted: bool) -> Callable[[str], Netwo
         What --weights-layout says, None where it was not given.
     wanted
         Whether there is a file to read.
+    beside_block
+        Whether --block is given.
 
     Raises
     ------
@@ -34,15 +41,15 @@ def reader(weights_layout: str | None, *, wanted: bool) -> Callable[[str], Netwo
             "--weights-layout without --weights: it says how to read these: leave it out"
         )
 
-    def read(path: str) -> Network:
+    def read(path: str) -> AnyNetwork:
         from vanish.files.networks import read_network
 
-        return read_network(path, weights_layout or AUTO)
+        return read_network(path, weights_layout or AUTO, beside_block=beside_block)
 
     return read
 
 
-def say_layouts(networks: Iterable[Network], weights_layout: str | None) -> None:
+def say_layouts(networks: Iterable[AnyNetwork], weights_layout: str | None) -> None:
     """Say of each network how it was read, where that may surprise and was not asked for."""
     from vanish.network.registry import spelled
 

@@ -109,10 +109,23 @@ def takes(command: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
 Layers = Annotated[int | None, option("layers")]
 Width = Annotated[int | None, option("width")]
 Widths = Annotated[str | None, option("widths")]
+Hidden = Annotated[str | None, option("hidden")]
 Init = Annotated[list[str] | None, option("init")]
 OneInit = Annotated[str, option("init", "How weights are drawn.", "NAME")]
-WeightStd = Annotated[float | None, option("weight_std")]
+WeightStd = Annotated[
+    float | None, option("weight_std", "Instead of --init: Gaussian weights of variance X²/n_in.")
+]
+WeightStds = Annotated[str | None, option("weight_std")]
+OneBlock = Annotated[
+    str,
+    option(
+        "block", "Every layer as a formula of its input x, or its name: see vanish blocks.", "TEXT"
+    ),
+]
 BiasStd = Annotated[float, option("bias_std")]
+Gain = Annotated[float, option("gain")]
+Weights = Annotated[str | None, option("weights")]
+WeightsLayout = Annotated[str | None, option("weights_layout")]
 CollapseActs = Annotated[
     list[str] | None,
     option("act", "Activation of every layer; several are compared. [default: identity]"),

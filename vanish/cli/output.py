@@ -131,10 +131,15 @@ class Destination(NamedTuple):
         return self.draw(view(FEWEST_ROWS + spare)) if spare > 0 else shortest
 
     @property
+    def window(self) -> int | None:
+        """How wide the terminal is that lines are to fit; None where they go elsewhere."""
+        size = window() if self.output is None else None
+        return None if size is None else size[0]
+
+    @property
     def columns(self) -> int:
         """How wide a table may be."""
-        size = window() if self.output is None else None
-        return 80 if size is None else size[0]
+        return self.window or 80
 
     def draw(self, view: View) -> str:
         """Return a view in this format, fit for the terminal if that is where it goes."""

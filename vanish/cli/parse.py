@@ -125,7 +125,7 @@ def whole_range(item: str) -> list[int] | None:
     return None if rest else [first + i * step for i in range(count)]
 
 
-def stds(given: str) -> float | dict[str, float]:
+def stds(given: str) -> float | tuple[tuple[str, float], ...]:
     """Return the number of --weight-std, or the numbers that it has by letters.
 
     Raises
@@ -144,7 +144,7 @@ def stds(given: str) -> float | dict[str, float]:
         raise UsageError(
             f"--weight-std {given!r}: give a number, or one a letter such as W=1.5,V=0.1"
         )
-    return found
+    return tuple(found.items())
 
 
 def axis(option: Option, given: Sequence[str]) -> list[Any]:

@@ -11,7 +11,7 @@ from vanish.cli import parse, streams
 from vanish.errors import UsageError
 from vanish.simulation.names import VERDICTS
 from vanish.simulation.option import Kind
-from vanish.simulation.table import PLAIN, SETTINGS
+from vanish.simulation.table import SETTINGS
 from vanish.system.atomic import STANDARD_STREAM
 
 if TYPE_CHECKING:
@@ -112,7 +112,9 @@ def _runs(options: dict[str, Any]) -> list[dict[str, Any]]:
     if wanted or options["weights_layout"] is not None:
         from vanish.cli import networks
 
-        readers[Kind.NETWORK] = networks.reader(options["weights_layout"], wanted=wanted)
+        readers[Kind.NETWORK] = networks.reader(
+            options["weights_layout"], wanted=wanted, beside_block=bool(options["block"])
+        )
     settings = {
         row.name: parse.converted(options[row.name], readers[row.kind])
         if row.kind in readers
@@ -122,7 +124,7 @@ def _runs(options: dict[str, Any]) -> list[dict[str, Any]]:
     if not acts:
         acts = ["sigmoid"] if options["layer_acts"] is not None else ["sigmoid", "relu"]
     inits = parse.split_list(options["init"], "--init") or ["auto"]
-    blocks = parse.split_list(options["block"], "--block") or [PLAIN]
+    blocks = parse.split_list(options["block"], "--block") or [""]
     return [
         settings | {"block": block, "act": act, "init": init}
         for block in blocks

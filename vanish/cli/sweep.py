@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vanish.network.arrays import Network
+    from vanish.network.blockarrays import BlockNetwork
     from vanish.sweeps.grid import Grid
     from vanish.sweeps.run import Task
 
@@ -61,7 +62,7 @@ def command(ctx: typer.Context, **_: Any) -> None:
     if "act" in axes and "layer_acts" in axes:
         raise UsageError("--act beside --layer-acts: give one of them")
     layout = options["weights_layout"]
-    read_network = networks.reader(layout, wanted="weights" in axes)
+    read_network = networks.reader(layout, wanted="weights" in axes, beside_block="block" in axes)
     if "weights" in axes:
         axes["weights"] = [read_network(path) for path in axes["weights"]]
     if options["norm_bound"] is not None:
@@ -94,7 +95,7 @@ def command(ctx: typer.Context, **_: Any) -> None:
         raise typer.Exit(SOME_FAILED)
 
 
-def _as_run(axes: Mapping[str, Sequence[Any]]) -> Iterator[Network]:
+def _as_run(axes: Mapping[str, Sequence[Any]]) -> Iterator[Network | BlockNetwork]:
     """Yield the networks as a single input or target settles them."""
     data = [axes.get(name, [None]) for name in ("input", "target")]
     x, target = (values[0] if len(values) == 1 else None for values in data)

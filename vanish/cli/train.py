@@ -10,6 +10,7 @@ from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.cli import parse
 from vanish.errors import UsageError
+from vanish.simulation.table import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +33,14 @@ TrainActs = Annotated[
         metavar="NAME,...",
         help="Activation of every hidden layer; several are compared. [default: sigmoid,relu]",
         autocompletion=opt.complete_activation,
+    ),
+]
+TrainBlocks = Annotated[
+    list[str] | None,
+    opt.option(
+        "block",
+        "A hidden layer as a formula of its input x, such as 'x + S(Wx+b)', or the name of one, see"
+        f" vanish blocks; several are compared. [default: {PLAIN}]",
     ),
 ]
 Depths = Annotated[
@@ -91,6 +100,8 @@ PerLayer = Annotated[
 
 def command(
     act: TrainActs = None,
+    block: TrainBlocks = None,
+    hidden: opt.Hidden = None,
     layers: Depths = "1,2,4,8,16",
     data: DataName = "spirals",
     epochs: Epochs = 100,
@@ -126,6 +137,7 @@ def command(
     depths = _depths(layers)
     acts = parse.split_list(act, "--act") or ["sigmoid", "relu"]
     inits = parse.split_list(init, "--init") or ["auto"]
+    blocks = parse.split_list(block, "--block") or [PLAIN]
     common: dict[str, Any] = {
         "data": datasets.load(data),
         "epochs": epochs,
@@ -135,9 +147,11 @@ def command(
         "optimizer": optimizer,
         "seed": seed,
         "trials": trials,
+        "hidden": hidden,
     }
     runs = [
-        TrainingSettings(act=a, init=i, layers=depth, **common)
+        TrainingSettings(block=b, act=a, init=i, layers=depth, **common)
+        for b in blocks
         for a in acts
         for i in inits
         for depth in depths
@@ -171,7 +185,7 @@ def _common(trained: Sequence[Training]) -> dict[str, object]:
     settings = [each.settings for each in trained]
     return settings[0].as_dict() | {
         name: list(dict.fromkeys(each.as_dict()[name] for each in settings))
-        for name in ("act", "init", "layers")
+        for name in ("act", "init", "layers", "block")
     }
 
 

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.errors import InputError
+from vanish.network.blockarrays import is_lettered
 from vanish.network.fit import Shapes, makes_chain
 from vanish.network.layout import IN_OUT, OUT_IN
 
@@ -127,11 +128,12 @@ def layers_of(source: str, arrays: Mapping[str, np.ndarray]) -> Naming:
     names = [_Name.of(name) for name in arrays]
     if names and not any(name.role for name in names):
         return _by_axes(source, arrays, names)
+    block = "give the block that it belongs to, or " * is_lettered(arrays, beside_block=True)
     for name in names:
         if not name.role:
             raise InputError(
                 f"{source}: {name.whole!r} is neither a weight nor a bias by its name: leave it"
-                f" out, or name arrays like {_EXAMPLES}"
+                f" out, or {block}name arrays like {_EXAMPLES}"
             )
     weights = _once(source, "weights", (name for name in names if name.role in _WEIGHTS))
     biases = _once(source, "biases", (name for name in names if name.role in _BIASES))

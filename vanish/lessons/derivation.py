@@ -6,15 +6,22 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.errors import UsageError
+from vanish.lessons import named, nested
+from vanish.lessons.named import innermost
 from vanish.network.chainrule import back
-from vanish.network.graph import Variable, X
+from vanish.network.graph import Block, Graph, Variable, X
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.readings import notation
 from vanish.readings.bounds import BOUND, TraceNorms
+from vanish.readings.dense import DENSE
+from vanish.readings.products import Part, Parts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
     from vanish.network.activations import Activation
-    from vanish.network.graph import Graph
+    from vanish.readings.dense import Outer, Total
+    from vanish.readings.notation import Notation
     from vanish.readings.products import Factor, Sum
     from vanish.simulation.run import Simulation
 
@@ -25,18 +32,19 @@ class MeasuredFactor(NamedTuple):
     Attributes
     ----------
     factor
-        The factor.
+        The factor, or the part of one layer in a sum over all.
     measured
         By how much it changes the norm of the product before it; None after a zero.
     largest
-        By how much it can change it at most: sup|S'| for a slope, ‖W_k‖₂ for a weight.
+        By how much it can change it at most: sup|S'| for a slope, ‖W_k‖₂ for a weight, for a sum
+        what its terms can at most together.
     product
         The norm of the product up to here: at the end, the gradient's.
     bound
         The product of the largest ones up to here: at the end, the norm bound.
     """
 
-    factor: Factor | Sum
+    factor: Factor | Sum | Part
     measured: Magnitude | None
     largest: Magnitude
     product: Magnitude
@@ -44,13 +52,16 @@ class MeasuredFactor(NamedTuple):
 
 
 class _Bound(NamedTuple):
-    """A bound on a norm, and by how much its last factor can change it at most."""
+    """A bound on a norm, and by how much its last factor can change it at most, if it is one."""
 
     bound: Magnitude
-    last: Magnitude
+    last: Magnitude | None
 
     def __mul__(self, factor: Magnitude) -> _Bound:  # type: ignore[override]  # a product
         return _Bound(self.bound * factor, factor)
+
+    def __add__(self, other: _Bound) -> _Bound:  # type: ignore[override]  # a sum
+        return _Bound(self.bound + other.bound, None)
 
 
 def measured_factors(simulation: Simulation, by: Variable) -> list[MeasuredFactor]:
@@ -61,23 +72,83 @@ def measured_factors(simulation: Simulation, by: Variable) -> list[MeasuredFacto
     simulation
         The chain, with a batch of one row.
     by
-        θ: W_k, b_k or x.
+        θ. Of a parameter that all layers share there is a part a layer in place of the factors:
+        its norm, its bound, and those of the sum up to here.
 
     Raises
     ------
     UsageError
         If the chain has no such variable.
     """
-    graph, loss = simulation.chain.graph, simulation.loss_gradient.norm()
-    norms = TraceNorms(simulation.trace)
+    graph, loss = labelled(simulation.chain.graph), simulation.loss_gradient.norm()
+    trace, norms = simulation.trace, TraceNorms(simulation.trace)
     bounds = dict(back(graph, BOUND, norms, norms.kept_at, _Bound(loss, loss)))
+    gradients = back(graph, DENSE, trace.chain, trace.kept.__getitem__, simulation.loss_gradient)
+    if is_shared(graph, by):
+        return _measured_parts(graph, by, dict(gradients), bounds)
+    # As they are written; the walk back meets the terms of a sum in another order.
+    written = _factors(simulation.chain.graph, by)
+    steps = list(zip(notation.reached(graph, by), written, strict=True))
+    wanted = {variable for variable, _ in steps}
+    found = {variable: each.norm() for variable, each in gradients if variable in wanted}
     records: list[MeasuredFactor] = []
-    before = ONE
-    for variable, factor in notation.steps(graph, by):
-        now, (bound, most) = simulation.norms[variable], bounds[variable]
+    before, bound_before = ONE, ONE
+    for variable, factor in steps:
+        now, (bound, last) = found[variable], bounds[variable]
+        most = (bound / bound_before if bound_before else bound) if last is None else last
         records.append(MeasuredFactor(factor, now / before if before else None, most, now, bound))
-        before = now
+        before, bound_before = now, bound
     return records
+
+
+def _measured_parts(
+    graph: Graph,
+    by: Variable,
+    gradients: Mapping[Variable, Outer | Total],
+    bounds: Mapping[Variable, _Bound],
+) -> list[MeasuredFactor]:
+    """Return the part of each layer in the gradient by a shared parameter, layer N first."""
+    records: list[MeasuredFactor] = []
+    so_far: Outer | Total | None = None
+    bound_so_far: Magnitude | None = None
+    for part in parts(graph, by):
+        here = Variable(by.letter, part.layer)
+        gradient, (bound, _) = gradients[here], bounds[here]
+        so_far = gradient if so_far is None else so_far + gradient  # type: ignore[operator]  # of one kind
+        bound_so_far = bound if bound_so_far is None else bound_so_far + bound
+        records.append(MeasuredFactor(part, gradient.norm(), bound, so_far.norm(), bound_so_far))
+    return records
+
+
+def is_shared(graph: Graph, by: Variable) -> bool:
+    """Tell whether θ is a parameter that all layers share."""
+    return not by.layer and by != X and innermost(graph, by) is not None
+
+
+def parts(graph: Graph, by: Variable) -> list[Part]:
+    """Return the part of each layer in the gradient by a parameter that they share, N first."""
+    found = []
+    for (letter, layer), each in notation.walk(graph):
+        if letter == by.letter and layer:
+            formed = each.formed() if isinstance(each, Parts) else each
+            found.append(Part(formed.factors(), layer))
+    return found
+
+
+def _factors(graph: Graph, by: Variable) -> Sequence[Factor | Sum]:
+    plain = notation.is_plain(graph)
+    return notation.product(graph, by).factors() if plain else named.factors(graph, by)
+
+
+def labelled(graph: Graph) -> Graph:
+    """Return a network in which every value has a name, so that none is passed by."""
+    blocks = {
+        block: Block(
+            *(node._replace(name=node.name or f"#{place}") for place, node in block.placed)
+        )
+        for block in {run.block for run in graph.runs}
+    }
+    return Graph(*((blocks[block], last - first + 1) for block, first, last in graph.runs))
 
 
 class Derivation(NamedTuple):
@@ -95,6 +166,8 @@ class Derivation(NamedTuple):
         The numbers; None for a derivation in symbols only.
     activation
         What S is; None for any.
+    matrix
+        Whether to add shapes and the matrix form; None: for blocks other than S(Wx+b).
     """
 
     graph: Graph
@@ -102,20 +175,65 @@ class Derivation(NamedTuple):
     full: bool = False
     factors: list[MeasuredFactor] | None = None
     activation: Activation | None = None
+    matrix: bool | None = None
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether all layers are S(Wx+b), so that they are written as one nested expression."""
+        return notation.is_plain(self.graph)
+
+    @property
+    def has_matrix_form(self) -> bool:
+        """Whether to show shapes and the matrix form."""
+        return not self.is_plain if self.matrix is None else self.matrix
+
+    def lines(self, written: Notation) -> Iterator[str]:
+        """Yield the right-hand sides, see `nested.lines` and `named.lines`."""
+        lines = nested.lines if self.is_plain else named.lines
+        return lines(self.graph, self.by, written, self.full)
+
+    def products(self) -> Sequence[Factor | Sum | Part]:
+        """Return the factors of the gradient, or the parts of its sum over the layers."""
+        if is_shared(self.graph, self.by):
+            return parts(self.graph, self.by)
+        return _factors(self.graph, self.by)
 
 
-def parse_variable(name: str, layers: int) -> Variable:
-    """Return the variable that a name such as W1, b3 or x means.
+def parse_variable(name: str, graph: Graph) -> Variable:
+    """Return the variable that a name such as W1, b3, a2 or x means.
 
     Raises
     ------
     UsageError
-        If a chain of that many layers has no such variable.
+        If the network has no such variable.
     """
-    found = re.fullmatch(r"([Wb])([1-9][0-9]{0,17})|x", name.strip())
-    if found is None or (found[2] and int(found[2]) > layers):
+    found = re.fullmatch(r"([A-Za-z])([1-9][0-9]{0,17})?", name.strip())
+    variable = Variable(found[1], int(found[2] or 0)) if found else None
+    if variable is None or innermost(graph, variable) is None:
+        *others, last = ["x", *_listed(graph)]
         raise UsageError(
-            f"cannot differentiate by {name!r}: a chain of {layers} layers has x, W1 to"
-            f" W{layers} and b1 to b{layers}"
+            f"cannot differentiate by {name!r}: a chain of {graph.depth} layers has"
+            f" {', '.join(others)} and {last}"
         )
-    return Variable(found[1], int(found[2])) if found[1] else X
+    return variable
+
+
+def first_matrix(graph: Graph) -> str:
+    """Return the name of what layer 1 multiplies by first, such as W1; x where there is none."""
+    slots = (slot for node in graph.runs[0].block.nodes for slot in node.op.slots)
+    first = next((slot for slot in slots if slot.letter.isupper()), None)
+    return "x" if first is None else str(first.at(1))
+
+
+def _listed(graph: Graph) -> Iterator[str]:
+    """Yield the names of variables, those of parameters first."""
+    spans: dict[tuple[str, bool], tuple[int, int]] = {}
+    for by_name in (False, True):
+        for block, first, last in graph.runs:
+            for node in block.nodes:
+                slots = [(node.name, False)] * bool(node.name) if by_name else node.op.slots
+                for letter, tied in slots:
+                    least, _ = spans.get((letter, tied), (first, last))
+                    spans[letter, tied] = least, last
+    for (letter, tied), (first, last) in spans.items():
+        yield letter if tied else f"{letter}{first} to {letter}{last}"

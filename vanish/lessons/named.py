@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.lessons.nested import LONGEST, elide
 from vanish.network.graph import Variable, X
-from vanish.readings.notation import NOTATION, SUMS, called, unknown, values
+from vanish.readings.names import NOTATION, SUMS, called, values
+from vanish.readings.notation import TEXT, unknown
 from vanish.readings.products import Product
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from vanish.network.graph import Block, Graph
     from vanish.readings.notation import Notation
     from vanish.readings.products import Factors
+
+    # The factors of a term, and what is still to be differentiated behind them.
+    _Standing = tuple[Factors, str]
 
 # Deeper derivations show the first and the last of their layers only.
 _WRITTEN_OUT = 4
@@ -73,6 +77,20 @@ def lines(graph: Graph, by: Variable, notation: Notation, full: bool = False) ->
     if innermost(graph, by) is None:
         raise unknown(by)
     return _Derivation(graph, by, notation, full).lines()
+
+
+def factors(graph: Graph, by: Variable) -> Factors:
+    """Return the factors of ∂L/∂θ, the terms of their sums in the order in which they are written.
+
+    Parameters
+    ----------
+    graph, by
+        The network, and a variable that it has; no parameter that all layers share.
+    """
+    derivation = _Derivation(graph, by, TEXT, full=False)
+    for _ in derivation.steps():
+        pass
+    return derivation.product.factors()
 
 
 def innermost(graph: Graph, by: Variable) -> int | None:
@@ -132,19 +150,28 @@ class _Derivation:
 
     def lines(self) -> Iterator[str]:
         """Yield all lines."""
+        left_out = False
+        for k in self.steps():
+            if self._every_layer or k in {self._graph.depth, self._last}:
+                yield self._line(k)
+            elif not left_out:
+                left_out = True
+                yield self._notation.elided
+        yield from self._sum()
+
+    def steps(self) -> Iterator[int]:
+        """Go through all layers; after each step there is a line to show, of layer k."""
         graph, depth = self._graph, self._graph.depth
         root = Product().times("LossGradient", depth, "L", "f{k}")
         self._terms = [_Term(root, len(graph.block(depth).nodes))]
-        left_out = False
         for k in range(depth, self._last - 1, -1):
-            shown = self._every_layer or k in {depth, self._last}
-            if not (shown or left_out):
-                left_out = True
-                yield self._notation.elided
             for _ in self._layer(k):
-                if shown:
-                    yield self._line(k)
-        yield from self._sum()
+                yield k
+
+    @property
+    def product(self) -> Product:
+        """What was found, at the end."""
+        return reduce(Product.__add__, [each.product for each in self._terms])
 
     def _layer(self, k: int) -> Iterator[None]:
         """Go through one layer; after each step there is a line to show."""
@@ -224,8 +251,8 @@ class _Derivation:
             self._push(notation.symbol(factor))
         if finished:
             rests = [each.factors(common.length) for each in finished]
-            text = self._text([(rest, "") for rest in rests], outer=True)
-            self._parts.append((len(self._chain), self._text([(rest, "") for rest in rests])))
+            text = _text(notation, [(rest, "") for rest in rests], outer=True)
+            self._parts.append((len(self._chain), _text(notation, [(rest, "") for rest in rests])))
             self._prefix.append((f"{notation.brackets[0]}{text} + ", ""))
         for factor in flow.factors(common.length):
             self._push(notation.symbol(factor))
@@ -240,7 +267,8 @@ class _Derivation:
         """Return the present state as a right-hand side."""
         notation = self._notation
         block = self._graph.block(k)
-        written = values(block, k)
+        here = (place for place, node in block.placed if Variable(node.name, k) == self._by)
+        written = values(block, k, by_name=frozenset(here))
         by = notation.named(self._by)
         terms = [
             (
@@ -252,7 +280,7 @@ class _Derivation:
             for each in self._terms
         ]
         tokens, opened = self._front()
-        body = self._text(terms)
+        body = _text(notation, terms)
         # A product that is finished needs no 1 behind it.
         if body == "1" and tokens and tokens[-1][1]:
             tokens, body = [*tokens[:-1], (tokens[-1][0], "")], ""
@@ -264,42 +292,18 @@ class _Derivation:
         closing = notation.brackets[1]
         if self._every_layer:
             return self._prefix, closing * sum(not glue for _, glue in self._prefix)
-        shown = elide(self._prefix, (notation.elided, notation.times))
+        sign = (notation.elided, notation.times)
+        shown = elide(self._prefix, sign)
         if len(shown) == len(self._prefix):
             return shown, closing * sum(not glue for _, glue in shown)
-        gap = shown.index((notation.elided, notation.times))
+        gap = shown.index(sign)
+        if not self._prefix[gap - len(shown)][1]:
+            # What was left out last is the beginning of a sum.
+            shown[gap] = (notation.elided.strip(), " + ")
         outer, inner = (sum(not glue for _, glue in part) for part in (shown[:gap], shown[gap:]))
         hidden = sum(not glue for _, glue in self._prefix) - outer - inner
         middle = notation.elided.strip() if hidden else ""
         return shown, closing * inner + middle + closing * outer
-
-    def _text(self, terms: Sequence[tuple[Factors, str]], *, outer: bool = False) -> str:
-        """Return a sum of products, common beginnings taken out.
-
-        Parameters
-        ----------
-        terms
-            Of each the factors, and what is still to be differentiated behind them.
-        outer
-            Whether a sum needs no brackets.
-        """
-        notation = self._notation
-        if len(terms) == 1:
-            [(factors, tail)] = terms
-            return notation.product(factors, *([tail] if tail else [])) or "1"
-        groups: list[list[tuple[Factors, str]]] = []
-        for term in terms:
-            same = (each for each in groups if term[0] and each[0][0][:1] == term[0][:1])
-            group = next(same, None)
-            if group is None:
-                groups.append([term])
-            else:
-                group.append(term)
-        if len(groups) > 1:
-            texts = [self._text(group) for group in groups]
-            return notation.summed(texts) if outer else notation.bracketed(texts)
-        rests = [(factors[1:], tail) for factors, tail in terms]
-        return notation.product(terms[0][0][:1], self._text(rests))
 
     def _sum(self) -> Iterator[str]:
         """Yield the sum over the layers that share θ, a part a line, if there are several."""
@@ -307,7 +311,7 @@ class _Derivation:
             return
         notation = self._notation
         rests = [(each.product.factors(self._root.length), "") for each in self._terms]
-        parts = [*self._parts, (len(self._chain), self._text(rests))]
+        parts = [*self._parts, (len(self._chain), _text(notation, rests))]
         whole = self._every_step or len(parts) <= LONGEST
         shown = parts if whole else elide(parts, (-1, notation.elided))
         for number, (length, rest) in enumerate(shown):
@@ -318,3 +322,33 @@ class _Derivation:
             factors = [*self._chain[:length], rest]
             cut = factors if self._every_layer else elide(factors, notation.elided)
             yield plus + notation.joined(cut)
+
+
+def _text(notation: Notation, terms: Sequence[_Standing], *, outer: bool = False) -> str:
+    """Return a sum of products, common beginnings taken out.
+
+    Parameters
+    ----------
+    notation
+        How to write it.
+    terms
+        Of each the factors, and what is still to be differentiated behind them.
+    outer
+        Whether a sum needs no brackets.
+    """
+    if len(terms) == 1:
+        [(factors, tail)] = terms
+        return notation.product(factors, *([tail] if tail else [])) or "1"
+    groups: list[list[_Standing]] = []
+    for term in terms:
+        same = (each for each in groups if term[0] and each[0][0][:1] == term[0][:1])
+        group = next(same, None)
+        if group is None:
+            groups.append([term])
+        else:
+            group.append(term)
+    if len(groups) > 1:
+        texts = [_text(notation, group) for group in groups]
+        return notation.summed(texts) if outer else notation.bracketed(texts)
+    rests = [(factors[1:], tail) for factors, tail in terms]
+    return notation.product(terms[0][0][:1], _text(notation, rests))

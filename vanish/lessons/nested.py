@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from vanish.network.chainrule import forward
 from vanish.network.graph import Variable, X
-from vanish.readings.notation import ATOM, NOTATION, Written, product
+from vanish.readings.names import NOTATION
+from vanish.readings.notation import product
+from vanish.readings.written import ATOM, Written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

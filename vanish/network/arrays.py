@@ -42,7 +42,7 @@ class Rows:
     flat: bool = field(init=False)
 
     def __post_init__(self) -> None:
-        given = _real(self.name, self.values)
+        given = real(self.name, self.values)
         values = np.atleast_2d(given)
         if values.ndim != 2 or not values.size:
             raise UsageError(
@@ -73,8 +73,6 @@ class Network:
         and (n_out, 1) are taken as (n_out,).
     x, readout
         The input batch and the readout r of the run that saved it, if it holds them.
-    steps
-        What goes into each layer from outside, shape (N, n_u), if the layers take anything.
     name
         What messages and results call it: a file's path, or ``"arrays"``.
     layout
@@ -96,7 +94,6 @@ class Network:
     name: str = "arrays"
     layout: str = OUT_IN
     assumed: bool = False
-    steps: FloatArray | None = None
 
     def __post_init__(self) -> None:
         from vanish.network import fit  # noqa: PLC0415 - start-up
@@ -105,7 +102,7 @@ class Network:
         weights, biases = _parameters(self.name, labels, self.weights, self.biases)
         n_0 = weights[0].shape[1]
         x = None if self.x is None else Rows(self.x, f"{self.name}: x").of(n_0).values
-        readout = _readout(self.name, self.readout)
+        readout = readout_of(self.name, self.readout)
         fit.require_fit(self.name, _shapes(labels, weights, biases, x, readout))
         checked = {
             "weights": tuple(map(np.array, weights)),
@@ -156,7 +153,7 @@ class Network:
         labels = labels or fit.Labels.numbered(len(weights))
         given, vectors = _parameters(name, labels, weights, biases)
         rows = None if x is None else Rows(np.asarray(x), f"{name}: x")
-        r = _readout(name, readout)
+        r = readout_of(name, readout)
         # k numbers in one line may be one row or k: they tell nothing beside a 1.
         says = rows is not None and not (rows.flat and 1 in given[0].shape)
         shapes = _shapes(labels, given, vectors, rows.values if rows and says else None, r)
@@ -184,13 +181,31 @@ class Network:
         return len(self.weights)
 
     @property
-    def parameters(self) -> dict[Variable, FloatArray | None]:
-        """Every W_k and b_k by its address, layer 1 first."""
+    def arrays(self) -> dict[Variable, FloatArray]:
+        """Every W_k, and every b_k that there is, by its address, layer 1 first."""
         return {
             Variable(letter, k): array
             for k, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True), 1)
             for letter, array in (("W", weight), ("b", bias))
+            if array is not None
         }
+
+    @property
+    def knows_depth(self) -> bool:
+        """Whether anything says how many layers there are: always."""
+        return True
+
+    def of_depth(self, _: int | None) -> Network:
+        """Return the network, whose weights are as many as its layers."""
+        return self
+
+    @property
+    def steps(self) -> None:
+        """What goes into each layer from outside: nothing, see `BlockNetwork`."""
+
+    @property
+    def block(self) -> None:
+        """The formula that it was saved with: none, see `BlockNetwork`."""
 
     @property
     def label(self) -> str:
@@ -245,20 +260,34 @@ def _parameters(
     matrices = zip(labels.weights, weights, strict=True)
     vectors = zip(labels.biases, biases, strict=True)
     return (
-        tuple(_matrix(source, name, each) for name, each in matrices),
-        tuple(None if each is None else _vector(source, name, each) for name, each in vectors),
+        tuple(matrix(source, name, each) for name, each in matrices),
+        tuple(None if each is None else vector(source, name, each) for name, each in vectors),
     )
 
 
-def _matrix(source: str, name: str, given: ArrayLike) -> FloatArray:
-    array = _real(f"{source}: {name}", given)
+def matrix(source: str, name: str, given: ArrayLike) -> FloatArray:
+    """Return an array of two axes.
+
+    Raises
+    ------
+    UsageError
+        If it is another one, or for another reason that `real` has.
+    """
+    array = real(f"{source}: {name}", given)
     if array.ndim != 2 or not array.size:
         raise UsageError(f"{source}: {name} has shape {array.shape}: give (n_out, n_in)")
     return array
 
 
-def _vector(source: str, name: str, given: ArrayLike) -> FloatArray:
-    array = _real(f"{source}: {name}", given)
+def vector(source: str, name: str, given: ArrayLike) -> FloatArray:
+    """Return an array of one axis, also one that is a row or a column.
+
+    Raises
+    ------
+    UsageError
+        As `matrix` does.
+    """
+    array = real(f"{source}: {name}", given)
     if array.ndim == 2 and 1 in array.shape:
         array = array.ravel()
     if array.ndim != 1 or not array.size:
@@ -267,8 +296,9 @@ def _vector(source: str, name: str, given: ArrayLike) -> FloatArray:
     return array
 
 
-def _readout(source: str, given: ArrayLike | None) -> FloatArray | None:
-    return None if given is None else _vector(source, "r", given)
+def readout_of(source: str, given: ArrayLike | None) -> FloatArray | None:
+    """Return r, shape (n_N,), if it is given."""
+    return None if given is None else vector(source, "r", given)
 
 
 def _shapes(
@@ -295,7 +325,7 @@ def _transposed(weights: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
     return tuple(np.ascontiguousarray(weight.T) for weight in weights)
 
 
-def _real(name: str, given: ArrayLike) -> FloatArray:
+def real(name: str, given: ArrayLike) -> FloatArray:
     """Return an array of finite float64, which may be the one that was given.
 
     Raises

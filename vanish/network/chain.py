@@ -94,8 +94,7 @@ class Chain:
 
     def matrices(self, k: int) -> list[Weight]:
         """Return the matrices of layer k, each once."""
-        slots = {slot: None for node in self.graph.block(k).nodes for slot in node.op.slots}
-        found = (self.parameters[slot.at(k)] for slot in slots)
+        found = (self.parameters[slot.at(k)] for slot in self.graph.block(k).slots)
         return [each for each in found if isinstance(each, Weight)]
 
     def activation(self, k: int) -> Activation:

@@ -51,13 +51,13 @@ class Shapes(NamedTuple):
     readout: int | None = None
 
 
-class _Vote(NamedTuple):
+class Vote(NamedTuple):
     """What one array says of n_k, the number of values between layers k and k+1.
 
     Attributes
     ----------
     name, k, size
-        The array, and the n_k that fits it.
+        The array, and the n_k that fits it. Of blocks k counts all sizes that may differ.
     says
         The same in words, behind the array's name.
     line
@@ -91,7 +91,7 @@ def choose(source: str, shapes: Shapes, layout: str, usual: str) -> tuple[str, b
         If there is no such layout, or an array does not fit the others.
     """
     layout = choice("weights layout", layout, (AUTO, *LAYOUTS))
-    fitting = [each for each in LAYOUTS if not _conflicts(_votes(shapes, each))]
+    fitting = [each for each in LAYOUTS if not conflicts(_votes(shapes, each))]
     if layout == AUTO:
         if len(fitting) == 1:
             return fitting[0], False
@@ -99,7 +99,7 @@ def choose(source: str, shapes: Shapes, layout: str, usual: str) -> tuple[str, b
             return usual, True
         # The complaint is about the reading in which less is wrong.
         by_trust = sorted(LAYOUTS, key=lambda each: each != usual)
-        layout = min(by_trust, key=lambda each: len(_conflicts(_votes(shapes, each))))
+        layout = min(by_trust, key=lambda each: len(conflicts(_votes(shapes, each))))
     elif layout in fitting:
         return layout, False
     elif fitting:
@@ -118,23 +118,23 @@ def require_fit(source: str, shapes: Shapes, layout: str = OUT_IN) -> None:
     UsageError
         If an array does not fit.
     """
-    if _conflicts(_votes(shapes, layout)):
+    if conflicts(_votes(shapes, layout)):
         raise _complaint(source, shapes, layout)
 
 
 def _complaint(source: str, shapes: Shapes, layout: str) -> UsageError:
     """Return what is wrong with the array that does not fit the others."""
     votes = _votes(shapes, layout)
-    culprit = _culprit(votes)
+    culprit = misfit(votes)
     own = [vote for vote in votes if vote.name == culprit]
-    said = [(vote, _majority(votes, vote)) for vote in own]
+    said = [(vote, majority(votes, vote)) for vote in own]
     wrong = [(vote, other) for vote, other in said if other and other.size != vote.size]
     facts = " and ".join(f"{other.name} {other.says}" for _, other in wrong)
     size = wrong[0][1].size
     if own[0].line is None:
-        wanted = f"rows of {size}" if culprit == "x" else f"{culprit} {_count(size, 'entry')}"
+        wanted = f"rows of {size}" if culprit == "x" else f"{culprit} {counted(size, 'entry')}"
         return UsageError(f"{source}: {culprit} {own[0].says}, {facts}: give {wanted}")
-    remedy = " and ".join(_count(other.size, vote.line or "") for vote, other in wrong)
+    remedy = " and ".join(counted(other.size, vote.line or "") for vote, other in wrong)
     (before, left), (behind, right) = said
     if _fits(before, right) and _fits(behind, left):
         remedy += ", or its transpose"  # as one array of many may be stored
@@ -147,30 +147,30 @@ def _complaint(source: str, shapes: Shapes, layout: str) -> UsageError:
 
 def makes_chain(shapes: Shapes) -> bool:
     """Tell whether arrays of those shapes fit each other in one layout."""
-    return not all(_conflicts(_votes(shapes, each)) for each in LAYOUTS)
+    return not all(conflicts(_votes(shapes, each)) for each in LAYOUTS)
 
 
-def _votes(shapes: Shapes, layout: str) -> list[_Vote]:
+def _votes(shapes: Shapes, layout: str) -> list[Vote]:
     """Return what all arrays say, those of layer 1 first."""
     lines = ("row", "column")
     out_axis, in_axis = (0, 1) if layout == OUT_IN else (1, 0)
     votes = []
     if shapes.x is not None:
-        votes.append(_Vote("x", 0, shapes.x, f"has rows of {_count(shapes.x, 'number')}"))
+        votes.append(Vote("x", 0, shapes.x, f"has rows of {counted(shapes.x, 'number')}"))
     for k, ((name, shape), bias) in enumerate(zip(shapes.weights, shapes.biases, strict=True), 1):
         n_in, n_out = shape[in_axis], shape[out_axis]
-        takes, has = f"takes {_count(n_in, 'input')}", f"has {_count(n_out, 'output')}"
-        votes.append(_Vote(name, k - 1, n_in, takes, lines[in_axis]))
-        votes.append(_Vote(name, k, n_out, has, lines[out_axis]))
+        takes, has = f"takes {counted(n_in, 'input')}", f"has {counted(n_out, 'output')}"
+        votes.append(Vote(name, k - 1, n_in, takes, lines[in_axis]))
+        votes.append(Vote(name, k, n_out, has, lines[out_axis]))
         if bias is not None:
-            votes.append(_Vote(bias[0], k, bias[1], f"has {_count(bias[1], 'entry')}"))
+            votes.append(Vote(bias[0], k, bias[1], f"has {counted(bias[1], 'entry')}"))
     if shapes.readout is not None:
-        has = f"has {_count(shapes.readout, 'entry')}"
-        votes.append(_Vote("r", len(shapes.weights), shapes.readout, has))
+        has = f"has {counted(shapes.readout, 'entry')}"
+        votes.append(Vote("r", len(shapes.weights), shapes.readout, has))
     return votes
 
 
-def _conflicts(votes: Iterable[_Vote]) -> list[int]:
+def conflicts(votes: Iterable[Vote]) -> list[int]:
     """Return each k of which different n_k are said."""
     sizes: dict[int, set[int]] = {}
     for vote in votes:
@@ -178,38 +178,39 @@ def _conflicts(votes: Iterable[_Vote]) -> list[int]:
     return sorted(k for k, said in sizes.items() if len(said) > 1)
 
 
-def _culprit(votes: list[_Vote]) -> str:
+def misfit(votes: list[Vote]) -> str:
     """Return the array without which the others agree best.
 
     It is one of those that speak of the first n_k in question. Where several would do, x and
     r come first, which are no part of the network; then what leaves the fewest different
     sizes, since most networks have few; then a bias; then the later one.
     """
-    first = _conflicts(votes)[0]
+    first = conflicts(votes)[0]
 
-    def order(suspect: tuple[int, _Vote]) -> tuple[int, bool, int, bool, int]:
+    def order(suspect: tuple[int, Vote]) -> tuple[int, bool, int, bool, int]:
         place, own = suspect
         others = [vote for vote in votes if vote.name != own.name]
         # Where nobody else speaks, its own word stands.
         sizes = {vote.k: vote.size for vote in votes} | {vote.k: vote.size for vote in others}
         is_part = own.name not in ("x", "r")
         different = len({*sizes.values()})
-        return len(_conflicts(others)), is_part, different, own.line is not None, -place
+        return len(conflicts(others)), is_part, different, own.line is not None, -place
 
     return min(((i, v) for i, v in enumerate(votes) if v.k == first), key=order)[1].name
 
 
-def _majority(votes: Iterable[_Vote], own: _Vote) -> _Vote | None:
+def majority(votes: Iterable[Vote], own: Vote) -> Vote | None:
     """Return the first of most arrays that say the same of n_k beside one's own vote."""
     others = [vote for vote in votes if vote.k == own.k and vote.name != own.name]
     counts = Counter(vote.size for vote in others)
     return max(others, key=lambda vote: counts[vote.size], default=None)
 
 
-def _fits(size: _Vote, other: _Vote | None) -> bool:
+def _fits(size: Vote, other: Vote | None) -> bool:
     return other is None or other.size == size.size
 
 
-def _count(count: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """Return ``1 row``, ``2 rows``."""
     several = noun.removesuffix("y") + "ies" if noun.endswith("y") else f"{noun}s"
-    return f"{count} {noun if count == 1 else several}"
+    return f"{number} {noun if number == 1 else several}"

@@ -162,6 +162,11 @@ class Block:
         return self._of_kind.get(kind, ())
 
     @property
+    def slots(self) -> tuple[Slot, ...]:
+        """Its parameters, each once, in the order in which they are met."""
+        return tuple(dict.fromkeys(slot for node in self.nodes for slot in node.op.slots))
+
+    @property
     def arguments(self) -> tuple[str, ...]:
         """The names of what S is applied to, but for what the block is given: x and u."""
         taken = (self.nodes[place - 1].inputs[0] for place in self.places("activate"))

@@ -1,106 +1,34 @@
 """The network of a run: its shape and its parameters, drawn by initialisers or given.
 
-Who reads a network reads a `Model`, and need not know which of the two it is.
+Who reads a network reads a `Model`, and need not know whether it is `Drawn` or `Given`.
 """
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from vanish.network import activations, initializers
-from vanish.network.graph import Variable, article_graph
-from vanish.network.sizes import graph_of, layer_runs, sizes, uniform_runs
+from vanish.network.described import Uniform
+from vanish.network.shaped import Shaped
+from vanish.network.sizes import layer_runs, uniform_runs
 from vanish.numbers.scaled import Magnitude
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vanish.network.activations import Activation
-    from vanish.network.arrays import Network
     from vanish.network.blocks import Formula
-    from vanish.network.graph import Block, Graph, Slot
+    from vanish.network.described import Acts
+    from vanish.network.graph import Variable
     from vanish.network.initializers import Initializer
-    from vanish.network.sizes import Hidden, LayerRun, Sizes
-
-    Act = str | Activation
+    from vanish.network.sizes import Hidden, LayerRun
 
 
-class Acts:
-    """The activations of a network, as they were named.
-
-    Parameters
-    ----------
-    each
-        That of every layer.
-    last
-        That of layer N alone, where it is another one.
-    listed
-        One a layer, layer 1 first, instead of both.
-    """
-
-    def __init__(
-        self, each: Act, last: Act | None = None, listed: tuple[Act, ...] | None = None
-    ) -> None:
-        self.each: Final = each
-        self.last: Final = last
-        self.listed: Final = listed
-
-    @property
-    def kinds(self) -> tuple[Act, ...]:
-        """Those that there are; a list as long as the network only where that was given."""
-        return self.listed or (self.each, *(() if self.last is None else (self.last,)))
-
-    def of(self, depth: int) -> tuple[Activation, ...]:
-        """Return the activation of each layer of a network of that many."""
-        if self.listed is not None:
-            return tuple(map(activations.get, self.listed))
-        each = activations.get(self.each)
-        last = each if self.last is None else activations.get(self.last)
-        return (*(each,) * (depth - 1), last)
-
-
-class Uniform:
-    """The shape of N layers of one width.
-
-    Parameters
-    ----------
-    layers, inputs, width
-        N, n_0 and the size of every layer.
-    """
-
-    def __init__(self, layers: int, inputs: int, width: int) -> None:
-        self.layers: Final = layers
-        self.inputs: Final = inputs
-        self.width: Final = width
-
-    @property
-    def listed(self) -> tuple[int, ...]:
-        """n_0, n_1, …, n_N."""
-        return (self.inputs, *(self.width,) * self.layers)
-
-
-class Stretch(NamedTuple):
-    """Layers first to last, which are of one shape.
-
-    Attributes
-    ----------
-    first, last
-        Their k.
-    n_in, n_out
-        n_{k-1} and n_k.
-    """
-
-    first: int
-    last: int
-    n_in: int
-    n_out: int
-
-
-class Model(ABC):
-    """A network by one interface. Of a deep one nothing is listed before it is asked for.
+class Model(Shaped):
+    """A network by one interface.
 
     Parameters
     ----------
@@ -108,10 +36,8 @@ class Model(ABC):
         Its activations, as they were named.
     gain
         What all weights are multiplied by.
-    formula
-        Every layer's; None for the article's, S(Wx+b).
-    hidden
-        The size of what only a layer itself knows; as large as its output without.
+    formula, hidden, classifies
+        As for its shape.
     """
 
     def __init__(
@@ -120,31 +46,12 @@ class Model(ABC):
         gain: float,
         formula: Formula | None = None,
         hidden: Hidden | None = None,
+        *,
+        classifies: bool = False,
     ) -> None:
+        super().__init__(formula, hidden, classifies=classifies)
         self.acts: Final = acts
         self.gain: Final = gain
-        self.formula: Final = formula
-        self.hidden: Final = hidden
-
-    @property
-    @abstractmethod
-    def depth(self) -> int:
-        """N, the number of layers."""
-
-    @property
-    @abstractmethod
-    def n_in(self) -> int:
-        """n_0, the size of the input."""
-
-    @property
-    @abstractmethod
-    def n_out(self) -> int:
-        """n_N, the size of the output."""
-
-    @property
-    @abstractmethod
-    def sizes(self) -> tuple[int, ...]:
-        """n_0, n_1, …, n_N."""
 
     @property
     @abstractmethod
@@ -155,115 +62,6 @@ class Model(ABC):
     @abstractmethod
     def initializer_kinds(self) -> tuple[Initializer, ...]:
         """The initialisers that there are; none for given weights."""
-
-    @property
-    def _runs(self) -> Iterator[LayerRun]:
-        """The layers by their shapes, layer 1 first."""
-        return layer_runs(self.sizes)
-
-    @property
-    def stretches(self) -> Iterator[Stretch]:
-        """The layers by their shapes with their numbers, layer 1 first."""
-        first = 1
-        for n_in, n_out, layers in self._runs:
-            yield Stretch(first, first + layers - 1, n_in, n_out)
-            first += layers
-
-    @cached_property
-    def graph(self) -> Graph:
-        """The operations."""
-        if self.formula is None:
-            return article_graph(self.depth)
-        return graph_of(self.formula, self._runs, self.hidden)
-
-    def sizes_of(self, block: Block, n_in: int, n_out: int) -> Sizes:
-        """Return the sizes of all values and parameters of a layer."""
-        return sizes(block, n_in, n_out, self.hidden)
-
-    @property
-    def parameters(self) -> Iterator[tuple[Variable, int, tuple[int, ...]]]:
-        """Address, first layer and shape of every parameter, layer 1 first; a tied one once."""
-        tied: set[Slot] = set()
-        for first, last, n_in, n_out in self.stretches:
-            for block, start, stop in self.graph.within(first, last):
-                shapes = self.sizes_of(block, n_in, n_out).parameters
-                for k in range(start, stop + 1):
-                    for slot, shape in shapes.items():
-                        if slot not in tied:
-                            yield slot.at(k), k, shape
-                    tied.update(slot for slot in shapes if slot.tied)
-
-    @property
-    def matrix_shapes(self) -> Iterator[tuple[int, ...]]:
-        """The shape of every matrix, (n_out, n_in)."""
-        return (shape for _, _, shape in self.parameters if len(shape) == 2)
-
-    @property
-    def weight_count(self) -> int:
-        """How many weights there are."""
-        count = 0
-        tied: set[Slot] = set()
-        for first, last, n_in, n_out in self.stretches:
-            for block, start, stop in self.graph.within(first, last):
-                for slot, shape in self.sizes_of(block, n_in, n_out).parameters.items():
-                    if len(shape) == 2 and slot not in tied:
-                        count += shape[0] * shape[1] * (1 if slot.tied else stop - start + 1)
-                        tied.update({slot} if slot.tied else ())
-        return count
-
-    @property
-    def unit_count(self) -> int:
-        """How many entries x and all values of all layers have, a row."""
-        return self.n_in + sum(
-            (stop - start + 1) * sum(self.sizes_of(block, n_in, n_out).places[1:])
-            for first, last, n_in, n_out in self.stretches
-            for block, start, stop in self.graph.within(first, last)
-        )
-
-    def kept_count(self, rows: int) -> Iterator[int]:
-        """Yield how many numbers a layer of each shape keeps, its weights drawn in law.
-
-        Of a matrix a frame of so many rows and what it makes of that, of anything else its values.
-        """
-        for first, last, n_in, n_out in self.stretches:
-            for block, _, _ in self.graph.within(first, last):
-                found = self.sizes_of(block, n_in, n_out)
-                shapes = [shape for shape in found.parameters.values() if len(shape) == 2]
-                matrices = sum(min(rows, b) * (b + max(a, b)) for a, b in shapes)
-                others = (found.places[p] for p, node in block.placed if node.op.kind != "affine")
-                yield matrices + rows * sum(others)
-
-    @property
-    def step_sizes(self) -> Mapping[int, int]:
-        """The size of each layer's own input u_k, by k."""
-        return {
-            k: size
-            for first, last, n_in, n_out in self.stretches
-            for block, start, stop in self.graph.within(first, last)
-            if (size := self.sizes_of(block, n_in, n_out).step) is not None
-            for k in range(start, stop + 1)
-        }
-
-    @cached_property
-    def letters(self) -> tuple[str, ...]:
-        """The letters of all parameters, matrices first."""
-        found = {
-            slot.letter
-            for run in self.graph.runs
-            for node in run.block.nodes
-            for slot in node.op.slots
-        }
-        return tuple(sorted(found))
-
-    @property
-    def matrices(self) -> tuple[str, ...]:
-        """The letters of the matrices."""
-        return tuple(letter for letter in self.letters if letter.isupper())
-
-    @property
-    def biases(self) -> tuple[str, ...]:
-        """The letters of the biases."""
-        return tuple(letter for letter in self.letters if letter.islower())
 
     @cached_property
     def activations(self) -> tuple[Activation, ...]:
@@ -327,7 +125,7 @@ class Drawn(Model):
     weight_std
         Gaussian entries of variance weight_std²/n_in instead: one number for all matrices, or
         some by their letters.
-    formula, hidden
+    formula, hidden, classifies
         As for any.
     """
 
@@ -341,8 +139,9 @@ class Drawn(Model):
         weight_std: float | Mapping[str, float] | None = None,
         formula: Formula | None = None,
         hidden: Hidden | None = None,
+        classifies: bool = False,
     ) -> None:
-        super().__init__(acts, gain, formula, hidden)
+        super().__init__(acts, gain, formula, hidden, classifies=classifies)
         self._shape: Final = sizes
         self._init: Final = init
         self._weight_std: Final = weight_std
@@ -402,61 +201,3 @@ class Drawn(Model):
             conventional = (activations.get(each).init for each in self.acts.kinds)
             return tuple(map(initializers.get, conventional))
         return (initializers.get(self._init),)
-
-
-class Given(Model):
-    """A network whose weights are given.
-
-    Parameters
-    ----------
-    acts, gain, formula, hidden
-        As for any.
-    network
-        The arrays.
-    """
-
-    def __init__(
-        self,
-        acts: Acts,
-        network: Network,
-        *,
-        gain: float = 1.0,
-        formula: Formula | None = None,
-        hidden: Hidden | None = None,
-    ) -> None:
-        super().__init__(acts, gain, formula, hidden)
-        self.network: Final = network
-
-    @property
-    def depth(self) -> int:
-        """N, the number of layers."""
-        return len(self.network.weights)
-
-    @property
-    def n_in(self) -> int:
-        """n_0, the size of the input."""
-        return self.network.sizes[0]
-
-    @property
-    def n_out(self) -> int:
-        """n_N, the size of the output."""
-        return self.network.sizes[-1]
-
-    @cached_property
-    def sizes(self) -> tuple[int, ...]:
-        """n_0, n_1, …, n_N."""
-        return self.network.sizes
-
-    @property
-    def initializers(self) -> tuple[Initializer, ...]:
-        """None."""
-        return ()
-
-    @property
-    def initializer_kinds(self) -> tuple[Initializer, ...]:
-        """None."""
-        return ()
-
-    def initializer(self, letter: str, k: int) -> Initializer:
-        """Nothing is drawn."""
-        raise LookupError(f"{letter}{k} is given")

@@ -7,7 +7,7 @@ anything about is the hidden size.
 
 # Not annotations from the future: see vanish/network/graph.py.
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, NamedTuple
@@ -67,6 +67,20 @@ class LayerRun(NamedTuple):
     layers: int
 
 
+class Section(NamedTuple):
+    """Layers first to last, whose blocks and sizes are equal."""
+
+    block: Block
+    first: int
+    last: int
+    sizes: Sizes
+
+    @property
+    def length(self) -> int:
+        """How many layers they are."""
+        return self.last - self.first + 1
+
+
 class AtOddsError(UsageError):
     """Sizes that do not fit.
 
@@ -98,13 +112,15 @@ class Unification:
     ----------
     rows
         How many rows a batch needs.
+    shapes
+        The sizes of each parameter.
     """
 
     def __init__(self, shared: Iterable[str] | None = None) -> None:
         self._shared = None if shared is None else frozenset(shared)
         # Of every size the one that it is the same as; itself where it speaks for all of them.
         self._same: list[int] = []
-        self._shapes: dict[Slot, tuple[int, ...]] = {}
+        self.shapes: dict[Slot, tuple[int, ...]] = {}
         self._step: int | None = None
         self._least: list[tuple[int, int, str, str]] = []
         self.rows = 1
@@ -126,10 +142,15 @@ class Unification:
 
     def parameter(self, slot: Slot, axes: int) -> tuple[int, ...]:
         """Return the sizes of a parameter, the same at every use."""
-        shape = self._shapes.get(slot)
+        shape = self.shapes.get(slot)
         if shape is None or not (self._shared is None or slot.letter in self._shared):
-            shape = self._shapes[slot] = tuple(self.fresh() for _ in range(axes))
+            shape = self.shapes[slot] = tuple(self.fresh() for _ in range(axes))
         return shape
+
+    @property
+    def has_step(self) -> bool:
+        """Whether there is a fresh input."""
+        return self._step is not None
 
     @property
     def step(self) -> int:
@@ -161,16 +182,25 @@ class Unification:
             If one is too small for an operation.
         """
         known = {self.root(places[0]): n_in, self.root(places[-1]): n_out}
+        return self.sized(lambda size: known.get(size, hidden), places)
 
-        def of(size: int) -> int:
-            return known.get(self.root(size), hidden)
+    def sized(self, of: Callable[[int], int], places: Sequence[int]) -> Sizes:
+        """Return the sizes by what those are that speak for all others.
 
+        Raises
+        ------
+        AtOddsError
+            If one is too small for an operation.
+        """
         for size, least, token, why in self._least:
-            if of(size) < least:
+            if of(self.root(size)) < least:
                 raise AtOddsError(why, token)
-        shapes = {slot: tuple(map(of, shape)) for slot, shape in self._shapes.items()}
-        step = None if self._step is None else of(self._step)
-        return Sizes(shapes, step, list(map(of, places)))
+        shapes = {
+            slot: tuple(of(self.root(size)) for size in shape)
+            for slot, shape in self.shapes.items()
+        }
+        step = None if self._step is None else of(self.root(self._step))
+        return Sizes(shapes, step, [of(self.root(size)) for size in places])
 
 
 @lru_cache(maxsize=256)
@@ -191,7 +221,7 @@ def sizes(block: Block, n_in: int, n_out: int, hidden: Hidden | int | None = Non
     UsageError
         If n_in and n_out differ and must not, or a value is too small for a norm.
     """
-    run, places = _united(block)
+    run, places = united(block)
     if n_in != n_out and run.root(places[0]) == run.root(places[-1]):
         letter = _letter_to_blame(block)
         raise AtOddsError(
@@ -206,13 +236,13 @@ def sizes(block: Block, n_in: int, n_out: int, hidden: Hidden | int | None = Non
 
 def needs_equal(block: Block) -> bool:
     """Tell whether a layer must give as many values as it takes: around a skip, for one."""
-    run, places = _united(block)
+    run, places = united(block)
     return run.root(places[0]) == run.root(places[-1])
 
 
 def least_rows(block: Block) -> int:
     """Return how many rows a batch needs for a block: 2 for a norm over them."""
-    return _united(block)[0].rows
+    return united(block)[0].rows
 
 
 def layer_runs(shape: Sequence[int]) -> Iterator[LayerRun]:
@@ -231,7 +261,11 @@ def uniform_runs(layers: int, n_in: int, width: int) -> Iterator[LayerRun]:
 
 
 def graph_of(
-    formula: "Formula", runs: Iterable[LayerRun], hidden: Hidden | int | None = None
+    formula: "Formula",
+    runs: Iterable[LayerRun],
+    hidden: Hidden | int | None = None,
+    *,
+    classifies: bool = False,
 ) -> Graph:
     """Return the network whose layers are a formula's block.
 
@@ -246,6 +280,10 @@ def graph_of(
         The sizes of the layers, layer 1 first.
     hidden
         As for `sizes`.
+    classifies
+        Whether layer N reads the others' values out: it is S(Wx+b) whatever the block is, and
+        none of the formula's ``layers``. Then one before it that gives more or fewer values
+        than it takes is S(Wx+b) also where a matrix is what does not fit.
 
     Raises
     ------
@@ -253,26 +291,33 @@ def graph_of(
         If sizes do not fit: of a letter that a layer uses twice, of one that all layers share,
         or of one value for a norm.
     """
-    runs = tuple(runs)
+    runs, last = list(runs), []
+    if classifies:
+        *runs, behind = runs
+        runs += [behind._replace(layers=behind.layers - 1)] if behind.layers > 1 else []
+        last = [(LAYER, 1)]
     block = formula.block(sum(run.layers for run in runs))
     try:
-        return Graph(*_blocks(block, runs, hidden))
+        return Graph(*_blocks(block, runs, hidden, lifts=classifies), *last)
     except AtOddsError as error:
         raise (formula.fault(error.token, error.message) if error.token else error) from None
 
 
 def _blocks(
-    block: Block, runs: Iterable[LayerRun], hidden: Hidden | int | None
+    block: Block, runs: Iterable[LayerRun], hidden: Hidden | int | None, *, lifts: bool
 ) -> Iterator[tuple[Block, int]]:
     """Yield the block of each run of layers, and how many layers it has."""
-    skips, own_letters = _has_skip(block), {slot.letter for slot in _slots(LAYER)}
+    shared = {slot.letter for slot in _slots(block) if slot.tied}
+    needs_equal_sizes = _has_skip(block)
+    if lifts:
+        needs_equal_sizes = needs_equal(block) or any(letter.isupper() for letter in shared)
+    own_letters = {slot.letter for slot in _slots(LAYER)}
     first = 1
     shapes: dict[Slot, tuple[int, tuple[int, ...]]] = {}
     alike: list[tuple[Block, int]] = []
     for n_in, n_out, count in runs:
-        found = LAYER if skips and n_in != n_out else block
-        shared = {slot.letter for slot in _slots(block) if slot.tied}
-        if found is not block and (letters := sorted(own_letters & shared)):
+        found = LAYER if needs_equal_sizes and n_in != n_out else block
+        if found is not block and not lifts and (letters := sorted(own_letters & shared)):
             raise AtOddsError(
                 f"all layers share {letters[0]}, but layer {first} takes {n_in:,} values and gives"
                 f" {n_out:,}, and is S(Wx+b) with its own: give all layers as many",
@@ -296,7 +341,7 @@ def _blocks(
     yield from alike
 
 
-def _united(block: Block, shared: Iterable[str] | None = None) -> tuple[Unification, list[int]]:
+def united(block: Block, shared: Iterable[str] | None = None) -> tuple[Unification, list[int]]:
     """Return a layer's sizes with what its operations make of them, and that of each place."""
     run = Unification(shared)
     (passed,) = forward(Graph((block, 1)), SIZES, run, run.fresh())
@@ -305,7 +350,7 @@ def _united(block: Block, shared: Iterable[str] | None = None) -> tuple[Unificat
 
 def _has_skip(block: Block) -> bool:
     """Tell whether n_in and n_out are one also if every use of a parameter has its own shape."""
-    run, places = _united(block, shared=())
+    run, places = united(block, shared=())
     return run.root(places[0]) == run.root(places[-1])
 
 
@@ -316,7 +361,7 @@ def _letter_to_blame(block: Block) -> str:
     uses = Counter(slot.letter for slot in _slots(block))
     several = [letter for letter, count in uses.items() if count > 1]
     for letter in several:
-        run, places = _united(block, shared=uses.keys() - {letter})
+        run, places = united(block, shared=uses.keys() - {letter})
         if run.root(places[0]) != run.root(places[-1]):
             return letter
     return several[0]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from decimal import Decimal
 
     from numpy.typing import NDArray
@@ -85,6 +86,11 @@ class Magnitude:
             square, power = square * square, power >> 1
         return result
 
+    def root(self) -> Magnitude:
+        """Return the square root."""
+        odd = self.exponent & 1
+        return Magnitude.of(math.sqrt(math.ldexp(self.mantissa, odd)), (self.exponent - odd) // 2)
+
     def __bool__(self) -> bool:
         return self.mantissa != 0.0
 
@@ -118,6 +124,12 @@ class Magnitude:
             Decimal(2), Decimal(self.exponent)
         )
         return digits.multiply(Decimal(self.mantissa), power)
+
+
+def pooled(norms: Iterable[Magnitude]) -> Magnitude:
+    """Return the root of the sum of squares: of one itself, of none zero."""
+    found = list(norms)
+    return found[0] if len(found) == 1 else sum((each * each for each in found), ZERO).root()
 
 
 def decimal_text(value: Decimal) -> str:

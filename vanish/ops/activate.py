@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
     from vanish.readings.meanfield import Ensemble
-    from vanish.readings.notation import Called, Written
+    from vanish.readings.names import Called
     from vanish.readings.products import Product
     from vanish.readings.sampled import SampledChain
+    from vanish.readings.written import Written
 
 
 def activate(activation: Activation, a: Scaled, layer: int) -> tuple[Scaled, FloatArray]:

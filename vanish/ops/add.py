@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from vanish.network.sizes import Unification
     from vanish.numbers.stack import Stack
     from vanish.readings.inplace import Cell, Passes
-    from vanish.readings.notation import Written
     from vanish.readings.sampled import SampledChain
+    from vanish.readings.written import Written
 
 Value = TypeVar("Value")
 

@@ -27,11 +27,12 @@ if TYPE_CHECKING:
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
     from vanish.readings.meanfield import Ensemble
-    from vanish.readings.notation import Called, Written
+    from vanish.readings.names import Called
     from vanish.readings.products import Product
     from vanish.readings.sampled import SampledChain
     from vanish.readings.slopes import Counting
     from vanish.readings.sources import Unit
+    from vanish.readings.written import Written
 
 
 def _dense_forward(run: Chain, op: Op, k: int, f: Scaled) -> tuple[Scaled, Scaled]:

@@ -11,8 +11,9 @@ from vanish.readings.meanfield import MEAN_FIELD
 if TYPE_CHECKING:
     from vanish.network.graph import Op
     from vanish.network.sizes import Unification
-    from vanish.readings.notation import Called, Written
+    from vanish.readings.names import Called
     from vanish.readings.products import Product
+    from vanish.readings.written import Written
 
 
 register("batchnorm", Norm("BN", axis=-2, centred=True))

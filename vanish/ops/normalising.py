@@ -30,6 +30,7 @@ from vanish.numbers.scaled import ONE, ZERO, Magnitude, Scaled
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
+from vanish.readings.normalised import Normalised
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
@@ -54,27 +55,6 @@ _LARGEST_POWER = 1000
 
 # The exponent of a line of zeros where exponents are compared: less than any other.
 _NOTHING = -(2**62)
-
-
-class Normalised(NamedTuple):
-    """What a norm made of its lines, and keeps for the way back.
-
-    Attributes
-    ----------
-    output
-        ŷ, of the shape of what came in: (B, n), or (T, B, n) for T trials; 0 on constant lines.
-    deviations
-        σ of each line, 0 for a constant one. Of the output's shape, but with 1 in place of the
-        length of a line: (…, B, 1) for LN and RMS, (…, 1, n) for BN.
-    """
-
-    output: FloatArray
-    deviations: Magnitudes
-
-    @property
-    def constant(self) -> NDArray[np.bool_]:
-        """Which lines were constant, of the shape of the deviations."""
-        return np.asarray(self.deviations.mantissas == 0.0)
 
 
 class Norm(NamedTuple):

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import Magnitude
     from vanish.numbers.stack import Magnitudes
     from vanish.readings.meanfield import Ensemble
-    from vanish.readings.notation import Called, Written
+    from vanish.readings.names import Called
     from vanish.readings.products import Product
     from vanish.readings.sources import Cotangent, Unit
+    from vanish.readings.written import Written
 
 
 register("rmsnorm", Norm("RMS", axis=-1, centred=False))

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
     from vanish.readings.meanfield import Ensemble
-    from vanish.readings.notation import Called, Written
+    from vanish.readings.names import Called
     from vanish.readings.products import Product
     from vanish.readings.sampled import SampledChain
     from vanish.readings.slopes import Counting
     from vanish.readings.sources import Cotangent, Unit
+    from vanish.readings.written import Written
 
 # As a weight's scale in the sampled reading: within 2^±100.
 _LARGEST_FACTOR = 100

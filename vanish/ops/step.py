@@ -15,8 +15,8 @@ from vanish.readings.affinemap import AffineMap
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
 from vanish.readings.meanfield import MEAN_FIELD
-from vanish.readings.notation import Written
 from vanish.readings.slopes import SLOPES
+from vanish.readings.written import Written
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from vanish.readings.notation import ANY, TEXT, values
+from vanish.readings.names import values
+from vanish.readings.notation import TEXT
+from vanish.readings.written import ANY
 
 if TYPE_CHECKING:
     from vanish.network.graph import Block

@@ -3,95 +3,20 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.errors import UsageError
-from vanish.network.chainrule import Reading, back, until
+from vanish.network.chainrule import back, until
 from vanish.network.graph import LAYER, Variable
-from vanish.readings.products import Parts, Product, Sum
+from vanish.readings.names import NOTATION, called
+from vanish.readings.products import Part, Parts, Product, Sum
+from vanish.readings.written import ANY, Written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from vanish.network.graph import Block, Graph, Slot
+    from vanish.network.graph import Graph
     from vanish.readings.products import Factor, Factors
-
-
-# How tightly a value is written: a symbol or S(…), a product of matrices, one with a number in
-# front, a sum.
-ATOM, MATRICES, NUMBER, SUM = range(4)
-
-
-def written(slot: Slot) -> str:
-    """Return how a parameter is written, with ``{k}`` for the layer's index."""
-    return slot.letter + ("" if slot.tied else "{k}")
-
-
-class Written(NamedTuple):
-    """A value as it is written.
-
-    Attributes
-    ----------
-    parts
-        Texts, ``{k}`` and ``{j}`` standing for the indices of the layer and of the one before it,
-        and the values between them.
-    layer
-        That layer.
-    binds
-        `ATOM`, `MATRICES`, `NUMBER` or `SUM`. Anything but an atom stands in brackets where it
-        is differentiated.
-    """
-
-    parts: tuple[str | Written, ...]
-    layer: int
-    binds: int = ATOM
-
-    def within(self, before: str, after: str, layer: int, *, binds: int = ATOM) -> Written:
-        """Return it between two texts."""
-        return Written((before, self, after), layer, binds)
-
-    def affine(self, weight: Slot, bias: Slot | None = None, *, layer: int) -> Written:
-        """Return W f + b, or W f."""
-        after = "" if bias is None else f"+{written(bias)}"
-        binds = MATRICES if bias is None else SUM
-        return self._behind(written(weight), after, layer, binds)
-
-    def scaled(self, constant: str, layer: int) -> Written:
-        """Return c f, given c as text."""
-        return self._behind("-" if constant == "-1" else f"{constant} ", "", layer, NUMBER)
-
-    def shifted(self, bias: Slot, *, layer: int) -> Written:
-        """Return f + b."""
-        return self.plus(Written((written(bias),), layer), layer)
-
-    def _behind(self, text: str, after: str, layer: int, binds: int) -> Written:
-        """Return it behind a matrix or a number, in brackets where it needs them."""
-        opening, closing = ("", "") if self.binds < NUMBER else ("(", ")")
-        return self.within(text + opening, closing + after, layer, binds=binds)
-
-    def plus(self, other: Written, layer: int) -> Written:
-        """Return the sum of two values."""
-        first, *rest = other.parts
-        if isinstance(first, str) and first.startswith("-"):
-            negated = other._replace(parts=(first[1:], *rest))
-            return Written((self._spaced(), " - ", negated), layer, SUM)
-        return Written((self._spaced(), " + ", other._spaced()), layer, SUM)
-
-    def _spaced(self) -> Written:
-        """Return W f+b with blanks, as part of a longer sum."""
-        *front, last = self.parts
-        if len(front) < 2 or isinstance(last, Written):
-            return self
-        return self._replace(parts=(*front, last.replace("+", " + ")))
-
-
-# Forward flow values as they are written, back the products of the chain rule. What a node keeps
-# for the way back is what is `Called`.
-NOTATION = Reading.called("notation")
-
-# The layer of formulas that hold for every k.
-ANY = -1
 
 
 class Notation(NamedTuple):
@@ -105,8 +30,10 @@ class Notation(NamedTuple):
         Writes ∂u/∂v, given u and v.
     times, elided
         What stands between two factors, and for factors left out.
-    any_layer
-        The indices k and k - 1.
+    any_layer, next_layer
+        The indices k and k - 1, and k + 1.
+    delta
+        What flows back to a.
     brackets
         Those around a sum of products.
     spelled
@@ -118,6 +45,8 @@ class Notation(NamedTuple):
     times: str
     elided: str
     any_layer: tuple[str, str]
+    next_layer: str
+    delta: str
     brackets: tuple[str, str] = ("(", ")")
     spelled: Callable[[str], str] = str
 
@@ -129,8 +58,10 @@ class Notation(NamedTuple):
             k, j = (self.indexed(each) if each else "" for each in (layer, max(layer - 1, 0)))
         return self.spelled(text).format(k=k, j=j)
 
-    def symbol(self, factor: Factor | Sum) -> str:
+    def symbol(self, factor: Factor | Sum | Part) -> str:
         """Return a factor's symbol."""
+        if isinstance(factor, Part):
+            return self.product(factor.factors)
         if isinstance(factor, Sum):
             return self.bracketed([self.product(term) or "1" for term in factor.terms])
         upper = self.filled(factor.symbol, factor.layer)
@@ -190,6 +121,8 @@ TEXT = Notation(
     times=" · ",
     elided="…",
     any_layer=("ₖ", "ₖ₋₁"),
+    next_layer="ₖ₊₁",
+    delta="δ",
 )
 
 
@@ -206,127 +139,11 @@ LATEX = Notation(
     times=r" \cdot ",
     elided=r"\cdots ",
     any_layer=("_{k}", "_{k-1}"),
+    next_layer="_{k+1}",
+    delta=r"\delta",
     brackets=(r"\left(", r"\right)"),
     spelled=_spelled_in_latex,
 )
-
-
-class Called(NamedTuple):
-    """What a node's symbols are made of; each with ``{k}`` or ``{j}``, see `Factor`.
-
-    Attributes
-    ----------
-    itself
-        The name of its value; empty where nobody asks for one.
-    taken
-        The names of the values that it takes.
-    letters
-        Its parameters.
-    upper
-        What is differentiated by them: what it gives, or the sum that this is part of.
-    """
-
-    itself: str
-    taken: tuple[str, ...]
-    letters: tuple[str, ...] = ()
-    upper: str = ""
-
-
-# Of these the symbols need no name of what they take.
-_LINEAR = {"affine", "add", "shift", "scale", "step"}
-SUMS = {"add", "shift"}
-
-# For values that have none, but not x, u or biases.
-_SPARE = "yzpqrstghmnvwe"
-
-
-@lru_cache(maxsize=64)
-def called(block: Block, *, first: bool) -> tuple[Called, ...]:
-    """Return what the values of a block are called, by their places.
-
-    Parameters
-    ----------
-    block
-        The block of a layer.
-    first
-        Whether it is layer 1, which is given x.
-    """
-    slots = [slot for node in block.nodes for slot in node.op.slots]
-    names = ["", *(node.name for node in block.nodes)]
-    taken = {*names, *(slot.letter.lower() for slot in slots)}
-    spare = (letter for letter in _SPARE if letter not in taken)
-    arguments = {
-        place: node.op.kind
-        for node in block.nodes
-        if node.op.kind not in _LINEAR
-        for place in node.inputs
-    }
-    for place in sorted(arguments):
-        names[place] = names[place] or (next(spare) if place else "")
-    uppers = ["", *(_upper(block, place, names, arguments) for place, _ in block.placed)]
-    for place, node in block.placed:
-        if node.op.slots and not uppers[place]:
-            uppers[place] = names[place] = next(spare)
-    full = ["x" if first else "f{j}", *(f"{each}{{k}}" if each else "" for each in names[1:])]
-    return (
-        Called(full[0], ()),
-        *(
-            Called(
-                full[place],
-                tuple(full[each] for each in node.inputs),
-                tuple(map(written, node.op.slots)),
-                f"{uppers[place]}{{k}}",
-            )
-            for place, node in block.placed
-        ),
-    )
-
-
-def _upper(block: Block, place: int, names: Sequence[str], arguments: dict[int, str]) -> str:
-    """Return the letter of what is differentiated by a node's parameters; empty for none."""
-    op = block.nodes[place - 1].op
-    top, own = place, names[place]
-    # Used twice, each use needs a name of its own.
-    if all(_uses(block, slot.letter) == 1 for slot in op.slots):
-        while (above := _sum_of(block, top)) is not None:
-            top = above
-    return names[top] if arguments.get(top) == "activate" else own or names[top]
-
-
-def _uses(block: Block, letter: str) -> int:
-    return sum(slot.letter == letter for node in block.nodes for slot in node.op.slots)
-
-
-def _sum_of(block: Block, place: int) -> int | None:
-    """Return the place of the sum that a value is part of, if it is nothing else."""
-    takers = [
-        (above, node) for above, node in block.placed for each in node.inputs if each == place
-    ]
-    if len(takers) != 1:
-        return None
-    [(above, node)] = takers
-    return above if node.op.kind in SUMS else None
-
-
-def values(block: Block, layer: int, *, by_name: frozenset[int] = frozenset()) -> list[Written]:
-    """Return the values of a layer as they are written, by their places.
-
-    Parameters
-    ----------
-    block, layer
-        The layer; `ANY` for what holds in each.
-    by_name
-        Places whose values are called by their names where others take them.
-    """
-    names = called(block, first=layer == 1)
-    found = [Written((names[0].itself,), layer)]
-    taken = [*found]
-    for place, node in block.placed:
-        rule = NOTATION.rule(node.op)
-        value, _ = rule.forward(None, node.op, layer, *(taken[each] for each in node.inputs))
-        found.append(value)
-        taken.append(Written((names[place].itself,), layer) if place in by_name else value)
-    return found
 
 
 def walk(graph: Graph) -> Iterator[tuple[Variable, Product | Parts]]:
@@ -357,13 +174,13 @@ def unknown(by: Variable) -> UsageError:
     )
 
 
-def steps(graph: Graph, by: Variable) -> list[tuple[Variable, Factor | Sum]]:
-    """Return the factors of ∂L/∂θ, each with the variable that the product reaches with it.
+def reached(graph: Graph, by: Variable) -> list[Variable]:
+    """Return the variables that the product of ∂L/∂θ reaches with each of its factors.
 
     Parameters
     ----------
     graph
-        The network; products are reached at nodes that have a name.
+        The network; all its values have names.
     by
         θ.
 
@@ -381,13 +198,10 @@ def steps(graph: Graph, by: Variable) -> list[tuple[Variable, Factor | Sum]]:
             break
     else:
         raise unknown(by)
-    way = {id(each) for each in passed[-1][1].beginnings()}
-    reached = {id(each): (variable, each) for variable, each in reversed(passed)}
-    return [
-        (variable, each.last)
-        for key, (variable, each) in reversed(reached.items())
-        if key in way and each.last
-    ]
+    # Values that are only added up are reached with the factors of their sum: the last one is θ.
+    variables = {id(each): variable for variable, each in passed}
+    beginnings = passed[-1][1].beginnings(1)
+    return [variables[id(each)] for each in beginnings]
 
 
 def is_plain(graph: Graph) -> bool:

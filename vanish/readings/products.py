@@ -57,6 +57,26 @@ class Sum(NamedTuple):
         return next(factor.layer for term in self.terms for factor in term)
 
 
+class Part(NamedTuple):
+    """What one layer gives of the gradient by a parameter that all layers share.
+
+    Attributes
+    ----------
+    factors
+        Their product.
+    layer
+        Its k.
+    """
+
+    factors: Factors
+    layer: int
+
+    @property
+    def kind(self) -> str:
+        """What it is called."""
+        return "Part"
+
+
 class Product:
     """Factors in their order, sharing its beginning with the products that it goes on in.
 

@@ -16,6 +16,7 @@ from vanish.network.graph import Variable
 from vanish.network.streams import Role, draw_step, role_of
 from vanish.numbers.stack import Magnitudes, Norms, Stack, norms_of
 from vanish.readings.conditioning import MATRICES
+from vanish.readings.normalised import constant_share
 from vanish.readings.slopes import of_layer
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class SampledChain:
         Called once a layer and way.
     steps
         Of each layer that takes a fresh input u_k either its size n_u, to draw standard
-        normals, or what is given, shape (B, n_u) for all trials or (T, B, n_u).
+        normals, or what is given, shape (1 or B, n_u) for all trials or (T, B, n_u).
     """
 
     def __init__(
@@ -130,6 +131,9 @@ class SampledChain:
         self._squared_norms: dict[str, dict[int, FloatArray | float]] = {
             letter: {} for letter in self._weights
         }
+        # The share of constant lines of the norms of each layer, shape (N, T), once the way forward
+        # has met them.
+        self._constant = np.zeros((graph.depth, trials.width))
         # ‖f_k‖ for k = 0..N, once the way forward has met it.
         self._value_norms = [norms_of(self._checkpoints[0])] * (graph.depth + 1)
 
@@ -183,6 +187,10 @@ class SampledChain:
         whole.mantissas[places], whole.exponents[places] = found
         return whole
 
+    def constant_lines(self) -> FloatArray:
+        """Return the share of constant lines of the norms of each layer, shape (N, T)."""
+        return self._constant
+
     def value_norms(self) -> Magnitudes:
         """Return ‖f_k‖ for k = 0..N, shape (N+1, T), after `forward`."""
         return _stacked(self._value_norms)
@@ -201,6 +209,7 @@ class SampledChain:
             kept_of[k] = kept
             norms[k] = Norms(f.squares, f.exponents)
             slopes.append(of_layer(passed.block, kept, f.values))
+            self._constant[k - 1] = constant_share(kept)
             if watch is not None:
                 watch(passed.named("a"), f)
         self._checkpoints[stop] = f
@@ -231,7 +240,8 @@ class SampledChain:
         step, rows = self._steps[k], self._checkpoints[0].values.shape[1]
         if isinstance(step, int):
             return Stack(draw_step(self._streams, self.trials, k, (rows, step)))
-        return Stack(np.broadcast_to(step, (self.trials.width, *step.shape[-2:]))).balanced()
+        shape = (self.trials.width, rows, step.shape[-1])
+        return Stack(np.broadcast_to(step, shape)).balanced()
 
     def forward_normals(self, slot: Slot, k: int, shape: tuple[int, int]) -> FloatArray:
         """Draw what a matrix of layer k is met with going forward."""

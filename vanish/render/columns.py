@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.formulas.named import NamedBlock
     from vanish.numbers.scaled import Magnitude
-    from vanish.readings.products import Factor, Sum
+    from vanish.readings.products import Factor, Part, Sum
     from vanish.theories.infinitewidth import TheoryPoint
 
 
@@ -245,9 +245,10 @@ def _log10(magnitude: Magnitude | None) -> float | None:
     return magnitude.log10 if magnitude else None
 
 
-DERIVE: Table[[Factor | Sum, MeasuredFactor | None]] = Table(
+DERIVE: Table[[Factor | Sum | Part, MeasuredFactor | None]] = Table(
     ("vanish derive --format json",),
-    "a factor of the gradient, from the loss inwards; numbers are empty without --values",
+    "a factor of the gradient, from the loss inwards, or a part of its sum over layers that share"
+    " the parameter; numbers are empty without --values",
     Column("factor", Scale.TEXT, "it as text", lambda factor, _: TEXT.symbol(factor)),
     Column("latex", Scale.TEXT, "it as LaTeX", lambda factor, _: LATEX.symbol(factor)),
     Column("kind", Scale.TEXT, "what it is", lambda factor, _: factor.kind),

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vanish.lessons.nested import LONGEST, elide, lines, nested_loss
+from vanish.lessons.derivation import is_shared
+from vanish.lessons.matrixform import (
+    LATEX_MARKS,
+    TEXT_MARKS,
+    definitions,
+    matrix_form,
+    shapes,
+)
+from vanish.lessons.named import PLUS
+from vanish.lessons.nested import LONGEST, elide, nested_loss
 from vanish.numbers.words import short
-from vanish.readings.notation import LATEX, TEXT, product
+from vanish.readings.notation import LATEX, TEXT
+from vanish.readings.products import Part
 from vanish.render.columns import DERIVE
 
 if TYPE_CHECKING:
@@ -16,72 +26,201 @@ if TYPE_CHECKING:
     from vanish.lessons.derivation import Derivation, MeasuredFactor
     from vanish.readings.notation import Notation
 
-# Numbers under symbols are set in lines of at most so many columns.
+# Numbers under symbols are set in lines of at most so many columns, but for a terminal's own.
 _WIDTH = 80
 
 # An expression's nodes, its factors and its nested text, in bytes a layer.
 BYTES_A_LAYER = 3000
 
 _LABELS = ("measured", "at most", "product", "its bound")
+# The same of a sum over the layers.
+_PART_LABELS = ("part", "at most", "sum", "its bound")
+
+_LAYOUT = (
+    "{partial} has a row for each entry of u and a column for each of v. By a parameter it takes",
+    "that use of it alone. In matrix form a gradient has the shape of its parameter.",
+)
 
 
-def text(shown: Derivation) -> Iterator[str]:
-    """Yield the derivation as text, line by line."""
-    yield f"L = {nested_loss(shown.graph, TEXT, shown.full)}\n"
+def text(shown: Derivation, width: int | None = None) -> Iterator[str]:
+    """Yield the derivation as text, line by line.
+
+    Parameters
+    ----------
+    shown
+        The derivation.
+    width
+        The columns to break its lines for; None for unbroken ones.
+    """
+    yield f"L = {_loss(shown, TEXT)}\n"
+    for left, right in _definitions(shown, TEXT):
+        yield from wrapped(f"{left} = ", f"{right}", width)
     if shown.activation and shown.activation.formula:
         yield f"S(x) = {shown.activation.formula}\n"
+    if shown.has_matrix_form:
+        if shown.activation and shown.activation.derivative:
+            yield f"S'(x) = {shown.activation.derivative}\n"
+        yield "\n"
+        sizes = ", ".join(f"{name}: {size}" for name, size in shapes(shown.graph, TEXT, TEXT_MARKS))
+        yield from wrapped("", sizes, width)
+        yield from (f"{line}\n" for line in _layout(TEXT))
     yield "\n"
     name = TEXT.partial("L", TEXT.named(shown.by))
-    for number, line in enumerate(_right_sides(shown, TEXT)):
-        yield f"{'' if number else name:<{len(name)}} = {line}\n"
+    for number, line in enumerate(shown.lines(TEXT)):
+        left = "" if number else name
+        if line.startswith(PLUS):
+            yield from wrapped(" " * (len(name) + 3), line, width)
+        else:
+            yield from wrapped(f"{left:<{len(name)}} = ", line, width)
     if shown.factors is not None:
-        yield from _under_symbols(_columns(shown, TEXT))
+        yield from _under_symbols(_columns(shown, TEXT), _labels(shown), width or _WIDTH)
+    if shown.has_matrix_form:
+        yield "\n"
+        for left, right in matrix_form(shown.graph, TEXT, TEXT_MARKS):
+            yield from wrapped(f"{left} = " if left else "", right, width)
 
 
-def latex(shown: Derivation) -> Iterator[str]:
-    """Yield the derivation as a LaTeX document."""
-    yield "\\documentclass{article}\n\\usepackage{amsmath}\n\\begin{document}\n"
-    yield "\\allowdisplaybreaks\n"
-    yield f"\\[ L = {nested_loss(shown.graph, LATEX, shown.full)} \\]\n"
-    if shown.activation and shown.activation.latex[0]:
-        yield f"\\[ S(x) = {shown.activation.latex[0]} \\]\n"
+def wrapped(before: str, line: str, width: int | None) -> Iterator[str]:
+    """Yield a line behind what stands before it, in as many as the width asks for.
+
+    It is broken in front of ``·``, ``+`` and ``-`` and behind a comma, never within a symbol such
+    as ∂(f₁ + S(W₂f₁+b₂))/∂W₁; one that is wider is left so.
+    """
+    if width is None or len(before) + len(line) <= width:
+        yield f"{before}{line}\n"
+        return
+    pieces = _pieces(line)
+    indent = " " * len(before)
+    row = before + pieces[0]
+    for piece in pieces[1:]:
+        if len(row) + len(piece.rstrip()) <= width:
+            row += piece
+            continue
+        yield row.rstrip() + "\n"
+        row = indent + piece.lstrip()
+    yield row + "\n"
+
+
+def _pieces(line: str) -> list[str]:
+    """Return a line in pieces that are not to be broken."""
+    cuts, brackets = [0], []
+    for at, sign in enumerate(line):
+        if sign == "(":
+            # Of a function, or what a ∂ differentiates: part of a symbol.
+            brackets.append(at > 0 and line[at - 1] not in " (")
+        elif sign == ")":
+            brackets.pop()
+        elif sign == " " and not any(brackets):
+            if line[at : at + 3] in {" · ", " + ", " - "}:
+                cuts.append(at)
+            elif line[at - 1] == ",":
+                cuts.append(at + 1)
+    return [line[start:end] for start, end in zip(cuts, [*cuts[1:], len(line)], strict=True)]
+
+
+def latex(shown: Derivation, *, fragment: bool = False) -> Iterator[str]:
+    """Yield the derivation as a LaTeX document, or as a fragment to paste into one.
+
+    A fragment needs the package amsmath.
+    """
+    if not fragment:
+        yield "\\documentclass{article}\n\\usepackage{amsmath}\n\\begin{document}\n"
+        yield "\\allowdisplaybreaks\n"
+    for formula in _head(shown):
+        yield f"\\[ {formula} \\]\n"
+    if shown.has_matrix_form:
+        yield "\n".join(_layout(LATEX)) + "\n"
     yield "\\begin{align*}\n"
     yield f"  {LATEX.partial('L', LATEX.named(shown.by))}"
-    yield from (f"\n  &= {line} \\\\" for line in _right_sides(shown, LATEX))
+    yield from (f"\n  &{line} \\\\" for line in _aligned(shown))
     yield "\n\\end{align*}\n"
     if shown.factors is not None:
-        yield "\\begin{tabular}{lrrrr}\n  factor & " + " & ".join(_LABELS) + " \\\\\n  \\hline\n"
+        labels = _labels(shown)
+        yield "\\begin{tabular}{lrrrr}\n  factor & " + " & ".join(labels) + " \\\\\n  \\hline\n"
         for symbol, *numbers in _columns(shown, LATEX):
             yield f"  ${symbol}$ & " + " & ".join(map(_math, numbers))
             yield " \\\\\n"
         yield "\\end{tabular}\n"
-    yield "\\end{document}\n"
+    if shown.has_matrix_form:
+        yield "\\begin{align*}"
+        yield from (f"\n  {line} \\\\" for line in _matrix_lines(shown))
+        yield "\n\\end{align*}\n"
+    if not fragment:
+        yield "\\end{document}\n"
 
 
 def markdown(shown: Derivation) -> Iterator[str]:
     """Yield the derivation as Markdown with its formulas in LaTeX."""
-    yield f"$$L = {nested_loss(shown.graph, LATEX, shown.full)}$$\n\n"
-    if shown.activation and shown.activation.latex[0]:
-        yield f"$$S(x) = {shown.activation.latex[0]}$$\n\n"
+    for formula in _head(shown):
+        yield f"$${formula}$$\n\n"
+    if shown.has_matrix_form:
+        yield "\n".join(_layout(LATEX)) + "\n\n"
     yield "$$\n\\begin{aligned}\n"
     yield LATEX.partial("L", LATEX.named(shown.by))
-    yield from (f"\n&= {line} \\\\" for line in _right_sides(shown, LATEX))
+    yield from (f"\n&{line} \\\\" for line in _aligned(shown))
     yield "\n\\end{aligned}\n$$\n"
     if shown.factors is not None:
-        yield f"\n| factor | {' | '.join(_LABELS)} |\n| :--- |{' ---: |' * len(_LABELS)}\n"
+        labels = _labels(shown)
+        yield f"\n| factor | {' | '.join(labels)} |\n| :--- |{' ---: |' * len(labels)}\n"
         for symbol, *numbers in _columns(shown, LATEX):
             yield f"| ${symbol}$ | {' | '.join(numbers)} |\n"
+    if shown.has_matrix_form:
+        yield "\n$$\n\\begin{aligned}"
+        yield from (f"\n{line} \\\\" for line in _matrix_lines(shown))
+        yield "\n\\end{aligned}\n$$\n"
+
+
+def _loss(shown: Derivation, notation: Notation) -> str:
+    if shown.is_plain:
+        return nested_loss(shown.graph, notation, shown.full)
+    return f"L({notation.filled('f{k}', shown.graph.depth)})"
+
+
+def _definitions(shown: Derivation, notation: Notation) -> Iterator[tuple[str, str]]:
+    return iter(()) if shown.is_plain else definitions(shown.graph, notation)
+
+
+def _layout(notation: Notation) -> Iterator[str]:
+    partial = notation.partial("u", "v")
+    if notation is LATEX:
+        partial = f"${partial}$"
+    return (line.format(partial=partial) for line in _LAYOUT)
+
+
+def _head(shown: Derivation) -> Iterator[str]:
+    """Yield the formulas above a derivation, in LaTeX."""
+    yield f"L = {_loss(shown, LATEX)}"
+    for left, right in _definitions(shown, LATEX):
+        yield f"{left} = {right}"
+    if shown.activation and shown.activation.latex[0]:
+        yield f"S(x) = {shown.activation.latex[0]}"
+    if shown.has_matrix_form:
+        if shown.activation and shown.activation.latex[1]:
+            yield f"S'(x) = {shown.activation.latex[1]}"
+        sizes = shapes(shown.graph, LATEX, LATEX_MARKS)
+        yield r",\ ".join(rf"{name}\colon {size}" for name, size in sizes)
+
+
+def _aligned(shown: Derivation) -> Iterator[str]:
+    """Yield the right-hand sides behind what aligns them, in LaTeX."""
+    for line in shown.lines(LATEX):
+        yield rf"\quad {{}}{line}" if line.startswith(PLUS) else f"= {line}"
+
+
+def _matrix_lines(shown: Derivation) -> Iterator[str]:
+    for left, right in matrix_form(shown.graph, LATEX, LATEX_MARKS):
+        yield f"{left} &= {right}" if left else f"& {right}"
 
 
 def rows(shown: Derivation) -> list[dict[str, Cell]]:
     """Return one mapping a factor, from the loss inwards; numbers None without values."""
-    factors = product(shown.graph, shown.by).factors()
+    factors = shown.products()
     numbers: Sequence[MeasuredFactor | None] = shown.factors or [None] * len(factors)
     return [DERIVE.row(*each) for each in zip(factors, numbers, strict=True)]
 
 
-def _right_sides(shown: Derivation, notation: Notation) -> Iterator[str]:
-    return lines(shown.graph, shown.by, notation, shown.full)
+def _labels(shown: Derivation) -> tuple[str, ...]:
+    return _PART_LABELS if is_shared(shown.graph, shown.by) else _LABELS
 
 
 def _columns(shown: Derivation, notation: Notation) -> list[tuple[str, ...]]:
@@ -93,8 +232,9 @@ def _columns(shown: Derivation, notation: Notation) -> list[tuple[str, ...]]:
 
 
 def _column(record: MeasuredFactor, notation: Notation) -> tuple[str, ...]:
+    factor = record.factor
     return (
-        notation.symbol(record.factor),
+        f"k = {factor.layer}" if isinstance(factor, Part) else notation.symbol(factor),
         short(record.measured) if record.measured is not None else "",
         short(record.largest),
         short(record.product),
@@ -102,22 +242,24 @@ def _column(record: MeasuredFactor, notation: Notation) -> tuple[str, ...]:
     )
 
 
-def _under_symbols(columns: list[tuple[str, ...]]) -> Iterator[str]:
+def _under_symbols(
+    columns: list[tuple[str, ...]], labels: tuple[str, ...], whole_width: int
+) -> Iterator[str]:
     """Yield the numbers under their symbols, in as many blocks as the width asks for."""
-    label = max(map(len, _LABELS))
+    label = max(map(len, labels))
     blocks: list[list[tuple[str, ...]]] = []
     room = 0
     for column in columns:
         width = max(map(len, column)) + len(TEXT.times)
         if width > room:
             blocks.append([])
-            room = _WIDTH - label
+            room = whole_width - label
         blocks[-1].append(column)
         room -= width
     for block in blocks:
         yield "\n"
         widths = [max(map(len, column)) for column in block]
-        for number, name in enumerate(("", *_LABELS)):
+        for number, name in enumerate(("", *labels)):
             between = "   " if number else TEXT.times
             cells = (
                 f"{column[number]:>{width}}" for column, width in zip(block, widths, strict=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from vanish.numbers.words import short, short_power
 from vanish.render.view import Bar, Finding, Notes, Spark, View
+from vanish.simulation.table import PLAIN
 from vanish.simulation.verdict import MANY_DEAD
 from vanish.training import columns
 from vanish.training.columns import NETWORKS
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
     from vanish.columns import Cell
     from vanish.training.result import Training
+    from vanish.training.settings import TrainingSettings
     from vanish.training.state import State
 
 # A gradient at layer 1 that is smaller, beside that of the last layer, has vanished.
@@ -43,6 +46,7 @@ def view(trained: Sequence[Training]) -> View:
     """Return the networks, one a row, with a verdict on each activation."""
     several = trained[0].settings.trials > 1
     several_inits = len({each.settings.init for each in trained}) > 1
+    several_blocks = len({each.settings.block for each in trained}) > 1
     has_dead = any(_dead_share(each) >= MANY_DEAD for each in trained)
     test = "\n0 … 100 %"
 
@@ -51,6 +55,7 @@ def view(trained: Sequence[Training]) -> View:
         band = [_percent(found[f"test_accuracy_{end}"]) or "?" for end in ("p05", "p95")]
         accuracy = found["test_accuracy"]
         return (
+            *((training.settings.block,) if several_blocks else ()),
             training.settings.act_name,
             *((training.settings.init_name,) if several_inits else ()),
             str(training.settings.layers),
@@ -70,6 +75,7 @@ def view(trained: Sequence[Training]) -> View:
     return View(
         title=title(trained),
         columns=(
+            *(("block",) if several_blocks else ()),
             "activation",
             *(("init",) if several_inits else ()),
             "hidden\nlayers",
@@ -90,14 +96,15 @@ def view(trained: Sequence[Training]) -> View:
             Notes(
                 "What the columns say",
                 (
-                    ("gradient", "‖∂L/∂a‖ of layer 1 over the last layer's"),
+                    ("gradient", f"{_signals(trained)} of layer 1 over the last layer's"),
                     ("moved", "‖ΔW‖/‖W‖, by how much of its size W changed"),
                     *((("dead", _DEAD),) if has_dead else ()),
+                    *_lifted(trained),
                 ),
             ),
         ),
         findings=_findings(trained),
-        left=frozenset({"activation", "init", test, "outcome"}),
+        left=frozenset({"block", "activation", "init", test, "outcome"}),
         dispensable=(
             *("train\n%", "gradient\nat end", "loss", "last W\nmoved", _BAND),
             *("gradient\nat start", "W₁\nmoved"),
@@ -108,6 +115,7 @@ def view(trained: Sequence[Training]) -> View:
 def layer_view(trained: Sequence[Training]) -> View:
     """Return every layer of every network in a row, its gradient epoch by epoch."""
     several_inits = len({each.settings.init for each in trained}) > 1
+    several_blocks = len({each.settings.block for each in trained}) > 1
     low, high = _axis(trained)
     epochs = f"‖∂L/∂W‖ by epoch\n1e{low:+03d} … 1e{high:+03d}"
 
@@ -122,6 +130,7 @@ def layer_view(trained: Sequence[Training]) -> View:
             ]
             shares = [(x - low) / (high - low) if math.isfinite(x) else None for x in logs]
             yield (
+                *((settings.block,) if several_blocks else ()),
                 settings.act_name,
                 *((settings.init_name,) if several_inits else ()),
                 str(settings.layers),
@@ -135,6 +144,7 @@ def layer_view(trained: Sequence[Training]) -> View:
     return View(
         title=title(trained),
         columns=(
+            *(("block",) if several_blocks else ()),
             "activation",
             *(("init",) if several_inits else ()),
             "hidden\nlayers",
@@ -147,7 +157,7 @@ def layer_view(trained: Sequence[Training]) -> View:
         rows=tuple(row for each in trained for row in rows(each)),
         notes=(),
         findings=_findings(trained),
-        left=frozenset({"activation", "init", epochs}),
+        left=frozenset({"block", "activation", "init", epochs}),
         dispensable=("at\nstart", "at\nend"),
     )
 
@@ -155,8 +165,32 @@ def layer_view(trained: Sequence[Training]) -> View:
 def label(training: Training, among: Sequence[Training]) -> str:
     """Return what tells the networks of one kind from the others, whatever their depth."""
     settings = training.settings
-    several = len({each.settings.init for each in among}) > 1
-    return f"{settings.act_name}, {settings.init_name}" if several else settings.act_name
+    parts = [settings.act_name]
+    if len({each.settings.init for each in among}) > 1:
+        parts.append(settings.init_name)
+    if len({each.settings.block for each in among}) > 1:
+        parts.append(settings.block)
+    return ", ".join(parts)
+
+
+def _signals(trained: Sequence[Training]) -> str:
+    """Return what is compared from layer to layer."""
+    signals = {each.settings.signal for each in trained}
+    if len(signals) > 1:
+        return f"‖∂L/∂a‖, or ‖∂L/∂f‖ for another block than {PLAIN},"
+    return f"‖∂L/∂{signals.pop()}‖"
+
+
+def _lifted(trained: Sequence[Training]) -> Iterator[tuple[str, str]]:
+    """Yield that the first layer is no block, where that is so."""
+    settings = next((each.settings for each in trained if each.settings.lifts), None)
+    if settings is not None:
+        sizes = settings.chain.model.sizes
+        yield (
+            "layer 1",
+            f"{PLAIN} where the block does not fit: it takes {sizes[0]:,} values and gives"
+            f" {sizes[1]:,}",
+        )
 
 
 def kinds(trained: Sequence[Training]) -> dict[str, list[Training]]:
@@ -196,9 +230,13 @@ def title(trained: Sequence[Training]) -> str:
     """Return what was trained, in one line."""
     settings = trained[0].settings
     lr = settings.lr_used
+    blocks = {each.settings.block for each in trained}
+    of_a_block = len(blocks) == 1 and blocks != {PLAIN}
     parts = [
         settings.source.name,
+        f"block {settings.block}" if of_a_block else "",
         f"width {settings.width}",
+        f"{settings.hidden} inside" if settings.hidden is not None else "",
         f"{settings.optimizer} with lr {lr:g}",
         f"batch {settings.batch}",
         f"{settings.epochs:,} epoch{'' if settings.epochs == 1 else 's'}",
@@ -256,9 +294,9 @@ def _dead_units(training: Training) -> str:
     end = training.median.end
     if end is None or _dead_share(training) < MANY_DEAD:
         return ""
-    k, width = end.most_dead, training.settings.width
-    count = round(float(end.dead[:-1].max()) * width)
-    return f" In layer {k}, {count:,} of {width:,} units are dead: slope 0 on every example."
+    k, units = end.most_dead, training.settings.units(end.most_dead)
+    count = round(float(end.dead[:-1].max()) * units)
+    return f" In layer {k}, {count:,} of {units:,} units are dead: slope 0 on every example."
 
 
 def _shallower(networks: Sequence[Training]) -> str:
@@ -313,12 +351,21 @@ def _chance(training: Training) -> str:
     vanished = not isinstance(ratio, float) or ratio < _VANISHED
     settings = training.settings
     look = (
-        f" What helps its gradient: vanish --act {settings.act_name} --init"
+        f" What helps its gradient: vanish{_options(settings)} --act {settings.act_name} --init"
         f" {settings.init_name} --layers {settings.layers + 1} --width {settings.width}."
         if vanished
         else " Another --lr may do more; none was tried."
     )
     return f"{_right(training)}, no more than guessing. {_story(training)}{look}"
+
+
+def _options(settings: TrainingSettings) -> str:
+    """Return what tells the main command of a block."""
+    if settings.block == PLAIN:
+        return ""
+    hidden = "" if settings.hidden is None else f" --hidden {settings.hidden}"
+    batch = f" --batch {settings.batch}" if settings.compares_rows else ""
+    return f" --block {quote(settings.block)}{hidden}{batch}"
 
 
 def _dead(training: Training) -> str:

@@ -11,6 +11,7 @@ from vanish.errors import ConflictError, UsageError
 from vanish.network import activations, initializers, losses
 from vanish.network.registry import choice
 from vanish.network.sizes import least_rows, sizes
+from vanish.simulation.modelling import given_depth
 from vanish.simulation.names import ENGINE_NAMES, SAMPLED
 
 if TYPE_CHECKING:
@@ -42,6 +43,20 @@ def require_order(settings: Settings) -> None:
         raise ConflictError(wrong, "vanish_below", "explode_above")
 
 
+def require_one_block(settings: Settings) -> None:
+    """Require that no other block is given than the one that a network was saved with."""
+    network = settings.weights
+    if network is None or network.block is None:
+        return
+    own = network.block.text
+    if settings.block not in ("", own):
+        raise ConflictError(
+            f"block {settings.block!r} beside weights: {network.name} is of {own!r}: leave out"
+            " block",
+            *("block", "weights"),
+        )
+
+
 def require_one_shape(settings: Settings) -> None:
     """Require that sizes, parameters and activations are each said once."""
     if settings.weights is not None:
@@ -70,7 +85,7 @@ def require_one_shape(settings: Settings) -> None:
 
 def _require_nothing_drawn(settings: Settings, name: str) -> None:
     """Require that nothing is said of a network's weights beside the weights."""
-    for other in ("layers", "width", "widths", "weight_std"):
+    for other in ("layers", "width", "widths", "weight_std", "hidden"):
         if getattr(settings, other) is not None:
             raise ConflictError(
                 f"{other} beside weights: {name} has sizes and weights of its own: leave out"
@@ -91,10 +106,10 @@ def _require_one_act_a_layer(settings: Settings, acts: tuple[object, ...]) -> No
             "last_act beside layer_acts, which names the last one, too: give one of them",
             *("last_act", "layer_acts"),
         )
-    if settings.given_depth not in (None, len(acts)):
+    depth = given_depth(settings)
+    if depth not in (None, len(acts)):
         raise ConflictError(
-            f"layer_acts names {len(acts)} activations for {settings.given_depth} layers:"
-            " give one a layer",
+            f"layer_acts names {len(acts)} activations for {depth} layers: give one a layer",
             *("layer_acts", "layers", "widths", "weights"),
         )
     if not acts:
@@ -136,11 +151,9 @@ def require_fitting_block(settings: Settings) -> None:
 
 
 def _leaves_a_size_open(settings: Settings) -> bool:
-    model = settings.model
     return any(
         sizes(block, n_in, n_out, 1).places != sizes(block, n_in, n_out, 2).places
-        for first, last, n_in, n_out in model.stretches
-        for block, _, _ in model.graph.within(first, last)
+        for block, _, _, (_, _, (n_in, *_, n_out)) in settings.model.sections
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from vanish.network.arrays import Network
+    from vanish.network.blockarrays import BlockNetwork
     from vanish.network.chain import Parameter
     from vanish.network.graph import Variable
     from vanish.network.initializers import Law
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     # Address, first layer and shape of a parameter, as `Model.parameters` has them.
     Addressed = tuple[Variable, int, tuple[int, ...]]
+    AnyNetwork = Network | BlockNetwork
     Known = tuple[Variable, Parameter]
 
 
@@ -50,7 +52,7 @@ class Draws:
         self.seed = streams.seed
         self._streams, self._trial = streams, trial
         self._kept: dict[Variable, tuple[Law, Matrix]] = {}
-        self._given: tuple[Network, Mapping[Variable, Parameter]] | None = None
+        self._given: tuple[AnyNetwork, Mapping[Variable, Parameter]] | None = None
 
     def matrix(self, address: Variable, law: Law, shape: tuple[int, ...]) -> Matrix:
         """Return the unscaled matrix of an address, shape (n_out, n_in)."""
@@ -65,15 +67,13 @@ class Draws:
         self._kept[address] = law, matrix
         return matrix
 
-    def given(self, network: Network) -> Mapping[Variable, Parameter]:
-        """Return the parameters of a real network."""
+    def given(self, network: AnyNetwork) -> Mapping[Variable, Parameter]:
+        """Return the parameters of a real network, as far as it has them."""
         if self._given is None or self._given[0] is not network:
+            arrays = network.arrays.items()
             self._given = (
                 network,
-                {
-                    address: Weight.of(array) if array is not None and array.ndim == 2 else array
-                    for address, array in network.parameters.items()
-                },
+                {address: Weight.of(a) if a.ndim == 2 else a for address, a in arrays},
             )
         return self._given[1]
 
@@ -120,7 +120,7 @@ def steps_of(settings: Settings, streams: Streams, trials: Trials) -> Mapping[in
     return {
         k: draw_step(streams, trials, k, (rows, size))[0]
         if given is None
-        else np.broadcast_to(given[k - 1], (rows, size))
+        else np.broadcast_to(given[k], (rows, size))
         for k, size in settings.model.step_sizes.items()
     }
 
@@ -169,9 +169,11 @@ def _drawn(
         return dict(chained.from_iterable(pool.map(part, parts)))
 
 
-def _given(settings: Settings, network: Network, draws: Draws) -> dict[Variable, Parameter]:
-    gain = Magnitude.of(settings.gain)
-    return {
-        address: Weight(each.matrix, each.scale * gain) if isinstance(each, Weight) else each
-        for address, each in draws.given(network).items()
-    }
+def _given(settings: Settings, network: AnyNetwork, draws: Draws) -> dict[Variable, Parameter]:
+    gain, given = Magnitude.of(settings.gain), draws.given(network)
+
+    def parameter(address: Variable) -> Parameter:
+        found = given.get(address)  # a bias that is not there is zero
+        return Weight(found.matrix, found.scale * gain) if isinstance(found, Weight) else found
+
+    return {address: parameter(address) for address, _, _ in settings.model.parameters}

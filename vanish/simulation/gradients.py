@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
+from vanish.network.graph import Variable, X
 from vanish.readings import dense
 from vanish.simulation.names import DENSE
 from vanish.simulation.needs import memory_needed, require_memory
@@ -16,6 +17,7 @@ from vanish.system import memory
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vanish.network.graph import Graph, Slot
     from vanish.numbers.scaled import FloatArray, Scaled
     from vanish.simulation.settings import Settings
 
@@ -27,7 +29,9 @@ class Gradients(Mapping[str, "FloatArray"]):
     """∂L/∂W_k, ∂L/∂b_k, ∂L/∂a_k, ∂L/∂f_k for k = 1, …, N and ∂L/∂x: ``W1``, ``b1``, …, ``x``.
 
     ∂L/∂W_k has shape (n_k, n_{k-1}), ∂L/∂b_k (n_k,), the others have one row a sample,
-    shape (B, n).
+    shape (B, n). Of blocks every matrix and every bias is there, and every value that has a
+    name: ``V3``, ``c3``, ``v3``, ``u3``. Of what all layers share ``W3`` is the part of layer 3,
+    and ``W``, without a number, the sum of all.
 
     An array whose largest entry is outside float64 (below 2^-1022, about 2e-308, or above
     1.8e308) is refused and not rounded to zeros or infinities: `scaled` has it in full. A
@@ -94,15 +98,30 @@ def gradients(settings: Settings) -> Gradients:
     """
     require_memory(settings, DENSE)
     model = settings.model
-    # As large as the weights once more, and two rows a sample and layer.
-    needed = 2 * memory_needed(settings, DENSE)
+    # As large as the weights once more, of every layer what it shares too, and two rows a sample
+    # and layer.
+    parts = sum(
+        (last - first + 1) * math.prod(shape)
+        for _, first, last, sizes in model.sections
+        for slot, shape in sizes.parameters.items()
+        if slot.tied
+    )
+    needed = 2 * memory_needed(settings, DENSE) + 8 * parts
     what = f"the gradients of a chain of {model.depth:,} layers of width {max(model.sizes):,}"
     memory.require(needed, what, "give fewer --layers, a smaller --width or a smaller --batch")
     run = Simulation(settings, entries=False)
-    found = {
-        f"{variable.letter}{variable.layer or ''}": gradient
-        for variable, gradient in dense.arrays(run.trace, run.loss_gradient)
-    }
-    layers = range(1, model.depth + 1)
-    names = [f"{letter}{k}" for k in layers for letter in "Wbaf"]
-    return Gradients({name: found[name] for name in (*names, "x")})
+    found = dict(dense.arrays(run.trace, run.loss_gradient))
+    return Gradients({str(variable): found[variable] for variable in _ordered(model.graph)})
+
+
+def _ordered(graph: Graph) -> Iterator[Variable]:
+    """Yield what there are gradients by, layer 1 first, what all layers share and x last."""
+    tied: dict[Slot, None] = {}
+    for block, first, last in graph.runs:
+        letters = sorted((slot.letter for slot in block.slots), key=str.islower)
+        tied |= {slot: None for slot in block.slots if slot.tied}
+        names = [*letters, *(node.name for node in block.nodes if node.name)]
+        for k in range(first, last + 1):
+            yield from (Variable(name, k) for name in names)
+    yield from (slot.at(0) for slot in tied)
+    yield X

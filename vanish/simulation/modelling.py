@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vanish.network.model import Acts, Drawn, Given, Uniform
+from vanish.network import losses
+from vanish.network.described import Acts, Uniform
+from vanish.network.given import Given
+from vanish.network.model import Drawn
 from vanish.network.sizes import Hidden
 from vanish.simulation.table import LAYERS, PLAIN, WIDTH
 
@@ -14,12 +17,22 @@ if TYPE_CHECKING:
     from vanish.simulation.settings import Settings
 
 
-def model_of(settings: Settings) -> Model:
-    """Return the network: its shape and its parameters, whether drawn or given."""
+def model_of(settings: Settings, *, classifies: bool = False) -> Model:
+    """Return the network: its shape and its parameters, whether drawn or given.
+
+    Parameters
+    ----------
+    settings
+        What says so.
+    classifies
+        Whether the last layer of a drawn one is S(Wx+b) whatever the block is.
+    """
     acts = Acts(settings.act, settings.last_act, settings.layer_acts)
-    formula, hidden, gain = formula_of(settings.block), _hidden_of(settings), settings.gain
+    formula, hidden, gain = formula_of(settings.block), hidden_of(settings.hidden), settings.gain
+    if hidden is None and settings.steps is not None:
+        hidden = hidden_of(settings.steps.values.shape[1])
     if settings.weights is not None:
-        return Given(acts, settings.weights, gain=gain, formula=formula, hidden=hidden)
+        return Given(acts, settings.weights, gain=gain, formula=formula)
     layers = settings.layers or (len(settings.layer_acts) if settings.layer_acts else LAYERS)
     width = settings.width or WIDTH
     n_in = width if settings.input is None else settings.input.values.shape[1]
@@ -32,23 +45,55 @@ def model_of(settings: Settings) -> Model:
         weight_std=dict(std) if isinstance(std, tuple) else std,
         formula=formula,
         hidden=hidden,
+        classifies=classifies,
     )
 
 
+def given_depth(settings: Settings) -> int | None:
+    """Return N where the weights, the list of all sizes or `layers` say it."""
+    if settings.weights is not None:
+        return settings.weights.depth
+    return settings.layers if settings.widths is None else len(settings.widths) - 1
+
+
+def fit_block(settings: Settings) -> None:
+    """Let a network have the block that it was saved with, and as many layers as are said."""
+    block, network = settings.block or PLAIN, settings.weights
+    if network is not None:
+        block = block if network.block is None else network.block.text
+        if not network.knows_depth:
+            object.__setattr__(settings, "weights", network.of_depth(settings.layers))
+            object.__setattr__(settings, "layers", None)
+    object.__setattr__(settings, "block", block)
+
+
+def fit_data(settings: Settings) -> None:
+    """Let the network, its input and its target settle what they leave open in each other."""
+    target, network = settings.target, settings.weights
+    if target is not None and losses.get(settings.loss).takes_classes:
+        target = None
+    if network is not None:
+        object.__setattr__(settings, "weights", network.settled(settings.input, target))
+    if settings.input is not None:
+        n_in = None if settings.widths is None else settings.widths[0]
+        if network is not None:
+            n_in = settings.model.n_in
+        object.__setattr__(settings, "input", settings.input.of(n_in or settings.width))
+    if target is not None:
+        object.__setattr__(settings, "target", target.of(settings.model.n_out))
+
+
 def formula_of(block: str) -> Formula | None:
-    """Return a formula by its text or name; None for the article's."""
-    if block == PLAIN:
+    """Return a formula by its text or name; None for the article's, or where none is said."""
+    if block in ("", PLAIN):
         return None
     from vanish.network.blocks import formula  # noqa: PLC0415 - start-up
 
     return formula(block)
 
 
-def _hidden_of(settings: Settings) -> Hidden | None:
-    """Return the size of what only a layer itself knows, where anything says it."""
-    given = settings.hidden
+def hidden_of(given: int | str | None) -> Hidden | None:
+    """Return the size of what only a layer itself knows, as settings have it."""
     if isinstance(given, str):
         return Hidden(float(given.removesuffix("x")), per_output=True)
-    if given is None and settings.steps is not None:
-        given = settings.steps.values.shape[1]
     return None if given is None else Hidden(given, per_output=False)

@@ -10,6 +10,8 @@ from vanish.network import losses
 from vanish.network.streams import Role
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vanish.network.streams import Streams, Trials
     from vanish.numbers.scaled import FloatArray
     from vanish.simulation.settings import Settings
@@ -38,11 +40,15 @@ def given_reference(settings: Settings) -> FloatArray | None:
     return None if readout is None else readout[None]
 
 
-def given_steps(settings: Settings) -> FloatArray | None:
-    """Return what goes into each layer from outside, shape (N, n_u), where it is not random."""
+def given_steps(settings: Settings) -> Mapping[int, FloatArray] | None:
+    """Return what goes into each layer k from outside, shape (1 or B, n_u), where it is given."""
     if settings.steps is not None:
-        return settings.steps.values
-    return settings.weights.steps if settings.weights is not None else None
+        return dict(enumerate(settings.steps.values[:, None], 1))
+    found = settings.weights.steps if settings.weights is not None else None
+    # Like x, what belongs to its rows is drawn with them.
+    if found is None or (settings.batch and any(len(rows) > 1 for rows in found.values())):
+        return None
+    return found
 
 
 def draw_input(settings: Settings, streams: Streams, trials: Trials) -> FloatArray:

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from vanish.network import losses
 from vanish.simulation import consistency, values
-from vanish.simulation.modelling import model_of
+from vanish.simulation.modelling import fit_block, fit_data, model_of
 from vanish.simulation.names import AUTO_ENGINE, ENGINE_NAMES
 from vanish.simulation.spelling import spell_all
-from vanish.simulation.table import PLAIN, SETTINGS
+from vanish.simulation.table import SETTINGS
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.arrays import Network, Rows
+    from vanish.network.blockarrays import BlockNetwork
     from vanish.network.model import Model
 
 # Up to so many weights, over all trials, a dense run takes a fraction of a second; a layer
@@ -66,7 +66,8 @@ class Settings:
         the input (default: zeros); for ``cross_entropy`` one class a row, from 0, and for
         ``bce`` zeros and ones.
     weights
-        A real network instead of a random one. What its layout leaves open the input and the
+        A real network instead of a random one: a `Network`, the list of its weights, or all
+        arrays by their names, see `BlockNetwork`. What its layout leaves open the input and the
         target settle, see `Network.settled`.
     seed
         What all random numbers follow from.
@@ -83,7 +84,7 @@ class Settings:
 
     block
         Every layer as a formula of its input x, or its name; a layer that a skip does not fit is
-        S(Wx+b).
+        S(Wx+b). Where it is not given it is that of `weights`, if they have one, else S(Wx+b).
     hidden
         The size of what only a layer itself knows; ``"4x"`` is four times its output. Where
         nothing says it, as large as that, or as a row of `steps`.
@@ -109,7 +110,7 @@ class Settings:
     batch: int | None = None
     loss: str = _DEFAULTS["loss"]
     target: Rows | None = None
-    weights: Network | None = None
+    weights: Network | BlockNetwork | None = None
     seed: int = _DEFAULTS["seed"]
     trials: int = _DEFAULTS["trials"]
     engine: str = _DEFAULTS["engine"]
@@ -117,7 +118,7 @@ class Settings:
     vanish_below: float = _DEFAULTS["vanish_below"]
     explode_above: float = _DEFAULTS["explode_above"]
     last_act: str | Activation | None = None
-    block: str = PLAIN
+    block: str = ""
     hidden: int | str | None = None
     steps: Rows | None = None
 
@@ -125,39 +126,15 @@ class Settings:
         values.take_all(self, SETTINGS)
         spell_all(self)
         consistency.require_order(self)
+        consistency.require_one_block(self)
+        fit_block(self)
         consistency.require_one_shape(self)
-        self._fit_data()
+        fit_data(self)
         consistency.require_fitting_data(self)
         consistency.require_known_names(self)
         consistency.require_fitting_block(self)
         consistency.require_one_output(self)
         consistency.require_engine(self)
-
-    def _fit_data(self) -> None:
-        """Let the network, its input and its target settle what they leave open in each other."""
-        target = self.target
-        if target is not None and losses.get(self.loss).takes_classes:
-            target = None
-        if self.weights is not None:
-            object.__setattr__(self, "weights", self.weights.settled(self.input, target))
-        if self.input is not None:
-            object.__setattr__(self, "input", self.input.of(self.given_n_in or self.width))
-        if target is not None:
-            object.__setattr__(self, "target", target.of(self.model.n_out))
-
-    @property
-    def given_depth(self) -> int | None:
-        """N where the weights, the list of all sizes or `layers` say it."""
-        if self.weights is not None:
-            return self.weights.depth
-        return self.layers if self.widths is None else len(self.widths) - 1
-
-    @property
-    def given_n_in(self) -> int | None:
-        """n_0 where the weights or the list of all sizes say it."""
-        if self.weights is not None:
-            return self.weights.sizes[0]
-        return None if self.widths is None else self.widths[0]
 
     @cached_property
     def model(self) -> Model:

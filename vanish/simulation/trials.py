@@ -252,7 +252,7 @@ def _drawn(
         trials,
         segment,
         counter,
-        settings.model.step_sizes if given is None else dict(enumerate(given, 1)),
+        settings.model.step_sizes if given is None else given,
     )
 
 
@@ -294,6 +294,7 @@ def _measured(
         value=chain.value_norms(),
         graph=chain.graph,
         slopes=slopes,
+        constant=chain.constant_lines(),
     )
     if census is None:
         return measured

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from vanish.network.arrays import Network, Rows
+    from vanish.network.blockarrays import BlockNetwork
     from vanish.simulation.option import Option
 
 
@@ -156,7 +157,7 @@ def _rows(given: Any) -> Rows:
 
 def _block(given: Any) -> str:
     found = formula_of(_name(given))
-    return PLAIN if found is None else found.text
+    return found.text if found is not None else PLAIN if given else ""
 
 
 def _hidden(given: Any) -> int | str:
@@ -177,10 +178,13 @@ def _stds(given: Any) -> float | tuple[tuple[str, float], ...]:
     return tuple((_name(letter), _number(std)) for letter, std in pairs)
 
 
-def _network(given: Any) -> Network:
+def _network(given: Any) -> Network | BlockNetwork:
     from vanish.network.arrays import Network  # noqa: PLC0415 - start-up
+    from vanish.network.blockarrays import BlockNetwork  # noqa: PLC0415 - start-up
 
-    return given if isinstance(given, Network) else Network.of(_several(given))
+    if isinstance(given, Network | BlockNetwork):
+        return given
+    return BlockNetwork(given) if isinstance(given, Mapping) else Network.of(_several(given))
 
 
 # A network or rows that do not fit say so themselves.

@@ -141,7 +141,7 @@ class Bench:
         network = self.settings.weights
         if network is None:
             return self.settings.bias_std > 0.0
-        return any(bias is not None and bias.any() for bias in network.biases)
+        return any(each.ndim == 1 and each.any() for each in network.arrays.values())
 
     @property
     def aim(self) -> float:

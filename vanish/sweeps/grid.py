@@ -15,6 +15,8 @@ from vanish.errors import ConflictError, UsageError, unknown_name
 from vanish.network import activations
 from vanish.network.activations import Activation
 from vanish.network.arrays import Network, Rows
+from vanish.network.blockarrays import BlockNetwork
+from vanish.network.graph import Variable
 from vanish.simulation.settings import Settings
 from vanish.simulation.spelling import in_own_spelling
 from vanish.simulation.table import SETTINGS
@@ -178,23 +180,27 @@ def shown(value: Any) -> str:
         return ",".join(f"{letter}={shown(std)}" for letter, std in value.items())
     if isinstance(value, tuple | list):
         return ",".join(map(shown, value))
-    if isinstance(value, Rows | Network | Activation):
+    if isinstance(value, Rows | Network | BlockNetwork | Activation):
         return value.name
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _digest(value: Rows | Network | Activation) -> Any:
+def _digest(value: Rows | Network | BlockNetwork | Activation) -> Any:
     """Return the content of rows or of a network as what JSON can hold; of a record its name."""
     if isinstance(value, Activation):
         return value.name
-    arrays: list[FloatArray | None] = (
-        [value.values]
-        if isinstance(value, Rows)
-        else [*value.weights, *value.biases, value.x, value.readout]
-    )
-    digests: list[Any] = [
+    if isinstance(value, Rows):
+        # What numbers without a second axis mean depends on the chain, see `Rows.of`.
+        return [*_digests([value.values]), "flat"] if value.flat else _digests([value.values])
+    if isinstance(value, Network):
+        return _digests([*value.weights, *value.biases, value.x, value.readout])
+    parts = value.arrays | {Variable("u", k): rows for k, rows in (value.steps or {}).items()}
+    names = [*map(str, parts), str(value.block), value.depth if value.knows_depth else None]
+    return [names, *_digests([*parts.values(), value.x, value.readout])]
+
+
+def _digests(arrays: Iterable[FloatArray | None]) -> list[Any]:
+    return [
         None if array is None else [array.shape, hashlib.sha256(array.tobytes()).hexdigest()]
         for array in arrays
     ]
-    # What numbers without a second axis mean depends on the chain, see `Rows.of`.
-    return [*digests, "flat"] if isinstance(value, Rows) and value.flat else digests

@@ -102,7 +102,8 @@ NETWORKS: Table[[Training]] = Table(
     Column(
         "log10_ratio_start",
         Scale.LOG10,
-        "of ‖∂L/∂a_1‖/‖∂L/∂a_N‖ before the first step; empty where either is exactly 0",
+        "of ‖∂L/∂a_1‖/‖∂L/∂a_N‖, or of ∂L/∂f for another block than S(Wx+b), before the first step;"
+        " empty where either is exactly 0",
         _of_start(lambda state: state.log10_ratio),
     ),
     Column(
@@ -114,7 +115,8 @@ NETWORKS: Table[[Training]] = Table(
     Column(
         "log10_ratio_w_start",
         Scale.LOG10,
-        "of ‖∂L/∂W_1‖/‖∂L/∂W_N‖ before the first step; empty where either is exactly 0",
+        "of ‖∂L/∂W_1‖/‖∂L/∂W_N‖, over all matrices of a layer, before the first step; empty where"
+        " either is exactly 0",
         _of_start(lambda state: state.log10_ratio_w),
     ),
     Column(
@@ -126,7 +128,8 @@ NETWORKS: Table[[Training]] = Table(
     Column(
         "change_first",
         Scale.NUMBER,
-        "‖ΔW_1‖/‖W_1‖, by how much of its size the first weight moved; empty where it diverged",
+        "‖ΔW_1‖/‖W_1‖, by how much of its size the first weight moved, all matrices of a layer"
+        " taken together; empty where it diverged, or has none",
         _of_end(lambda state: float(state.change[0])),
     ),
     Column(
@@ -196,6 +199,12 @@ NETWORKS: Table[[Training]] = Table(
         "the same at the end; empty where it diverged, too",
         _if_flat(_of_end(_most_dead)),
     ),
+    Column(
+        "block",
+        Scale.TEXT,
+        "the formula of every hidden layer",
+        lambda training: training.settings.block,
+    ),
 )
 
 
@@ -237,8 +246,9 @@ LAYERS: Table[[Training, int, int]] = Table(
     Column(
         "log10_grad_w",
         Scale.LOG10,
-        "of ‖∂L/∂W_k‖; this and all that follow are empty where it diverged, a logarithm also"
-        " where it is exactly 0",
+        "of ‖∂L/∂W_k‖ over all matrices of the layer, of one that all layers share its part; this"
+        " and all numbers that follow are empty where it diverged, a logarithm also where it is"
+        " exactly 0",
         lambda training, epoch, k: training.quantile(epoch, partial(_entry, "log10_grad_w", k)),
     ),
     Column(
@@ -250,7 +260,8 @@ LAYERS: Table[[Training, int, int]] = Table(
     Column(
         "change",
         Scale.NUMBER,
-        "‖ΔW_k‖/‖W_k‖, by how much of its size the weight has moved",
+        "‖ΔW_k‖/‖W_k‖, by how much of its size the weight has moved, all matrices of the layer"
+        " taken together; empty of none",
         lambda training, epoch, k: training.quantile(epoch, partial(_entry, "change", k)),
     ),
     Column(
@@ -277,6 +288,18 @@ LAYERS: Table[[Training, int, int]] = Table(
         "the share of units with slope 0 on every example; empty where S' is never 0 on an"
         " interval",
         _dead_of,
+    ),
+    Column(
+        "block",
+        Scale.TEXT,
+        "the formula of every hidden layer",
+        lambda training, *_: training.settings.block,
+    ),
+    Column(
+        "log10_grad_f",
+        Scale.LOG10,
+        "of ‖∂L/∂f_k‖, the signal going back for another block than S(Wx+b)",
+        lambda training, epoch, k: training.quantile(epoch, partial(_entry, "log10_grad_f", k)),
     ),
 )
 

@@ -1,6 +1,6 @@
 """Training: what becomes of a network whose gradient vanishes, and of one whose does not.
 
-A classifier of `layers` hidden layers and an identity layer behind them is the chain of
+A classifier of `layers` hidden layers and an identity layer behind them is the network of
 the simulation, drawn by its initialisers and streams and differentiated by its chain rule,
 with the softmax cross-entropy as its loss. Of a seed and trial every activation and depth
 gets the same data, the same order of batches and the same unscaled weights.
@@ -9,29 +9,31 @@ gets the same data, the same order of batches and the same unscaled weights.
 from __future__ import annotations
 
 import math
-from itertools import pairwise, starmap
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanish.errors import ForwardOverflowError
 from vanish.network import losses
-from vanish.network.chain import Chain, Layer
+from vanish.network.chain import Chain
 from vanish.network.streams import Role, Streams, Trials
 from vanish.network.weights import Weight
-from vanish.numbers.scaled import Scaled
+from vanish.numbers.scaled import Magnitude, Scaled, pooled
 from vanish.readings import dense
 from vanish.readings.inplace import Parameters, Passes
 from vanish.simulation.drawing import Draws, the_chain
 from vanish.training import optimizers
 from vanish.training.result import Outcome, Training, Trial
-from vanish.training.settings import MEASURED_ROWS, TrainingSettings, require_memory
+from vanish.training.settings import MEASURED_ROWS, TrainingSettings, require_memory, require_rows
 from vanish.training.state import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+    from vanish.network.graph import Graph, Variable
     from vanish.numbers.scaled import FloatArray
+    from vanish.readings.dense import Trace
     from vanish.simulation.trials import Watch
     from vanish.training.data import Classes, Examples, Split
 
@@ -74,6 +76,7 @@ def train_all(
             address = id(settings.source), settings.seed, trial
             if address not in splits:
                 splits[address] = settings.source.split(Streams(settings.seed), trial)
+            require_rows(settings, splits[address])
             run = Run(settings, splits[address], trial)
             ends_at = done + settings.epochs * (settings.layers + 1)
 
@@ -119,11 +122,14 @@ class Run:
         shapes = {address: shape for address, _, shape in chain.model.parameters}
         self.parameters, self.gradients = Parameters(shapes), Parameters(shapes)
         one = Trials.one(trial, chain.model.sizes)
-        drawn = the_chain(chain, Draws(streams, trial), one)
-        for weight, layer in zip(self.parameters.weights, drawn.layers, strict=True):
-            weight[...] = layer.weight.multiplied_out()
-        self._first = [weight.copy() for weight in self.parameters.weights]
-        self._norms = [Scaled(weight).norm() for weight in self._first]
+        drawn = the_chain(chain, Draws(streams, trial), one).parameters
+        self._first: dict[Variable, FloatArray] = {}
+        for address, view in self.parameters.by_address.items():
+            if isinstance(weight := drawn[address], Weight):
+                view[...] = weight.multiplied_out()
+                self._first[address] = view.copy()
+        self._matrices = _matrices(chain.model.graph)
+        self._norms = self._by_layer(self._first)
         optimizer = optimizers.get(settings.optimizer)
         self._update = optimizer.start(settings.lr_used, len(self.parameters.vector))
         self._passes: dict[int, Passes] = {}
@@ -141,7 +147,12 @@ class Run:
         epochs = self.settings.epochs
         before = self.parameters.vector.copy()
         start = end = self.state()
-        assert start is not None
+        if start is None:
+            raise ForwardOverflowError(
+                f"block {self.settings.block!r} of {self.settings.layers:,} hidden layers: the"
+                " values grow past 1.8e308, the largest float64, before the first step: give fewer"
+                " layers, or another block"
+            )
         states: dict[int, State | None] = {0: start}
         epoch, finite = 0, True
         while epoch < epochs and finite:
@@ -204,44 +215,100 @@ class Run:
         if not math.isfinite(loss):
             return None
         x, y = train.x[:MEASURED_ROWS], train.y[:MEASURED_ROWS]
-        layers = zip(
-            map(Weight.of, self.parameters.weights),
-            self.parameters.biases,
-            self._activations,
-            strict=True,
-        )
-        chain = Chain.of_layers(list(starmap(Layer, layers)))
+        graph = self.settings.chain.model.graph
+        parameters = {
+            address: Weight.of(view) if view.ndim == 2 else view
+            for address, view in self.parameters.by_address.items()
+        }
         try:
-            trace = dense.trace(chain, x)
+            trace = dense.trace(Chain(graph, parameters, self._activations), x)
         except ForwardOverflowError:
             return None
         classes = y[:, None].astype(np.float64)
-        loss_gradient = losses.get("cross_entropy").gradient(trace.output, classes)
-        logs = {"W": np.empty(len(chain.layers)), "a": np.empty(len(chain.layers))}
-        for variable, gradient in dense.arrays(trace, loss_gradient):
-            if variable.letter in logs:
-                log10 = gradient.norm().log10
-                logs[variable.letter][variable.layer - 1] = -math.inf if log10 is None else log10
-        dead = np.array([1.0 - slopes.any(axis=0).mean() for slopes in trace.slopes])
+        gradient = losses.get("cross_entropy").gradient(trace.output, classes)
         return State(
-            train_accuracy, test_accuracy, loss, logs["W"], logs["a"], self._change(), dead
+            train_accuracy,
+            test_accuracy,
+            loss,
+            **_log10_norms(trace, gradient),
+            change=self._change(),
+            dead=_dead(trace),
+            signal=self.settings.signal,
         )
 
     def _change(self) -> FloatArray:
-        now = self.parameters.weights
-        moved = (Scaled(w - first).norm() for w, first in zip(now, self._first, strict=True))
-        return np.array([float(d / norm) for d, norm in zip(moved, self._norms, strict=True)])
+        now = self.parameters.by_address
+        moved = self._by_layer({at: now[at] - first for at, first in self._first.items()})
+        return np.array(
+            [
+                float(d / norm) if norm else math.nan
+                for d, norm in zip(moved, self._norms, strict=True)
+            ]
+        )
+
+    def _by_layer(self, matrices: Mapping[Variable, FloatArray]) -> list[Magnitude]:
+        """Return the norm of all matrices of each layer, layer 1 first."""
+        norms = {address: Scaled(matrix).norm() for address, matrix in matrices.items()}
+        return [pooled(norms[address] for address in layer) for layer in self._matrices]
 
     def _examine(self, examples: Examples) -> tuple[float, float]:
         """Return the accuracy and the mean loss on one part."""
         right, total = 0, 0.0
-        edges = [*range(0, len(examples.y), MEASURED_ROWS), len(examples.y)]
+        count = len(examples.y)
+        # What goes by the rows of a batch goes by all of them.
+        at_once = count if self.settings.compares_rows else MEASURED_ROWS
+        edges = [*range(0, count, at_once), count]
         for first, stop in pairwise(edges):
             logits = self._passes_of(stop - first).forward(examples.x[first:stop])
             classes = examples.y[first:stop]
             right += int((logits.argmax(axis=1) == classes).sum())
             total += losses.cross_entropy(logits, classes) * (stop - first)
         return right / len(examples.y), total / len(examples.y)
+
+
+def _matrices(graph: Graph) -> list[list[Variable]]:
+    """Return the addresses of the matrices of each layer, layer 1 first."""
+    found = []
+    for block, first, last in graph.runs:
+        slots = dict.fromkeys(slot for node in block.nodes for slot in node.op.slots)
+        matrices = [slot for slot in slots if slot.letter.isupper()]
+        found += [[slot.at(k) for slot in matrices] for k in range(first, last + 1)]
+    return found
+
+
+def _log10_norms(trace: Trace, loss_gradient: Scaled) -> dict[str, FloatArray]:
+    """Return log10 of ‖∂L/∂W_k‖, ‖∂L/∂a_k‖ and ‖∂L/∂f_k‖, by the names that `State` has."""
+    graph = trace.chain.graph
+    by_matrix, by_argument, by_output = (
+        [list[Magnitude]() for _ in range(graph.depth)] for _ in range(3)
+    )
+    for (letter, k), gradient in dense.arrays(trace, loss_gradient):
+        # Layer 0 has x, and the sums of what all layers share.
+        if not k:
+            continue
+        if letter.isupper():
+            by_matrix[k - 1].append(gradient.norm())
+        elif letter in graph.block(k).arguments:
+            by_argument[k - 1].append(gradient.norm())
+        elif letter == "f":
+            by_output[k - 1].append(gradient.norm())
+    found = {"log10_grad_w": by_matrix, "log10_grad_a": by_argument, "log10_grad_f": by_output}
+    logs = {name: [pooled(norms).log10 for norms in each] for name, each in found.items()}
+    return {
+        name: np.array([-math.inf if log10 is None else log10 for log10 in each])
+        for name, each in logs.items()
+    }
+
+
+def _dead(trace: Trace) -> FloatArray:
+    """Return the share of units with slope 0 on every row, shape (N,); 0 of no unit."""
+    found = []
+    for block, first, last in trace.chain.graph.runs:
+        places = block.places("activate")
+        for k in range(first, last + 1):
+            alive = [trace.kept[k][place].any(axis=0) for place in places]
+            found.append(1.0 - np.concatenate(alive).mean() if alive else 0.0)
+    return np.array(found)
 
 
 def _outcome(end: State | None, split: Split, *, same: bool) -> Outcome:
@@ -257,5 +324,5 @@ def _outcome(end: State | None, split: Split, *, same: bool) -> Outcome:
         return Outcome.UNCHANGED
     p, n = split.chance, len(split.test.y)
     if end.test_accuracy <= p + 2.0 * math.sqrt(p * (1.0 - p) / n):
-        return Outcome.DEAD if end.log10_grad_a[0] == -math.inf else Outcome.CHANCE
+        return Outcome.DEAD if end.is_dead else Outcome.CHANCE
     return Outcome.LEARNED if 1.0 - end.test_accuracy <= 0.5 * (1.0 - p) else Outcome.PARTLY

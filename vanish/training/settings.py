@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from vanish.errors import ConflictError
+from vanish.network.graph import LAYER
+from vanish.network.sizes import LayerRun, graph_of, least_rows
+from vanish.network.sizes import sizes as sizes_of
 from vanish.simulation import values
+from vanish.simulation.modelling import formula_of, hidden_of, model_of
 from vanish.simulation.settings import Settings
 from vanish.simulation.spelling import spell_all
-from vanish.simulation.table import TRAINING
+from vanish.simulation.table import PLAIN
 from vanish.system import memory
 from vanish.training import data as datasets
 from vanish.training import optimizers
 from vanish.training.data import Data
+from vanish.training.table import TRAINING
+
+if TYPE_CHECKING:
+    from vanish.network.model import Model
+    from vanish.network.sizes import Sizes
+    from vanish.training.data import Split
 
 LAYERS, WIDTH, EPOCHS, BATCH = 2, 32, 100, 16
 
@@ -21,8 +33,17 @@ LAYERS, WIDTH, EPOCHS, BATCH = 2, 32, 100, 16
 # training part; accuracies and the loss on all of them, so many at a time.
 MEASURED_ROWS = 1000
 
-# Of a hidden layer: its factors, operations and records, in bytes.
-_BYTES_A_LAYER = 12_000
+# Of an operation of a hidden layer: its factors, what the passes do and records, in bytes.
+_BYTES_AN_OPERATION = 6_000
+
+
+class Classifier(Settings):
+    """The settings of a network whose last layer is S(Wx+b), whatever the block is."""
+
+    @cached_property
+    def model(self) -> Model:
+        """The network: its shape and its parameters."""
+        return model_of(self, classifies=True)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -55,6 +76,11 @@ class TrainingSettings:
         What all random numbers follow from.
     trials
         How many independent runs: data, weights and order are drawn anew for each.
+    block
+        Every hidden layer as a formula of its input x, or its name. One that it does not fit,
+        since it gives more or fewer values than it takes, is S(Wx+b).
+    hidden
+        The size of what only such a layer itself knows; ``"4x"`` is four times its output.
 
     Raises
     ------
@@ -73,6 +99,8 @@ class TrainingSettings:
     optimizer: str = "sgd"
     seed: int = 0
     trials: int = 1
+    block: str = PLAIN
+    hidden: int | str | None = None
 
     def __post_init__(self) -> None:
         values.take_all(self, TRAINING)
@@ -80,6 +108,7 @@ class TrainingSettings:
         object.__setattr__(self, "optimizer", optimizers.get(self.optimizer).name)
         if not isinstance(self.data, Data):
             object.__setattr__(self, "data", datasets.load(self.data))
+        _require_no_steps(self)
         # Before a list as long as the chain is made.
         require_memory(self, 0)
         # The others are checked by those who use them.
@@ -95,14 +124,42 @@ class TrainingSettings:
     def chain(self) -> Settings:
         """The chain that is trained, as settings of a simulation."""
         sizes = (self.source.features, *(self.width,) * self.layers, len(self.source.classes))
-        return Settings(
-            act=self.act,
-            last_act="identity",
-            widths=sizes,
-            init=self.init,
-            loss="cross_entropy",
-            seed=self.seed,
-        )
+        common: dict[str, Any] = {
+            "act": self.act,
+            "last_act": "identity",
+            "widths": sizes,
+            "init": self.init,
+            "loss": "cross_entropy",
+            "seed": self.seed,
+            "batch": self.batch,
+            "block": self.block,
+        }
+        chain = Classifier(**common)
+        # A hidden layer alone that the block does not fit has no size inside, either.
+        lifts_only = self.block != PLAIN and chain.model.graph.is_plain
+        if self.hidden is None or lifts_only:
+            return chain
+        return Classifier(**common, hidden=self.hidden)
+
+    @property
+    def signal(self) -> str:
+        """What is compared from layer to layer: ∂L/∂a of S(Wx+b), ∂L/∂f of another block."""
+        return "a" if self.block == PLAIN else "f"
+
+    @property
+    def compares_rows(self) -> bool:
+        """Whether what becomes of an example depends on the others of its batch."""
+        return any(least_rows(block) > 1 for block, _, _ in self.chain.model.graph.runs)
+
+    @property
+    def lifts(self) -> bool:
+        """Whether a hidden layer is S(Wx+b) since the block does not fit it."""
+        return self.block != PLAIN and self.chain.model.graph.block(1) == LAYER
+
+    def units(self, k: int) -> int:
+        """Return how many values S is applied to in a layer."""
+        section = self.chain.model.section(k)
+        return sum(section.sizes.places[place] for place in section.block.places("activate"))
 
     @property
     def act_name(self) -> str:
@@ -130,7 +187,65 @@ class TrainingSettings:
         }
 
 
-def require_memory(settings: TrainingSettings, kept: int) -> None:
+def require_rows(settings: TrainingSettings, split: Split) -> None:
+    """Refuse batches of one example for a norm over a batch, and parts that are too large for it.
+
+    It goes by the rows of the batch that it is given, in training and where it is measured: then
+    that is a whole part.
+
+    Parameters
+    ----------
+    settings
+        What is to be trained.
+    split
+        What on.
+
+    Raises
+    ------
+    UsageError
+        If a step or a measurement has one example.
+    MemoryLimitError
+        If a part needs more memory than there is.
+    """
+    if not settings.compares_rows:
+        return
+    examples, of_test = len(split.train.y), len(split.test.y)
+    batch = min(settings.batch, examples)
+    last = examples % batch or batch
+    if last == 1:
+        raise ConflictError(
+            f"block {settings.block!r} of the last batch of {examples:,} examples in batches of"
+            f" {batch:,}, which has 1: BN compares the rows of a batch: give another batch",
+            *("block", "batch", "data"),
+        )
+    if of_test == 1:
+        raise ConflictError(
+            f"block {settings.block!r} beside a test part of 1 example: BN compares the rows of a"
+            " batch: give a test part of 2 or more",
+            *("block", "data"),
+        )
+    require_memory(settings, 0, max(examples, of_test, MEASURED_ROWS))
+
+
+def _require_no_steps(settings: TrainingSettings) -> None:
+    formula = formula_of(settings.block)
+    if formula is not None and formula.uses_step:
+        raise formula.fault(
+            "u", "an example has one input, and none for each layer: give a block without u"
+        )
+
+
+def _hidden_layer(settings: TrainingSettings) -> Sizes:
+    """Return the sizes of a hidden layer that takes as many values as it gives."""
+    formula, hidden, width = formula_of(settings.block), hidden_of(settings.hidden), settings.width
+    block = LAYER
+    if formula is not None:
+        runs = LayerRun(width, width, settings.layers), LayerRun(width, 1, 1)
+        block = graph_of(formula, runs, hidden, classifies=True).block(1)
+    return sizes_of(block, width, width, hidden)
+
+
+def require_memory(settings: TrainingSettings, kept: int, rows: int = MEASURED_ROWS) -> None:
     """Refuse what does not fit, before any of it is made.
 
     Parameters
@@ -139,6 +254,8 @@ def require_memory(settings: TrainingSettings, kept: int) -> None:
         What is to be trained.
     kept
         After how many epochs the state of every layer is kept.
+    rows
+        How many examples are run at a time.
 
     Raises
     ------
@@ -149,9 +266,13 @@ def require_memory(settings: TrainingSettings, kept: int) -> None:
     what = f"a network of {settings.layers:,} hidden layers of width {settings.width:,}"
     remedy = "give fewer --layers or a smaller --width"
     sizes = settings.source.features, settings.width, len(settings.source.classes)
-    weights = sizes[0] * sizes[1] + (settings.layers - 1) * sizes[1] ** 2 + sizes[1] * sizes[2]
+    found = _hidden_layer(settings)
+    inner = sum(math.prod(shape) for shape in found.parameters.values() if len(shape) == 2)
+    weights = sizes[0] * sizes[1] + (settings.layers - 1) * inner + sizes[1] * sizes[2]
+    values = sizes[0] + sum(found.places[1:]) // 2 + sizes[2]
     # Parameters: now, at first, their gradients, the optimizer's two, and to measure them.
     # Of an example: values before and after S, slopes and gradients, each way twice.
-    needed = _BYTES_A_LAYER * depth + 8 * (7 * weights + 8 * MEASURED_ROWS * sum(sizes) * depth)
+    needed = _BYTES_AN_OPERATION * (len(found.places) - 1) * depth
+    needed += 8 * (7 * weights + 8 * rows * values * depth)
     needed += 3 * 8 * depth * kept * settings.trials
     memory.require(needed, what, remedy)

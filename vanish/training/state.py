@@ -22,14 +22,17 @@ class State(NamedTuple):
         The share of each part that gets its own class.
     loss
         The mean cross-entropy over the training part.
-    log10_grad_w, log10_grad_a
-        log10 of ‖∂L/∂W_k‖ and ‖∂L/∂a_k‖ over (at most 1000 examples of) the training part,
-        shape (N,), layer 1 first; -inf for a true zero.
+    log10_grad_w, log10_grad_a, log10_grad_f
+        log10 of ‖∂L/∂W_k‖, ‖∂L/∂a_k‖ and ‖∂L/∂f_k‖ over (at most 1000 examples of) the training
+        part, shape (N,), layer 1 first; -inf for a true zero. Of several matrices or arguments
+        of S in a layer the root of the sum of squares, of one that all layers share layer k's part.
     change
-        ‖W_k - W_k(0)‖/‖W_k(0)‖, shape (N,).
+        ‖W_k - W_k(0)‖/‖W_k(0)‖ over all matrices of each layer, shape (N,); nan of none.
     dead
         The share of the units of each layer with slope 0 on every one of these examples,
         shape (N,).
+    signal
+        What is compared from layer to layer, a or f: see `TrainingSettings.signal`.
     """
 
     train_accuracy: float
@@ -37,8 +40,10 @@ class State(NamedTuple):
     loss: float
     log10_grad_w: FloatArray
     log10_grad_a: FloatArray
+    log10_grad_f: FloatArray
     change: FloatArray
     dead: FloatArray
+    signal: str = "a"
 
     @property
     def most_dead(self) -> int:
@@ -46,9 +51,16 @@ class State(NamedTuple):
         return int(self.dead[:-1].argmax()) + 1
 
     @property
+    def is_dead(self) -> bool:
+        """Whether layer 1 gets a gradient of exactly 0."""
+        # With a skip no ∂L/∂a is all that it gets.
+        of_first = self.log10_grad_a if self.signal == "a" else self.log10_grad_w
+        return float(of_first[0]) == -math.inf
+
+    @property
     def log10_ratio(self) -> float:
-        """log10(‖∂L/∂a_1‖/‖∂L/∂a_N‖); -inf where either is zero."""
-        return _ratio(self.log10_grad_a)
+        """log10 of the signal of layer 1 over that of layer N; -inf where either is zero."""
+        return _ratio(self.log10_grad_a if self.signal == "a" else self.log10_grad_f)
 
     @property
     def log10_ratio_w(self) -> float:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from vanish.network.formulas.tree import Value
 
 BIASES = "bcd"
-_MATRICES = "ABCDEFGHIJKMOPQRTUVWXYZ"
+MATRICES = "ABCDEFGHIJKMOPQRTUVWXYZ"
 _PRIMES = "'’‘′´`"
 _LIKE = {"·": "*", "×": "*", "⋅": "*", "−": "-", "–": "-", "—": "-", "÷": "/", "√": "sqrt(...)"}
 _MEANINGS = (
@@ -130,7 +130,7 @@ class _Parser:
             return Input(cursor.take().text)
         if token.text in FUNCTIONS:
             return self._call()
-        if token.text in (*_MATRICES,):
+        if token.text in (*MATRICES,):
             return self._product()
         if token.text == "(":
             inside = self._bracketed()
@@ -211,7 +211,7 @@ class _Parser:
             raise cursor.fault(
                 token, f"{behind.text} is a bias, which is added: write + {behind.text}"
             )
-        if behind.text in (*_MATRICES,):
+        if behind.text in (*MATRICES,):
             raise cursor.fault(
                 token,
                 f"{behind.text} stands behind a value: put a matrix before what it multiplies, as"
@@ -234,7 +234,7 @@ def _coefficient_first(example: str) -> str:
 def _no_token_of_blocks(source: Source, token: Token) -> str:
     """Return why no block has this token, or an empty text."""
     text = token.text
-    if token.kind == "letter" and text not in (*_MATRICES, *BIASES, "x", "u"):
+    if token.kind == "letter" and text not in (*MATRICES, *BIASES, "x", "u"):
         if text in ("L", "N"):
             return f"{text} is kept for norms, LN(x): call a matrix by another letter"
         word = re.compile("[A-Za-z]+").match(source.text, token.start)
