@@ -40,6 +40,14 @@ PRINTED = {
     "vanish train --per-layer": ["-n 2 --width 4 --epochs 1"],
     "vanish theory": ["--act tanh,relu,softplus", "--act tanh,elu --weight-std 1,2"],
     "vanish theory --layers --width": ["--act relu,sigmoid --layers 3 --width 4"],
+    "vanish theory --block": [
+        "--block residual,layernorm_after,batchnorm --act tanh,relu",
+        "--block rmsnorm_after,bottleneck --act sigmoid --weight-std W=2",
+    ],
+    "vanish theory --block --layers": [
+        "--block residual,batchnorm --act relu -n 3",
+        "--block bottleneck --weight-std V=2 --act relu -n 2000",
+    ],
     "vanish acts": ["", "-n 2000"],
     "vanish blocks": ["", "residual"],
     "vanish collapse": ["", "--act identity,relu,tanh -n 3"],
@@ -49,7 +57,8 @@ PRINTED = {
 
 def table_of(command: str) -> list[Column[Any]]:
     """Return the declared columns that a command line prints, in their order."""
-    names = {command, "vanish theory"} if command.startswith("vanish theory") else {command}
+    # The spread stands behind the point.
+    names = {command, "vanish theory"} if command.endswith("--width") else {command}
     found = [column for table in TABLES if names & {*table.printed_by} for column in table.columns]
     if command == "vanish sweep --per-layer":
         # What a layer has of its own takes the place of the point's.
@@ -68,7 +77,7 @@ def table_of(command: str) -> list[Column[Any]]:
 def rows_of(command: str, options: str) -> list[dict[str, Any]]:
     """Return what a command line prints for programs."""
     words = command.removeprefix("vanish").split()
-    words = [each for each in words if each not in ("--layers", "--width")]
+    words = [each for each in words if each not in ("--block", "--layers", "--width")]
     if "derive" in words:
         result = run_in_process(*words, *options.split())
         rows: list[dict[str, Any]] = json.loads(result.stdout)["rows"]

@@ -28,6 +28,9 @@ JOIN_TABLES = EXAMPLES / "join_tables.sh"
 ARTICLE = EXAMPLES / "article.sh"
 DEEPEST_IN_A_LOOP = EXAMPLES / "deepest_in_a_loop.sh"
 DEEPEST_IN_ONE_SWEEP = EXAMPLES / "deepest_in_one_sweep.sh"
+RESIDUAL = EXAMPLES / "why_residual_networks_train.py"
+NORM_PLACES = EXAMPLES / "a_norm_in_which_place.py"
+THROUGH_TIME = EXAMPLES / "through_time.py"
 
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -53,7 +56,7 @@ def test_every_example_is_tested_here() -> None:
     scripts = {path for path in EXAMPLES.iterdir() if path.is_file()}
     assert scripts == {
         *(TORCH_TO_VANISH, PYTHON_API, COMPARE_ACTIVATIONS, JOIN_TABLES, ARTICLE),
-        *(DEEPEST_IN_A_LOOP, DEEPEST_IN_ONE_SWEEP),
+        *(DEEPEST_IN_A_LOOP, DEEPEST_IN_ONE_SWEEP, RESIDUAL, NORM_PLACES, THROUGH_TIME),
     }
 
 
@@ -268,3 +271,71 @@ def test_the_loop_ends_where_vanish_does(tmp_path: Path) -> None:
     done = run("sh", DEEPEST_IN_A_LOOP, "--act=foo", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("Error: unknown activation 'foo'")
+
+
+def cells(line: str) -> list[str]:
+    """Return what stands between two or more blanks."""
+    return re.split(r" {2,}", line.strip())
+
+
+@pytest.mark.slow
+def test_residual_networks_learn_at_depths_at_which_plain_ones_do_not(tmp_path: Path) -> None:
+    _, *lines = output(sys.executable, RESIDUAL, cwd=tmp_path)
+    rows = [cells(line) for line in lines]
+    assert [row[:2] for row in rows] == [
+        [block, str(depth)] for block in ("S(Wx+b)", "x + S(Wx+b)") for depth in (1, 4, 16)
+    ]
+    plain, residual = rows[2], rows[5]
+    assert (plain[-1], residual[-1]) == ("chance", "learned")
+    assert float(plain[2]) < 1e-8
+    assert float(residual[2]) > 0.1
+    # A single hidden layer takes 2 values and gives 32: the block is not in it.
+    assert rows[0][1:] == rows[3][1:]
+    row = vanish.train(block="residual", act="sigmoid", layers=4, epochs=20).row()
+    assert rows[4][3:] == [
+        f"{row['change_first']:.2g}",
+        f"{100 * float(row['test_accuracy'] or 0.0):.1f}",
+        row["outcome"],
+    ]
+
+
+@pytest.mark.slow
+def test_a_norm_rescues_the_sigmoid_behind_it(tmp_path: Path) -> None:
+    _, *lines = output(sys.executable, NORM_PLACES, cwd=tmp_path)
+    found = {place: rest for place, *rest in map(cells, lines)}
+    assert {place: tuple(rest[-2:]) for place, rest in found.items()} == {
+        "none": ("vanishing", "chance"),
+        "LN before S": ("vanishing", "chance"),
+        "LN behind S": ("stable", "learned"),
+        "RMS before S": ("vanishing", "chance"),
+        "RMS behind S": ("vanishing", "chance"),
+    }
+    for block, a_layer, *_ in found.values():
+        ratio = vanish.simulate(act="sigmoid", layers=20, block=block).log10_ratio
+        assert ratio is not None
+        assert a_layer == f"{10 ** (ratio / 19):.3f}"
+    # What an infinitely wide network multiplies ‖∂L/∂f‖² by, THEORY §6.
+    assert float(found["LN before S"][1]) ** 2 == pytest.approx(0.153, rel=0.1)
+    assert float(found["LN behind S"][1]) ** 2 == pytest.approx(1.034, rel=0.1)
+
+
+@pytest.mark.slow
+def test_through_time_keeps_to_the_conditions_of_pascanu(tmp_path: Path) -> None:
+    _, _, _, *lines = output(sys.executable, THROUGH_TIME, cwd=tmp_path)
+    rows = [cells(line) for line in lines]
+    assert [row[0] for row in rows] == ["one", "new ones"] * 3
+    for _, norm, first, *_, says, verdict in rows:
+        if float(norm) < 1.0:
+            # 0.01: the norm is printed with two digits.
+            assert float(first) <= (float(norm) + 0.01) ** 99
+            assert (says, verdict) == ("must vanish", "vanishing")
+        else:
+            assert says == "may explode"
+    assert [row[-1] for row in rows[::2]] == ["vanishing", "vanishing", "exploding"]
+    shared = vanish.Simulation(
+        vanish.Settings(
+            block="rnn", act="tanh", layers=100, weight_std=(("W", 0.4), ("U", 0.1)), seed=0
+        )
+    )
+    entries = shared.chain.matrices(1)[0].multiplied_out()
+    assert rows[0][1] == f"{np.linalg.norm(entries, 2):.2f}"

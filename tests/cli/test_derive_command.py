@@ -285,3 +285,51 @@ def test_an_error_is_one_line_that_names_what_was_given(
     monkeypatch.chdir(tmp_path)
     check_error(line, says)
     assert not list(tmp_path.iterdir())
+
+
+# Shapes and matrices, other chains, fragments, windows.
+
+
+def test_the_matrix_form_is_added_and_nothing_else_changes() -> None:
+    plain, whole = derive("--values --act tanh"), derive("--values --act tanh --matrix")
+    lines = whole.splitlines()
+    assert [line for line in plain.splitlines() if line not in lines] == []
+    for line in (
+        "S'(x) = 1-S²",
+        "Wₖ: nₖ × nₖ₋₁, bₖ: nₖ, aₖ: nₖ, fₖ: nₖ, ∂L/∂f₃: 1 × n₃",
+        "δ₃ = (∂L/∂f₃)ᵀ ⊙ S'(a₃)",
+        "δₖ = Wₖ₊₁ᵀδₖ₊₁ ⊙ S'(aₖ), k < 3",
+        "∂L/∂Wₖ = δₖfₖ₋₁ᵀ",
+    ):
+        assert line in lines
+    assert derive("--no-matrix") == derive()
+
+
+def test_a_fragment_is_the_body_of_the_document() -> None:
+    document = derive("--format latex --values --matrix")
+    fragment = derive("--format latex --values --matrix --fragment")
+    assert fragment in document
+    assert "document" not in fragment
+
+
+def test_values_are_those_of_the_chain_that_the_options_describe(tmp_path: Path) -> None:
+    options = "--layers 3 --width 8 --weight-std 1.7 --bias-std 0.4 --seed 5"
+    shown = json.loads(derive(f"{options} --values --format json"))["rows"]
+    factors = measured(3, "W1", width=8, weight_std=1.7, bias_std=0.4, seed=5)
+    assert [row["log10_product"] for row in shown] == [each.product.log10 for each in factors]
+    path = tmp_path / "chain.npz"
+    run_in_process(*shlex.split(f"{options} --act sigmoid --save-weights {path}"))
+    saved = json.loads(derive(f"--weights {path} --values --format json"))["rows"]
+    for row, right in zip(saved, shown, strict=True):
+        assert row["log10_product"] == pytest.approx(right["log10_product"], abs=1e-12)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("columns", [40, 60])
+def test_lines_fit_the_window_of_a_terminal(columns: int) -> None:
+    status, text = run_in_terminal([*VANISH, "derive", "--values", "--matrix"], columns=columns)
+    assert status == 0
+    for line in text.splitlines():
+        # What is wider is one symbol, or a sentence of the head.
+        bare = line.strip().removeprefix("= ").removeprefix("· ")
+        assert len(line.rstrip()) <= columns or " · " not in bare

@@ -88,6 +88,9 @@ FILES = {
     "wide_y.npz": npz(X=np.ones((4, 2)), y=np.ones((4, 2))),
     "nan_y.npz": npz(X=np.ones((4, 2)), y=np.array([0.0, np.nan, 1.0, 1.0])),
     "short_y.npz": npz(X=np.ones((4, 2)), y=np.arange(3) % 2),
+    "one_test.npz": npz(
+        X=np.eye(4, 2), y=np.arange(4) % 2, X_test=np.ones((1, 2)), y_test=np.zeros(1)
+    ),
     "half_test.npz": npz(X=np.ones((4, 2)), y=np.arange(4) % 2, X_test=np.ones((4, 2))),
     "wide_test.npz": npz(
         X=np.ones((4, 2)), y=np.arange(4) % 2, X_test=np.ones((4, 3)), y_test=np.arange(4) % 2
@@ -284,7 +287,8 @@ theory --weight-std 1e-20
 theory --weight-std 1:2
 theory --weight-std 1:2:3 --plot phase.png
 theory --act tanhh
-derive --wrt a1
+derive --wrt a4
+derive --fragment
 derive --width 3
 derive --format tsv
 derive --layers 0
@@ -329,6 +333,12 @@ train --data short_y.npz
 train --data half_test.npz
 train --data wide_test.npz
 train --data new_label.npz
+train --data one_test.npz --block batchnorm
+train --block batchnorm --batch 1
+train --block batchnorm --batch 17
+train --block rnn
+train --block residual --hidden 3
+train --block "1e200 x + S(Wx+b)" --act relu --layers 3
 train --lr -1
 sweep --layers 2 --output there.csv
 sweep --layers 2 --output there.csv --resume

@@ -115,7 +115,8 @@ def arguments(case: Named, name: str) -> list[str]:
     command = [case.command] if case.command else []
     given = [name] if case.option == "names" else [f"{case.option}={name}"]
     if case.option == "--weights-layout":
-        return [*command, "--weights=square.npz", *given]
+        values = ["--values"] if case.command == "derive" else []
+        return [*command, *values, "--weights=square.npz", *given]
     beside = {
         ("--loss", case.command): ["--last-act=identity"],
         ("--engine", case.command): ["--init=he_normal"],

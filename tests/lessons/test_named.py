@@ -300,8 +300,8 @@ class Network:
     def values(self, variable: Variable | None = None, value: Any = None) -> dict[str, Any]:
         """Return all values by name, with a value in place of one of them."""
         parameters = self.parameters | ({variable: value} if variable is not None else {})
-        found: dict[str, Any] = {}
         f = parameters[Variable("x", 0)]
+        found: dict[str, Any] = {}
         for k in range(1, self.depth + 1):
             taken, own = self.layer(k, f, parameters)
             for name, definition in self.definitions.items():

@@ -36,7 +36,7 @@ from vanish.network.streams import Role, Streams, Trials, draw_step, role_of
 from vanish.network.weights import Weight
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.numbers.stack import Stack, norms_of
-from vanish.ops.normalising import Norm, Normalised
+from vanish.ops.normalising import Norm
 from vanish.readings import dense, sampled
 from vanish.readings.affinemap import affine_maps
 from vanish.readings.bounds import BOUND, TraceNorms, norm_bounds
@@ -50,6 +50,8 @@ from vanish.readings.sources import NoLawError
 
 if TYPE_CHECKING:
     from conftest import Plant
+
+    from vanish.readings.normalised import Normalised
 
 AFFINE, ADD, S = Op("affine", (Slot("W"), Slot("b"))), Op("add"), Op("activate")
 SECOND = Op("affine", (Slot("V"), Slot("c")))

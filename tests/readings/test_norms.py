@@ -18,7 +18,7 @@ from vanish.network.streams import Streams, Trials
 from vanish.network.weights import Weight
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.numbers.stack import Stack
-from vanish.ops.normalising import Norm, Normalised
+from vanish.ops.normalising import Norm
 from vanish.readings import dense
 from vanish.readings.bounds import TraceNorms
 from vanish.readings.dense import DENSE
@@ -27,6 +27,7 @@ from vanish.readings.sampled import SAMPLED, SampledChain, SampledWeight, norms
 
 if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
+    from vanish.readings.normalised import Normalised
 
 NORMS = {
     "layernorm": Norm("LN", axis=-1, centred=True),

@@ -17,6 +17,7 @@ from vanish.simulation import table
 from vanish.simulation.option import Kind, Limits, Option
 from vanish.simulation.settings import Settings
 from vanish.training.settings import TrainingSettings
+from vanish.training.table import TRAINING
 
 
 def parameters(command: str) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def parameters(command: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("record", "options"), [(Settings, table.SETTINGS), (TrainingSettings, table.TRAINING)]
+    ("record", "options"), [(Settings, table.SETTINGS), (TrainingSettings, TRAINING)]
 )
 def test_the_record_and_the_table_have_the_same_settings_and_defaults(
     record: Any, options: dict[str, Option]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
-from vanish.api.arguments import one_or_several
+from vanish.api.arguments import axis, count, one_or_several
+from vanish.api.blocktheory import BlockTheory
 from vanish.api.results import Activations, Blocks, Collapse, Derived, Theory
 from vanish.errors import UsageError, unknown_name
 from vanish.lessons import collapse as affine
 from vanish.lessons.derivation import Derivation, first_matrix, measured_factors, parse_variable
 from vanish.lessons.spread import spread
 from vanish.network import activations, initializers
+from vanish.network.blocks import formula as formula_of
 from vanish.network.formulas.named import NAMED
 from vanish.render.derivation import BYTES_A_LAYER
 from vanish.simulation.run import Simulation
@@ -19,14 +21,16 @@ from vanish.simulation.table import LAYERS, SETTINGS, named
 from vanish.simulation.values import taken
 from vanish.system import memory
 from vanish.theories import infinitewidth
+from vanish.theories.blocks import Setting, survey, weight_stds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from vanish.network.activations import Activation
 
     Act = str | Activation
     Watch = Callable[[int, int], None]
+    Stds = float | Mapping[str, float]
 
 _MEASURED = ("width", "hidden", "init", "weight_std", "bias_std", "gain", "weights", "seed")
 
@@ -92,6 +96,7 @@ def derive(
     return Derived(Derivation(graph, by, full, factors, known, matrix))
 
 
+@overload
 def theory(
     act: Act | Sequence[Act] | None = None,
     *,
@@ -101,15 +106,45 @@ def theory(
     init: str | None = None,
     layers: int | None = None,
     width: int | None = None,
-) -> Theory:
+) -> Theory: ...
+
+
+@overload
+def theory(
+    act: Act | Sequence[Act] | None = None,
+    *,
+    block: str | Sequence[str],
+    weight_std: Stds | Sequence[Stds] | None = None,
+    bias_std: float | Sequence[float] = 0.0,
+    input_rms: float = 1.0,
+    init: str | None = None,
+    layers: int | None = None,
+) -> BlockTheory: ...
+
+
+def theory(
+    act: Act | Sequence[Act] | None = None,
+    *,
+    block: str | Sequence[str] | None = None,
+    weight_std: Stds | Sequence[Stds] | None = None,
+    bias_std: float | Sequence[float] = 0.0,
+    input_rms: float = 1.0,
+    init: str | None = None,
+    layers: int | None = None,
+    width: int | None = None,
+) -> Theory | BlockTheory:
     """Return what mean-field theory says: fixed points, phases, depth scales, critical points.
 
     Parameters
     ----------
     act
         Which activations; all without.
+    block
+        One or several, as formulas or by their names: then a point is a block's, see
+        `BlockTheory`.
     weight_std
-        One or several; the critical point without.
+        One or several; the critical point without. With `block` also a mapping of letters to
+        numbers; the activation's initialiser without.
     bias_std
         One or several.
     input_rms
@@ -117,10 +152,15 @@ def theory(
     init
         The weight_std of an initialiser between layers of equal width, instead.
     layers, width
-        Of a chain, to say how its gradient at layer 1 spreads about theory.
+        Of a chain, to say how its gradient at layer 1 spreads about theory. With `block` and
+        without `width`: to list all layers of such a chain.
 
     Examples
     --------
+    >>> for point in theory("sigmoid", block=["layernorm", "layernorm_after"]):
+    ...     print(point.block, round(point.chi, 3))
+    layernorm 0.153
+    layernorm_after 1.034
     >>> for point in theory("tanh", weight_std=[0.9, 1.0, 1.1]):
     ...     print(point.phase, round(point.chi_1, 2))
     ordered 0.81
@@ -132,6 +172,10 @@ def theory(
     ]
     if init is not None and weight_std is not None:
         raise UsageError("init beside weight_std: give one of them")
+    if block is not None:
+        if width is not None:
+            raise UsageError("width beside block: leave out one of them")
+        return _of_blocks(shown, block, weight_std, bias_std, input_rms, init, layers)
     if (layers is None) != (width is None):
         raise UsageError("layers without width, or the reverse: give both")
     stds: Sequence[float | None] = one_or_several("weight_std", weight_std) or [None]
@@ -147,6 +191,42 @@ def theory(
         depth, size = taken(SETTINGS["layers"], layers), taken(SETTINGS["width"], width)
         spreads = [spread(point, depth, size, rms) for point in points]
     return Theory.of(points, spreads, rms)
+
+
+def _of_blocks(
+    shown: Sequence[Activation],
+    block: str | Sequence[str],
+    weight_std: Stds | Sequence[Stds] | None,
+    bias_std: float | Sequence[float],
+    input_rms: float,
+    init: str | None,
+    layers: int | None,
+) -> BlockTheory:
+    rms = taken(named("gain").but(name="input_rms"), input_rms)
+    texts = [block] if isinstance(block, str) else [*block]
+    if not texts:
+        raise UsageError("block is empty: give at least one")
+    stds = [
+        None if std is None else taken(SETTINGS["weight_std"], std)
+        for std in axis("weight_std", weight_std)
+    ]
+    points, profiles = survey(
+        [
+            Setting(
+                formula,
+                each,
+                weight_stds(formula, each, std, init or initializers.AUTO),
+                bias,
+                rms,
+            )
+            for formula in map(formula_of, texts)
+            for each in shown
+            for bias in one_or_several("bias_std", bias_std)
+            for std in stds
+        ],
+        count("layers", layers),
+    )
+    return BlockTheory.of(points, profiles, rms)
 
 
 def acts(names: Act | Sequence[Act] | None = None, *, layers: int = LAYERS) -> Activations:

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
 _COLUMNS = 80
 
 
-def _table(view: View) -> str:
+def as_table(view: View) -> str:
+    """Return a view as the commands write it into a pipe."""
     from vanish.render.table import Canvas, table  # noqa: PLC0415 - rich, only to print
 
     return table(view, Canvas(_COLUMNS, colour=False))
@@ -105,7 +106,7 @@ class Comparison(Shown, tuple[Profile, ...]):
         from vanish.render.profiles import MOST_TOLD, view  # noqa: PLC0415 - only to print
 
         told = len(self) <= MOST_TOLD
-        return _table(view(self, None, [each.remedy if told else None for each in self]))
+        return as_table(view(self, None, [each.remedy if told else None for each in self]))
 
     def summary(self) -> str:
         """Return each verdict."""
@@ -137,7 +138,7 @@ class Trainings(Shown, tuple[Training, ...]):
         """Return the table."""
         from vanish.render.train import view  # noqa: PLC0415 - only to print
 
-        return _table(view(self))
+        return as_table(view(self))
 
     def summary(self) -> str:
         """Return each outcome."""
@@ -171,7 +172,7 @@ class Sweep(Shown, tuple[dict[str, Any], ...]):  # noqa: SLOT001 - has more than
             return delimited(self, "\t", header=True)
         from vanish.render.sweep import view  # noqa: PLC0415 - only to print
 
-        return _table(view(self.grid, self, None))
+        return as_table(view(self.grid, self, None))
 
     def summary(self) -> str:
         """Return how many points there are, and how many failed."""
@@ -254,7 +255,7 @@ class Theory(Shown, tuple[TheoryPoint, ...]):  # noqa: SLOT001 - has more than i
         """Return the table."""
         from vanish.render.theory import view  # noqa: PLC0415 - only to print
 
-        return _table(view(self, self.spreads, self.input_rms))
+        return as_table(view(self, self.spreads, self.input_rms))
 
     def rows(self) -> list[dict[str, Cell]]:
         """Return a mapping of column to value a point."""
@@ -291,7 +292,7 @@ class Activations(Shown, tuple[Activation, ...]):  # noqa: SLOT001 - has more th
 
         if len(self) == 1:
             return acts.portrait(self[0], self.layers, _COLUMNS)
-        return _table(acts.view(self, self.layers))
+        return as_table(acts.view(self, self.layers))
 
     def rows(self) -> list[dict[str, Cell]]:
         """Return a mapping of column to value an activation."""
@@ -313,7 +314,7 @@ class Blocks(Shown, tuple[NamedBlock, ...]):
         """Return the table."""
         from vanish.render import blocks  # noqa: PLC0415 - only to print
 
-        return _table(blocks.view(self))
+        return as_table(blocks.view(self))
 
     def rows(self) -> list[dict[str, Cell]]:
         """Return a mapping of column to value a block."""
@@ -353,7 +354,7 @@ class Collapse(Shown, tuple[LayerCollapse, ...]):  # noqa: SLOT001 - has more th
         """Return the table."""
         from vanish.render.collapse import view  # noqa: PLC0415 - only to print
 
-        return _table(view(self.settings, self.chains))
+        return as_table(view(self.settings, self.chains))
 
     def rows(self) -> list[Mapping[str, Cell]]:
         """Return a mapping of column to value a layer."""

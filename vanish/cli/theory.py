@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vanish.network.activations import Activation
+    from vanish.network.blocks import Formula
     from vanish.theories.infinitewidth import TheoryPoint
 
 WeightStds = Annotated[
@@ -25,7 +26,8 @@ WeightStds = Annotated[
         "--weight-std",
         metavar="X,...",
         help="Weights of variance X²/n_in: numbers, or ranges such as 0.5:3:26 (26 numbers"
-        " from 0.5 to 3). [default: the critical point]",
+        " from 0.5 to 3); with --block also W=1.5,V=0.1 by letters. [default: the critical point;"
+        " with --block the activation's --init]",
     ),
 ]
 BiasStds = Annotated[
@@ -58,7 +60,17 @@ Depth = Annotated[
         "--layers",
         "-n",
         metavar="N",
-        help="With --width: how the gradient at layer 1 of such a chain spreads about theory.",
+        help="With --width: how the gradient at layer 1 of such a chain spreads about theory."
+        " With --block: a row a layer, of a chain of N blocks.",
+    ),
+]
+Blocks = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TEXT,...",
+        help="Layers as formulas of their input x, such as 'x + S(Wx+b)', or their names, see"
+        " vanish blocks: a row a block says where its values settle and by what it multiplies the"
+        " mean of ‖∂L/∂f‖².",
     ),
 ]
 TheoryActs = Annotated[
@@ -75,6 +87,7 @@ TheoryActs = Annotated[
 
 def command(
     act: TheoryActs = None,
+    block: Blocks = None,
     weight_std: WeightStds = None,
     bias_std: BiasStds = "0",
     input_rms: InputRms = 1.0,
@@ -91,7 +104,8 @@ def command(
 
     One row an activation and point. Without --weight-std the row is at the critical point,
     where gradients neither vanish nor explode. q* is where the length map settles from an
-    input of mean square 1 on; --input-rms gives another one.
+    input of mean square 1 on; --input-rms gives another one. With --block the rows are about
+    blocks, and their columns others.
     """
     from vanish.network import activations, initializers
     from vanish.render import theory as render
@@ -103,10 +117,17 @@ def command(
     init = parse.converted(init, initializers.spelled)
     if init is not None and weight_std is not None:
         raise UsageError("--init beside --weight-std: give one of them")
-    if (layers is None) != (width is None):
-        raise UsageError("--layers without --width, or the reverse: give both")
     names = parse.split_list(act, "--act") or activations.names()
     shown = [activations.get(name) for name in names]
+    formulas = _formulas(block, width)
+    if formulas:
+        if plot is not None:
+            raise UsageError("--plot beside --block: there is a figure of the plain chain alone")
+        given = _Given(weight_std, bias_std, init, layers, input_rms)
+        _write_blocks(destination, formulas, shown, given)
+        return
+    if (layers is None) != (width is None):
+        raise UsageError("--layers without --width, or the reverse: give both")
     weight_stds: Sequence[float | None] = parse.converted(weight_std, parse.numbers) or [None]
     bias_stds = parse.numbers(bias_std)
     points = [
@@ -134,6 +155,82 @@ def command(
         render.rows(points, spreads),
         settings,
         out.figure_writer(plot, lambda: _draw(points, input_rms)),
+    )
+
+
+class _Given(NamedTuple):
+    """What the options say of every block."""
+
+    weight_std: str | None
+    bias_std: str
+    init: str | None
+    layers: int | None
+    input_rms: float
+
+
+def _formulas(block: Sequence[str] | None, width: int | None) -> list[Formula]:
+    """Return the blocks that are asked for; none where --width asks for the plain one's spread."""
+    if block is None:
+        return []
+    from vanish.network.blocks import formula
+
+    found = [formula(text) for text in parse.split_list(block, "--block")]
+    if width is None:
+        return found
+    other = next((each for each in found if not each.is_plain), None)
+    if other is not None:
+        raise UsageError(
+            f"--width beside --block {other.name or other.text!r}: how gradients spread at finite"
+            " width is known of S(Wx+b) alone: leave out --width"
+        )
+    return []
+
+
+def _write_blocks(
+    destination: out.Destination,
+    formulas: Sequence[Formula],
+    shown: Sequence[Activation],
+    given: _Given,
+) -> None:
+    """Write what theory says of blocks: a row a point, or a row a layer."""
+    from vanish.network import initializers
+    from vanish.render import blocktheory as render
+    from vanish.simulation.table import SETTINGS
+    from vanish.simulation.values import check_count, taken
+    from vanish.theories import blocks
+
+    stds: Sequence[Any] = [None]
+    if given.weight_std is not None:
+        weight_std = SETTINGS["weight_std"]
+        stds = [taken(weight_std, std) for std in parse.axis(weight_std, [given.weight_std])]
+    bias_stds = parse.numbers(given.bias_std)
+    if given.layers is not None:
+        check_count("layers", given.layers)
+    points, profiles = blocks.survey(
+        [
+            blocks.Setting(
+                formula,
+                each,
+                blocks.weight_stds(formula, each, std, given.init or initializers.AUTO),
+                bias_std,
+                given.input_rms,
+            )
+            for formula in formulas
+            for each in shown
+            for bias_std in bias_stds
+            for std in stds
+        ],
+        given.layers,
+    )
+    settings = {
+        "block": [each.name or each.text for each in formulas],
+        "act": [each.name for each in shown],
+        **given._asdict(),
+    }
+    destination.write_table(
+        render.view(points, profiles, given.input_rms),
+        render.rows(points, profiles),
+        settings,
     )
 
 

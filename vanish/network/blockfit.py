@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from vanish.errors import UsageError
 from vanish.network import fit
 from vanish.network.graph import LAYER, Slot, Variable
-from vanish.network.sizes import AtOddsError, Laid, Unification, united
-from vanish.numbers.words import plural
+from vanish.network.sizes import AtOddsError, Section, Unification, united
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -76,7 +75,7 @@ class _Run(NamedTuple):
     ids: dict[int, int]
 
 
-def laid_out(network: Arrays, formula: Formula, depth: int) -> tuple[Laid, ...]:
+def laid_out(network: Arrays, formula: Formula, depth: int) -> tuple[Section, ...]:
     """Return the layers by their blocks and sizes, layer 1 first.
 
     A layer whose W gives more or fewer values than it takes has no skip: where there is one in
@@ -152,7 +151,7 @@ class _Fit:
             # What the second one takes, the first one gives; of all others it is the same.
             self._vote(run, places, first + 1)
 
-    def laid(self) -> tuple[Laid, ...]:
+    def laid(self) -> tuple[Section, ...]:
         """Return all layers, as many of them together as are alike."""
         if self._readout is not None:
             size = len(self._readout)
@@ -160,7 +159,7 @@ class _Fit:
         if fit.conflicts(self._votes):
             raise self._complaint()
         sizes = {vote.k: vote.size for vote in self._votes}
-        found: list[Laid] = []
+        found: list[Section] = []
         for block, first, last, run, places, ids in self._runs:
 
             def of(size: int, ids: dict[int, int] = ids, first: int = first) -> int:
@@ -172,7 +171,7 @@ class _Fit:
                 return known
 
             try:
-                laid = Laid(block, first, last, run.sized(of, places))
+                laid = Section(block, first, last, run.sized(of, places))
             except AtOddsError as error:
                 raise self._formula.fault(error.token, error.message) from None
             if found and found[-1].block == block and found[-1].sizes == laid.sizes:
@@ -272,10 +271,9 @@ class _Fit:
         wrong = [(vote, other) for vote, other in said if other and other.size != vote.size]
         if wrong:
             vote, other = wrong[0]
-            fact = f"{culprit} {vote.says}, but {other.name} {other.says}"
             line = vote.line or ("number" if culprit[0] in "xu" else "entry")
-            wanted = fit.counted(other.size, line)
-            remedy = f"give {culprit} {f'rows of {wanted}' if culprit == 'x' else wanted}"
+            fact = f"{culprit} {vote.says}, but {other.name} {other.says}"
+            remedy = f"give {culprit} {fit.counted(other.size, line)}"
         else:
             one = next(
                 vote for vote in own for each in own if vote.k == each.k and vote.size != each.size
@@ -298,7 +296,7 @@ def _require_numbers(
     for address in [*shapes, *(Variable(_STEP, k) for k in network.steps or ())]:
         letter, k = address
         if k > depth:
-            raise UsageError(f"{source}: {address} beside {plural(depth, 'layer')}: leave it out")
+            raise UsageError(f"{source}: {address} beside {depth:,} layers: leave it out")
         slot = slots.get(letter)
         if slot is None and not k:
             raise UsageError(f"{source}: {letter}, but {formula} has no {letter}: leave it out")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vanish.network.blocks import Formula
     from vanish.network.described import Acts
     from vanish.network.initializers import Initializer
-    from vanish.network.sizes import Laid
+    from vanish.network.sizes import Section
 
 
 class Given(Model):
@@ -80,9 +80,9 @@ class Given(Model):
         return Graph(*((block, sum(e.last - e.first + 1 for e in each)) for block, each in alike))
 
     @property
-    def layouts(self) -> Iterator[Laid]:
+    def sections(self) -> Iterator[Section]:
         """The layers by their blocks and sizes, layer 1 first."""
-        return super().layouts if self._laid is None else iter(self._laid)
+        return super().sections if self._laid is None else iter(self._laid)
 
     @property
     def _runs(self) -> Iterator[LayerRun]:
@@ -93,7 +93,7 @@ class Given(Model):
         return (LayerRun(places[0], places[-1], layers) for places, layers in shapes)
 
     @cached_property
-    def _laid(self) -> tuple[Laid, ...] | None:
+    def _laid(self) -> tuple[Section, ...] | None:
         """The layers of a network of blocks, whose sizes its arrays say with its formula."""
         if self.formula is None and self.network.sizes:
             return None

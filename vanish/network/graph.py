@@ -168,9 +168,10 @@ class Block:
 
     @property
     def arguments(self) -> tuple[str, ...]:
-        """The names of what S is applied to, but for the block's input."""
+        """The names of what S is applied to, but for what the block is given: x and u."""
         taken = (self.nodes[place - 1].inputs[0] for place in self.places("activate"))
-        return tuple(dict.fromkeys(self.nodes[place - 1].name for place in taken if place))
+        made = (self.nodes[place - 1] for place in taken if place)
+        return tuple(dict.fromkeys(node.name for node in made if node.op.kind != "step"))
 
 
 # The article's layer, f_k = S(W_k f_{k-1} + b_k).

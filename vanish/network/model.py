@@ -5,16 +5,15 @@ Who reads a network reads a `Model`, and need not know whether it is `Drawn` or 
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from vanish.network import activations, initializers
 from vanish.network.described import Uniform
-from vanish.network.graph import Variable, article_graph
-from vanish.network.sizes import Laid, graph_of, layer_runs, sizes, uniform_runs
+from vanish.network.shaped import Shaped
+from vanish.network.sizes import layer_runs, uniform_runs
 from vanish.numbers.scaled import Magnitude
 
 if TYPE_CHECKING:
@@ -23,13 +22,13 @@ if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.blocks import Formula
     from vanish.network.described import Acts
-    from vanish.network.graph import Graph, Slot
+    from vanish.network.graph import Variable
     from vanish.network.initializers import Initializer
     from vanish.network.sizes import Hidden, LayerRun
 
 
-class Model(ABC):
-    """A network by one interface. Of a deep one nothing is listed before it is asked for.
+class Model(Shaped):
+    """A network by one interface.
 
     Parameters
     ----------
@@ -37,12 +36,8 @@ class Model(ABC):
         Its activations, as they were named.
     gain
         What all weights are multiplied by.
-    formula
-        Every layer's; None for the article's, S(Wx+b).
-    hidden
-        The size of what only a layer itself knows; as large as its output without.
-    classifies
-        Whether layer N is S(Wx+b) whatever the formula is, see `graph_of`.
+    formula, hidden, classifies
+        As for its shape.
     """
 
     def __init__(
@@ -54,31 +49,9 @@ class Model(ABC):
         *,
         classifies: bool = False,
     ) -> None:
+        super().__init__(formula, hidden, classifies=classifies)
         self.acts: Final = acts
         self.gain: Final = gain
-        self.formula: Final = formula
-        self.hidden: Final = hidden
-        self._classifies: Final = classifies
-
-    @property
-    @abstractmethod
-    def depth(self) -> int:
-        """N, the number of layers."""
-
-    @property
-    @abstractmethod
-    def n_in(self) -> int:
-        """n_0, the size of the input."""
-
-    @property
-    @abstractmethod
-    def n_out(self) -> int:
-        """n_N, the size of the output."""
-
-    @property
-    @abstractmethod
-    def sizes(self) -> tuple[int, ...]:
-        """n_0, n_1, …, n_N."""
 
     @property
     @abstractmethod
@@ -89,97 +62,6 @@ class Model(ABC):
     @abstractmethod
     def initializer_kinds(self) -> tuple[Initializer, ...]:
         """The initialisers that there are; none for given weights."""
-
-    @property
-    def _runs(self) -> Iterator[LayerRun]:
-        """The layers by their shapes, layer 1 first."""
-        return layer_runs(self.sizes)
-
-    @cached_property
-    def graph(self) -> Graph:
-        """The operations."""
-        if self.formula is None:
-            return article_graph(self.depth)
-        return graph_of(self.formula, self._runs, self.hidden, classifies=self._classifies)
-
-    @property
-    def layouts(self) -> Iterator[Laid]:
-        """The layers by their blocks and sizes, layer 1 first."""
-        first = 1
-        for n_in, n_out, layers in self._runs:
-            for block, start, stop in self.graph.within(first, first + layers - 1):
-                yield Laid(block, start, stop, sizes(block, n_in, n_out, self.hidden))
-            first += layers
-
-    @property
-    def parameters(self) -> Iterator[tuple[Variable, int, tuple[int, ...]]]:
-        """Address, first layer and shape of every parameter, layer 1 first; a tied one once."""
-        tied: set[Slot] = set()
-        for _, first, last, found in self.layouts:
-            for k in range(first, last + 1):
-                for slot, shape in found.parameters.items():
-                    if slot not in tied:
-                        yield slot.at(k), k, shape
-                    tied |= {slot} if slot.tied else set()
-
-    @property
-    def matrix_shapes(self) -> Iterator[tuple[int, ...]]:
-        """The shape of every matrix, (n_out, n_in)."""
-        return (shape for _, _, shape in self.parameters if len(shape) == 2)
-
-    @property
-    def weight_count(self) -> int:
-        """How many weights there are."""
-        counts: dict[object, int] = {}
-        for _, first, last, found in self.layouts:
-            for slot, shape in found.parameters.items():
-                times, key = (1, slot) if slot.tied else (last - first + 1, (first, slot))
-                counts[key] = times * math.prod(shape) if len(shape) == 2 else 0
-        return sum(counts.values())
-
-    @property
-    def unit_count(self) -> int:
-        """How many entries x and all values of all layers have, a row."""
-        return self.n_in + sum(
-            (last - first + 1) * sum(found.places[1:]) for _, first, last, found in self.layouts
-        )
-
-    def kept_count(self, rows: int) -> Iterator[int]:
-        """Yield how many numbers a layer of each shape keeps, its weights drawn in law.
-
-        Of a matrix a frame of so many rows and what it makes of that, of anything else its values.
-        """
-        for block, _, _, found in self.layouts:
-            shapes = [shape for shape in found.parameters.values() if len(shape) == 2]
-            matrices = sum(min(rows, b) * (b + max(a, b)) for a, b in shapes)
-            others = (found.places[p] for p, node in block.placed if node.op.kind != "affine")
-            yield matrices + rows * sum(others)
-
-    @property
-    def step_sizes(self) -> Mapping[int, int]:
-        """The size of each layer's own input u_k, by k."""
-        return {
-            k: found.step
-            for _, first, last, found in self.layouts
-            if found.step is not None
-            for k in range(first, last + 1)
-        }
-
-    @cached_property
-    def letters(self) -> tuple[str, ...]:
-        """The letters of all parameters, matrices first."""
-        runs = self.graph.runs
-        return tuple(sorted({slot.letter for run in runs for slot in run.block.slots}))
-
-    @property
-    def matrices(self) -> tuple[str, ...]:
-        """The letters of the matrices."""
-        return tuple(letter for letter in self.letters if letter.isupper())
-
-    @property
-    def biases(self) -> tuple[str, ...]:
-        """The letters of the biases."""
-        return tuple(letter for letter in self.letters if letter.islower())
 
     @cached_property
     def activations(self) -> tuple[Activation, ...]:

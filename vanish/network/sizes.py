@@ -67,13 +67,18 @@ class LayerRun(NamedTuple):
     layers: int
 
 
-class Laid(NamedTuple):
+class Section(NamedTuple):
     """Layers first to last, whose blocks and sizes are equal."""
 
     block: Block
     first: int
     last: int
     sizes: Sizes
+
+    @property
+    def length(self) -> int:
+        """How many layers they are."""
+        return self.last - self.first + 1
 
 
 class AtOddsError(UsageError):

@@ -14,7 +14,7 @@ powers of two. Going back (Ba, Kiros and Hinton 2016, "Layer normalization"; Zha
 
 which is a projection over σ: its norm is at most 1/σ. A *constant* line, whose σ is below
 16 n 2^-52 of its largest |value|, has a deviation that may be rounding alone: its ŷ is 0 and it
-passes 0 back. Of so few numbers that the projection leaves nothing (2, or 1 for RMS), ŷ is ±1
+passes 0 back. So does one of whose g the projection leaves no more than that. Of so few numbers that the projection leaves nothing (2, or 1 for RMS), ŷ is ±1
 whatever they are: then nothing is passed back either.
 """
 
@@ -29,6 +29,7 @@ from vanish.numbers.scaled import ONE, ZERO, Magnitude, Scaled
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
+from vanish.readings.normalised import Normalised
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
@@ -53,27 +54,6 @@ _LARGEST_POWER = 1000
 
 # The exponent of a line of zeros where exponents are compared: less than any other.
 _NOTHING = -(2**62)
-
-
-class Normalised(NamedTuple):
-    """What a norm made of its lines, and keeps for the way back.
-
-    Attributes
-    ----------
-    output
-        ŷ, of the shape of what came in: (B, n), or (T, B, n) for T trials; 0 on constant lines.
-    deviations
-        σ of each line, 0 for a constant one. Of the output's shape, but with 1 in place of the
-        length of a line: (…, B, 1) for LN and RMS, (…, 1, n) for BN.
-    """
-
-    output: FloatArray
-    deviations: Magnitudes
-
-    @property
-    def constant(self) -> NDArray[np.bool_]:
-        """Which lines were constant, of the shape of the deviations."""
-        return np.asarray(self.deviations.mantissas == 0.0)
 
 
 class Norm(NamedTuple):
@@ -142,6 +122,9 @@ class Norm(NamedTuple):
         rest = g - output * np.mean(output * g, axis=self.axis, keepdims=True)
         if self.centred:
             rest -= g.mean(axis=self.axis, keepdims=True)
+        # What lies along 1 or ŷ all but for rounding, as the same number for all units does.
+        least = _ROUNDING * g.shape[self.axis] * np.abs(g).max(axis=self.axis, keepdims=True)
+        rest *= np.abs(rest).max(axis=self.axis, keepdims=True) > least
         rest /= np.where(mantissas > 0.0, mantissas, np.inf)
         return rest, -powers
 

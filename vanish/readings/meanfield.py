@@ -42,7 +42,6 @@ from vanish.network import activations
 from vanish.network.chainrule import Reading, forward
 from vanish.network.graph import Graph, Variable, article_graph
 from vanish.numbers.scaled import ONE, Magnitude
-from vanish.numbers.signed import Signed
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import secondmode
 from vanish.readings.magnitudes import of_runs, stacked
@@ -54,6 +53,7 @@ if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.chainrule import Passed
     from vanish.network.graph import Block, Run, Slot
+    from vanish.numbers.signed import Signed
 
 
 class _MeanField(Reading):

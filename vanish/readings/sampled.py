@@ -16,6 +16,7 @@ from vanish.network.graph import Variable
 from vanish.network.streams import Role, draw_step, role_of
 from vanish.numbers.stack import Magnitudes, Norms, Stack, norms_of
 from vanish.readings.conditioning import MATRICES
+from vanish.readings.normalised import constant_share
 from vanish.readings.slopes import of_layer
 
 if TYPE_CHECKING:
@@ -130,6 +131,9 @@ class SampledChain:
         self._squared_norms: dict[str, dict[int, FloatArray | float]] = {
             letter: {} for letter in self._weights
         }
+        # The share of constant lines of the norms of each layer, shape (N, T), once the way forward
+        # has met them.
+        self._constant = np.zeros((graph.depth, trials.width))
         # ‖f_k‖ for k = 0..N, once the way forward has met it.
         self._value_norms = [norms_of(self._checkpoints[0])] * (graph.depth + 1)
 
@@ -183,6 +187,10 @@ class SampledChain:
         whole.mantissas[places], whole.exponents[places] = found
         return whole
 
+    def constant_lines(self) -> FloatArray:
+        """Return the share of constant lines of the norms of each layer, shape (N, T)."""
+        return self._constant
+
     def value_norms(self) -> Magnitudes:
         """Return ‖f_k‖ for k = 0..N, shape (N+1, T), after `forward`."""
         return _stacked(self._value_norms)
@@ -200,7 +208,8 @@ class SampledChain:
             k, kept, f = passed.layer, passed.kept, passed.values[-1]
             kept_of[k] = kept
             norms[k] = Norms(f.squares, f.exponents)
-            slopes.append(of_layer(passed.block, kept))
+            slopes.append(of_layer(passed.block, kept, f.values))
+            self._constant[k - 1] = constant_share(kept)
             if watch is not None:
                 watch(passed.named("a"), f)
         self._checkpoints[stop] = f

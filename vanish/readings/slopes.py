@@ -79,16 +79,19 @@ class SlopeStatistics(NamedTuple):
         return np.asarray(self.active.mean(axis=2))
 
 
-def of_layer(block: Block, kept: Sequence[Any]) -> FloatArray:
+def of_layer(block: Block, kept: Sequence[Any], output: FloatArray) -> FloatArray:
     """Return the slopes of all S of a layer together, shape (…, B, n).
 
     Parameters
     ----------
     block, kept
-        The layer, and what its places keep. Where it has no S, one slope a row is 1: see
-        `Block.places`.
+        The layer, and what its places keep.
+    output
+        The values of f_k, of shape (…, B, n_k). Where a layer has no S, one slope a row is 1.
     """
     places = block.places("activate")
+    if not places:
+        return np.ones((*output.shape[:-1], 1))
     if len(places) == 1:
         one: FloatArray = kept[places[0]]
         return one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vanish.render import columns
+from vanish.render import blockcolumns, columns
 from vanish.simulation.columns import LAYERS
 from vanish.sweeps import columns as sweep
 from vanish.training import columns as train
@@ -24,6 +24,8 @@ TABLES: tuple[Table[Any], ...] = (
     train.LAYERS,
     columns.THEORY,
     columns.SPREAD,
+    blockcolumns.POINTS,
+    blockcolumns.LAYERS,
     columns.ACTS,
     columns.BLOCKS,
     columns.COLLAPSE,

@@ -161,7 +161,7 @@ def require_fitting_block(settings: Settings) -> None:
 def _leaves_a_size_open(settings: Settings) -> bool:
     return any(
         sizes(block, n_in, n_out, 1).places != sizes(block, n_in, n_out, 2).places
-        for block, _, _, (_, _, (n_in, *_, n_out)) in settings.model.layouts
+        for block, _, _, (_, _, (n_in, *_, n_out)) in settings.model.sections
     )
 
 

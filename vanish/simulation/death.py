@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vanish.network import activations, losses
-from vanish.numbers.words import listed, spans
+from vanish.numbers.words import listed, short, spans
+from vanish.simulation.measured import MEDIAN, quantile
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,3 +105,17 @@ def _layers(numbers: Sequence[int]) -> str:
     if len(numbers) == 1:
         return f"layer {numbers[0]} gets"
     return f"layers {spans(numbers)} get"
+
+
+def constant_lines(profile: Profile) -> str:
+    """Return where a norm met what is constant, if it did."""
+    shares = quantile(profile.measured.constant, MEDIAN)
+    hit = [int(k) for k in np.flatnonzero(shares > 0.0) + 1]
+    if not hit:
+        return ""
+    most = float(shares.max())
+    lines = "lines" if most == 1.0 else f"up to {short(most)} of its lines"
+    return (
+        f"In layer{'' if len(hit) == 1 else 's'} {spans(hit)} a norm gets {lines} that are constant:"
+        " it makes 0 of them, and lets no gradient through."
+    )

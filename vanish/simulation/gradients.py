@@ -102,7 +102,7 @@ def gradients(settings: Settings) -> Gradients:
     # and layer.
     parts = sum(
         (last - first + 1) * math.prod(shape)
-        for _, first, last, sizes in model.layouts
+        for _, first, last, sizes in model.sections
         for slot, shape in sizes.parameters.items()
         if slot.tied
     )

@@ -34,6 +34,9 @@ class Measured(NamedTuple):
         What was run.
     slopes
         What the slopes say.
+    constant
+        The share of lines that were constant for a norm, which passes nothing back there: see
+        `readings.normalised`; shape (N, T).
     norm_bound
         The bound that always holds, shape (N, T); None where it was not computed.
     entries
@@ -48,6 +51,7 @@ class Measured(NamedTuple):
     value: Magnitudes
     graph: Graph
     slopes: SlopeStatistics
+    constant: FloatArray
     norm_bound: Magnitudes | None = None
     entries: Entries | None = None
 
@@ -67,6 +71,7 @@ class Measured(NamedTuple):
             value=Magnitudes.joined([part.value for part in parts]),
             graph=parts[0].graph,
             slopes=SlopeStatistics(*(np.concatenate(each, axis=1) for each in slopes)),
+            constant=np.concatenate([part.constant for part in parts], axis=1),
             norm_bound=Magnitudes.joined(bounds) if bounds else None,
             entries=parts[0].entries,
         )

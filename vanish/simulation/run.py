@@ -5,12 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vanish.network import losses
 from vanish.network.graph import Variable
 from vanish.network.streams import Streams, Trials
 from vanish.numbers.scaled import ZERO
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import bounds, dense
+from vanish.readings.normalised import constant_share
 from vanish.readings.slopes import of_layer, statistics
 from vanish.simulation.census import Census
 from vanish.simulation.drawing import Draws, the_chain
@@ -235,8 +238,12 @@ class Simulation:
             value=Magnitudes.column([f.norm() for f in trace.outputs]),
             graph=self.chain.graph,
             slopes=statistics(
-                [of_layer(model.graph.block(k), trace.kept[k])[None] for k in layers]
+                [
+                    of_layer(model.graph.block(k), trace.kept[k], trace.outputs[k].values)[None]
+                    for k in layers
+                ]
             ),
+            constant=np.array([[constant_share(trace.kept[k])] for k in layers]),
             norm_bound=self._norm_bound(),
         )
         if self._census is None:

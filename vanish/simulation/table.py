@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vanish.simulation import names
+from vanish.simulation.handling import HANDLING, JOBS, MEMORY
 from vanish.simulation.option import Kind, Limits, Option
 
 if TYPE_CHECKING:
@@ -31,43 +32,7 @@ _LARGEST_STD = 1e300
 _setting = partial(Option, is_setting=True)
 
 _VANISH = ("vanish",)
-_SWEEP = ("sweep",)
 _ALL = ("vanish", "sweep", "train")
-_FORMAT_HELP = "auto is a table on a terminal, else tsv."
-
-_JOBS = Option(
-    *("jobs", Kind.COUNT),
-    "Most threads for sampled trials. It changes no number.",
-    metavar="N",
-    short="-j",
-    shown="all processors",
-    commands=_VANISH,
-)
-_MEMORY = Option(
-    *("memory", Kind.TEXT),
-    "Most memory that sampled chains may keep at a time, such as 500MB; deeper ones are run in"
-    " segments. It changes no number.",
-    metavar="SIZE",
-    shown="1GB",
-    commands=_VANISH,
-)
-_FORMAT = Option(
-    *("format", Kind.NAME),
-    f"{names.FORMATS}; {_FORMAT_HELP}",
-    metavar="NAME",
-    short="-f",
-    default="auto",
-    choices=names.FORMATS,
-    commands=("vanish", "train"),
-)
-_OUTPUT = Option(
-    *("output", Kind.TEXT),
-    "Write to FILE, whole or not at all, in the format of its suffix; it takes the place of a"
-    " file that is there.",
-    metavar="FILE",
-    short="-o",
-    commands=("vanish", "train"),
-)
 
 # In the order in which help lists them.
 OPTIONS = (
@@ -280,8 +245,8 @@ OPTIONS = (
         axis="Engines.",
         axis_metavar="NAME,...",
     ),
-    _JOBS,
-    _MEMORY,
+    JOBS,
+    MEMORY,
     _setting(
         *("norm_bound", Kind.FLAG),
         "Compute the norm bound, which takes exact spectral norms.",
@@ -301,119 +266,10 @@ OPTIONS = (
         default=1e3,
         axis="Thresholds of the verdict exploding.",
     ),
-    Option(
-        *("fail_on", Kind.NAME),
-        f"Exit with status 3 if a chain is one of these: {names.VERDICTS}.",
-        metavar="VERDICT,...",
-        choices=names.VERDICTS,
-        several=True,
-        commands=_VANISH,
-    ),
-    Option(
-        *("config", Kind.TEXT),
-        "Take options from a file: option = value or list. The command line wins over it.",
-        metavar="FILE.toml",
-        commands=_SWEEP,
-        once=True,
-    ),
-    Option(
-        *("per_layer", Kind.FLAG),
-        "Write a row a layer in place of one a point.",
-        default=False,
-        commands=("sweep", "train"),
-    ),
-    _JOBS.but(help="Processes of this machine.", commands=_SWEEP),
-    Option(
-        *("scheduler", Kind.TEXT),
-        "Use the workers of a Dask cluster instead, such as tcp://127.0.0.1:8786. Needs the"
-        " extra 'dask'.",
-        metavar="ADDRESS",
-        commands=_SWEEP,
-    ),
-    _MEMORY.but(commands=_SWEEP),
-    Option(
-        *("resume", Kind.FLAG),
-        "Go on with an unfinished sweep, from FILE.part beside FILE.",
-        default=False,
-        commands=_SWEEP,
-        once=True,
-    ),
-    Option(
-        *("force", Kind.FLAG),
-        "Write over FILE, whatever it holds; an unfinished sweep is kept.",
-        default=False,
-        commands=_SWEEP,
-        once=True,
-    ),
-    Option(
-        *("dry_run", Kind.FLAG),
-        "Say how many points there are and what they may take.",
-        default=False,
-        commands=_SWEEP,
-        once=True,
-    ),
-    _FORMAT,
-    _FORMAT.but(help=f"auto, table, tsv, csv, jsonl; {_FORMAT_HELP}", choices="", commands=_SWEEP),
-    _OUTPUT,
-    _OUTPUT.but(
-        help="Write to FILE, whole or not at all, in the format of its suffix. A FILE that is"
-        " there is written over only if it holds the results of the same grid.",
-        commands=_SWEEP,
-    ),
-    Option(
-        *("no_header", Kind.FLAG),
-        "Leave out the header line of tsv and csv.",
-        default=False,
-        commands=_ALL,
-    ),
-    Option(
-        *("rows", Kind.COUNT),
-        "Most rows of a table, the middle elided; 0 for all.",
-        metavar="N",
-        shown="what fits on a terminal, else all",
-        commands=_VANISH,
-    ),
-    Option(
-        *("quiet", Kind.FLAG),
-        "The data only: no verdict, nothing on stderr.",
-        short="-q",
-        default=False,
-        commands=_ALL,
-    ),
-    Option(
-        *("plot", Kind.TEXT),
-        "Draw a figure, too: .png, .svg or .pdf; it takes the place of a file that is there."
-        " Needs the extra 'plot'.",
-        metavar="FILE",
-        commands=_ALL,
-    ),
-    Option(
-        *("version", Kind.FLAG),
-        "Show the version and exit.",
-        default=False,
-        commands=_VANISH,
-        once=True,
-    ),
+    *HANDLING,
 )
 
 SETTINGS = {option.name: option for option in OPTIONS if option.is_setting}
-
-
-# Of the record `TrainingSettings`, but what it learns: that is checked by being read.
-_TRAINED = {"act": "sigmoid", "layers": 2, "width": 32, "init": "auto", "batch": 16, "block": PLAIN}
-TRAINING = {
-    **{name: SETTINGS[name].but(default=default) for name, default in _TRAINED.items()},
-    "epochs": Option("epochs", Kind.COUNT, "How often to go.", default=100),
-    "lr": Option(
-        *("lr", Kind.NUMBER),
-        "Learning rate.",
-        limits=Limits("a finite number of at least 0", least=0.0),
-    ),
-    "optimizer": Option("optimizer", Kind.NAME, "How to step.", default="sgd"),
-    "hidden": SETTINGS["hidden"],
-    "seed": SETTINGS["seed"],
-    "trials": SETTINGS["trials"],
-}
 
 
 def of(command: str) -> Iterator[Option]:

@@ -294,6 +294,7 @@ def _measured(
         value=chain.value_norms(),
         graph=chain.graph,
         slopes=slopes,
+        constant=chain.constant_lines(),
     )
     if census is None:
         return measured

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vanish.numbers.words import listed, short, short_power
-from vanish.simulation.death import explain_death
+from vanish.simulation.death import constant_lines, explain_death
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, rank
 from vanish.simulation.profile import Verdict
 
@@ -93,13 +93,17 @@ def explain(profile: Profile, search: Search | None = None) -> Story:
     verdict = profile.verdict
     if verdict is Verdict.DEAD:
         qualifier, sentence = explain_death(profile)
-        told = " ".join(filter(None, (sentence, _trials(profile), _advice(profile, search))))
+        constant = constant_lines(profile)
+        told = " ".join(
+            filter(None, (sentence, constant, _trials(profile), _advice(profile, search)))
+        )
         return Story(verdict.value, qualifier, told)
     if profile.log10_ratio is None:
         sentences = ["With one layer there is nothing to vanish on the way."]
     else:
         sentences = [_signal(profile), _learning(profile)]
-    sentences += [_dead_units(profile), _trials(profile), _advice(profile, search)]
+    sentences += [_dead_units(profile), constant_lines(profile)]
+    sentences += [_trials(profile), _advice(profile, search)]
     return Story(verdict.value, _qualifier(profile), " ".join(filter(None, sentences)))
 
 

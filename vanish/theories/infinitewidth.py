@@ -168,14 +168,14 @@ def point(
         If a standard deviation or `input_rms` is out of range.
     """
     if bias_std != 0.0:
-        _require("bias_std", bias_std, "0, or ")
-    _require("input_rms", input_rms)
+        require("bias_std", bias_std, "0, or ")
+    require("input_rms", input_rms)
     special = critical(activation, bias_std)
     if weight_std is None:
         weight_std = special.weight_std
     q = chi_1 = chi_q = depth_scale = phase = None
     if weight_std is not None:
-        _require("weight_std", weight_std)
+        require("weight_std", weight_std)
         q = fixed_point(activation, weight_std, bias_std, input_rms)
         c, growth = _slopes(activation, q)
         chi_1, chi_q = weight_std * weight_std * c, weight_std * weight_std * growth
@@ -196,7 +196,8 @@ def point(
     )
 
 
-def _require(name: str, given: float, instead: str = "") -> None:
+def require(name: str, given: float, instead: str = "") -> None:
+    """Require a number in whose range every fixed point is found; `instead` is welcome, too."""
     if not _SMALLEST <= given <= _LARGEST:
         raise UsageError(
             f"{name} {given:g}: give {instead}a number from {_SMALLEST:g} to {_LARGEST:g}"

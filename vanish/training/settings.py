@@ -15,11 +15,12 @@ from vanish.simulation import values
 from vanish.simulation.modelling import formula_of, hidden_of, model_of
 from vanish.simulation.settings import Settings
 from vanish.simulation.spelling import spell_all
-from vanish.simulation.table import PLAIN, TRAINING
+from vanish.simulation.table import PLAIN
 from vanish.system import memory
 from vanish.training import data as datasets
 from vanish.training import optimizers
 from vanish.training.data import Data
+from vanish.training.table import TRAINING
 
 if TYPE_CHECKING:
     from vanish.network.model import Model
@@ -32,8 +33,8 @@ LAYERS, WIDTH, EPOCHS, BATCH = 2, 32, 100, 16
 # training part; accuracies and the loss on all of them, so many at a time.
 MEASURED_ROWS = 1000
 
-# Of a hidden layer: its factors, operations and records, in bytes.
-_BYTES_A_LAYER = 12_000
+# Of an operation of a hidden layer: its factors, what the passes do and records, in bytes.
+_BYTES_AN_OPERATION = 6_000
 
 
 class Classifier(Settings):
@@ -157,10 +158,8 @@ class TrainingSettings:
 
     def units(self, k: int) -> int:
         """Return how many values S is applied to in a layer."""
-        model = self.chain.model
-        block = model.graph.block(k)
-        places = sizes_of(block, *model.sizes[k - 1 : k + 1], model.hidden).places
-        return sum(places[place] for place in block.places("activate"))
+        section = self.chain.model.section(k)
+        return sum(section.sizes.places[place] for place in section.block.places("activate"))
 
     @property
     def act_name(self) -> str:
@@ -273,6 +272,7 @@ def require_memory(settings: TrainingSettings, kept: int, rows: int = MEASURED_R
     values = sizes[0] + sum(found.places[1:]) // 2 + sizes[2]
     # Parameters: now, at first, their gradients, the optimizer's two, and to measure them.
     # Of an example: values before and after S, slopes and gradients, each way twice.
-    needed = _BYTES_A_LAYER * depth + 8 * (7 * weights + 8 * rows * values * depth)
+    needed = _BYTES_AN_OPERATION * (len(found.places) - 1) * depth
+    needed += 8 * (7 * weights + 8 * rows * values * depth)
     needed += 3 * 8 * depth * kept * settings.trials
     memory.require(needed, what, remedy)

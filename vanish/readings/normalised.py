@@ -1,0 +1,54 @@
+"""What a norm made of its lines, as the readings of arrays keep it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from vanish.numbers.scaled import FloatArray
+    from vanish.numbers.stack import Magnitudes
+
+
+class Normalised(NamedTuple):
+    """What a norm made of its lines, and keeps for the way back.
+
+    Attributes
+    ----------
+    output
+        ŷ, of the shape of what came in: (B, n), or (T, B, n) for T trials; 0 on constant lines.
+    deviations
+        σ of each line, 0 for a constant one. Of the output's shape, but with 1 in place of the
+        length of a line: (…, B, 1) for LN and RMS, (…, 1, n) for BN.
+    """
+
+    output: FloatArray
+    deviations: Magnitudes
+
+    @property
+    def constant(self) -> NDArray[np.bool_]:
+        """Which lines were constant, of the shape of the deviations."""
+        return np.asarray(self.deviations.mantissas == 0.0)
+
+
+def constant_share(kept: Sequence[Any]) -> FloatArray:
+    """Return the share of constant lines among those of all norms of a layer, shape (…).
+
+    Parameters
+    ----------
+    kept
+        What the places of the layer keep.
+
+    Returns
+    -------
+    array
+        One number, or one a trial; 0 where there is no norm.
+    """
+    lines = [each.constant for each in kept if isinstance(each, Normalised)]
+    shares = [here.mean(axis=(-2, -1)) for here in lines]
+    return np.mean(shares, axis=0) if shares else np.zeros(())

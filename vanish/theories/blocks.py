@@ -1,0 +1,390 @@
+"""What mean-field theory says of a block: where its values settle, and what it does to a gradient.
+
+How a chain of any blocks goes on is for `chains` to find; of the article's layer it is known
+without a walk, see `infinitewidth`.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from itertools import pairwise
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vanish.errors import UsageError
+from vanish.gauss import moments
+from vanish.network import initializers
+from vanish.network.formulas.named import NAMED
+from vanish.network.graph import Graph
+from vanish.numbers.scaled import ONE, Magnitude
+from vanish.numbers.stack import Magnitudes
+from vanish.readings.meanfield import MEAN_FIELD
+from vanish.system import memory
+from vanish.theories import chains, growth, infinitewidth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from vanish.network.activations import Activation
+    from vanish.network.blocks import Formula
+    from vanish.readings.meanfield import Ensemble
+    from vanish.readings.sources import Unit
+
+# weight_std of all matrices, or of each by its letter.
+Stds = float | tuple[tuple[str, float], ...]
+
+# The weight_std between which a critical one is looked for, an octave a step.
+_STDS = tuple(2.0**exponent for exponent in range(-8, 9))
+
+# How a reason begins that says why there is no critical point.
+NONE = "no critical point"
+
+# How near to 1 the factor is at a critical weight_std, however it passes.
+_NEAR = 1e-9
+
+
+class BlockPoint(NamedTuple):
+    """What mean-field theory says of one block and activation at one point.
+
+    Attributes
+    ----------
+    block, formula
+        What it is called, its formula where it has no name; and its formula.
+    act
+        The activation's name.
+    weight_std
+        W's entries have variance weight_std²/n_in, those of all matrices or by their letters.
+    bias_std
+        b's have bias_std².
+    p_star, q_star
+        E f² and E a² where the chain leads: infinite where they grow without bound. Of a
+        block that depends on the number of layers, those of layer N.
+    chi
+        By what one block multiplies E‖∂L/∂f‖² there.
+    growth
+        What becomes of that over many blocks, in words.
+    critical_weight_std
+        The weight_std of all matrices at which χ is 1 at a fixed point; None where there is none.
+    reason
+        Why there is none, or no law at all; else empty.
+    """
+
+    block: str
+    formula: str
+    act: str
+    weight_std: Stds
+    bias_std: float
+    p_star: float | None
+    q_star: float | None
+    chi: float | None
+    growth: str
+    critical_weight_std: float | None
+    reason: str
+
+
+class BlockLayer(NamedTuple):
+    """What mean-field theory says of one layer.
+
+    Attributes
+    ----------
+    layer
+        k.
+    p, q
+        E f_k² and E a_k²; None for q where nothing is called a.
+    chi
+        By what block k multiplies E‖∂L/∂f‖².
+    log10_predicted_f
+        log10 of the root mean square of ‖∂L/∂f_k‖ for ‖∂L/∂f_N‖ = 1; None for 0.
+    """
+
+    layer: int
+    p: Magnitude
+    q: Magnitude | None
+    chi: float
+    log10_predicted_f: float | None
+
+
+class Setting(NamedTuple):
+    """What a block and its parameters are.
+
+    Attributes
+    ----------
+    formula
+        The block.
+    activation
+        S.
+    weight_std
+        Of all matrices, or of each by its letter.
+    bias_std
+        The standard deviation of the biases.
+    input_rms
+        The root mean square of the input's entries, whose mean is 0.
+    """
+
+    formula: Formula
+    activation: Activation
+    weight_std: Stds
+    bias_std: float = 0.0
+    input_rms: float = 1.0
+
+
+# N where nobody says it, as of `vanish` itself.
+_LAYERS = 20
+
+# What a layer of a profile takes, together with all that is kept on the way to it.
+_BYTES_A_LAYER = 4000
+
+
+def survey(
+    settings: Iterable[Setting], layers: int | None = None
+) -> tuple[list[BlockPoint], list[list[BlockLayer]] | None]:
+    """Return a point for each setting; and with a number of layers the layers of each."""
+    if layers is not None:
+        needed = _BYTES_A_LAYER * layers
+        memory.require(needed, f"theory of {layers:,} layers", "give fewer --layers")
+    asked = [*settings]
+    points = [point(each, layers or _LAYERS) for each in asked]
+    return points, None if layers is None else [profile(each, layers) for each in asked]
+
+
+def point(setting: Setting, layers: int = _LAYERS) -> BlockPoint:
+    """Return what theory says of one block and activation at one point.
+
+    Parameters
+    ----------
+    setting
+        What they are.
+    layers
+        N, where the block depends on it.
+
+    Raises
+    ------
+    UsageError
+        If a standard deviation or `input_rms` is out of range, or is one of a parameter that
+        the block has not.
+    """
+    stds = _by_letter(setting)
+    formula, activation, weight_std, bias_std, input_rms = setting
+    reason = refusal(formula, activation)
+    limit, critical = chains.Limit(math.nan, None, None, ""), infinitewidth.Critical(reason=reason)
+    if not reason:
+        ensemble = chains.Alike(activation, stds, bias_std)
+        start = chains.given(Magnitude.of(input_rms) * Magnitude.of(input_rms))
+        if formula.is_plain:
+            limit = _plain_limit(setting, ensemble, start)
+        elif _depends_on_depth(formula):
+            limit = chains.limit_of_depth(formula, ensemble, start, layers)
+        else:
+            limit = chains.limit(formula.block(layers), ensemble, start)
+        critical = critical_point(formula, activation, bias_std)
+    return BlockPoint(
+        formula.name or formula.text,
+        formula.text,
+        activation.name,
+        weight_std,
+        bias_std,
+        None if reason else limit.p,
+        limit.q,
+        limit.chi,
+        limit.growth,
+        critical.weight_std,
+        critical.reason,
+    )
+
+
+def profile(setting: Setting, layers: int = _LAYERS) -> list[BlockLayer]:
+    """Return what theory says of every layer of a chain of N blocks, layer 1 first.
+
+    Parameters are those of `point`. The list is empty where theory has no law.
+    """
+    stds = _by_letter(setting)
+    formula, activation, _, bias_std, input_rms = setting
+    if refusal(formula, activation):
+        return []
+    start = chains.given(Magnitude.of(input_rms) * Magnitude.of(input_rms))
+    found = chains.walk(
+        formula.block(layers), chains.Alike(activation, stds, bias_std), start, layers
+    )
+    # ∂L/∂f_N, and of each other layer what the blocks behind it make of that.
+    behind, _ = found.chi.products_behind(Magnitudes.of(np.ones(1)))
+    squares = behind.at((..., 0)).listed()
+    q = iter(found.q or ())
+    return [
+        BlockLayer(k, p, next(q, None), chi, None if not square else 0.5 * (square.log10 or 0.0))
+        for k, (p, chi, square) in enumerate(zip(found.p, found.factors, squares, strict=True), 1)
+    ]
+
+
+def refusal(formula: Formula, activation: Activation) -> str:
+    """Return why theory has no law for a block, or an empty text."""
+    reason = MEAN_FIELD.refusal(Graph((formula.block(1), 1)))
+    if not reason:
+        return ""
+    known = ""
+    if formula.text == NAMED.get("batchnorm").text and activation.name == "relu":
+        # Yang et al. 2019, "A mean field theory of batch normalization".
+        known = "; over a large batch relu's factor tends to π/(π - 1) = 1.467"
+    return f"no law for {reason}{known}"
+
+
+def weight_stds(
+    formula: Formula,
+    activation: Activation,
+    given: Stds | None = None,
+    init: str = initializers.AUTO,
+) -> Stds:
+    """Return the weight_std of a block's matrices between layers of equal width.
+
+    Parameters
+    ----------
+    formula, activation
+        The block, and S.
+    given
+        Of all matrices, or of some by their letters.
+    init
+        The initialiser of those of which nothing is said.
+
+    Raises
+    ------
+    UsageError
+        If a letter is none of the block's matrices.
+    """
+    if isinstance(given, float):
+        return given
+    drawn = initializers.get(activation.init if init == initializers.AUTO else init)
+    std = drawn.weight_std(1, 1)
+    if given is None:
+        return std
+    by_letter = dict(given)
+    _require_matrices(formula, by_letter)
+    return tuple((letter, by_letter.get(letter, std)) for letter in formula.matrices)
+
+
+def _require_matrices(formula: Formula, letters: Iterable[str]) -> None:
+    for letter in letters:
+        if letter not in formula.matrices:
+            raise UsageError(
+                f"weight_std of {letter} beside block {formula.text!r}: give letters of its"
+                f" matrices: {', '.join(formula.matrices)}"
+            )
+
+
+def _by_letter(setting: Setting) -> dict[str, float]:
+    """Return the weight_std of each matrix, once all numbers are known to be in range."""
+    formula, _, weight_std, bias_std, input_rms = setting
+    if bias_std != 0.0:
+        infinitewidth.require("bias_std", bias_std, "0, or ")
+        if not formula.has_bias:
+            raise UsageError(
+                f"bias_std beside block {formula.text!r}, which has no bias: leave out bias_std,"
+                " or add + b"
+            )
+    infinitewidth.require("input_rms", input_rms)
+    stds = (
+        dict(weight_std)
+        if isinstance(weight_std, tuple)
+        else dict.fromkeys(formula.matrices, float(weight_std))
+    )
+    _require_matrices(formula, stds)
+    for each in stds.values():
+        infinitewidth.require("weight_std", each)
+    return stds
+
+
+def _depends_on_depth(formula: Formula) -> bool:
+    return formula.block(2) != formula.block(3)
+
+
+def _plain_limit(setting: Setting, ensemble: Ensemble, start: Unit) -> chains.Limit:
+    """Return the limit of the article's layer, as `infinitewidth` has it."""
+    _, activation, std, bias_std, input_rms = setting
+    weight_std = dict(std)["W"] if isinstance(std, tuple) else std
+    known = infinitewidth.point(activation, weight_std, bias_std, input_rms)
+    q, chi = known.q_star, known.chi_1
+    assert q is not None
+    assert chi is not None
+    # Where q is 0 or infinite, so is V(q): see `infinitewidth`.
+    p = moments.at(activation, q).v if 0.0 < q < math.inf else q
+    words = growth.settled(chi)
+    if words == growth.STAYS:
+        walked = chains.walk(setting.formula.block(1), ensemble, start, chains.MOST)
+        words = growth.tending(walked.factors) or words
+    return chains.Limit(p, q, chi, words)
+
+
+@lru_cache(maxsize=4096)
+def critical_point(
+    formula: Formula, activation: Activation, bias_std: float
+) -> infinitewidth.Critical:
+    """Return the weight_std of all matrices at which χ is 1 at a fixed point of a block.
+
+    Of the article's layer it is `infinitewidth.critical`. Else χ is compared with 1 an octave
+    a step, and the first place between two where it passes it is taken.
+    """
+    if formula.is_plain:
+        return infinitewidth.critical(activation, bias_std)
+    if _depends_on_depth(formula):
+        return _none("the block depends on the number of layers")
+    block = formula.block(1)
+
+    def limit(weight_std: float) -> chains.Limit:
+        ensemble = chains.Alike(activation, dict.fromkeys(formula.matrices, weight_std), bias_std)
+        return chains.limit(block, ensemble, chains.given(ONE), critical=False)
+
+    ensemble = chains.Alike(activation, dict.fromkeys(formula.matrices, 1.0), bias_std)
+    skip = chains.skip(block, ensemble)
+    if skip is not None and abs(skip) >= 1.0:
+        return _none("the skip is passed whole, so that a block's factor is always above 1")
+    return _crossing(limit)
+
+
+def _crossing(limit: Callable[[float], chains.Limit]) -> infinitewidth.Critical:
+    """Return the first weight_std at which χ passes 1."""
+    factors: list[tuple[float, float]] = []
+    for weight_std in _STDS:
+        chi = limit(weight_std).chi
+        if chi is None:
+            return _none(f"the factor does not settle at weight_std {weight_std:g}")
+        factors.append((weight_std, 0.0 if abs(chi - 1.0) <= growth.TOLERANCE else chi - 1.0))
+    excess = [each for _, each in factors]
+    if max(excess) - min(excess) <= growth.TOLERANCE:
+        always = "1" if abs(excess[0]) <= growth.TOLERANCE else f"{1.0 + excess[0]:.4g}"
+        return _none(f"the factor is {always} at every weight_std")
+    steps = pairwise(factors)
+    between = next(
+        ((a, b) for (a, before), (b, after) in steps if (before < 0.0) is not (after < 0.0)), None
+    )
+    if between is None:
+        side = "above" if max(excess) > growth.TOLERANCE else "below"
+        return _none(
+            f"the factor is {side} 1 at every weight_std from {_STDS[0]:.2g} to {_STDS[-1]:g}"
+        )
+    weight_std = _root(lambda std: (limit(std).chi or 0.0) - 1.0, *between)
+    found = limit(weight_std)
+    if abs((found.chi or 0.0) - 1.0) > _NEAR:
+        return _none(f"the factor jumps over 1 at weight_std {weight_std:.6g}")
+    if found.p == math.inf:
+        return _none(f"x has no fixed point where the factor is 1, at weight_std {weight_std:.6g}")
+    return infinitewidth.Critical(weight_std, found.q)
+
+
+def _none(reason: str) -> infinitewidth.Critical:
+    return infinitewidth.Critical(reason=f"{NONE}: {reason}")
+
+
+def _root(function: Callable[[float], float], low: float, high: float) -> float:
+    """Return where a function passes 0 between two places, by bisection and secants in turn."""
+    at_low, at_high = function(low), function(high)
+    for turn in range(120):
+        secant = low - at_low * (high - low) / (at_high - at_low)
+        middle = 0.5 * (low + high) if turn % 3 == 2 or not low < secant < high else secant
+        value = function(middle)
+        if abs(value) <= 1e-12 or high - low <= 1e-13 * high:
+            return middle
+        if value * at_low > 0.0:
+            low, at_low = middle, value
+        else:
+            high, at_high = middle, value
+    return 0.5 * (low + high)

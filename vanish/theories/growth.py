@@ -1,0 +1,104 @@
+"""What becomes of a gradient over many blocks, from the factors of the first ones.
+
+A block multiplies E‖∂L/∂f‖² by χ_k. Where χ_k tends to c ≠ 1, l blocks multiply it by about c^l.
+Where it tends to 1 as 1 + e_k, their product is about exp(Σ e_k): with e_k falling as k^-s a
+power of l for s = 1, below every exponential for s < 1, and bounded for s > 1 (Yang and
+Schoenholz 2017, "Mean field residual networks: on the edge of chaos", has the first two).
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from vanish.numbers.words import short
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+# |χ - 1| up to which a factor is called 1, as for the plain chain's critical point.
+TOLERANCE = 1e-9
+
+# How far from 1 the exponent s may be measured where it is 1, and below which it is none.
+_BESIDE, _NONE = 0.08, 0.1
+
+# Of how many layers `with_depth` compares chains.
+_DEPTHS = (32, 64, 128, 256)
+
+STAYS = "stays: 1 to leading order"
+
+
+def settled(factor: float) -> str:
+    """Return in words what a factor that all blocks have means."""
+    if abs(factor - 1.0) <= TOLERANCE:
+        return STAYS
+    return f"multiplies by {short(factor)} a layer"
+
+
+def tending(factors: Sequence[float]) -> str:
+    """Return in words what factors that tend to 1 mean; an empty text if they do not.
+
+    Parameters
+    ----------
+    factors
+        χ_1, χ_2, …, at least 16 of them.
+    """
+    count = len(factors)
+    excess = [each - 1.0 for each in factors]
+    if max(map(abs, excess[-4:])) <= TOLERANCE:
+        return STAYS
+    ends = [count >> shift for shift in (4, 3, 2, 1, 0)]
+    last = excess[-1]
+    # 1/e_k, which grows as k^s.
+    inverse = [1.0 / each if (each := excess[end - 1]) * last > 0.0 else 0.0 for end in ends]
+    rising = all(abs(after) > abs(before) > 0.0 for before, after in pairwise(inverse))
+    if not rising or min(each * last for each in excess[-4:]) <= 0.0:
+        return ""
+    exponent = _limit([math.log2(after / before) for before, after in pairwise(inverse)])
+    if exponent < _NONE:
+        return ""
+    way = "adds" if last > 0.0 else "falls"
+    if abs(exponent - 1.0) <= _BESIDE:
+        steps = zip(pairwise(ends), pairwise(inverse), strict=True)
+        power = _limit([(b - a) / (after - before) for (a, b), (before, after) in steps])
+        return f"{way}: polynomial, about l^{power:#.2g}"
+    if exponent < 1.0:
+        rest = 1.0 - round(exponent, 2)
+        rates = zip(ends, inverse, strict=True)
+        rate = _limit([end ** (1.0 - rest) / each / rest for end, each in rates])
+        return f"{way}: about e^({rate:.2g} l^{rest:.2f})"
+    # Not the first block: its input is not what a block gives.
+    whole = sum(map(math.log, factors[1:])) + last * count / (exponent - 1.0)
+    return f"stays: times {short(math.exp(whole))} in all"
+
+
+def with_depth(log_product: Callable[[int], float]) -> str:
+    """Return in words what blocks mean that depend on the number of layers.
+
+    Parameters
+    ----------
+    log_product
+        Of N layers, ln of what they multiply E‖∂L/∂f‖² by together.
+    """
+    logs = [log_product(depth) for depth in _DEPTHS]
+    last = logs[-1]
+    if all(abs(after) <= abs(before) for before, after in pairwise(logs)) and abs(last) < _NONE:
+        return f"stays: times {math.exp(last):.3g}, to 1 as N grows"
+    steps = [after - before for before, after in pairwise(logs)]
+    if abs(steps[-1]) <= TOLERANCE or abs(steps[-1]) < 0.8 * abs(steps[-2]):
+        return f"stays: times {math.exp(_limit(logs)):.3g} at any N"
+    power = math.log2(last / logs[-2])
+    rate = last / _DEPTHS[-1] ** power
+    return f"{'adds' if last > 0.0 else 'falls'}: about e^({rate:.2g} N^{power:.2f}) in all"
+
+
+def _limit(values: Sequence[float]) -> float:
+    """Return where values lead that were taken at k, 2k, 4k, … and have corrections of k^(-j/2).
+
+    Richardson's extrapolation, of the last three: k^(-1/2) is taken out, then 1/k.
+    """
+    first, second, third = values[-3:]
+    ratio = math.sqrt(2.0)
+    before, after = ((ratio * b - a) / (ratio - 1.0) for a, b in ((first, second), (second, third)))
+    return 2.0 * after - before
