@@ -255,7 +255,7 @@ def test_a_planted_fault_is_noticed(kind: str, name: str, back: Any, plant: Plan
 
 @pytest.mark.parametrize("engine", ["dense", "sampled"])
 @pytest.mark.parametrize("block", ["x + 0.3 Wx", "x - LN(x)", "x + 0.5 x", "x + S(u)"])
-def test_blocks_without_an_S_of_their_own_run(block: str, engine: str) -> None:
+def test_blocks_without_a_slope_of_their_own_run(block: str, engine: str) -> None:
     settings = Settings(block=block, engine=engine, layers=3, width=4, act="relu", trials=2)
     (profile,) = compare_all([settings])
     assert [row["log10_slope_bound"] for row in profile.rows()] == [None] * 3

@@ -22,8 +22,10 @@ class Signed:
     __slots__ = ("exponent", "mantissa")
 
     def __init__(self, mantissa: float, exponent: int = 0) -> None:
-        self.mantissa: Final = mantissa
-        self.exponent: Final = exponent
+        # In [1/2, 1): its square and its product with another one are numbers, too.
+        fraction, shift = math.frexp(mantissa)
+        self.mantissa: Final = fraction
+        self.exponent: Final = exponent + shift
 
     @classmethod
     def of(cls, magnitude: Magnitude) -> Signed:
@@ -34,8 +36,7 @@ class Signed:
         return Signed(-self.mantissa, self.exponent)
 
     def __mul__(self, other: Signed) -> Signed:
-        mantissa, shift = math.frexp(self.mantissa * other.mantissa)
-        return Signed(mantissa, self.exponent + other.exponent + shift)
+        return Signed(self.mantissa * other.mantissa, self.exponent + other.exponent)
 
     def __add__(self, other: Signed) -> Signed:
         return total(self, other)

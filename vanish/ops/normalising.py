@@ -14,8 +14,9 @@ powers of two. Going back (Ba, Kiros and Hinton 2016, "Layer normalization"; Zha
 
 which is a projection over σ: its norm is at most 1/σ. A *constant* line, whose σ is below
 16 n 2^-52 of its largest |value|, has a deviation that may be rounding alone: its ŷ is 0 and it
-passes 0 back. So does one of whose g the projection leaves no more than that. Of so few numbers that the projection leaves nothing (2, or 1 for RMS), ŷ is ±1
-whatever they are: then nothing is passed back either.
+passes 0 back; so does one of whose g the projection leaves no more than that. Of so few numbers
+that the projection leaves nothing (2, or 1 for RMS), ŷ is ±1 whatever they are: then nothing is
+passed back either.
 """
 
 from __future__ import annotations

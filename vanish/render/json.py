@@ -49,7 +49,7 @@ def document(profiles: Sequence[Profile], searches: Sequence[Search | None] | No
             "decades_per_layer": profile.decades_per_layer,
             "predicted_decades_per_layer": profile.predicted_decades_per_layer,
             "bounds": {name: {"log10": bound.log10} for name, bound in profile.bounds.items()},
-            "precision": {loss.format: _precision(loss) for loss in precision.losses(profile)},
+            "precision": _precisions(profile),
             "faults": [fault.as_dict() for fault in profile.named_faults],
             "remedy": list(remedy.options) if remedy else None,
             "remedy_log10_ratio": remedy.log10_ratio if remedy else None,
@@ -58,6 +58,13 @@ def document(profiles: Sequence[Profile], searches: Sequence[Search | None] | No
         for profile, remedy in zip(profiles, remedies, strict=True)
     ]
     return _dump({"schema": SCHEMA, "version": __version__, "runs": runs}, indent=1) + "\n"
+
+
+def _precisions(profile: Profile) -> dict[str, Any]:
+    """Return what each number format loses; nothing is known of it but for the article's chain."""
+    if not profile.settings.model.graph.is_plain:
+        return {}
+    return {loss.format: _precision(loss) for loss in precision.losses(profile)}
 
 
 def _precision(loss: precision.Loss) -> dict[str, Any]:
