@@ -72,6 +72,25 @@ FILES = {
     "complex.npz": npz(W1=np.eye(2) * 1j),
     "cube_x.npz": npz(W1=np.eye(2), x=np.ones((2, 2, 2))),
     "wide_x.npz": npz(W1=np.eye(2), x=np.ones(3)),
+    "residual.npz": npz(W1=np.eye(2), W2=np.eye(2), block="residual"),
+    "no_formula.npz": npz(W1=np.eye(2), block="x + Q("),
+    "no_text.npz": npz(W1=np.eye(2), block=1),
+    "no_layers.npz": npz(W1=np.eye(2), block="residual", layers=0),
+    "few_layers.npz": npz(W1=np.eye(2), W2=np.eye(2), block="residual", layers=1),
+    "no_v.npz": npz(W1=np.eye(2), block="bottleneck"),
+    "wide_v.npz": npz(W1=np.eye(2), V1=np.ones((2, 3)), block="bottleneck"),
+    "with_c.npz": npz(W1=np.eye(2), c1=np.ones(2), block="residual"),
+    "with_u.npz": npz(W1=np.eye(2), u=np.ones((1, 2)), block="residual"),
+    "with_fc.npz": npz(W1=np.eye(2), fc=np.eye(2), block="residual"),
+    "tied.npz": npz(W=np.eye(2), U=np.eye(2), b=np.ones(2)),
+    "tied_one.npz": npz(W=np.eye(2), U1=np.eye(2), layers=2, block="rnn"),
+    "tied_rows.npz": npz(W=np.eye(2), U=np.eye(2), u=np.ones((3, 4, 2)), block="rnn"),
+    "tied_flat.npz": npz(W=np.eye(2), U=np.eye(2), u=np.ones(2), block="rnn"),
+    "tied_twice.npz": npz(W=np.eye(2), U=np.eye(2), u=np.eye(2), u1=np.ones(2), block="rnn"),
+    "tied_gap.npz": npz(W=np.eye(2), U=np.eye(2), u2=np.ones(2), block="rnn"),
+    "tied_uneven.npz": npz(W=np.eye(2), U=np.eye(2), u1=np.eye(2), u2=np.eye(3, 2), block="rnn"),
+    "nothing_but_norms.npz": npz(block="S(x - LN(x))", layers=2),
+    "nothing.npz": npz(block="S(x - LN(x))"),
     "class.txt": b"9\n",
     "nul.toml": b'layers = 2\noutput = "\\u0000.csv"\n',
     "empty.csv": b"",
@@ -192,6 +211,29 @@ foo
 --input row.txt --batch 2
 --input row.txt --widths 2,2
 --input row.txt --weights good.npz
+--weights residual.npz --block prenorm
+--weights residual.npz --weights-layout in_out
+--weights no_formula.npz
+--weights no_text.npz
+--weights no_layers.npz
+--weights few_layers.npz
+--weights no_v.npz
+--weights wide_v.npz
+--weights with_c.npz
+--weights with_u.npz
+--weights with_fc.npz
+--weights tied.npz
+--weights tied.npz --block rnn
+--weights tied.npz --block S(W~x+b~) --layers 2
+--weights tied.npz --block S(Wx+U~u) --layers 2
+--weights tied_one.npz
+--weights tied_rows.npz
+--weights tied_flat.npz
+--weights tied_twice.npz
+--weights tied_gap.npz
+--weights tied_uneven.npz
+--weights nothing_but_norms.npz
+--weights nothing.npz
 --target row.txt
 --target '' --loss mse
 --target row.txt --loss mse

@@ -110,7 +110,7 @@ class BlockNetwork:
         if self._depth is None:
             raise UsageError(
                 f"{self.name}: all layers share its parameters, and nothing says how many there"
-                " are: give layers"
+                " are: give --layers"
             )
         return self._depth
 
