@@ -212,7 +212,7 @@ def test_a_wrong_type_is_told_in_the_settings_own_name(
         (lambda: vanish.derive(layers=True), "layers True: give a whole number"),
         (lambda: vanish.derive("W4"), "cannot differentiate by 'W4'"),
         (lambda: UNTYPED.derive(3), "wrt 3: give one name"),
-        (lambda: vanish.derive(gain=2.0), "unknown setting 'gain'"),
+        (lambda: vanish.derive(batch=2), "unknown setting 'batch'"),
         (lambda: vanish.acts(layers=True), "layers True: give a whole number"),
         (lambda: UNTYPED.acts(3), "act 3: give one name"),
         (lambda: vanish.acts("rleu"), "unknown activation 'rleu': did you mean relu"),

@@ -405,6 +405,17 @@ sweep --vanish-below 1e4 --explode-above 1,2
 --act relu --layer-acts relu --last-act relu
 --layer-acts relu --last-act relu
 --last-act foo
+--block residul
+--block 'x + S(Wx)' --bias-std 1
+--block residual --weight-std Q=1
+--weight-std W=
+--block residual --steps row.txt
+--block rnn --layers 3 --steps row.txt
+--block rnn --layers 1 --hidden 5 --steps row.txt
+theory --block residual --weight-std Q=1
+theory --block 'x + S(Wx)' --bias-std 1
+theory --block residual --width 4 --layers 3
+theory --block residual --plot x.png
 """
 CASES = [line for line in COMMAND_LINES.splitlines() if line]
 
@@ -418,6 +429,7 @@ NOT_HERE = (
         "activation {self.name}:",
     ),
     *("init beside weight_std: give", "layers without width", "act is empty: give"),
+    *("block is empty: give", "width beside block: leave out one", "no affine map stands for"),
     *("outside float64: take", "batch {settings[0].rows}: give", "give a list of values"),
     *("settings of type", "rows of several lengths"),
     *("settings beside", "no weights: give", "biases for", "{option.kind.value}"),

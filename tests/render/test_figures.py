@@ -98,7 +98,7 @@ def only(axes: Axes, words: str) -> list[float]:
 
 
 def test_slopes_are_beside_their_bound_and_gradients_beside_theirs() -> None:
-    (profile,) = profiles(["gelu"], layers=7, width=8)
+    (profile,) = profiles(["tanh"], layers=7, width=8)
     figure = gradient_figure([profile])
     slopes, gradients = figure.axes
     layers = profile.layers
@@ -142,7 +142,7 @@ def test_no_measured_line_is_above_its_bound(options: dict[str, Any]) -> None:
 
 
 def test_several_runs_have_axes_for_each_measure() -> None:
-    found = profiles(["sigmoid", "relu", "gelu"], layers=7, width=8)
+    found = profiles(["sigmoid", "relu", "tanh"], layers=7, width=8)
     slopes, signal, weights = gradient_figure(found).axes
     for profile in found:
         name = profile.settings.model.act_name

@@ -53,6 +53,7 @@ def document(profiles: Sequence[Profile], searches: Sequence[Search | None] | No
             "faults": [fault.as_dict() for fault in profile.named_faults],
             "remedy": list(remedy.options) if remedy else None,
             "remedy_log10_ratio": remedy.log10_ratio if remedy else None,
+            "no_prediction": profile.no_law or None,
             "layers": [_plain(row) for row in profile.rows()],
         }
         for profile, remedy in zip(profiles, remedies, strict=True)

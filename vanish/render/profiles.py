@@ -100,7 +100,7 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
             *_SLOPES,
         ),
         rows=tuple(hidden if k is None else row(profile.layers[k]) for k in shown),
-        notes=(_bounds(profile), *_paths(profile), *_precision(profile)),
+        notes=(_bounds(profile), *_paths(profile), *_no_law(profile), *_precision(profile)),
         findings=(_finding(profile, [profile], search),),
         left=frozenset({"activation", bar}),
         dispensable=(_SLOPES, _THEORY, _RMS, _BAND, "‖∂L/∂W‖", _FACTOR),
@@ -262,6 +262,12 @@ def _shorten(sizes: Sequence[int]) -> str:
     if len(sizes) <= 6:
         return ",".join(map(str, sizes))
     return ",".join(map(str, sizes[:3])) + ",…," + ",".join(map(str, sizes[-2:]))
+
+
+def _no_law(profile: Profile) -> tuple[Notes, ...]:
+    """Return why theory expects nothing, where that is not plain."""
+    told = f"Theory expects nothing here: it has no law for {profile.no_law}"
+    return (Notes(told, ()),) if profile.no_law else ()
 
 
 def _precision(profile: Profile) -> tuple[Notes, ...]:

@@ -183,13 +183,14 @@ def records(
     return map(LayerRecord._make, rows)
 
 
-def expected_of(settings: Settings) -> list[meanfield.Expected]:
-    """Return what mean-field theory expects of each layer; nothing where it is silent.
+def expected_of(settings: Settings) -> tuple[list[meanfield.Expected], str]:
+    """Return what mean-field theory expects of each layer, nothing where it is silent, and why.
 
-    It speaks of random weights, one sample, and a readout that knows nothing of f_N.
+    It speaks of random weights, one sample, and a readout that knows nothing of f_N. Of such
+    networks the second item says what it has no law for; it is empty for all others.
     """
     if settings.weights is not None or settings.loss != "readout" or settings.rows > 1:
-        return []
+        return [], ""
     model = settings.model
     n_in = {address: shape[1] for address, _, shape in model.parameters if len(shape) == 2}
     ensemble = meanfield.Ensemble(
@@ -198,9 +199,9 @@ def expected_of(settings: Settings) -> list[meanfield.Expected]:
         steps=_step_squares(settings),
     )
     try:
-        return meanfield.expected(ensemble, _input_norm(settings), model.graph)
-    except NoLawError:
-        return []
+        return meanfield.expected(ensemble, _input_norm(settings), model.graph), ""
+    except NoLawError as error:
+        return [], error.reason
 
 
 def _step_squares(settings: Settings) -> dict[int, Magnitude] | None:

@@ -64,9 +64,18 @@ class Profile:
         """One record a layer, layer 1 first."""
         return tuple(records(self.settings, self.measured, self.expected))
 
-    @cached_property
+    @property
     def expected(self) -> list[meanfield.Expected]:
         """What mean-field theory expects of each layer; nothing where it is silent."""
+        return self._theory[0]
+
+    @property
+    def no_law(self) -> str:
+        """What mean-field theory has no law for, where that is why nothing is expected."""
+        return self._theory[1]
+
+    @cached_property
+    def _theory(self) -> tuple[list[meanfield.Expected], str]:
         return expected_of(self.settings)
 
     @cached_property
