@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 import sympy
 from matplotlib.mathtext import MathTextParser
-from mpmath import mp
 
 from vanish.errors import UsageError
 from vanish.lessons import named
@@ -211,27 +210,30 @@ def variables(graph: Graph) -> list[Variable]:
 
 # --- two mathematics ---
 
+_DIGITS = 60
+
 
 class Symbols:
-    """Numbers as sympy's expressions; norms are any function."""
+    """Numbers of 60 digits, differentiated by sympy; norms are any function."""
 
     S, L, LN, RMS = sympy.tanh, sympy.exp, sympy.sin, sympy.atan
 
     def __init__(self, depth: int) -> None:
-        self.root = 1 / sympy.sqrt(depth)
+        self.root = (1 / sympy.sqrt(depth)).evalf(_DIGITS)
+        self._count = 0
 
     @staticmethod
     def dot(one: Any, other: Any) -> Any:
         return one * other
 
-    @staticmethod
-    def parameter(name: str, _: bool) -> Any:
-        return sympy.Symbol(name)
+    def parameter(self, _: str, __: bool) -> Any:
+        self._count += 1
+        return sympy.Rational(7 + 2 * self._count, 10 + self._count).evalf(_DIGITS)
 
     @staticmethod
     def derivative(function: Callable[[Any], Any], at: Any) -> Any:
         t = sympy.Dummy("t")
-        return sympy.diff(function(t), t).subs(t, at)
+        return sympy.diff(function(t), t).evalf(_DIGITS, subs={t: at})
 
     plus = staticmethod(lambda one, other: one + other)
     product = staticmethod(lambda one, other: one * other)
@@ -525,12 +527,8 @@ def read(mathematics: Any, name: str, depth: int, *, every: bool) -> Checked:
 
 def worst_of_sympy(name: str, depth: int, *, every: bool = False) -> float:
     checked = read(Symbols(depth), name, depth, every=every)
-    symbols = sorted({s for each in checked.actual for s in each.free_symbols}, key=str)
-    evaluate = sympy.lambdify(symbols, [checked.actual, checked.expected], "mpmath", cse=True)
-    with mp.workdps(40):
-        point = [mp.mpf(7 + 2 * i) / (10 + i) for i in range(len(symbols))]
-        pairs = zip(*evaluate(*point), strict=True)
-        return max(float(abs(one - other) / abs(other)) for one, other in pairs)
+    pairs = zip(checked.actual, checked.expected, strict=True)
+    return max(float(abs(one - other) / abs(other)) for one, other in pairs)
 
 
 def worst_of_torch(name: str, depth: int, *, every: bool = False) -> float:
@@ -544,24 +542,29 @@ def worst_of_torch(name: str, depth: int, *, every: bool = False) -> float:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", BLOCKS)
 def test_every_line_by_a_first_matrix_is_sympys_derivative(name: str) -> None:
-    assert worst_of_sympy(name, 2) < 1e-30
+    assert worst_of_sympy(name, 2) < 1e-50
 
 
 def test_every_line_with_a_skip_is_sympys_derivative() -> None:
-    assert worst_of_sympy("x + S(Wx+b)", 2) < 1e-30
+    assert worst_of_sympy("x + S(Wx+b)", 2) < 1e-50
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("depth", [1, 2, 3])
+@pytest.mark.parametrize("depth", [1, 2])
 @pytest.mark.parametrize("name", BLOCKS)
 def test_every_line_by_any_variable_is_sympys_derivative(name: str, depth: int) -> None:
-    assert worst_of_sympy(name, depth, every=depth < 3) < 1e-30
+    assert worst_of_sympy(name, depth, every=True) < 1e-50
+
+
+# Sympy's own derivative doubles with every layer that takes its input twice.
+_DEEP = [name for name in BLOCKS if name.count("x") < 3 and "0.5 x" not in name]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", BLOCKS)
-def test_every_line_of_four_layers_is_sympys_derivative(name: str) -> None:
-    assert worst_of_sympy(name, 4) < 1e-30
+@pytest.mark.parametrize("depth", [3, 4])
+@pytest.mark.parametrize("name", _DEEP)
+def test_every_line_of_deeper_networks_is_sympys_derivative(name: str, depth: int) -> None:
+    assert worst_of_sympy(name, depth) < 1e-50
 
 
 @pytest.mark.parametrize("name", BLOCKS)
@@ -845,7 +848,7 @@ def matrix_gradients(name: str, depth: int) -> Iterator[tuple[Any, Any]]:
             return text
 
         for left, right in form[1:]:
-            source = filled(right).removeprefix("Σₖ ")
+            source = filled(right.removeprefix("Σₖ "))
             names = {
                 **{key: each if each.ndim == 2 else each[:, None] for key, each in values.items()},
                 **{key.replace("∇", "D_").replace("δ", "d_"): each for key, each in flows.items()},
@@ -918,7 +921,8 @@ def test_there_is_one_number_under_each_bracket(name: str) -> None:
     for each in variables(graph):
         records = measured_factors(simulation, each)
         shown = Derivation(graph, each, factors=records)
-        assert [record.factor for record in records] == [*shown.products()]
+        symbols = [TEXT.symbol(record.factor) for record in records]
+        assert symbols == [TEXT.symbol(each) for each in shown.products()]
         right = float(gradients[each].norm())
         assert float(records[-1].product) == pytest.approx(right, rel=1e-12)
         for record in records:

@@ -130,8 +130,7 @@ def parts(graph: Graph, by: Variable) -> list[Part]:
     found = []
     for (letter, layer), each in notation.walk(graph):
         if letter == by.letter and layer:
-            formed = each.formed() if isinstance(each, Parts) else each
-            found.append(Part(formed.factors(), layer))
+            found.append(Part(each.formed() if isinstance(each, Parts) else each, layer))
     return found
 
 

@@ -61,7 +61,7 @@ class Notation(NamedTuple):
     def symbol(self, factor: Factor | Sum | Part) -> str:
         """Return a factor's symbol."""
         if isinstance(factor, Part):
-            return self.product(factor.factors)
+            return self.product(factor.product.factors())
         if isinstance(factor, Sum):
             return self.bracketed([self.product(term) or "1" for term in factor.terms])
         upper = self.filled(factor.symbol, factor.layer)

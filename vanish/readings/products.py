@@ -57,26 +57,6 @@ class Sum(NamedTuple):
         return next(factor.layer for term in self.terms for factor in term)
 
 
-class Part(NamedTuple):
-    """What one layer gives of the gradient by a parameter that all layers share.
-
-    Attributes
-    ----------
-    factors
-        Their product.
-    layer
-        Its k.
-    """
-
-    factors: Factors
-    layer: int
-
-    @property
-    def kind(self) -> str:
-        """What it is called."""
-        return "Part"
-
-
 class Product:
     """Factors in their order, sharing its beginning with the products that it goes on in.
 
@@ -179,6 +159,26 @@ class Parts:
             each = each.before
         # The innermost first: each one then shares with the rest what is behind it only.
         return reduce(lambda rest, term: Product.__add__(term, rest), found)
+
+
+class Part(NamedTuple):
+    """What one layer gives of the gradient by a parameter that all layers share.
+
+    Attributes
+    ----------
+    product
+        It.
+    layer
+        Its k.
+    """
+
+    product: Product
+    layer: int
+
+    @property
+    def kind(self) -> str:
+        """What it is called."""
+        return "Part"
 
 
 def _terms(factors: Factors) -> tuple[Factors, ...]:
