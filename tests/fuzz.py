@@ -32,6 +32,7 @@ from vanish.files.networks import read_network
 from vanish.files.rows import read_rows
 from vanish.network import activations, initializers
 from vanish.simulation import names
+from vanish.simulation.settings import Settings
 from vanish.training.data import load
 
 if TYPE_CHECKING:
@@ -58,6 +59,10 @@ FILES = {
     "named.csv": b"a,b,c\n1,2,3\n",
     "column.txt": b"1\n2\n3\n",
     "zero.npz": npz(W1=np.zeros((3, 3)), W2=np.zeros((3, 3))),
+    "block.npz": npz(W1=np.eye(3), V1=np.eye(3), c1=np.ones(3), block="x + V S(Wx) + c", layers=1),
+    "rnn.npz": npz(
+        W=np.eye(3), U=np.ones((3, 2)), u=np.ones((4, 2)), x=np.ones((2, 3)), block="rnn"
+    ),
     "torn.npz": npz(W1=np.eye(3))[:-30],
     "data.csv": b"".join(b"%d,%d,%s\n" % (i, i * i % 7, b"ab"[i % 2 :][:1]) for i in range(20)),
     "data.npz": npz(X=np.arange(40.0).reshape(20, 2), y=np.arange(20) % 2),
@@ -332,12 +337,13 @@ def complaint(words: Sequence[str], result: Result) -> str:
 READERS: dict[str, Callable[[str], object]] = {
     "rows": read_rows,
     "network": read_network,
+    "block": lambda path: Settings(weights=read_network(path), layers=None).model.graph,
     "data": load,
     "config": lambda path: run_in_process("sweep", "--dry-run", "--config", path),
 }
 _SEEDS = (
     *("row.txt", "rows.npy", "net.npz", "kernels.npz", "square.npz", "named.csv", "column.txt"),
-    *("data.csv", "data.npz", TOML),
+    *("data.csv", "data.npz", TOML, "block.npz", "rnn.npz"),
 )
 
 
@@ -346,6 +352,8 @@ _FITTING = {
     "data.npz": ["data", "data", "network"],
     TOML: ["config"],
     "net.npz": ["network"],
+    "block.npz": ["network", "block"],
+    "rnn.npz": ["network", "block"],
     "kernels.npz": ["network"],
     "square.npz": ["network"],
     "row.txt": ["rows"],

@@ -371,3 +371,95 @@ def test_the_verdict_on_a_given_network_has_no_theory() -> None:
     assert all(layer.predicted is layer.predicted_b is None for layer in profile.layers)
     assert "theory" not in explain(profile).text
     assert "decades" not in explain(profile).text
+
+
+def test_blocks_are_compared_row_by_row() -> None:
+    found = rows("--block layernorm,layernorm_after --act sigmoid,tanh --bias-std 0,0.1")
+    assert [(row["block"], row["act"], row["bias_std"]) for row in found] == [
+        (block, act, bias)
+        for block in ("layernorm", "layernorm_after")
+        for act in ("sigmoid", "tanh")
+        for bias in (0.0, 0.1)
+    ]
+    assert [round(row["chi"], 3) for row in found[::2]] == [0.153, 1.178, 1.034, 1.178]
+    # A name and its formula are one block.
+    named, written = rows("--block residual --act relu"), rows("--block 'x+S(W x + b)' --act relu")
+    assert {**named[0], "block": ""} == {**written[0], "block": ""}
+
+
+def test_layers_of_a_block_lead_to_its_point() -> None:
+    options = "--block rmsnorm_after --act gelu --bias-std 0.1 --input-rms 3"
+    [point] = rows(options)
+    layers = rows(f"{options} --layers 40")
+    assert [row["layer"] for row in layers] == [*range(1, 41)]
+    assert layers[-1]["chi"] == pytest.approx(point["chi"], rel=1e-12)
+    assert layers[-1]["p"] == pytest.approx(point["p_star"], rel=1e-12)
+    assert layers[-1]["log10_predicted_f"] == 0.0
+    decades = layers[-2]["log10_predicted_f"]
+    assert decades == pytest.approx(0.5 * math.log10(point["chi"]), rel=1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", ["residual", "prenorm", "postnorm", "rmsnorm_after"])
+def test_layers_of_a_block_are_those_that_a_run_predicts(block: str) -> None:
+    layers = rows(f"--block {block} --act tanh --weight-std 1.2 --bias-std 0.2 --layers 6")
+    signs = vanish.Rows(np.tile([[1.0, -1.0]], (1, 32)))  # of mean 0 and mean square 1
+    run = vanish.simulate(
+        act="tanh", block=block, layers=6, weight_std=1.2, bias_std=0.2, input=signs
+    )
+    predicted = [float(str(row["log10_predicted_f"])) for row in run.rows()]
+    # A run at finite width may have the second mode, too.
+    expected = [row["log10_predicted_f"] for row in layers]
+    assert [each - predicted[-1] for each in predicted] == pytest.approx(expected, abs=0.01)
+
+
+def test_a_block_without_a_law_is_an_empty_row_with_its_reason() -> None:
+    for options in ("", "--layers 5"):
+        [row] = rows(f"--block batchnorm --act relu {options}")
+        assert row["chi"] is None
+        assert row["reason"].startswith("no law for BN, which mixes the rows of a batch")
+        assert "No law" in run_theory(f"--block batchnorm --act relu {options} --format table")
+
+
+def test_a_plain_block_with_a_width_is_the_plain_table() -> None:
+    options = "--act relu --layers 5 --width 4 --format tsv"
+    assert run_theory(f"--block plain {options}") == run_theory(options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--block residual --layers 3 --width 3", "--width beside --block 'residual'"),
+        ("--block residual --plot a.png", "--plot beside --block"),
+        ("--block 'x + W x' --bias-std 1", "which has no bias"),
+        ("--block residual --weight-std V=1", "weight_std of V beside block 'x + S(Wx+b)'"),
+        ("--block residual --weight-std W=", "--weight-std 'W=': give a number"),
+        ("--block residual --weight-std 1e-20", "weight_std 1e-20: give a number from"),
+        ("--block residual --layers 0", "layers 0: give at least 1"),
+        ("--block residual --layers 100000000000", "of memory"),
+        ("--block residual,", "an empty name in it"),
+        ("--block residule", "unknown block 'residule'"),
+        ("--block 'x + S(W'", "W is a matrix with nothing behind it"),
+        ("--weight-std W=1 --act tanh", "'W=1' is neither a number nor a range"),
+        ("--block residual --init he_normal --weight-std 1", "--init beside --weight-std"),
+    ],
+)
+def test_what_does_not_go_with_blocks_is_one_line(options: str, message: str) -> None:
+    result = run_in_process("theory", *shlex.split(options))
+    assert result.status != 0
+    assert message in result.stderr.decode()
+    assert result.stdout == b""
+
+
+def test_theory_of_blocks_in_python_is_the_command_s() -> None:
+    options = {"act": ["relu", "tanh"], "block": ["bottleneck", "x + 0.5 S(Wx+b)"]}
+    found = vanish.theory(**options, weight_std=1.5, bias_std=[0, 0.1])  # type: ignore[call-overload]
+    command = "--block 'bottleneck,x + 0.5 S(Wx+b)' --act relu,tanh --weight-std 1.5"
+    command = f"{command} --bias-std 0,0.1"
+    assert found.rows() == rows(command)
+    assert f"{found}\n" == run_theory(f"{command} --format table")
+    assert repr(found) == "<BlockTheory: 8 points>"
+    layered = vanish.theory("relu", block="bottleneck", weight_std={"W": 1.5}, layers=3)
+    assert layered.rows() == rows("--block bottleneck --act relu --weight-std W=1.5 --layers 3")
+    assert layered.layers is not None
+    assert [each.layer for each in layered.layers[0]] == [1, 2, 3]

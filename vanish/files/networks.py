@@ -14,7 +14,7 @@ from vanish.network.blockarrays import BlockNetwork, is_lettered
 from vanish.network.layout import AUTO, AXES, IN_OUT, LAYOUTS, OUT_IN
 from vanish.network.registry import choice
 from vanish.network.weights import Weight
-from vanish.simulation.sample import given_steps
+from vanish.simulation.sample import given_steps, rows_of
 from vanish.simulation.table import PLAIN
 
 if TYPE_CHECKING:
@@ -121,8 +121,8 @@ def _steps(simulation: Simulation) -> dict[str, ArrayLike]:
     settings = simulation.settings
     steps = {k: simulation.chain.step(k) for k in settings.model.step_sizes}
     given = given_steps(settings)
-    if given is not None and all(len(given[k]) == 1 for k in steps):
-        steps = {k: given[k][0] for k in steps}
+    if settings.rows == 1 or (given and rows_of(given) == 1):
+        steps = {k: rows[0] for k, rows in steps.items()}
     if len(steps) == settings.model.depth and len({rows.shape for rows in steps.values()}) == 1:
         return {"u": np.stack([*steps.values()])}
     return {f"u{k}": rows for k, rows in steps.items()}

@@ -105,6 +105,56 @@ def quadrature(activation: Activation, q: FloatArray) -> FloatArray:
     return np.asarray(sums) / math.sqrt(2.0 * math.pi)
 
 
+class Joint(NamedTuple):
+    """Means of products of a = √q z, S = S(a) and S' = S'(a), here called d.
+
+    Attributes
+    ----------
+    s, ss, sss, ssss
+        E[S] to E[S⁴]; the second is V.
+    dd, sdd, ssdd, add, aadd
+        E[S'²], which is C, E[SS'²], E[S²S'²], E[aS'²] and E[a²S'²].
+    ad, asd, ass, aass
+        E[aS'], E[aSS'], E[aS²] and E[a²S²].
+    """
+
+    s: float
+    ss: float
+    sss: float
+    ssss: float
+    dd: float
+    sdd: float
+    ssdd: float
+    add: float
+    aadd: float
+    ad: float
+    asd: float
+    ass: float
+    aass: float
+
+
+def joint(activation: Activation, q: FloatArray) -> list[Joint]:
+    """Return more moments than `quadrature`, which has its parameters, of each variance."""
+    scale, z, measure = _nodes(activation, q)
+    a = scale * z
+    s, d = activation.pair(a)
+    ss, dd, ad = s * s, d * d, a * d
+    products = (
+        *(s, ss, ss * s, ss * ss),
+        *(dd, s * dd, ss * dd, ad * d, ad * ad),
+        *(ad, ad * s, a * ss, a * a * ss),
+    )
+    sums = np.array([(measure * each).sum(1) for each in products]) / math.sqrt(2.0 * math.pi)
+    return list(map(Joint._make, sums.T.tolist()))
+
+
+@lru_cache(maxsize=256)
+def steepens(activation: Activation) -> bool:
+    """Tell whether C(q), the mean square of the slope, anywhere grows with q."""
+    _, c, _ = sample(activation, np.ldexp(1.0, np.arange(-10, 11)))
+    return bool((c[1:] > c[:-1] * (1.0 + 1e-9)).any())
+
+
 def mean(activation: Activation, q: Magnitude) -> Signed:
     """Return E[S(√q z)], by the same quadrature.
 
@@ -115,7 +165,7 @@ def mean(activation: Activation, q: Magnitude) -> Signed:
     q
         A variance.
     """
-    near, shift = _brought_near(activation, q)
+    near, shift = brought_near(activation, q)
     if near is None:
         value, (left, _, right) = activation.around_zero()
         if value or not q:
@@ -130,7 +180,7 @@ def variance(activation: Activation, q: Magnitude) -> Magnitude:
 
     Parameters are those of `mean`.
     """
-    near, shift = _brought_near(activation, q)
+    near, shift = brought_near(activation, q)
     if near is None:
         _, (left, _, right) = activation.around_zero()
         # E[S²] - E[S]² of the two tangents, whatever S(0) is.
@@ -147,7 +197,7 @@ def _mean(activation: Activation, q: float) -> float:
     return float((measure * activation.value(scale * z)).sum()) / math.sqrt(2.0 * math.pi)
 
 
-def _brought_near(activation: Activation, q: Magnitude) -> tuple[float | None, int]:
+def brought_near(activation: Activation, q: Magnitude) -> tuple[float | None, int]:
     """Return a variance that quadrature can reach, and by which power of two S is to be scaled.
 
     Far from 1 S is its tangents at 0, for which there is None, or it grows as √q or not at all:

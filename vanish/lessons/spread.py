@@ -12,6 +12,7 @@ from vanish.network.arrays import Rows
 from vanish.network.initializers import Law
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings import meanfield
+from vanish.readings.sources import NoLawError
 from vanish.simulation.needs import require_memory
 from vanish.simulation.run import measure
 from vanish.simulation.sample import given_input
@@ -182,5 +183,8 @@ def _expected(settings: Settings, input_rms: float) -> float | None:
         model.activations, model.sizes, model.weight_variances, settings.bias_std
     )
     norm = Magnitude.of(math.sqrt(model.n_in) * input_rms)
-    grad_b = meanfield.expected(ensemble, norm, model.graph)[0].grad_b
+    try:
+        grad_b = meanfield.expected(ensemble, norm, model.graph)[0].grad_b
+    except NoLawError:
+        return None
     return None if grad_b is None else grad_b.log10

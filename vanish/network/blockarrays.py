@@ -105,6 +105,8 @@ class BlockNetwork:
     @property
     def depth(self) -> int:
         """N, the number of layers."""
+        if self._depth is None and not self.arrays:
+            raise UsageError(f"{self.name}: no parameters in it: name arrays {_EXAMPLES}")
         if self._depth is None:
             raise UsageError(
                 f"{self.name}: all layers share its parameters, and nothing says how many there"
@@ -164,7 +166,7 @@ def _formula(source: str, given: Any) -> Formula:
     try:
         array = np.asarray(given)
         text = str(array.item()) if array.size == 1 and array.dtype.kind == "U" else None
-    except ValueError:  # what is no character
+    except (ValueError, SystemError):  # numbers that are no characters
         text = None
     if text is None:
         raise UsageError(f"{source}: block is no text: give one such as 'x + S(Wx+b)'")

@@ -14,6 +14,7 @@ from vanish.errors import UsageError
 from vanish.network import fit
 from vanish.network.graph import LAYER, Slot, Variable
 from vanish.network.sizes import AtOddsError, Section, Unification, united
+from vanish.numbers.words import plural
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -271,9 +272,10 @@ class _Fit:
         wrong = [(vote, other) for vote, other in said if other and other.size != vote.size]
         if wrong:
             vote, other = wrong[0]
-            line = vote.line or ("number" if culprit[0] in "xu" else "entry")
             fact = f"{culprit} {vote.says}, but {other.name} {other.says}"
-            remedy = f"give {culprit} {fit.counted(other.size, line)}"
+            line = vote.line or ("number" if culprit[0] in "xu" else "entry")
+            wanted = fit.counted(other.size, line)
+            remedy = f"give {culprit} {f'rows of {wanted}' if culprit == 'x' else wanted}"
         else:
             one = next(
                 vote for vote in own for each in own if vote.k == each.k and vote.size != each.size
@@ -296,7 +298,7 @@ def _require_numbers(
     for address in [*shapes, *(Variable(_STEP, k) for k in network.steps or ())]:
         letter, k = address
         if k > depth:
-            raise UsageError(f"{source}: {address} beside {depth:,} layers: leave it out")
+            raise UsageError(f"{source}: {address} beside {plural(depth, 'layer')}: leave it out")
         slot = slots.get(letter)
         if slot is None and not k:
             raise UsageError(f"{source}: {letter}, but {formula} has no {letter}: leave it out")

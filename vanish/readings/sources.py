@@ -208,7 +208,8 @@ class Cotangent:
         one = Magnitudes.of(np.ones(1))
         merged = dict(self._parts)
         for part, (square, coefficient) in other._parts.items():
+            total_here = coefficient
             if part in merged:
-                coefficient = (merged[part][1] or one) + (coefficient or one)
-            merged[part] = square, coefficient
+                total_here = (merged[part][1] or one) + (coefficient or one)
+            merged[part] = square, total_here
         return Cotangent(merged)

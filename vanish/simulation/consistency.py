@@ -13,6 +13,7 @@ from vanish.network.registry import choice
 from vanish.network.sizes import least_rows, sizes
 from vanish.simulation.modelling import given_depth
 from vanish.simulation.names import ENGINE_NAMES, SAMPLED
+from vanish.simulation.sample import given_steps, rows_of
 
 if TYPE_CHECKING:
     from vanish.network.arrays import Rows
@@ -148,6 +149,13 @@ def require_fitting_block(settings: Settings) -> None:
         )
     if settings.steps is not None:
         _require_steps(settings, settings.steps)
+    elif (steps := given_steps(settings)) and rows_of(steps) not in (1, settings.rows):
+        assert settings.weights is not None
+        raise ConflictError(
+            f"{settings.weights.name}: u of {rows_of(steps)} rows for a batch of {settings.rows}:"
+            f" give {rows_of(steps)} rows of input, or steps",
+            *("weights", "batch", "input", "steps"),
+        )
 
 
 def _leaves_a_size_open(settings: Settings) -> bool:

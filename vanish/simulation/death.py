@@ -116,6 +116,6 @@ def constant_lines(profile: Profile) -> str:
     most = float(shares.max())
     lines = "lines" if most == 1.0 else f"up to {short(most)} of its lines"
     return (
-        f"In layer{'' if len(hit) == 1 else 's'} {spans(hit)} a norm gets {lines} that are constant:"
-        " it makes 0 of them, and lets no gradient through."
+        f"In layer{'' if len(hit) == 1 else 's'} {spans(hit)} a norm gets {lines} that are"
+        " constant: it makes 0 of them, and lets no gradient through."
     )

@@ -10,8 +10,8 @@ import numpy as np
 from vanish.network.streams import Streams, Trials
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings import meanfield
-from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import slope_products
+from vanish.readings.sources import NoLawError
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, Measured, magnitude_quantiles, quantile
 from vanish.simulation.sample import draw_input, given_input, given_steps
 
@@ -190,8 +190,6 @@ def expected_of(settings: Settings) -> list[meanfield.Expected]:
     """
     if settings.weights is not None or settings.loss != "readout" or settings.rows > 1:
         return []
-    if MEAN_FIELD.refusal(settings.model.graph):
-        return []
     model = settings.model
     n_in = {address: shape[1] for address, _, shape in model.parameters if len(shape) == 2}
     ensemble = meanfield.Ensemble(
@@ -199,7 +197,10 @@ def expected_of(settings: Settings) -> list[meanfield.Expected]:
         n_in=n_in,
         steps=_step_squares(settings),
     )
-    return meanfield.expected(ensemble, _input_norm(settings), model.graph)
+    try:
+        return meanfield.expected(ensemble, _input_norm(settings), model.graph)
+    except NoLawError:
+        return []
 
 
 def _step_squares(settings: Settings) -> dict[int, Magnitude] | None:

@@ -44,11 +44,17 @@ def given_steps(settings: Settings) -> Mapping[int, FloatArray] | None:
     """Return what goes into each layer k from outside, shape (1 or B, n_u), where it is given."""
     if settings.steps is not None:
         return dict(enumerate(settings.steps.values[:, None], 1))
-    found = settings.weights.steps if settings.weights is not None else None
-    # Like x, what belongs to its rows is drawn with them.
-    if found is None or (settings.batch and any(len(rows) > 1 for rows in found.values())):
+    network = settings.weights
+    if network is None or network.steps is None:
         return None
-    return found
+    # What belongs to the rows of x is drawn where these are.
+    drawn = network.x is not None and settings.batch is not None
+    return None if drawn and rows_of(network.steps) > 1 else network.steps
+
+
+def rows_of(steps: Mapping[int, FloatArray]) -> int:
+    """Return for how many rows steps are; 1 where they are for any."""
+    return max(map(len, steps.values()))
 
 
 def draw_input(settings: Settings, streams: Streams, trials: Trials) -> FloatArray:

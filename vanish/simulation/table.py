@@ -195,8 +195,8 @@ OPTIONS = (
     ),
     _setting(
         *("weights", Kind.NETWORK),
-        "A real network instead of a random one: arrays W1, b1, W2, b2, ..., or those of a saved"
-        " state_dict or the like; a missing b is zero.",
+        "A real network instead of a random one: arrays W1, b1, W2, b2, ..., those of a saved"
+        " state_dict or the like, or what --save-weights wrote; a missing b is zero.",
         metavar="FILE.npz",
         axis="A real network; give the option again for another.",
         axis_metavar="FILE.npz",

@@ -41,8 +41,8 @@ _STDS = tuple(2.0**exponent for exponent in range(-8, 9))
 # How a reason begins that says why there is no critical point.
 NONE = "no critical point"
 
-# How near to 1 the factor is at a critical weight_std, however it passes.
-_NEAR = 1e-9
+# How near to 1 the factor is at a critical weight_std; and where rounding hides on which side.
+_NEAR, _ROUNDING = 1e-9, 1e-13
 
 
 class BlockPoint(NamedTuple):
@@ -375,16 +375,15 @@ def _none(reason: str) -> infinitewidth.Critical:
 
 
 def _root(function: Callable[[float], float], low: float, high: float) -> float:
-    """Return where a function passes 0 between two places, by bisection and secants in turn."""
-    at_low, at_high = function(low), function(high)
-    for turn in range(120):
-        secant = low - at_low * (high - low) / (at_high - at_low)
-        middle = 0.5 * (low + high) if turn % 3 == 2 or not low < secant < high else secant
-        value = function(middle)
-        if abs(value) <= 1e-12 or high - low <= 1e-13 * high:
-            return middle
-        if value * at_low > 0.0:
-            low, at_low = middle, value
+    """Return where a function passes 0 between two places, by bisection.
+
+    Above it may leave 0 as a square does, as where p leaves 0: what is 0 to rounding is above.
+    """
+    side = math.copysign(1.0, function(low) or -function(high))
+    while high - low > 1e-12 * high:
+        middle = 0.5 * (low + high)
+        if side * function(middle) > _ROUNDING:
+            low = middle
         else:
-            high, at_high = middle, value
-    return 0.5 * (low + high)
+            high = middle
+    return high

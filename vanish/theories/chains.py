@@ -231,7 +231,10 @@ def skip(block: Block, ensemble: Ensemble) -> float | None:
 def _hangs_on_p(block: Block, ensemble: Ensemble, value: Unit) -> bool:
     """Tell whether p of a layer hangs on p of the one before alone, and not on its mean too."""
     share = skip(block, ensemble)
-    return share is None or (abs(share) < 1.0 and not value.mean().mantissa)
+    if share is None:
+        return True
+    mean = value.mean().squared()
+    return abs(share) < 1.0 and _ratio(mean, value.square) < _SETTLED**2
 
 
 def _ratio(after: Magnitude, before: Magnitude) -> float:

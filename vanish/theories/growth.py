@@ -33,7 +33,9 @@ def settled(factor: float) -> str:
     """Return in words what a factor that all blocks have means."""
     if abs(factor - 1.0) <= TOLERANCE:
         return STAYS
-    return f"multiplies by {short(factor)} a layer"
+    shown = short(factor)
+    # 1.0023 is no 1.
+    return f"multiplies by {f'{factor:.10g}' if shown == '1' else shown} a layer"
 
 
 def tending(factors: Sequence[float]) -> str:

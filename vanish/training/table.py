@@ -1,4 +1,4 @@
-"""The settings of a training, but for what it learns: once, as `simulation.table` has the others."""
+"""The settings of a training, but for what it learns, as `simulation.table` has the others."""
 
 from __future__ import annotations
 

@@ -1,0 +1,67 @@
+"""Blocks of one matrix, with or without a skip and norms: those whose second mode is known."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from vanish.network.graph import Block
+
+LN, RMS = "layernorm", "rmsnorm"
+
+
+class Family(NamedTuple):
+    """A block f = behind(skip·x + scale·S(between(W before(x) + b))).
+
+    Attributes
+    ----------
+    skip, scale
+        β and α.
+    before, between, behind
+        The norms' kinds, empty for none.
+    """
+
+    skip: float
+    scale: float
+    before: str
+    between: str
+    behind: str
+
+    @property
+    def plain(self) -> bool:
+        """Whether there is neither skip nor norm."""
+        return not (self.skip or self.before or self.between or self.behind)
+
+
+def family(block: Block) -> Family | None:
+    """Return a block as one of the family that has a law here, if it is one."""
+    before = between = behind = ""
+    # Every value as a sum of x, of its norm y, of a and of S(a), by their coefficients.
+    values: list[dict[str, float]] = [{"x": 1.0}]
+    for place, (op, inputs, _) in block.placed:
+        taken = [values[each] for each in inputs]
+        made: dict[str, float] | None = None
+        if op.kind == "affine" and taken[0] in ({"x": 1.0}, {"y": 1.0}):
+            made = {"a": 1.0}
+        elif op.kind == "shift" and taken[0] == {"a": 1.0} and not between:
+            made = taken[0]
+        elif op.kind == "activate" and taken[0] == {"a": 1.0}:
+            made = {"S": 1.0}
+        elif op.kind == "scale" and op.constant is not None:
+            made = {name: op.constant.value * each for name, each in taken[0].items()}
+        elif op.kind == "add":
+            one, other = taken
+            made = {name: one.get(name, 0.0) + other.get(name, 0.0) for name in one | other}
+        elif op.kind in {LN, RMS} and taken[0] == {"x": 1.0} and place < len(block.nodes):
+            made, before = {"y": 1.0}, op.kind
+        elif op.kind in {LN, RMS} and taken[0] == {"a": 1.0}:
+            made, between = taken[0], op.kind
+        elif op.kind in {LN, RMS} and place == len(block.nodes):
+            made, behind = taken[0], op.kind
+        if made is None:
+            return None
+        values.append(made)
+    found = values[-1]
+    if not found.keys() <= {"x", "S"} or not found.get("S"):
+        return None
+    return Family(found.get("x", 0.0), found["S"], before, between, behind)
