@@ -20,6 +20,8 @@ from vanish.simulation.run import Simulation, measure
 from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vanish.numbers.scaled import FloatArray
 
 
@@ -41,15 +43,14 @@ def factors(**options: Any) -> FloatArray:
 @cache
 def moments() -> tuple[float, float, float]:
     """Return E S, E S² and E S'² of the sigmoid of a standard normal number."""
-    sigmoid = {
-        "S": lambda z: 1 / (1 + mp.exp(-z)),
-        "S²": lambda z: 1 / (1 + mp.exp(-z)) ** 2,
-        "S'²": lambda z: (mp.exp(-z) / (1 + mp.exp(-z)) ** 2) ** 2,
-    }
-    return tuple(
-        float(mp.quad(lambda z, f=f: f(z) * mp.npdf(z), [-12, -4, 0, 4, 12]))  # type: ignore[misc]
-        for f in sigmoid.values()
-    )
+
+    def mean(f: Callable[[Any], Any]) -> float:
+        return float(mp.quad(lambda z: f(z) * mp.npdf(z), [-12, -4, 0, 4, 12]))
+
+    def s(z: Any) -> Any:
+        return 1 / (1 + mp.exp(-z))
+
+    return mean(s), mean(lambda z: s(z) ** 2), mean(lambda z: (s(z) * s(-z)) ** 2)
 
 
 def test_the_numbers_that_are_known() -> None:
