@@ -122,7 +122,7 @@ def command(
     formulas = _formulas(block, width)
     if formulas:
         if plot is not None:
-            raise UsageError("--plot beside --block: there is a figure of S(Wx+b) alone: leave out one")
+            raise UsageError("--plot beside --block: only S(Wx+b) has a figure: leave out one")
         given = _Given(weight_std, bias_std, init, layers, input_rms)
         _write_blocks(destination, formulas, shown, given)
         return
