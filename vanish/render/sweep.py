@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from vanish.errors import UsageError
 from vanish.numbers.words import plural, short_power
 from vanish.render.view import Elided, Heat, Notes, View, elide
+from vanish.simulation.table import PLAIN
 from vanish.sweeps.grid import shown
 
 if TYPE_CHECKING:
@@ -89,6 +90,15 @@ def title(grid: Grid) -> str:
     return " · ".join([f"{len(grid):,} points", *fixed])
 
 
+def _ratio(grid: Grid) -> str:
+    """Return the heading of the signal's ratio: of ∂L/∂a in the article's chain, else of ∂L/∂f."""
+    letters = {"a" if block == PLAIN else "f" for block in grid.axes.get("block", (PLAIN,))}
+    if len(letters) > 1:
+        return "signal, layer 1\nto layer N"
+    letter = letters.pop()
+    return f"‖∂L/∂{letter}₁‖\nto ‖∂L/∂{letter}_N‖"
+
+
 def _points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> View:
     names = list(grid.varying) or list(grid.axes)
     several = any(row["trials"] and row["trials"] > 1 for row in rows)
@@ -100,7 +110,7 @@ def _points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> 
         title=title(grid),
         columns=(
             *names,
-            "‖∂L/∂a₁‖\nto ‖∂L/∂a_N‖",
+            _ratio(grid),
             *(("5 %", "95 %") if several else ()),
             "decades\na layer",
             "in\ntheory",

@@ -185,7 +185,8 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
     Column(
         "log10_gain_back",
         Scale.LOG10,
-        "of ‖∂L/∂a_k‖/‖∂L/∂a_{k+1}‖, the factor from the next layer; of one trial they sum to"
+        "of ‖∂L/∂a_k‖/‖∂L/∂a_{k+1}‖, of ∂L/∂f for another block than S(Wx+b), the factor from the"
+        " next layer; of one trial they sum to"
         " log10_ratio; empty at layer N, and where either is exactly 0",
         lambda _, layer: log10(layer.gain_back),
     ),

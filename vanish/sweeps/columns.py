@@ -59,8 +59,8 @@ SUMMARY: Table[[Profile]] = Table(
     Column(
         "log10_ratio",
         Scale.LOG10,
-        "of ‖∂L/∂a_1‖/‖∂L/∂a_N‖, the median over the trials; empty where either is exactly 0,"
-        " and for one layer",
+        "of ‖∂L/∂a_1‖/‖∂L/∂a_N‖, of ∂L/∂f for another block than S(Wx+b), the median over the"
+        " trials; empty where either is exactly 0, and for one layer",
         lambda profile: profile.log10_ratio,
     ),
     Column(
