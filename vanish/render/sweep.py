@@ -121,7 +121,9 @@ def _points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> 
         if first is None
         else (Notes(f"{failed:,} points failed", (("the first", str(first["error"])),)),),
         findings=(),
-        left=frozenset({"act", "init", "layer_acts", "last_act", "loss", "engine", "verdict"}),
+        left=frozenset(
+            {"block", "act", "init", "layer_acts", "last_act", "loss", "engine", "verdict"}
+        ),
         dispensable=("in\ntheory", ("5 %", "95 %"), "decades\na layer"),
     )
 
