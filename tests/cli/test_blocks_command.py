@@ -186,6 +186,20 @@ def test_random_texts_are_simulated_or_refused_in_one_line(seed: int) -> None:
     assert 5 <= statuses.count(0) <= 45
 
 
+@pytest.mark.parametrize("word", ["S", "LN", "RMS"])
+@pytest.mark.parametrize("times", [14, 16, 34, 45])
+def test_a_block_of_more_operations_than_there_are_letters(word: str, times: int) -> None:
+    text = f"{word}(" * times + "Wx+b" + ")" * times
+    assert out(f"--block '{text}' --layers 2 --width 5 --act tanh --format table")
+    assert out(f"derive --block '{text}' --layers 1")
+
+
+@pytest.mark.parametrize("form", ["text", "json", "latex", "markdown"])
+@pytest.mark.parametrize("text", ["S(x+x)", "x + x", "x + S(x) + W(x + x)"])
+def test_a_derivation_with_a_sum_of_ones(text: str, form: str) -> None:
+    assert out(f"derive --block '{text}' --layers 2 --wrt x --format {form}")
+
+
 # --- blocks that are right ---
 
 

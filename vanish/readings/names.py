@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.network.chainrule import Reading
@@ -61,7 +62,9 @@ def called(block: Block, *, first: bool) -> tuple[Called, ...]:
     slots = [slot for node in block.nodes for slot in node.op.slots]
     names = ["", *(node.name for node in block.nodes)]
     taken = {*names, *(slot.letter.lower() for slot in slots)}
-    spare = (letter for letter in _SPARE if letter not in taken)
+    # yy, zz, … once there are no others.
+    letters = (letter * times for times in count(1) for letter in _SPARE)
+    spare = (letter for letter in letters if letter not in taken)
     arguments = {
         place: node.op.kind
         for node in block.nodes

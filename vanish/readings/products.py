@@ -53,8 +53,8 @@ class Sum(NamedTuple):
 
     @property
     def layer(self) -> int:
-        """The layer of the factor that it begins with, in any of its terms."""
-        return next(factor.layer for term in self.terms for factor in term)
+        """The layer of the factor that it begins with, in any of its terms; 0 of ones alone."""
+        return next((factor.layer for term in self.terms for factor in term), 0)
 
 
 class Product:

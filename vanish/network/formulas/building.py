@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import TYPE_CHECKING
 
 from vanish.network.formulas.tree import FUNCTIONS, Bias, Call, Input, Product
@@ -104,10 +105,11 @@ class _Nodes:
         names = {len(self._made): "f"}
         if self._step is not None:
             names[self._step] = "u"
-        letters = iter(_ARGUMENTS)
+        # aa, gg, … once there are no others.
+        letters = (letter * times for times in count(1) for letter in _ARGUMENTS)
         for place in self._arguments():
-            if place not in names and (letter := next(letters, "")):
-                names[place] = letter
+            if place not in names:
+                names[place] = next(letters)
         for place, (op, _) in enumerate(self._made, 1):
             if op.kind == "affine" and place not in names:
                 letter = op.slots[0].letter.lower()
