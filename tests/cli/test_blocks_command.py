@@ -117,7 +117,7 @@ def test_sizes_at_odds_are_pointed_at(line: str, shown: str) -> None:
         ("--block batchnorm --layers 2 --width 4", "batch 2 or more"),
         ("--block batchnorm --batch 1 --layers 2 --width 4", "batch 2 or more"),
         ("--block rnn --engine sampled --layers 2 --width 4", "give engine dense"),
-        ("--block 'x + W S(Wx+b)' --engine sampled --layers 2 --width 4", "uses twice"),
+        ("--block 'x + W S(Wx+b)' --engine sampled --layers 2 --width 4", "used twice"),
         ("--block residul", "did you mean residual"),
         ("--block prenrm", "did you mean prenorm"),
         ("--block transformer", "unknown block 'transformer'"),

@@ -717,10 +717,10 @@ def test_norms_of_letters_that_some_layers_lack_are_zero_there() -> None:
 def test_the_sampled_reading_refuses_what_is_met_twice() -> None:
     tied = Op("affine", (Slot("W", tied=True), Slot("b")))
     block = Block(Node(tied, (0,), "a"), Node(S, (1,), "f"))
-    assert SAMPLED.refusal(Graph((block, 2))) == "W, which all layers share"
+    assert SAMPLED.refusal(Graph((block, 2))) == "W shared by all layers"
     assert SAMPLED.refusal(Graph((SKIP, 2))) == ""
     twice = Block(Node(AFFINE, (0,), "a"), Node(S, (1,)), Node(AFFINE, (2,)), Node(S, (3,), "f"))
-    assert SAMPLED.refusal(Graph((twice, 2))) == "W, which a layer uses twice"
+    assert SAMPLED.refusal(Graph((twice, 2))) == "W used twice in a layer"
 
 
 def test_a_letters_numbers_do_not_depend_on_what_else_there_is() -> None:

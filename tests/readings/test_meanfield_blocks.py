@@ -189,11 +189,11 @@ REFUSED = {
         block((S, 0), (ADD, (0, 1))),
         block((W, 0), (ADD, (0, 1)), (S, 2), (ADD, (0, 3))),
     ],
-    "W, which a layer uses twice": [block((W, 0), (S, 1), (W, 0), (S, 3), (ADD, (2, 4)))],
+    "W used twice in a layer": [block((W, 0), (S, 1), (W, 0), (S, 3), (ADD, (2, 4)))],
     "depend on each other": [block((W, 0), (S, 1), (ADD, (1, 2)))],
     "BN, which mixes the rows": [block((W, 0), (Op("batchnorm"), 1), (S, 2))],
-    "W, which all layers share, without": [block((SHARED, 0), (S, 1))],
-    "W, which all layers share, beside a skip": [
+    "W shared by all layers, without": [block((SHARED, 0), (S, 1))],
+    "W shared by all layers, beside a skip": [
         Block(
             Node(SHARED, (0,)),
             Node(STEP, (), "u"),

@@ -246,7 +246,7 @@ def test_blocks_without_a_law_are_empty_and_say_why() -> None:
     for block, why in (
         ("batchnorm", "no law for BN, which mixes the rows of a batch"),
         ("x + S(x)", "no law for S of a value that is not normal"),
-        ("S(W~x+b)", "no law for W, which all layers share"),
+        ("S(W~x+b)", "no law for W shared by all layers"),
     ):
         found = point(block, "tanh")
         assert found.reason.startswith(why)

@@ -134,9 +134,9 @@ class Reading:
             for node in block.nodes:
                 for slot in node.op.slots if self._once else ():
                     if slot.tied:
-                        return f"{slot.letter}, which all layers share"
+                        return f"{slot.letter} shared by all layers"
                     if slot in met:
-                        return f"{slot.letter}, which a layer uses twice"
+                        return f"{slot.letter} used twice in a layer"
                     met.add(slot)
                 import_module(f"vanish.ops.{node.op.kind}")
                 why = self._refusals.get(node.op.kind)

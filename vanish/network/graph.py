@@ -167,6 +167,18 @@ class Block:
         return tuple(dict.fromkeys(slot for node in self.nodes for slot in node.op.slots))
 
     @property
+    def has_sum(self) -> bool:
+        """Whether paths from what it is given meet: a skip, or several branches."""
+        reached = {0}
+        met = False
+        for place, node in self.placed:
+            taken = [each for each in node.inputs if each in reached]
+            if taken:
+                reached.add(place)
+            met |= len(taken) > 1
+        return met
+
+    @property
     def arguments(self) -> tuple[str, ...]:
         """The names of what S is applied to, but for what the block is given: x and u."""
         taken = (self.nodes[place - 1].inputs[0] for place in self.places("activate"))
@@ -220,8 +232,8 @@ class Graph:
 
     @property
     def has_sum(self) -> bool:
-        """Whether paths meet in it: a skip, or several branches."""
-        return any(run.block.places("add") for run in self.runs)
+        """Whether paths from what a layer is given meet in it: a skip, or several branches."""
+        return any(run.block.has_sum for run in self.runs)
 
     @property
     def signal(self) -> str:

@@ -79,7 +79,7 @@ def _twice(block: Block) -> str:
     for node in block.nodes:
         for slot in node.op.slots:
             if slot in met:
-                return f"{slot.letter}, which a layer uses twice"
+                return f"{slot.letter} used twice in a layer"
             met.add(slot)
     return ""
 
@@ -95,10 +95,10 @@ def _shared(layer: Passed) -> str:
     if not tied:
         return ""
     if not layer.block.places("step"):
-        return f"{tied}, which all layers share, without an input of each layer's own"
+        return f"{tied} shared by all layers, without an input of each layer's own"
     [(x, _)] = layer.values[0].terms
     if any(source is x for source, _ in layer.values[-1].terms):
-        return f"{tied}, which all layers share, beside a skip"
+        return f"{tied} shared by all layers, beside a skip"
     return ""
 
 

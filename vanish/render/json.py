@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from vanish import __version__
 from vanish.render.delimited import cell
 from vanish.simulation import precision, precision_words
-from vanish.simulation.measured import HIGH, LOW
+from vanish.simulation.measured import HIGH, LOW, MEDIAN, magnitude_quantiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,11 +54,25 @@ def document(profiles: Sequence[Profile], searches: Sequence[Search | None] | No
             "remedy": list(remedy.options) if remedy else None,
             "remedy_log10_ratio": remedy.log10_ratio if remedy else None,
             "no_prediction": profile.no_law or None,
+            "parameters": _parameters(profile),
             "layers": [_plain(row) for row in profile.rows()],
         }
         for profile, remedy in zip(profiles, remedies, strict=True)
     ]
     return _dump({"schema": SCHEMA, "version": __version__, "runs": runs}, indent=1) + "\n"
+
+
+def _parameters(profile: Profile) -> dict[str, Any]:
+    """Return log10 of the norm of the gradient by each parameter, null where it is exactly 0."""
+    measured = profile.measured
+    found: dict[str, Any] = {}
+    for letter, norms in measured.parameters.items():
+        (medians,) = magnitude_quantiles(norms, MEDIAN)
+        found[letter] = {"log10_grad": [norm.log10 for norm in medians.listed()]}
+        if letter in measured.totals:
+            (total,) = magnitude_quantiles(measured.totals[letter].at(None), MEDIAN)
+            found[letter]["log10_grad_total"] = total.listed()[0].log10
+    return found
 
 
 def _precisions(profile: Profile) -> dict[str, Any]:

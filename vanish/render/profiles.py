@@ -5,21 +5,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from vanish.network import activations
 from vanish.network.graph import LAYER
-from vanish.numbers.words import bound_equation, plural, short, short_power, spans
-from vanish.readings.slopes import bound_factors, graph_bound, log10_active_paths
-from vanish.render.view import Bar, Elided, Finding, Notes, Spark, View, elide
-from vanish.simulation import precision_words
+from vanish.numbers.words import plural, short, short_power, spans
+from vanish.render import notes
+from vanish.render.view import Bar, Elided, Finding, Spark, View, elide
 from vanish.simulation.table import PLAIN
 from vanish.simulation.verdict import dead_units, explain, steady_change, subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vanish.network.activations import Activation
     from vanish.numbers.scaled import Magnitude
     from vanish.simulation.layers import LayerRecord
     from vanish.simulation.profile import Profile
@@ -100,7 +95,13 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
             *_SLOPES,
         ),
         rows=tuple(hidden if k is None else row(profile.layers[k]) for k in shown),
-        notes=(_bounds(profile), *_paths(profile), *_no_law(profile), *_precision(profile)),
+        notes=(
+            *notes.totals(profile),
+            notes.bounds(profile),
+            *notes.paths(profile),
+            *notes.no_law(profile),
+            *notes.precision(profile),
+        ),
         findings=(_finding(profile, [profile], search),),
         left=frozenset({"activation", bar}),
         dispensable=(_SLOPES, _THEORY, _RMS, _BAND, "‖∂L/∂W‖", _FACTOR),
@@ -146,7 +147,7 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
             "verdict",
         ),
         rows=rows,
-        notes=(_bounds(*profiles),) if (several_acts or several_blocks) and told else (),
+        notes=(notes.bounds(*profiles),) if (several_acts or several_blocks) and told else (),
         findings=tuple(
             _finding(profile, profiles, search)
             for profile, search in zip(profiles, searches, strict=True)
@@ -262,87 +263,6 @@ def _shorten(sizes: Sequence[int]) -> str:
     if len(sizes) <= 6:
         return ",".join(map(str, sizes))
     return ",".join(map(str, sizes[:3])) + ",…," + ",".join(map(str, sizes[-2:]))
-
-
-def _no_law(profile: Profile) -> tuple[Notes, ...]:
-    """Return why theory expects nothing, where that is not plain."""
-    told = f"Theory expects nothing here: it has no law for {profile.no_law}"
-    return (Notes(told, ()),) if profile.no_law else ()
-
-
-def _precision(profile: Profile) -> tuple[Notes, ...]:
-    """Return what fewer bits lose in one line, where they do and the run took note of it."""
-    told = precision_words.summary(profile) if profile.measured.entries is not None else ""
-    return (Notes(told, ()),) if told else ()
-
-
-def _bounds(*profiles: Profile) -> Notes:
-    """Return the article's bound on the product of all slopes, beside what was measured."""
-    own: dict[str, str] = {}
-    for profile in profiles:
-        first, mixed = profile.layers[0], _mixed(profile)
-        if not first.slope_bound:  # no S
-            continue
-        measured = f" (measured {short(first.slope_product)})" if len(profiles) == 1 else ""
-        name = "" if len(profiles) == 1 else f"{subject(profile, profiles)} "
-        bound = (
-            short(first.slope_bound)
-            if mixed
-            else _bound_of(profile.settings.model.activations[0], profile)
-        )
-        own.setdefault(subject(profile, profiles), f"{name}{bound}{measured}")
-    # The article's two, where they are not among them or say the same.
-    shown = {act.sup_slope for profile in profiles for act in profile.settings.model.activations}
-    several_blocks = len({profile.settings.block for profile in profiles}) > 1
-    named = [
-        f"{act.name} {_bound_of(act, profiles[0])}"
-        for act in map(activations.get, ("sigmoid", "relu"))
-        if act.sup_slope not in shown and not several_blocks
-    ]
-    if not own:
-        return Notes("No layer has an S, so there is no slope to bound", ())
-    skips = any(profile.measured.graph.has_sum for profile in profiles)
-    paths = " along all paths together" if skips else ""
-    return Notes(f"Slopes multiply to at most {'; '.join((*own.values(), *named))}{paths}", ())
-
-
-def _bound_of(act: Activation, profile: Profile) -> str:
-    """Return the bound on the slopes' product to layer 1, with one S everywhere, in words."""
-    graph = profile.measured.graph
-    factors = bound_factors(act, graph)
-    if factors is None:
-        return short(graph_bound(act, graph))
-    first, gain = map(float, factors)
-    return bound_equation(first, gain, graph.depth - 1)
-
-
-def _paths(profile: Profile) -> tuple[Notes, ...]:
-    """Return how many paths of active units survive, for a chain where some do not."""
-    counts = [layer.log10_active_paths for layer in profile.layers]
-    # Towards the input there are ever fewer: the first count is that of the whole way, but
-    # for the layers before it, in which every unit is active.
-    found = next((count for count in counts if count is not None), None)
-    if found is None:
-        return ()
-    sizes = np.array([[[float(layer.n_out)]] for layer in profile.layers])
-    possible = log10_active_paths(profile.measured.graph, sizes)[:, 0]
-    every = float(possible[0])
-    if found > -math.inf:
-        known = next(k for k, count in enumerate(counts) if count is not None)
-        found += every - float(possible[known])
-    told = "None" if found == -math.inf else _count(found)
-    has = "have" if found > 0.0 else "has"
-    # Section 4 of the article.
-    enough = "" if found == -math.inf else "; one is enough"
-    return (
-        Notes(
-            f"{told} of {_count(every)} paths {has} a slope other than 0 at every unit{enough}", ()
-        ),
-    )
-
-
-def _count(log10: float) -> str:
-    return f"{10.0**log10:.3g}" if log10 < 3.0 else f"10^{log10:.1f}"
 
 
 def _mixed(profile: Profile) -> bool:

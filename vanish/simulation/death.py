@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def explain_death(profile: Profile) -> tuple[str, str]:
     """Return what stands behind the word DEAD, and the sentences on it."""
     layers = profile.layers
+    if not profile.measured.graph.is_plain:
+        return "", _where_it_ends(profile)
     zero = [layer.layer for layer in layers if not layer.weight]
     if zero:
         return " at this step" * _moves(layers), _zero_weights(layers, zero)
@@ -37,6 +39,26 @@ def explain_death(profile: Profile) -> tuple[str, str]:
         "Every layer has units with a slope, but no path from layer 1 to the loss along which"
         f" neither a slope nor a weight is 0: {_still(layers)}."
     )
+
+
+def _where_it_ends(profile: Profile) -> str:
+    """Return the layer of any block that lets nothing through, and why."""
+    layers = profile.layers
+    if not layers[-1].grad_f:
+        return _without_loss(profile)
+    last = next(layer for layer in reversed(layers) if not layer.grad_f)
+    end = layers[last.layer]
+    block = profile.measured.graph.block(end.layer)
+    if end.slope_max == 0.0:
+        why = "every unit of it has slope 0"
+    elif not end.weight:
+        why = "all its weights are zero"
+    elif any(block.places(kind) for kind in ("layernorm", "rmsnorm", "batchnorm")):
+        why = "its norm takes out of the gradient all that reaches it"
+    else:
+        why = "no path through it has a slope and a weight other than 0"
+    below = _layers(range(1, end.layer))
+    return f"Layer {end.layer} lets nothing through, since {why}: {below} no gradient."
 
 
 def _moves(layers: Sequence[LayerRecord]) -> bool:

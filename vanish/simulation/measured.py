@@ -11,7 +11,7 @@ from vanish.numbers.stack import Magnitudes
 from vanish.readings.slopes import SlopeStatistics, log10_active_paths, slope_products
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from vanish.network.graph import Graph
     from vanish.numbers.scaled import FloatArray
@@ -37,6 +37,11 @@ class Measured(NamedTuple):
     constant
         The share of lines that were constant for a norm, which passes nothing back there: see
         `readings.normalised`; shape (N, T).
+    parameters
+        The norm of the gradient by each parameter, by letter, shape (N, T); zero in the layers that
+        have none. Of one that all layers share the part of each layer.
+    totals
+        Of those that all layers share the norm of the gradient itself, by letter, shape (T,).
     norm_bound
         The bound that always holds, shape (N, T); None where it was not computed.
     entries
@@ -52,6 +57,8 @@ class Measured(NamedTuple):
     graph: Graph
     slopes: SlopeStatistics
     constant: FloatArray
+    parameters: Mapping[str, Magnitudes]
+    totals: Mapping[str, Magnitudes]
     norm_bound: Magnitudes | None = None
     entries: Entries | None = None
 
@@ -72,6 +79,8 @@ class Measured(NamedTuple):
             graph=parts[0].graph,
             slopes=SlopeStatistics(*(np.concatenate(each, axis=1) for each in slopes)),
             constant=np.concatenate([part.constant for part in parts], axis=1),
+            parameters=_joined([part.parameters for part in parts]),
+            totals=_joined([part.totals for part in parts]),
             norm_bound=Magnitudes.joined(bounds) if bounds else None,
             entries=parts[0].entries,
         )
@@ -107,6 +116,10 @@ def pooled(parts: Sequence[Magnitudes], shape: tuple[int, ...]) -> Magnitudes:
     if len(parts) == 1:
         return parts[0]
     return sum((each * each for each in parts), Magnitudes.of(np.zeros(shape))).root()
+
+
+def _joined(parts: Sequence[Mapping[str, Magnitudes]]) -> dict[str, Magnitudes]:
+    return {letter: Magnitudes.joined([part[letter] for part in parts]) for letter in parts[0]}
 
 
 def rank(share: float, trials: int) -> int:

@@ -244,6 +244,12 @@ class Simulation:
                 ]
             ),
             constant=np.array([[constant_share(trace.kept[k])] for k in layers]),
+            parameters=by_letter,
+            totals={
+                letter: Magnitudes.column([self.norms[Variable(letter, 0)]]).at(0)
+                for letter in model.letters
+                if Variable(letter, 0) in self.norms
+            },
             norm_bound=self._norm_bound(),
         )
         if self._census is None:

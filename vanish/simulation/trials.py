@@ -295,6 +295,8 @@ def _measured(
         graph=chain.graph,
         slopes=slopes,
         constant=chain.constant_lines(),
+        parameters={letter: norms[letter] for letter in model.letters},
+        totals={},
     )
     if census is None:
         return measured

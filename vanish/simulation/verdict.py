@@ -229,6 +229,8 @@ def _fault(fault: Fault) -> str:
 def _learning(profile: Profile) -> str:
     """Return how far the layers move, by the gradients of their weights."""
     layers, depth = profile.layers, profile.settings.model.depth
+    if not profile.settings.model.matrices:
+        return ""
     if any(not layer.grad_w for layer in layers):
         return _still(profile)
     ratio = profile.log10_ratio_w
@@ -263,7 +265,8 @@ def _still(profile: Profile) -> str:
     """Return which weights have no gradient, where the signal itself arrives."""
     still = [layer.layer for layer in profile.layers if not layer.grad_w]
     where = f"layer {still[0]}" if len(still) == 1 else f"{len(still)} layers, {still[0]} first"
-    why = ", whose input is 0" if profile.settings.rows == 1 else ""
+    is_input = profile.settings.rows == 1 and profile.measured.graph.is_plain
+    why = ", whose input is 0" if is_input else ""
     return f"The weight gradient is exactly 0 in {where}{why}."
 
 
