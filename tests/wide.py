@@ -46,6 +46,12 @@ def dot(one: Array, other: Array) -> Array:
     return np.asarray(np.vecdot(one, other)[:, None])
 
 
+def over(values: Array, sizes: Array) -> Array:
+    """Return quotients, 0 where there is no size: a dead layer has none."""
+    values, sizes = np.broadcast_arrays(values, sizes)
+    return np.divide(values, sizes, out=np.zeros(values.shape), where=sizes > 0.0)
+
+
 def simulate(
     block: Block,
     layers: int,
@@ -106,7 +112,7 @@ def simulate(
             return h, None
         centre = h.mean(axis=1, keepdims=True) if kind == "layernorm" else 0.0
         size = np.sqrt(((h - centre) ** 2).mean(axis=1, keepdims=True))
-        y = (h - centre) / size
+        y = over(h - centre, size)
         return y, (y, size)
 
     def back(node: Any, memory: Any, g: Array) -> tuple[Array, ...]:
@@ -117,8 +123,8 @@ def simulate(
                 return ((g[:, None, :] @ weight)[:, 0],)
             fresh = rng.standard_normal(shape)
             length = dot(h, h)
-            rest = s * np.sqrt(dot(g, g)) * (fresh - h * dot(h, fresh) / length)
-            return (h * dot(u, g) / length + rest,)
+            rest = s * np.sqrt(dot(g, g)) * (fresh - over(h * dot(h, fresh), length))
+            return (over(h * dot(u, g), length) + rest,)
         if kind == "activate":
             return (memory * g,)
         if kind == "scale":
@@ -128,7 +134,7 @@ def simulate(
             rest = g - y * dot(y, g) / width
             if kind == "layernorm":
                 rest -= g.mean(axis=1, keepdims=True)
-            return (rest / size,)
+            return (over(rest, size),)
         return (g,) * len(node.inputs)
 
     f = rng.standard_normal(shape)
