@@ -31,11 +31,11 @@ _ONE_THREAD = (
     "VECLIB_MAXIMUM_THREADS",
 )
 
-# Of the exit statuses, 0 and 3 are the commands' own; see README.
+# Of the exit statuses, 0 and 3 are the commands' own; see `vanish help scripts`.
 BAD_USAGE = 2
 INTERRUPTED = 130
 
-_SUBCOMMANDS = ("acts", "blocks", "collapse", "derive", "sweep", "theory", "train")
+_SUBCOMMANDS = ("acts", "blocks", "collapse", "derive", "help", "sweep", "theory", "train")
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
@@ -51,7 +51,10 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(simulate.command)
     for name in _needed(arguments):
-        app.command(name)(import_module(f"vanish.cli.{name}").command)
+        # Options are among what help is asked about.
+        settings = {"ignore_unknown_options": True} if name == "help" else None
+        command = import_module(f"vanish.cli.{name}").command
+        app.command(name, context_settings=settings)(command)
     return app
 
 

@@ -1,0 +1,160 @@
+"""What `vanish help` answers: a topic's page, or all that is known of a term."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, NamedTuple
+
+from vanish.errors import UsageError
+from vanish.manual import pages
+from vanish.manual.spelling import key, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from vanish.manual.pages import Term
+
+# Where the columns stand in their page.
+_COLUMNS = "<!-- the columns -->"
+
+# How many near names an error tells.
+_NEAREST = 5
+
+
+class Usage(NamedTuple):
+    """A command, or an option of one, as the command line has it.
+
+    Attributes
+    ----------
+    command
+        Such as ``vanish sweep``.
+    flags
+        Such as ``--layers, -n``; empty for the command itself.
+    meaning
+        What its help says.
+    metavar
+        What stands for the value of an option that takes one.
+    """
+
+    command: str
+    flags: str
+    meaning: str
+    metavar: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it may be called."""
+        flags = tuple(self.flags.replace("/", ", ").split(", "))
+        return flags if self.flags else (self.command, self.command.removeprefix("vanish "))
+
+
+def answer(asked: str, usages: Sequence[Usage]) -> str:
+    """Return the page of a topic, or what is known of a term, Markdown.
+
+    Parameters
+    ----------
+    asked
+        As the user wrote it; empty for the list of topics.
+    usages
+        All commands and options.
+
+    Raises
+    ------
+    UsageError
+        If the manual has no such word; the message names near ones.
+    """
+    if not asked.strip():
+        return pages.topics()
+    wanted = key(asked)
+    topic = next((name for name in pages.TOPICS if wanted in (key(name), key(name)[:-1])), None)
+    # One letter less is one of many, but where that is a word of its own.
+    if topic is not None and (wanted == key(topic) or not [*_found(asked, usages)]):
+        return _page(topic)
+    found = [*_found(asked, usages)] or [*_containing(asked)]
+    if not found:
+        raise _unknown(asked, usages)
+    return f"# {asked}\n\n" + "\n\n".join(dict.fromkeys(found)) + "\n"
+
+
+def _page(topic: str) -> str:
+    text = pages.page(topic)
+    if _COLUMNS not in text:
+        return text
+    from vanish.manual import records  # noqa: PLC0415 - it imports numpy
+
+    return text.replace(_COLUMNS, records.tables())
+
+
+def _found(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
+    """Yield all that is known of a term of that name."""
+    wanted = key(asked)
+    by_hand = [term for term in pages.terms() if wanted in map(key, term.names)]
+    yield from map(_told, by_hand)
+    options = [*_usages(asked, usages)]
+    yield from options
+    if asked.lstrip().startswith("-") or (
+        by_hand and not options and not _may_be_a_record(by_hand)
+    ):
+        return
+    from vanish.manual import records  # noqa: PLC0415 - it imports numpy
+
+    yield from records.columns(asked)
+    yield from records.registered(asked)
+
+
+def _may_be_a_record(terms: Iterable[Term]) -> bool:
+    return any(term.columns for term in terms)
+
+
+def _told(term: Term) -> str:
+    title, *others = term.names
+    heading = f"**{title}**" + (f" (also {', '.join(others)})" if others else "")
+    if not term.columns:
+        return f"{heading}: {term.text}"
+    from vanish.manual import records  # noqa: PLC0415 - it imports numpy
+
+    listed = "\n".join(f"- {each}" for name in term.columns for each in records.meanings(name))
+    return f"{heading}: {term.text}\n\nIts columns:\n\n{listed}"
+
+
+def _usages(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
+    """Yield commands and options of that name; what several commands say alike once."""
+    wanted = key(asked)
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for usage in usages:
+        if wanted in map(key, usage.names):
+            alike.setdefault(usage[1:], []).append(usage.command)
+    for (flags, meaning, metavar), commands in alike.items():
+        listed = ", ".join(f"`{command}`" for command in commands)
+        if not flags:
+            yield f"**Command {listed}**: {meaning} Its options: `{commands[0]} --help`."
+            continue
+        value = f" {metavar}" if metavar else ""
+        yield f"**Option `{flags}{value}`** of {listed}: {meaning}"
+
+
+def _containing(asked: str) -> Iterator[str]:
+    """Yield the terms that have all words of what was asked in one of their names."""
+    wanted = words(asked)
+    for term in pages.terms():
+        if wanted and any(wanted <= words(name) for name in term.names):
+            yield _told(term)
+
+
+def _unknown(asked: str, usages: Sequence[Usage]) -> UsageError:
+    from vanish.manual import records  # noqa: PLC0415 - it imports numpy
+
+    known = [*pages.TOPICS, *(name for term in pages.terms() for name in term.names)]
+    known += [name for usage in usages for name in usage.names]
+    known += [*records.column_names(), *records.registered_names()]
+    by_key = {key(name): name for name in reversed(known)}
+    near = get_close_matches(key(asked), by_key, n=_NEAREST, cutoff=0.6)
+    near = (
+        near or [each for each in by_key if len(key(asked)) > 2 and key(asked) in each][:_NEAREST]
+    )
+    advice = (
+        f"did you mean {', '.join(by_key[each] for each in near[:_NEAREST])}?"
+        if near
+        else "vanish help lists the topics"
+    )
+    return UsageError(f"the manual has no {asked!r}: {advice}")
