@@ -10,7 +10,7 @@ from vanish.manual import pages
 from vanish.manual.spelling import key, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from vanish.manual.pages import Term
 
@@ -66,14 +66,17 @@ def answer(asked: str, usages: Sequence[Usage]) -> str:
     if not asked.strip():
         return pages.topics()
     wanted = key(asked)
-    topic = next((name for name in pages.TOPICS if wanted in (key(name), key(name)[:-1])), None)
-    # One letter less is one of many, but where that is a word of its own.
-    if topic is not None and (wanted == key(topic) or not [*_found(asked, usages)]):
+    found = "\n\n".join(dict.fromkeys(_found(asked, usages)))
+    topic = next((name for name in pages.TOPICS if wanted == key(name)), None)
+    if topic is not None:
+        return _page(topic) + (f"\n## The word {topic}\n\n{found}\n" if found else "")
+    found = found or "\n\n".join(_containing(asked))
+    if found:
+        return f"# {asked}\n\n{found}\n"
+    topic = next((name for name in pages.TOPICS if wanted == key(name)[:-1]), None)
+    if topic is not None:
         return _page(topic)
-    found = [*_found(asked, usages)] or [*_containing(asked)]
-    if not found:
-        raise _unknown(asked, usages)
-    return f"# {asked}\n\n" + "\n\n".join(dict.fromkeys(found)) + "\n"
+    raise _unknown(asked, usages)
 
 
 def _page(topic: str) -> str:
@@ -92,9 +95,10 @@ def _found(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
     yield from map(_told, by_hand)
     options = [*_usages(asked, usages)]
     yield from options
-    if asked.lstrip().startswith("-") or (
-        by_hand and not options and not _may_be_a_record(by_hand)
-    ):
+    # A word explained by hand that has no column is the name of none, unless of an option's.
+    if asked.startswith("-"):
+        return
+    if not options and (wanted in map(key, pages.TOPICS) or _settled(by_hand)):
         return
     from vanish.manual import records  # noqa: PLC0415 - it imports numpy
 
@@ -102,19 +106,20 @@ def _found(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
     yield from records.registered(asked)
 
 
-def _may_be_a_record(terms: Iterable[Term]) -> bool:
-    return any(term.columns for term in terms)
+def _settled(terms: Sequence[Term]) -> bool:
+    """Tell whether there are terms, and none has a column."""
+    return bool(terms) and not any(term.columns for term in terms)
 
 
 def _told(term: Term) -> str:
-    title, *others = term.names
-    heading = f"**{title}**" + (f" (also {', '.join(others)})" if others else "")
+    title = f"**{term.names[0]}**: "
     if not term.columns:
-        return f"{heading}: {term.text}"
+        return title + term.text
     from vanish.manual import records  # noqa: PLC0415 - it imports numpy
 
+    text, _, tried = term.text.partition("\n\nTry ")
     listed = "\n".join(f"- {each}" for name in term.columns for each in records.meanings(name))
-    return f"{heading}: {term.text}\n\nIts columns:\n\n{listed}"
+    return f"{title}{text}\n\nIts columns:\n\n{listed}\n\nTry {tried}"
 
 
 def _usages(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
@@ -127,7 +132,9 @@ def _usages(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
     for (flags, meaning, metavar), commands in alike.items():
         listed = ", ".join(f"`{command}`" for command in commands)
         if not flags:
-            yield f"**Command {listed}**: {meaning} Its options: `{commands[0]} --help`."
+            more = pages.OF_COMMANDS.get(commands[0])
+            page = f" More: `vanish help {more}`." if more else ""
+            yield f"**Command {listed}**: {meaning} Its options: `{commands[0]} --help`.{page}"
             continue
         value = f" {metavar}" if metavar else ""
         yield f"**Option `{flags}{value}`** of {listed}: {meaning}"

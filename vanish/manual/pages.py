@@ -28,6 +28,18 @@ TOPICS = {
 
 TERMS = "terms"
 
+# Where more is told of a command.
+OF_COMMANDS = {
+    "vanish": "tour",
+    "vanish acts": "tour",
+    "vanish blocks": "blocks",
+    "vanish collapse": "tour",
+    "vanish derive": "tour",
+    "vanish sweep": "sweeps",
+    "vanish theory": "theory",
+    "vanish train": "training",
+}
+
 _HERE = Path(__file__).parent
 
 
@@ -77,10 +89,11 @@ def topics() -> str:
 def terms() -> tuple[Term, ...]:
     """Return the words of the page of terms: `## name, other name`, and what they mean."""
     _, *sections = page(TERMS).split("\n## ")
-    return tuple(map(_term, sections))
+    return tuple(map(term, sections))
 
 
-def _term(section: str) -> Term:
+def term(section: str) -> Term:
+    """Return the entry that a section of the page of terms is, from its heading on."""
     heading, _, text = section.partition("\n")
     lines = text.strip().splitlines()
     columns: tuple[str, ...] = ()

@@ -21,6 +21,7 @@ _SPELLED = str.maketrans(
         "'": "prime",
         "′": "prime",
         "*": "star",
+        "~": "tilde",
         "%": "percent",
         "÷": "divided",
         "×": "times",

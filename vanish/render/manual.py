@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.console import Console
 from rich.markdown import CodeBlock, Heading, Markdown
 from rich.text import Text
+from rich.theme import Theme
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderResult
 
     from vanish.render.table import Canvas
+
+# Readable on light and on dark backgrounds.
+_THEME = Theme({"markdown.code": "cyan", "markdown.code_block": "none", "markdown.h1": "bold"})
 
 
 class _Heading(Heading):
@@ -50,7 +54,8 @@ def page(markdown: str, canvas: Canvas) -> str:
         force_terminal=canvas.colour,
         legacy_windows=False,
         highlight=False,
+        theme=_THEME,
         _environ={},
     )
-    console.print(_Page(markdown, hyperlinks=False))
+    console.print(_Page(markdown, hyperlinks=False), crop=False)
     return "".join(f"{line.rstrip()}\n" for line in output.getvalue().splitlines())
