@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from decimal import Decimal
@@ -29,6 +30,8 @@ NOT_RUN = {
     "git clone": "needs the network",
     "cd": "the session stays where the examples are",
     "pip install": "would change the environment that runs the tests",
+    "uv tool install": "would change the environment of whoever runs the tests",
+    ". .venv/bin/activate": "the session has the command already",
     "make test": "would run itself",
     "make bench": "takes minutes",
 }
@@ -88,6 +91,8 @@ def run_session(block: Block) -> None:
         assert status == 0 or command.text == "echo $?", f"{where}: after exit status {status}"
         if "torch" in command.text:
             pytest.importorskip("torch")
+        if "| jq " in command.text and shutil.which("jq") is None:
+            pytest.skip("no jq")
         line = last_of_recipe(command.text) if command.text.startswith("make ") else command.text
         status, text = run_in_terminal(f"(exit {status})\n{line}", env={"NO_COLOR": "1"})
         printed = without_progress(text)
@@ -138,6 +143,9 @@ def is_long(number: str) -> bool:
 
 def run_python(block: Block, directory: Path) -> None:
     """Run a Python block as a script, or compare it as a session if it has prompts."""
+    for module in ("pandas", "duckdb"):
+        if f"import {module}\n" in block.text:
+            pytest.importorskip(module)
     path = directory / "block.txt"
     path.write_text(block.text, encoding="utf-8")
     module = ["-m", "doctest"] if ">>> " in block.text else []
@@ -189,6 +197,34 @@ def test_a_console_block_shows_what_a_terminal_shows(
 @of_language("python")
 def test_a_python_block_runs(name: str, block: Block, workplaces: dict[str, Path]) -> None:
     run_python(block, workplaces[name])
+
+
+# What stands for something of the reader's own.
+PLACEHOLDER = re.compile(r"\b(?:[A-Z]{2,}|N)\b(?!=)|…|tcp://")
+
+# Commands that are named, with an option that they have, and not meant to be run so.
+NAMES_ALONE = {"train", "train --block", "theory --block", "theory --block --layers"}
+
+
+def inline_commands() -> list[str]:
+    """Return the command lines in running text that can be run as they stand."""
+    texts = [FENCED.sub("", text) for text in PAGES.values()]
+    found = [line for text in texts for line in re.findall(r"`vanish((?: [^`]+)?)`", text)]
+    mine = [" ".join(line.split()) for line in found if not PLACEHOLDER.search(line)]
+    return sorted({*mine} - NAMES_ALONE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", inline_commands())
+def test_a_command_in_the_text_runs(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_in_process(*shlex.split(line)).status == 0
+
+
+def test_readme_is_short() -> None:
+    assert len(PAGES[README].encode()) <= 9000
 
 
 def test_every_page_has_its_topic_and_every_topic_its_page() -> None:
