@@ -143,9 +143,9 @@ def is_long(number: str) -> bool:
 
 def run_python(block: Block, directory: Path) -> None:
     """Run a Python block as a script, or compare it as a session if it has prompts."""
-    for module in ("pandas", "duckdb"):
-        if f"import {module}\n" in block.text:
-            pytest.importorskip(module)
+    for needed in ("pandas", "duckdb"):
+        if f"import {needed}\n" in block.text:
+            pytest.importorskip(needed)
     path = directory / "block.txt"
     path.write_text(block.text, encoding="utf-8")
     module = ["-m", "doctest"] if ">>> " in block.text else []
