@@ -104,7 +104,8 @@ def main() -> int:
     except TyperException as error:
         from vanish.cli.meant import advice
 
-        _complain(f"{error.format_message().rstrip('.')}: {advice(error, sys.argv[1:])}")
+        told = advice(error, sys.argv[1:], SUBCOMMANDS)
+        _complain(f"{error.format_message().rstrip('.')}: {told}")
     except MemoryError:
         _complain("the run does not fit into memory: give fewer --layers or a smaller --width")
     except OSError as error:
