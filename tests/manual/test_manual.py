@@ -124,6 +124,9 @@ def test_every_option_is_explained_by_its_help() -> None:
     assert {"--layers", "-n", "--norm-bound", "--resume", "--input-rms", "--wrt"} <= flags
     assert unanswered(flags) == {}
     assert "`vanish sweep`: Numbers of layers" in answer("--layers")
+    # With a command line that has it, where the manual shows one.
+    assert "Try `vanish sweep --layers 5:50:10 --dry-run`." in answer("--dry-run")
+    assert "Try `vanish derive --wrt b1" in answer("--wrt")
 
 
 def test_every_column_is_explained_by_its_record() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 # Where the columns stand in their page.
 _COLUMNS = "<!-- the columns -->"
+
+# Command lines, in a session and in running text; and what stands in some for the reader's own.
+_COMMANDS = re.compile(r"(?:^\$ |`)(vanish [^`\n;|]*)", re.MULTILINE)
+_PLACEHOLDER = re.compile(r"\b(?:[A-Z]{2,}|N)\b(?!=)|…")
 
 # How many near names an error tells.
 _NEAREST = 5
@@ -72,7 +77,7 @@ def answer(asked: str, usages: Sequence[Usage]) -> str:
         return _page(topic) + (f"\n## The word {topic}\n\n{found}\n" if found else "")
     found = found or "\n\n".join(_containing(asked))
     if found:
-        return f"# {asked}\n\n{found}\n"
+        return f"{found}\n"
     topic = next((name for name in pages.TOPICS if wanted == key(name)[:-1]), None)
     if topic is not None:
         return _page(topic)
@@ -137,7 +142,19 @@ def _usages(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
             yield f"**Command {listed}**: {meaning} Its options: `{commands[0]} --help`.{page}"
             continue
         value = f" {metavar}" if metavar else ""
-        yield f"**Option `{flags}{value}`** of {listed}: {meaning}"
+        tried = _example(flags.split(", ")[0], commands[0])
+        yield f"**Option `{flags}{value}`** of {listed}: {meaning}{tried}"
+
+
+def _example(flag: str, command: str) -> str:
+    """Return the manual's first command line that has an option, ready to be shown."""
+    for text in map(pages.page, (pages.TERMS, *pages.TOPICS)):
+        for line in _COMMANDS.findall(text):
+            words = line.split()
+            of_it = line.startswith(f"{command} ") and (command != "vanish" or words[1][0] == "-")
+            if of_it and flag in words and not _PLACEHOLDER.search(line):
+                return f"\n\nTry `{line.strip()}`."
+    return ""
 
 
 def _containing(asked: str) -> Iterator[str]:

@@ -140,7 +140,8 @@ def _initializer(init: Initializer) -> str:
         law = f"{init.law.value} entries of variance {init.factor**2:.3g}/{fan}"
     return (
         f"**Initialiser `{init.name}`**: W has {law}. Between layers of one size its weight_std"
-        f" is {init.weight_std(64, 64):.4g}.\n\nTry `vanish --layers 20 --init {init.name}`."
+        f" is {init.weight_std(64, 64):.4g}. Who has it: `vanish help init`.\n\n"
+        f"Try `vanish --layers 20 --init {init.name}`."
     )
 
 
