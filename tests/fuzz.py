@@ -168,6 +168,7 @@ _LISTED = {"widths", "layers", "width", "seed", "batch", "trials"}
 _SMALL = {
     "": (["--width=3", "--layers=3"], ["--layers=2", "--width=2"], ["--widths=3,2,3"], []),
     "acts": ([],),
+    "help": ([], ["signal"]),
     "blocks": ([],),
     "collapse": (["--width=3", "--layers=3"],),
     "derive": ([],),

@@ -26,6 +26,7 @@ FLOORS = (
     {"simulation"},
     {"files", "lessons", "sweeps", "training"},
     {"render"},
+    {"manual"},
     {"api", "cli"},
     {"__main__"},
 )

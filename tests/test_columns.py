@@ -1,4 +1,4 @@
-"""Every column that a command prints is declared with what it means, and README names it."""
+"""Every column that a command prints is declared with what it means, and the manual lists it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import math
 import re
 from decimal import Decimal
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,8 +22,6 @@ from vanish.training.columns import NETWORKS, layer_rows
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-README = (Path(__file__).parent.parent / "README.md").read_text()
 
 # Each command line that prints a table of its own, with some that fill cells else empty.
 PRINTED = {
@@ -187,19 +184,19 @@ def test_a_training_says_of_itself_what_the_command_prints() -> None:
     assert found.layer_rows() == layer_rows(found)
 
 
-def contract(readme: str) -> set[str]:
-    """Return the names that README's contract mentions."""
-    text = readme.partition("### The columns")[2].partition("\n## ")[0]
-    return {*re.findall(r"`(\w+)`", text)}
-
-
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: " ".join(table.printed_by))
-def test_readme_names_every_column(table: Table[Any]) -> None:
-    named = contract(README)
-    assert not {*table.names} - named
-    # A contract that lacks one is found.
-    lacking = README.replace(f"`{table.names[-1]}`", "")
-    assert table.names[-1] not in contract(lacking)
+def test_the_manual_lists_every_column_in_its_order() -> None:
+    text = run_in_process("help", "columns").stdout.decode()
+    _, *sections = text.split("\n## ")
+    assert len(sections) == len(TABLES)
+    for table, section in zip(TABLES, sections, strict=True):
+        heading, _, rows = section.partition("\n")
+        assert heading == ", ".join(f"`{command}`" for command in table.printed_by)
+        cells = [
+            re.split(r"(?<!\\) \| ", row) for row in rows.splitlines() if row.startswith("| `")
+        ]
+        assert [cell[0] for cell in cells] == [f"| `{name}`" for name in table.names]
+        meanings = [cell[2].removesuffix(" |").replace(r"\|", "|") for cell in cells]
+        assert meanings == [column.meaning for column in table.columns]
 
 
 def test_activations_have_all_that_their_columns_say() -> None:

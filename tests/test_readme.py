@@ -1,7 +1,7 @@
-"""README shows what its commands print, and its Python runs.
+"""README and the manual show what their commands print, and their Python runs.
 
 A ```console block is a session: a line that starts with `$ ` is a command, the lines
-below it are what a terminal of 80 × 50 shows, stdout and stderr as they come. README is
+below it are what a terminal of 80 × 50 shows, stdout and stderr as they come. A page is
 read from top to bottom: a block finds the files that those above it left behind.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from decimal import Decimal
@@ -20,7 +21,7 @@ import pytest
 from command import environment, run_in_process, run_in_terminal, without_progress
 
 from vanish.cli.app import build
-from vanish.simulation.columns import LAYERS
+from vanish.manual.pages import TERMS, TOPICS, page
 
 ROOT = Path(__file__).parent.parent
 
@@ -29,6 +30,8 @@ NOT_RUN = {
     "git clone": "needs the network",
     "cd": "the session stays where the examples are",
     "pip install": "would change the environment that runs the tests",
+    "uv tool install": "would change the environment of whoever runs the tests",
+    ". .venv/bin/activate": "the session has the command already",
     "make test": "would run itself",
     "make bench": "takes minutes",
 }
@@ -88,6 +91,8 @@ def run_session(block: Block) -> None:
         assert status == 0 or command.text == "echo $?", f"{where}: after exit status {status}"
         if "torch" in command.text:
             pytest.importorskip("torch")
+        if "| jq " in command.text and shutil.which("jq") is None:
+            pytest.skip("no jq")
         line = last_of_recipe(command.text) if command.text.startswith("make ") else command.text
         status, text = run_in_terminal(f"(exit {status})\n{line}", env={"NO_COLOR": "1"})
         printed = without_progress(text)
@@ -138,6 +143,9 @@ def is_long(number: str) -> bool:
 
 def run_python(block: Block, directory: Path) -> None:
     """Run a Python block as a script, or compare it as a session if it has prompts."""
+    for needed in ("pandas", "duckdb"):
+        if f"import {needed}\n" in block.text:
+            pytest.importorskip(needed)
     path = directory / "block.txt"
     path.write_text(block.text, encoding="utf-8")
     module = ["-m", "doctest"] if ">>> " in block.text else []
@@ -152,74 +160,115 @@ def run_python(block: Block, directory: Path) -> None:
     assert done.returncode == 0, f"line {block.line}:\n{done.stdout}{done.stderr}"
 
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCKS = blocks(README)
+README = "README.md"
+PAGES = {README: (ROOT / README).read_text(encoding="utf-8")} | {
+    f"vanish/manual/{name}.md": page(name) for name in (*TOPICS, TERMS)
+}
+BLOCKS = [(name, block) for name, text in PAGES.items() for block in blocks(text)]
+
+OPTION = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
 
 
-def line_of(block: Block) -> str:
-    return f"line {block.line}"
+def of_language(language: str) -> pytest.MarkDecorator:
+    found = [(name, block) for name, block in BLOCKS if block.language == language]
+    ids = [f"{Path(name).stem} line {block.line}" for name, block in found]
+    return pytest.mark.parametrize(("name", "block"), found, ids=ids)
 
 
 @pytest.fixture(scope="module")
-def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    directory = tmp_path_factory.mktemp("readme")
-    (directory / "examples").symlink_to(ROOT / "examples")
-    return directory
+def workplaces(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Return a directory for each page: its blocks find what those above them left behind."""
+    found = {name: tmp_path_factory.mktemp(Path(name).stem) for name in PAGES}
+    for directory in found.values():
+        (directory / "examples").symlink_to(ROOT / "examples")
+    return found
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "block", [block for block in BLOCKS if block.language == "console"], ids=line_of
-)
+@of_language("console")
 def test_a_console_block_shows_what_a_terminal_shows(
-    block: Block, workplace: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, block: Block, workplaces: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(workplace)
+    monkeypatch.chdir(workplaces[name])
     run_session(block)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "block", [block for block in BLOCKS if block.language == "python"], ids=line_of
-)
-def test_a_python_block_runs(block: Block, workplace: Path) -> None:
-    run_python(block, workplace)
+@of_language("python")
+def test_a_python_block_runs(name: str, block: Block, workplaces: dict[str, Path]) -> None:
+    run_python(block, workplaces[name])
+
+
+# What stands for something of the reader's own.
+PLACEHOLDER = re.compile(r"\b(?:[A-Z]{2,}|N)\b(?!=)|…|tcp://")
+
+# Commands that are named, with an option that they have, and not meant to be run so.
+NAMES_ALONE = {"train", "train --block", "theory --block", "theory --block --layers"}
+
+
+def inline_commands() -> list[str]:
+    """Return the command lines in running text that can be run as they stand."""
+    texts = [FENCED.sub("", text) for text in PAGES.values()]
+    found = [line for text in texts for line in re.findall(r"`vanish((?: [^`]+)?)`", text)]
+    mine = [" ".join(line.split()) for line in found if not PLACEHOLDER.search(line)]
+    return sorted({*mine} - NAMES_ALONE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", inline_commands())
+def test_a_command_in_the_text_runs(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_in_process(*shlex.split(line)).status == 0
+
+
+def test_readme_is_short() -> None:
+    assert len(PAGES[README].encode()) <= 9000
+
+
+def test_every_page_has_its_topic_and_every_topic_its_page() -> None:
+    there = {path.stem for path in (ROOT / "vanish" / "manual").glob("*.md")}
+    assert there == {*TOPICS, TERMS}
+    assert all(text.startswith("# ") for text in PAGES.values())
 
 
 def test_readme_shows_first_what_make_run_prints_and_names_make_test() -> None:
-    first = commands(next(block for block in BLOCKS if block.language == "console"))[0]
+    block = next(block for name, block in BLOCKS if (name, block.language) == (README, "console"))
+    first = commands(block)[0]
     assert first.text == "make run"
     assert first.shown
-    assert "`make test`" in README
+    assert "`make test`" in PAGES[README]
 
 
-def test_every_block_of_readme_is_run_or_has_nothing_to_run() -> None:
-    assert {block.language for block in BLOCKS} <= {"console", "python"} | FOR_READING
-    found = sum(len(commands(block)) for block in BLOCKS if block.language == "console")
-    assert len(re.findall(r"^\s*\$ ", README, re.MULTILINE)) == found
-    assert README.count("```") == 2 * len(BLOCKS)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_block_is_run_or_has_nothing_to_run(name: str) -> None:
+    own = [block for page, block in BLOCKS if page == name]
+    assert {block.language for block in own} <= {"console", "python"} | FOR_READING
+    found = sum(len(commands(block)) for block in own if block.language == "console")
+    assert len(re.findall(r"^\s*\$ ", PAGES[name], re.MULTILINE)) == found
+    assert PAGES[name].count("```") == 2 * len(own)
 
 
-def test_readme_lists_the_columns_in_their_order() -> None:
-    table = README.partition("### The columns")[2].partition("\n#")[0]
-    first_cells = re.findall(r"^\| (`.*?) \|", table, re.MULTILINE)
-    assert re.findall(r"`(\w+)`", " ".join(first_cells)) == list(LAYERS.names)
-
-
-def test_every_option_in_readme_is_one_of_vanish() -> None:
-    option = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
+@pytest.mark.parametrize("name", PAGES)
+def test_every_option_that_is_spoken_of_is_one_of_vanish(name: str) -> None:
     subcommands = [(command.name or "",) for command in build(["--help"]).registered_commands]
     pages = [run_in_process(*path, "--help").stdout.decode() for path in [(), *subcommands]]
     assert all("--help" in page for page in pages)
     # A text block is of other programs.
-    own = re.sub(r"^```text\n.*?^```$", "", README, flags=re.MULTILINE | re.DOTALL)
-    assert set(option.findall(own)) <= set(option.findall("".join(pages)))
+    own = re.sub(r"^```text\n.*?^```$", "", PAGES[name], flags=re.MULTILINE | re.DOTALL)
+    assert {*OPTION.findall(own)} <= {*OPTION.findall("".join(pages))}
 
 
-def test_every_relative_link_of_readme_leads_to_a_file() -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)", README)
-    assert targets
-    assert [target for target in targets if not (ROOT / target).exists()] == []
+@pytest.mark.parametrize("name", PAGES)
+def test_every_relative_link_leads_to_a_file(name: str) -> None:
+    targets = re.findall(r"\]\((?!https?:)([^)#]+)", PAGES[name])
+    missing = [target for target in targets if not (ROOT / name).parent.joinpath(target).exists()]
+    assert missing == []
+    # The manual is read where there is no repository: it names files of that, and links to none.
+    assert bool(targets) is (name == README)
+    named = re.findall(r"\bexamples/\w+\.\w+", PAGES[name])
+    assert [each for each in named if not (ROOT / each).exists()] == []
 
 
 SESSION = """\

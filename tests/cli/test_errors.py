@@ -137,6 +137,32 @@ foo
 --gain big
 --seed 1e3
 --quiet=yes
+sigmoid 20
+LeakyReLU
+he-normal
+residual 5
+list
+20
+compare
+swep
+tour
+--act sigmoid relu
+--act sigmoid, relu --layers 5
+--widths 3 4
+--layers 5 10
+--layers 3,20,100
+-n 5:50:10
+--seed 1,2
+sweep --act sigmoid relu
+sweep --layers 3 4
+sweep --bogus
+train --layers 1 2
+acts relu --layers 3 4
+--layers=3,20
+train --epochs x
+acts --layers 3,4
+help chi_2
+help zzzz
 
 --act sigmod
 --act xyz

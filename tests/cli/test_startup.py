@@ -35,6 +35,11 @@ def test_numpy_is_not_imported_to_say_a_word(option: str) -> None:
     assert not imported(PROBE, option) & {"numpy", "rich"}
 
 
+@pytest.mark.parametrize("words", ["", "tour", "vanishing", "norms"])
+def test_numpy_is_not_imported_to_explain_what_no_record_has(words: str) -> None:
+    assert not imported(PROBE, "help", *words.split()) & {"numpy", "rich"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("format_name", ["tsv", "json"])
 def test_rich_is_not_imported_to_write_data(format_name: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -105,23 +104,6 @@ def test_the_manual_has_a_line_an_option() -> None:
     assert by_name["seed"].default == "0"
     assert by_name["widths"].default == by_name["resume"].default == ""
     assert by_name["norm_bound"].flags == "--norm-bound/--no-norm-bound"
-
-
-def test_readme_speaks_of_no_option_that_the_manual_lacks() -> None:
-    flag = re.compile(r"(?<![\w-])--[a-z][a-z-]+")
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    # Other commands have options of their own; other programs stand in blocks of text.
-    own = re.sub(r"^```text\n.*?^```$", "", readme, flags=re.MULTILINE | re.DOTALL)
-    others = {
-        option
-        for command in ("acts", "collapse", "derive", "theory", "train")
-        for parameter in parameters(command).values()
-        for option in parameter.opts
-    }
-    manual = {option for entry in table.manual() for option in flag.findall(entry.flags)}
-    assert {*flag.findall(own)} - others - manual == set()
-    listed = readme.partition("| option | |")[2].partition("\n\n")[0]
-    assert {*flag.findall(listed)} <= manual
 
 
 def test_what_a_number_may_be() -> None:

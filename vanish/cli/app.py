@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 from typer.exceptions import TyperException
 
-from vanish.cli import options, simulate
+from vanish.cli import grouped, options, simulate
 from vanish.cli.streams import ReaderGoneError, discard, say
 from vanish.errors import VanishError, plain, shortened
 from vanish.system.atomic import reason
@@ -31,11 +31,11 @@ _ONE_THREAD = (
     "VECLIB_MAXIMUM_THREADS",
 )
 
-# Of the exit statuses, 0 and 3 are the commands' own; see README.
+# Of the exit statuses, 0 and 3 are the commands' own; see `vanish help scripts`.
 BAD_USAGE = 2
 INTERRUPTED = 130
 
-_SUBCOMMANDS = ("acts", "blocks", "collapse", "derive", "sweep", "theory", "train")
+SUBCOMMANDS = ("acts", "blocks", "collapse", "derive", "help", "sweep", "theory", "train")
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:
@@ -45,13 +45,18 @@ def build(arguments: Sequence[str]) -> typer.Typer:
     """
     app = typer.Typer(
         name="vanish",
+        cls=grouped.Root,
+        suggest_commands=False,  # see vanish/cli/meant.py
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(simulate.command)
     for name in _needed(arguments):
-        app.command(name)(import_module(f"vanish.cli.{name}").command)
+        # Options are among what help is asked about.
+        settings = {"ignore_unknown_options": True} if name == "help" else None
+        command = import_module(f"vanish.cli.{name}").command
+        app.command(name, cls=grouped.Command, context_settings=settings)(command)
     return app
 
 
@@ -59,13 +64,13 @@ def _needed(arguments: Sequence[str]) -> Sequence[str]:
     """Return the subcommands that these arguments may be about."""
     first = arguments[0] if arguments else ""
     if options.completing() or any(each in ("-h", "--help") for each in arguments):
-        return _SUBCOMMANDS
-    if first in _SUBCOMMANDS:
+        return SUBCOMMANDS
+    if first in SUBCOMMANDS:
         return (first,)
     # A word in their place may be meant for one; behind options, one is refused by name.
     a_word_first = bool(first) and not first.startswith("-")
-    named = any(each in _SUBCOMMANDS for each in arguments)
-    return _SUBCOMMANDS if a_word_first or named else ()
+    named = any(each in SUBCOMMANDS for each in arguments)
+    return SUBCOMMANDS if a_word_first or named else ()
 
 
 def _only_tells(arguments: Sequence[str]) -> bool:
@@ -97,7 +102,10 @@ def main() -> int:
     except VanishError as error:
         _complain(error.on_command_line)
     except TyperException as error:
-        _complain(f"{error.format_message().rstrip('.')}: see 'vanish --help'")
+        from vanish.cli.meant import advice
+
+        told = advice(error, sys.argv[1:], SUBCOMMANDS)
+        _complain(f"{error.format_message().rstrip('.')}: {told}")
     except MemoryError:
         _complain("the run does not fit into memory: give fewer --layers or a smaller --width")
     except OSError as error:

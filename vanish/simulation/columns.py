@@ -1,4 +1,4 @@
-"""The columns of a profile, a row a layer: the contract of README, "The columns"."""
+"""The columns of a profile, a row a layer: a contract that `vanish help columns` lists."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from vanish.simulation import names
-from vanish.simulation.option import Kind, Option
+from vanish.simulation.option import Group, Kind, Option
 
 _VANISH = ("vanish",)
 _SWEEP = ("sweep",)
@@ -16,6 +16,7 @@ _FORMAT_HELP = "auto is a table on a terminal, else tsv."
 JOBS = Option(
     *("jobs", Kind.COUNT),
     "Most threads for sampled trials. It changes no number.",
+    group=Group.RUNNING,
     metavar="N",
     short="-j",
     shown="all processors",
@@ -25,6 +26,7 @@ MEMORY = Option(
     *("memory", Kind.TEXT),
     "Most memory that sampled chains may keep at a time, such as 500MB; deeper ones are run in"
     " segments. It changes no number.",
+    group=Group.RUNNING,
     metavar="SIZE",
     shown="1GB",
     commands=_VANISH,
@@ -32,6 +34,7 @@ MEMORY = Option(
 _FORMAT = Option(
     *("format", Kind.NAME),
     f"{names.FORMATS}; {_FORMAT_HELP}",
+    group=Group.OUTPUT,
     metavar="NAME",
     short="-f",
     default="auto",
@@ -42,6 +45,7 @@ _OUTPUT = Option(
     *("output", Kind.TEXT),
     "Write to FILE, whole or not at all, in the format of its suffix; it takes the place of a"
     " file that is there.",
+    group=Group.OUTPUT,
     metavar="FILE",
     short="-o",
     commands=("vanish", "train"),
@@ -52,6 +56,7 @@ HANDLING = (
     Option(
         *("fail_on", Kind.NAME),
         f"Exit with status 3 if a chain is one of these: {names.VERDICTS}.",
+        group=Group.RUNNING,
         metavar="VERDICT,...",
         choices=names.VERDICTS,
         several=True,
@@ -60,6 +65,7 @@ HANDLING = (
     Option(
         *("config", Kind.TEXT),
         "Take options from a file: option = value or list. The command line wins over it.",
+        group=Group.RUNNING,
         metavar="FILE.toml",
         commands=_SWEEP,
         once=True,
@@ -67,6 +73,7 @@ HANDLING = (
     Option(
         *("per_layer", Kind.FLAG),
         "Write a row a layer in place of one a point.",
+        group=Group.OUTPUT,
         default=False,
         commands=("sweep", "train"),
     ),
@@ -75,6 +82,7 @@ HANDLING = (
         *("scheduler", Kind.TEXT),
         "Use the workers of a Dask cluster instead, such as tcp://127.0.0.1:8786. Needs the"
         " extra 'dask'.",
+        group=Group.RUNNING,
         metavar="ADDRESS",
         commands=_SWEEP,
     ),
@@ -82,6 +90,7 @@ HANDLING = (
     Option(
         *("resume", Kind.FLAG),
         "Go on with an unfinished sweep, from FILE.part beside FILE.",
+        group=Group.RUNNING,
         default=False,
         commands=_SWEEP,
         once=True,
@@ -89,6 +98,7 @@ HANDLING = (
     Option(
         *("force", Kind.FLAG),
         "Write over FILE, whatever it holds; an unfinished sweep is kept.",
+        group=Group.RUNNING,
         default=False,
         commands=_SWEEP,
         once=True,
@@ -96,6 +106,7 @@ HANDLING = (
     Option(
         *("dry_run", Kind.FLAG),
         "Say how many points there are and what they may take.",
+        group=Group.RUNNING,
         default=False,
         commands=_SWEEP,
         once=True,
@@ -111,12 +122,14 @@ HANDLING = (
     Option(
         *("no_header", Kind.FLAG),
         "Leave out the header line of tsv and csv.",
+        group=Group.OUTPUT,
         default=False,
         commands=_ALL,
     ),
     Option(
         *("rows", Kind.COUNT),
         "Most rows of a table, the middle elided; 0 for all.",
+        group=Group.OUTPUT,
         metavar="N",
         shown="what fits on a terminal, else all",
         commands=_VANISH,
@@ -124,6 +137,7 @@ HANDLING = (
     Option(
         *("quiet", Kind.FLAG),
         "The data only: no verdict, nothing on stderr.",
+        group=Group.OUTPUT,
         short="-q",
         default=False,
         commands=_ALL,
@@ -132,12 +146,14 @@ HANDLING = (
         *("plot", Kind.TEXT),
         "Draw a figure, too: .png, .svg or .pdf; it takes the place of a file that is there."
         " Needs the extra 'plot'.",
+        group=Group.OUTPUT,
         metavar="FILE",
         commands=_ALL,
     ),
     Option(
         *("version", Kind.FLAG),
         "Show the version and exit.",
+        group=Group.OUTPUT,
         default=False,
         commands=_VANISH,
         once=True,

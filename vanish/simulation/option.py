@@ -5,7 +5,7 @@
 
 # Not annotations from the future: a named tuple would compile each of them at every start.
 import math
-from enum import Enum
+from enum import Enum, StrEnum
 from typing import Any, NamedTuple
 
 
@@ -25,6 +25,16 @@ class Kind(Enum):
     STDS = "a number, or one a letter such as {'W': 1.5, 'V': 0.1}"
     FLAG = "True or False"
     TEXT = "a text"
+
+
+class Group(StrEnum):
+    """What an option is about, in the order in which help lists the groups."""
+
+    NETWORK = "Network"
+    WEIGHTS = "Weights"
+    DATA = "Data and loss"
+    RUNNING = "Running"
+    OUTPUT = "Output"
 
 
 class Limits:
@@ -85,6 +95,8 @@ class Option:
         What its values are.
     help
         What it means, as `vanish` tells.
+    group
+        What it is about.
     metavar
         What stands for its value in help.
     short
@@ -117,6 +129,7 @@ class Option:
         kind: Kind,
         help: str,
         *,
+        group: Group,
         metavar: str | None = None,
         short: str = "",
         default: object = None,
@@ -133,6 +146,7 @@ class Option:
         self.name = name
         self.kind = kind
         self.help = help
+        self.group = group
         self.metavar = metavar
         self.short = short
         self.default = default

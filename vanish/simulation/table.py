@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from vanish.simulation import names
 from vanish.simulation.handling import HANDLING, JOBS, MEMORY
-from vanish.simulation.option import Kind, Limits, Option
+from vanish.simulation.option import Group, Kind, Limits, Option
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +39,7 @@ OPTIONS = (
     _setting(
         *("act", Kind.ACT),
         f"Activation of every layer; several are compared: {names.ACTIVATIONS}.",
+        group=Group.NETWORK,
         metavar="NAME,...",
         short="-a",
         default="sigmoid",
@@ -52,6 +53,7 @@ OPTIONS = (
     _setting(
         *("layer_acts", Kind.ACTS),
         "One activation a layer, input side first, instead of --act.",
+        group=Group.NETWORK,
         metavar="NAME,...",
         choices=names.ACTIVATIONS,
         axis="One activation a layer; give the option again for another list.",
@@ -60,6 +62,7 @@ OPTIONS = (
     _setting(
         *("last_act", Kind.ACT),
         "The activation of layer N alone, such as identity before cross_entropy or bce.",
+        group=Group.NETWORK,
         metavar="NAME",
         choices=names.ACTIVATIONS,
         axis="Activations of the last layer.",
@@ -68,6 +71,7 @@ OPTIONS = (
         *("block", Kind.BLOCK),
         "A layer as a formula of its input x, such as 'x + S(Wx+b)', or the name of one, see"
         " vanish blocks; several are compared.",
+        group=Group.NETWORK,
         metavar="TEXT,...",
         default="",
         shown=PLAIN,
@@ -80,6 +84,7 @@ OPTIONS = (
         *("hidden", Kind.HIDDEN),
         "What a block leaves open between two of its matrices: a size, or so many times the"
         " layer's output, such as 4x.",
+        group=Group.NETWORK,
         metavar="H",
         shown="the size of the layer's output",
         axis="Sizes inside a block.",
@@ -90,6 +95,7 @@ OPTIONS = (
         *("steps", Kind.ROWS),
         "The inputs u of a block that has one: a row a layer, .npy or text, in place of normal"
         " numbers.",
+        group=Group.DATA,
         metavar="FILE",
         axis="A file of each layer's input; give the option again for another.",
         axis_metavar="FILE",
@@ -97,6 +103,7 @@ OPTIONS = (
     _setting(
         *("layers", Kind.COUNT),
         "Number of layers.",
+        group=Group.NETWORK,
         metavar="N",
         short="-n",
         shown=str(LAYERS),
@@ -106,6 +113,7 @@ OPTIONS = (
     _setting(
         *("width", Kind.COUNT),
         "Size of the input and of every layer.",
+        group=Group.NETWORK,
         metavar="N",
         short="-w",
         shown=str(WIDTH),
@@ -115,6 +123,7 @@ OPTIONS = (
     _setting(
         *("widths", Kind.SIZES),
         "All sizes, input first, such as 784,30,30,10, instead of --layers and --width.",
+        group=Group.NETWORK,
         metavar="N,N,...",
         axis="All sizes of a chain, input first; give the option again for another chain.",
         axis_metavar="N,N,...",
@@ -124,6 +133,7 @@ OPTIONS = (
         f"How weights are drawn; several are compared: {names.INITIALIZERS}. auto is the"
         " activation's convention: he_normal for the relu family, lecun_normal for selu,"
         " xavier_normal for the others.",
+        group=Group.WEIGHTS,
         metavar="NAME,...",
         default="auto",
         shown="auto",
@@ -137,12 +147,14 @@ OPTIONS = (
         *("weight_std", Kind.STDS),
         "Instead of --init: Gaussian weights of variance X²/n_in; W=1.5,V=0.1 sets each matrix of"
         " a block by its letter.",
+        group=Group.WEIGHTS,
         metavar="X",
         axis="Gaussian weights of variance X²/n_in: numbers, or ranges such as 0.5:3:26.",
     ),
     _setting(
         *("bias_std", Kind.NUMBER),
         "Standard deviation of the Gaussian biases.",
+        group=Group.WEIGHTS,
         metavar="X",
         default=0.0,
         limits=Limits(f"a number from 0 to {_LARGEST_STD:g}", least=0.0, most=_LARGEST_STD),
@@ -151,6 +163,7 @@ OPTIONS = (
     _setting(
         *("gain", Kind.NUMBER),
         "Multiply all weights by X.",
+        group=Group.WEIGHTS,
         metavar="X",
         default=1.0,
         limits=Limits("a finite number above 0", above=0.0),
@@ -160,6 +173,7 @@ OPTIONS = (
         *("input", Kind.ROWS),
         "Input: one vector or a batch of rows, .npy or text; - for standard input. One number a"
         " line is one vector, or a row a line for a chain of one input.",
+        group=Group.DATA,
         metavar="FILE",
         axis="An input file; give the option again for another.",
         axis_metavar="FILE",
@@ -167,6 +181,7 @@ OPTIONS = (
     _setting(
         *("batch", Kind.COUNT),
         "Without --input: B random normal rows; the loss is their mean.",
+        group=Group.DATA,
         metavar="B",
         shown="1",
         axis="Numbers of random rows.",
@@ -178,6 +193,7 @@ OPTIONS = (
         " (½‖f_N - target‖²), cross_entropy of the softmax of f_N, or bce, binary cross-entropy"
         " of the sigmoid of f_N: both contain the output's softmax or sigmoid, so give"
         " --last-act identity.",
+        group=Group.DATA,
         metavar="NAME",
         default="readout",
         choices=names.LOSSES,
@@ -188,6 +204,7 @@ OPTIONS = (
         *("target", Kind.ROWS),
         "Target of the mse loss, one row or as many as the input; of bce the same, of zeros and"
         " ones; of cross_entropy one class a row, from 0.",
+        group=Group.DATA,
         metavar="FILE",
         shown="zeros",
         axis="A target file; give the option again for another.",
@@ -197,6 +214,7 @@ OPTIONS = (
         *("weights", Kind.NETWORK),
         "A real network instead of a random one: arrays W1, b1, W2, b2, ..., those of a saved"
         " state_dict or the like, or what --save-weights wrote; a missing b is zero.",
+        group=Group.WEIGHTS,
         metavar="FILE.npz",
         axis="A real network; give the option again for another.",
         axis_metavar="FILE.npz",
@@ -205,6 +223,7 @@ OPTIONS = (
         *("weights_layout", Kind.NAME),
         "How the weights of --weights lie: out_in is (n_out, n_in), as PyTorch stores them,"
         " in_out is (n_in, n_out), as Keras does.",
+        group=Group.WEIGHTS,
         metavar="NAME",
         shown="auto, which takes what fits and says so",
         choices=names.LAYOUTS,
@@ -213,12 +232,14 @@ OPTIONS = (
         *("save_weights", Kind.TEXT),
         "Write the chain that was simulated, for others to check; it takes the place of a file"
         " that is there.",
+        group=Group.OUTPUT,
         metavar="FILE.npz",
         commands=_VANISH,
     ),
     _setting(
         *("seed", Kind.COUNT),
         "What all random numbers follow from.",
+        group=Group.RUNNING,
         metavar="N",
         default=0,
         limits=Limits("an integer of at least 0", least=0.0),
@@ -229,6 +250,7 @@ OPTIONS = (
         *("trials", Kind.COUNT),
         "Number of independent chains; what is measured is their median, with 5 % and 95 %"
         " quantiles.",
+        group=Group.RUNNING,
         metavar="T",
         default=1,
         axis="Numbers of independent chains a point.",
@@ -239,6 +261,7 @@ OPTIONS = (
         "dense stores the weights; sampled draws the same gradients in law without them, in a"
         " fraction of time and memory, for Gaussian and orthogonal weights; auto is dense up to"
         " 16 million weights in all trials.",
+        group=Group.RUNNING,
         metavar="NAME",
         default=names.AUTO_ENGINE,
         choices=names.ENGINES,
@@ -250,11 +273,13 @@ OPTIONS = (
     _setting(
         *("norm_bound", Kind.FLAG),
         "Compute the norm bound, which takes exact spectral norms.",
+        group=Group.RUNNING,
         shown="where that is cheap beside the run",
     ),
     _setting(
         *("vanish_below", Kind.NUMBER),
         "Call it vanishing if layer 1 gets less than X times layer N's gradient.",
+        group=Group.RUNNING,
         metavar="X",
         default=1e-3,
         axis="Thresholds of the verdict vanishing.",
@@ -262,6 +287,7 @@ OPTIONS = (
     _setting(
         *("explode_above", Kind.NUMBER),
         "Call it exploding if layer 1 gets more than X times layer N's.",
+        group=Group.RUNNING,
         metavar="X",
         default=1e3,
         axis="Thresholds of the verdict exploding.",

@@ -1,0 +1,1 @@
+"""The manual: pages and terms in Markdown, and what finds them by any spelling."""

@@ -1,0 +1,184 @@
+"""What `vanish help` answers: a topic's page, or all that is known of a term."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, NamedTuple
+
+from vanish.errors import UsageError
+from vanish.manual import pages
+from vanish.manual.spelling import key, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from vanish.manual.pages import Term
+
+# Where the columns stand in their page.
+_COLUMNS = "<!-- the columns -->"
+
+# Command lines, in a session and in running text; and what stands in some for the reader's own.
+_COMMANDS = re.compile(r"(?:^\$ |`)(vanish [^`\n;|]*)", re.MULTILINE)
+_PLACEHOLDER = re.compile(r"\b(?:[A-Z]{2,}|N)\b(?!=)|…")
+
+# How many near names an error tells.
+_NEAREST = 5
+
+
+class Usage(NamedTuple):
+    """A command, or an option of one, as the command line has it.
+
+    Attributes
+    ----------
+    command
+        Such as ``vanish sweep``.
+    flags
+        Such as ``--layers, -n``; empty for the command itself.
+    meaning
+        What its help says.
+    metavar
+        What stands for the value of an option that takes one.
+    """
+
+    command: str
+    flags: str
+    meaning: str
+    metavar: str = ""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it may be called."""
+        flags = tuple(self.flags.replace("/", ", ").split(", "))
+        return flags if self.flags else (self.command, self.command.removeprefix("vanish "))
+
+
+def answer(asked: str, usages: Sequence[Usage]) -> str:
+    """Return the page of a topic, or what is known of a term, Markdown.
+
+    Parameters
+    ----------
+    asked
+        As the user wrote it; empty for the list of topics.
+    usages
+        All commands and options.
+
+    Raises
+    ------
+    UsageError
+        If the manual has no such word; the message names near ones.
+    """
+    if not asked.strip():
+        return pages.topics()
+    wanted = key(asked)
+    found = "\n\n".join(dict.fromkeys(_found(asked, usages)))
+    topic = next((name for name in pages.TOPICS if wanted == key(name)), None)
+    if topic is not None:
+        return _page(topic) + (f"\n## The word {topic}\n\n{found}\n" if found else "")
+    found = found or "\n\n".join(_containing(asked))
+    if found:
+        return f"{found}\n"
+    topic = next((name for name in pages.TOPICS if wanted == key(name)[:-1]), None)
+    if topic is not None:
+        return _page(topic)
+    raise _unknown(asked, usages)
+
+
+def _page(topic: str) -> str:
+    text = pages.page(topic)
+    if _COLUMNS not in text:
+        return text
+    from vanish.manual import records  # noqa: PLC0415 - it imports numpy
+
+    return text.replace(_COLUMNS, records.tables())
+
+
+def _found(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
+    """Yield all that is known of a term of that name."""
+    wanted = key(asked)
+    by_hand = [term for term in pages.terms() if wanted in map(key, term.names)]
+    yield from map(_told, by_hand)
+    options = [*_usages(asked, usages)]
+    yield from options
+    # A word explained by hand that has no column is the name of none, unless of an option's.
+    if asked.startswith("-"):
+        return
+    if not options and (wanted in map(key, pages.TOPICS) or _settled(by_hand)):
+        return
+    from vanish.manual import records  # noqa: PLC0415 - it imports numpy
+
+    yield from records.columns(asked)
+    yield from records.registered(asked)
+
+
+def _settled(terms: Sequence[Term]) -> bool:
+    """Tell whether there are terms, and none has a column."""
+    return bool(terms) and not any(term.columns for term in terms)
+
+
+def _told(term: Term) -> str:
+    title = f"**{term.names[0]}**: "
+    if not term.columns:
+        return title + term.text
+    from vanish.manual import records  # noqa: PLC0415 - it imports numpy
+
+    text, _, tried = term.text.partition("\n\nTry ")
+    listed = "\n".join(f"- {each}" for name in term.columns for each in records.meanings(name))
+    return f"{title}{text}\n\nIts columns:\n\n{listed}\n\nTry {tried}"
+
+
+def _usages(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
+    """Yield commands and options of that name; what several commands say alike once."""
+    wanted = key(asked)
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for usage in usages:
+        if wanted in map(key, usage.names):
+            alike.setdefault(usage[1:], []).append(usage.command)
+    for (flags, meaning, metavar), commands in alike.items():
+        listed = ", ".join(f"`{command}`" for command in commands)
+        if not flags:
+            more = pages.OF_COMMANDS.get(commands[0])
+            page = f" More: `vanish help {more}`." if more else ""
+            yield f"**Command {listed}**: {meaning} Its options: `{commands[0]} --help`.{page}"
+            continue
+        value = f" {metavar}" if metavar else ""
+        tried = _example(flags.split(", ")[0], commands[0])
+        yield f"**Option `{flags}{value}`** of {listed}: {meaning}{tried}"
+
+
+def _example(flag: str, command: str) -> str:
+    """Return the manual's first command line that has an option, ready to be shown."""
+    for text in map(pages.page, (pages.TERMS, *pages.TOPICS)):
+        for line in _COMMANDS.findall(text):
+            words = line.split()
+            of_it = line.startswith(f"{command} ") and (command != "vanish" or words[1][0] == "-")
+            if of_it and flag in words and not _PLACEHOLDER.search(line):
+                return f"\n\nTry `{line.strip()}`."
+    return ""
+
+
+def _containing(asked: str) -> Iterator[str]:
+    """Yield the terms that have all words of what was asked in one of their names."""
+    wanted = words(asked)
+    for term in pages.terms():
+        if wanted and any(wanted <= words(name) for name in term.names):
+            yield _told(term)
+
+
+def _unknown(asked: str, usages: Sequence[Usage]) -> UsageError:
+    from vanish.manual import records  # noqa: PLC0415 - it imports numpy
+
+    known = [*pages.TOPICS, *(name for term in pages.terms() for name in term.names)]
+    known += [name for usage in usages for name in usage.names]
+    known += [*records.column_names(), *records.registered_names()]
+    by_key = {key(name): name for name in reversed(known)}
+    near = get_close_matches(key(asked), by_key, n=_NEAREST, cutoff=0.6)
+    near = (
+        near or [each for each in by_key if len(key(asked)) > 2 and key(asked) in each][:_NEAREST]
+    )
+    advice = (
+        f"did you mean {', '.join(by_key[each] for each in near[:_NEAREST])}?"
+        if near
+        else "vanish help lists the topics"
+    )
+    return UsageError(f"the manual has no {asked!r}: {advice}")

@@ -1,0 +1,103 @@
+"""The pages of the manual, a topic each, and the words it explains by hand."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+# In the order in which they are listed, with what each is about. The tests hold that each has
+# its page, and each page its topic.
+TOPICS = {
+    "tour": "what it shows, from one chain to comparing many: the article, step by step",
+    "columns": "every column of every command, with its meaning",
+    "formats": "table, tsv, csv, json, jsonl, markdown; files; figures",
+    "scripts": "exit statuses, jq, pandas, duckdb, shell completion",
+    "theory": "the chain rule, the bounds, and what mean-field theory expects",
+    "blocks": "layers of other formulas: skips, norms, recurrent networks",
+    "trials": "many chains at once, and chains too large to store",
+    "sweeps": "grids of settings, resumed after any end; maps and phase diagrams",
+    "clusters": "sweeps on the workers of a Dask cluster",
+    "training": "what becomes of a network whose gradient vanishes",
+    "networks": "your own weights and data, losses and targets",
+    "numbers": "how exact they are, their range, what fewer bits lose",
+    "speed": "beside numpy, PyTorch, JAX and scikit-learn",
+    "python": "each command as a function",
+    "architecture": "how it is built, and how to add to it",
+}
+
+TERMS = "terms"
+
+# Where more is told of a command.
+OF_COMMANDS = {
+    "vanish": "tour",
+    "vanish acts": "tour",
+    "vanish blocks": "blocks",
+    "vanish collapse": "tour",
+    "vanish derive": "tour",
+    "vanish sweep": "sweeps",
+    "vanish theory": "theory",
+    "vanish train": "training",
+}
+
+_HERE = Path(__file__).parent
+
+
+class Term(NamedTuple):
+    """A word that is explained by hand.
+
+    Attributes
+    ----------
+    names
+        What it is called, its title first.
+    text
+        What it means, as Markdown.
+    columns
+        The columns that have it; what they say of themselves belongs to the explanation.
+    """
+
+    names: tuple[str, ...]
+    text: str
+    columns: tuple[str, ...] = ()
+
+
+def page(name: str) -> str:
+    """Return a page as it is written, Markdown.
+
+    Parameters
+    ----------
+    name
+        One of `TOPICS`, or `TERMS`.
+    """
+    return (_HERE / f"{name}.md").read_text(encoding="utf-8")
+
+
+def topics() -> str:
+    """Return the list of topics, Markdown."""
+    widest = max(map(len, TOPICS))
+    lines = "\n".join(f"    {name:{widest}}  {about}" for name, about in TOPICS.items())
+    return (
+        "# vanish help TOPIC|TERM\n\n"
+        f"{lines}\n\n"
+        "A term is any word that a table, a verdict or an option shows: `vanish help signal`,"
+        " `vanish help log10_grad_w`, `vanish help --weight-std`, `vanish help gelu`,"
+        " `vanish help chi_1`. The options of a command are told by `vanish COMMAND --help`.\n"
+    )
+
+
+@cache
+def terms() -> tuple[Term, ...]:
+    """Return the words of the page of terms: `## name, other name`, and what they mean."""
+    _, *sections = page(TERMS).split("\n## ")
+    return tuple(map(term, sections))
+
+
+def term(section: str) -> Term:
+    """Return the entry that a section of the page of terms is, from its heading on."""
+    heading, _, text = section.partition("\n")
+    lines = text.strip().splitlines()
+    columns: tuple[str, ...] = ()
+    if lines[-1].startswith("Columns: "):
+        columns = tuple(lines.pop().removeprefix("Columns: ").replace("`", "").split(", "))
+    names = tuple(name.strip() for name in heading.split(" · "))
+    return Term(names, "\n".join(lines).strip(), columns)
