@@ -97,6 +97,15 @@ class Magnitudes(NamedTuple):
         divisors = np.where(other.mantissas == 0.0, np.inf, other.mantissas)
         return Magnitudes.of(self.mantissas / divisors, self.exponents - other.exponents)
 
+    def larger(self, other: Magnitudes) -> Magnitudes:
+        """Return the larger one of each two."""
+        mine, yours = (np.where(e.mantissas == 0.0, _NOTHING, e.exponents) for e in (self, other))
+        own = (mine > yours) | ((mine == yours) & (self.mantissas >= other.mantissas))
+        return Magnitudes(
+            np.where(own, self.mantissas, other.mantissas),
+            np.where(own, self.exponents, other.exponents),
+        )
+
     def root(self) -> Magnitudes:
         """Return the square roots."""
         exponents = np.asarray(self.exponents, dtype=np.int64)
