@@ -163,9 +163,8 @@ class Block:
 
     @property
     def argument_places(self) -> tuple[int, ...]:
-        """The places of what S is applied to, each once; 0 for what the block is given."""
-        taken = (self.nodes[place - 1].inputs[0] for place in self.places("activate"))
-        return tuple(dict.fromkeys(taken))
+        """The place of what each S is applied to; 0 for what the block is given."""
+        return tuple([self.nodes[place - 1].inputs[0] for place in self.places("activate")])
 
     @property
     def slots(self) -> tuple[Slot, ...]:

@@ -106,7 +106,7 @@ class Signeds(NamedTuple):
             values = np.ldexp(self.mantissas, self.exponents)
             order = np.argpartition(values, rank, axis=-1)
         else:
-            signs = np.sign(self.mantissas)
+            signs = np.sign(self.mantissas).astype(np.int64)
             order = np.lexsort((self.mantissas, signs * self.exponents, signs), axis=-1)
         at = np.arange(len(order)), order[:, rank]
         found = zip(self.mantissas[at].tolist(), self.exponents[at].tolist(), strict=True)

@@ -128,9 +128,10 @@ def _ranks(layers: Sequence[int]) -> NDArray[np.int64]:
 
 def _placed(numbers: Magnitudes, rows: NDArray[np.int64], depth: int) -> Magnitudes:
     """Return so many layers, 0 but for those."""
-    found = Magnitudes.of(np.zeros((depth, numbers.mantissas.shape[1])))
-    found.exponents[rows], found.mantissas[rows] = numbers.exponents, numbers.mantissas
-    return found
+    shape = depth, numbers.mantissas.shape[1]
+    mantissas, exponents = np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    mantissas[rows], exponents[rows] = numbers
+    return Magnitudes(mantissas, exponents)
 
 
 class _Queue:
@@ -182,12 +183,12 @@ class _Queue:
         self._empty()
         nothing = np.empty((0, self._trials))
         ones, others = zip((nothing, nothing), *self._found, strict=True)
-        alike = [
-            np.full(self._trials, each) if isinstance(each, int) and self._trials > 1 else each
-            for each in self._powers
-        ]
-        powers = np.array(alike, dtype=np.int64).reshape(-1, self._trials)
-        return np.concatenate(ones), np.concatenate(others), powers, np.array(self._counts)
+        if all(isinstance(each, int) for each in self._powers):
+            powers = np.array(self._powers, dtype=np.int64)[:, None]
+        else:
+            powers = np.array([np.full(self._trials, each) for each in self._powers])
+        counts = np.array(self._counts, dtype=np.int64)
+        return np.concatenate(ones), np.concatenate(others), powers, counts
 
 
 def _sizes(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
