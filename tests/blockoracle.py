@@ -152,8 +152,8 @@ class Judged(NamedTuple):
     gradients
         By name: W1, b1, …, f1, x, u1, and a1, g1, … of the arguments of S but for x and u
         themselves. Of what all layers share W1 is the part of layer 1, and W the sum.
-    slopes
-        S' at all arguments of S of each layer, shape (B, n).
+    slopes, arguments
+        S' at all arguments of S of each layer, and these, shape (B, n).
     values
         f_0, …, f_N.
     weights
@@ -162,6 +162,7 @@ class Judged(NamedTuple):
 
     gradients: dict[str, Array]
     slopes: list[Array]
+    arguments: list[Array]
     values: list[Array]
     weights: list[list[Array]]
 
@@ -201,6 +202,7 @@ def judged(simulation: Simulation, texts: list[str]) -> Judged:
     f = leaf(simulation.x)
     nodes: dict[str, Any] = {"x": f}
     values, slopes, weights = [simulation.x], [], []
+    arguments = []
     for k, text in enumerate(texts, 1):
         act = oracles.torch_activation(chain.activation(k).name)
         # What this layer does with a shared one is a node of its own.
@@ -224,6 +226,8 @@ def judged(simulation: Simulation, texts: list[str]) -> Judged:
             assert chain.activation(k).name != "sigmoid" or at.abs().max() <= 12.0
             parts.append(torch.autograd.grad(act(at).sum(), at)[0].numpy())
         slopes.append(np.concatenate(parts, axis=1))
+        parts[1:] = [argument.detach().numpy() for argument in run.arguments]
+        arguments.append(np.concatenate(parts, axis=1))
     nodes = {name: node for name, node in {**leaves, **nodes}.items() if node is not None}
     loss = (f * torch.tensor(simulation.reference)).sum() / len(f)
     found = torch.autograd.grad(loss, list(nodes.values()), allow_unused=True)
@@ -231,4 +235,4 @@ def judged(simulation: Simulation, texts: list[str]) -> Judged:
         name: np.zeros(node.shape) if grad is None else grad.numpy()
         for (name, node), grad in zip(nodes.items(), found, strict=True)
     }
-    return Judged(gradients, slopes, values, weights)
+    return Judged(gradients, slopes, arguments, values, weights)

@@ -53,7 +53,13 @@ def table(*options: str) -> list[dict[str, str]]:
 
 
 # What a network that is given does not tell.
-SILENT = ("init", "log10_predicted", "log10_predicted_b", "log10_predicted_f")
+SILENT = (
+    "init",
+    "log10_predicted",
+    "log10_predicted_b",
+    "log10_predicted_f",
+    "log10_predicted_rms_a",
+)
 
 
 def check_alike(first: list[dict[str, str]], second: list[dict[str, str]]) -> None:

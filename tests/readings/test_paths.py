@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     BoolArray = NDArray[np.bool_]
 
+RELU = activations.get("relu")
+
 NEW_COLUMNS = ["active_units", "dead_fraction", "log10_active_paths"]
 
 FLAT = ["relu", "hard_sigmoid", "hard_tanh", "relu6", "hard_swish"]
@@ -104,7 +106,7 @@ def test_the_paths_are_those_that_can_be_walked_one_by_one(
 
 def of_one_trial(*slopes: FloatArray) -> tuple[SlopeStatistics, list[float]]:
     """Return the statistics of some layers, and log10 of the paths from each on."""
-    found = statistics([each[None] for each in slopes])
+    found = statistics([each[None] for each in slopes], [RELU] * len(slopes))
     return found, log10_active_paths(article_graph(len(slopes)), found.active)[:, 0].tolist()
 
 
@@ -128,7 +130,8 @@ def test_a_path_that_dies_on_some_rows_only_is_not_lost() -> None:
 
 
 def test_slope_statistics_are_of_absolute_values_over_units_and_batch() -> None:
-    found = statistics([np.array([[[-0.5, 0.0], [0.25, 0.0], [0.0, 0.75]]])])
+    slopes = np.array([[[-0.5, 0.0], [0.25, 0.0], [0.0, 0.75]]])
+    found = statistics([slopes], [RELU])
     assert [each.item() for each in found[:3]] == [0.25, 0.75, 0.5]
 
 
@@ -138,9 +141,9 @@ def test_layers_are_read_together_or_alone_with_the_same_result() -> None:
     shapes = [(5, 2, 3)] * 4 + [(5, 2, 1000)] * 2 + [(5, 2, 4)]
     slopes = [np.maximum(generator.standard_normal(shape), 0.0) for shape in shapes]
     slopes[1] += 1.0
-    together = statistics(slopes)
+    together = statistics(slopes, [RELU] * len(slopes))
     for k, layer in enumerate(slopes):
-        for one, all_of_them in zip(statistics([layer]), together, strict=True):
+        for one, all_of_them in zip(statistics([layer], [RELU]), together, strict=True):
             assert np.array_equal(one[0], all_of_them[k])
 
 

@@ -21,6 +21,8 @@ from vanish.simulation.run import compare as compare_all
 from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from blockoracle import Judged
     from conftest import Plant
 
@@ -164,6 +166,21 @@ def compare_columns(simulation: Simulation, judge: Judged) -> None:
         f = judge.values[k]
         assert close(float(layer.value), norm(f) / math.sqrt(f.size))
         compare_slopes(layer, judge.slopes[k - 1])
+        compare_forward(row, f, judge.arguments[k - 1])
+        if layer.saturated is not None:
+            limit = simulation.chain.activation(k).sup_slope / 20.0
+            assert layer.saturated == np.mean(np.abs(judge.slopes[k - 1]) < limit)
+
+
+def compare_forward(row: Mapping[str, Any], f: FloatArray, a: FloatArray) -> None:
+    """Compare the columns of the signal going forward, of entries all of the size of 1."""
+    assert abs(row["mean_f"] - float(f.mean())) <= 1e-13 * size(f)
+    assert abs(row["std_f"] - float(f.std())) <= 1e-13 * size(f)
+    if not a.size:
+        assert row["log10_rms_a"] is row["max_abs_a"] is row["saturated"] is None
+        return
+    assert close(10.0 ** row["log10_rms_a"], norm(a) / math.sqrt(a.size))
+    assert close(row["max_abs_a"], size(a))
 
 
 def compare_slopes(layer: LayerRecord, slopes: FloatArray) -> None:

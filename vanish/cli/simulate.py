@@ -74,8 +74,11 @@ def command(ctx: typer.Context, **options: Any) -> None:
         with progress("simulating", len(runs), quiet=options["quiet"]) as watch:
             # Only these tell what a number format loses.
             entries = destination.is_for_people or destination.format == "json"
+            # And these have the columns of the signal going forward.
+            forward = not destination.is_for_people
             limits = {"jobs": jobs, "memory_limit": limit}
-            profiles = list(compare(runs, draws=draws, watch=watch, entries=entries, **limits))
+            notes = {"entries": entries, "forward": forward}
+            profiles = list(compare(runs, draws=draws, watch=watch, **notes, **limits))
     else:
         simulation = Simulation(runs[0], draws)
         profiles = [simulation.profile()]

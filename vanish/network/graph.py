@@ -162,6 +162,11 @@ class Block:
         return self._of_kind.get(kind, ())
 
     @property
+    def argument_places(self) -> tuple[int, ...]:
+        """The place of what each S is applied to; 0 for what the block is given."""
+        return tuple([self.nodes[place - 1].inputs[0] for place in self.places("activate")])
+
+    @property
     def slots(self) -> tuple[Slot, ...]:
         """Its parameters, each once, in the order in which they are met."""
         return tuple(dict.fromkeys(slot for node in self.nodes for slot in node.op.slots))
@@ -181,8 +186,7 @@ class Block:
     @property
     def arguments(self) -> tuple[str, ...]:
         """The names of what S is applied to, but for what the block is given: x and u."""
-        taken = (self.nodes[place - 1].inputs[0] for place in self.places("activate"))
-        made = (self.nodes[place - 1] for place in taken if place)
+        made = (self.nodes[place - 1] for place in self.argument_places if place)
         return tuple(dict.fromkeys(node.name for node in made if node.op.kind != "step"))
 
 

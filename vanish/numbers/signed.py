@@ -3,9 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
 
 from vanish.numbers.scaled import Magnitude
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from decimal import Decimal
+
+    from numpy.typing import NDArray
+
+    from vanish.numbers.scaled import FloatArray
+    from vanish.numbers.stack import Exponents
+
+# Up to so large exponents float64 holds the numbers to the last digit.
+_PLAIN = 1000
 
 
 class Signed:
@@ -48,6 +62,55 @@ class Signed:
     def magnitude(self) -> Magnitude:
         """Return the number itself; 0 where rounding has left less."""
         return Magnitude.of(max(self.mantissa, 0.0), self.exponent)
+
+    def exact(self) -> float | Decimal:
+        """Return it as `Magnitude.exact` does."""
+        size = Magnitude.of(abs(self.mantissa), self.exponent).exact()
+        if self.mantissa >= 0.0:
+            return size
+        # A decimal's minus sign would round it.
+        return -size if isinstance(size, float) else size.copy_negate()
+
+
+class Signeds(NamedTuple):
+    """Numbers of any sign, one of each of many trials, as `Signed` is one.
+
+    Attributes
+    ----------
+    mantissas
+        Their sizes in [1/2, 1), or exactly 0.
+    exponents
+        Of the same shape; 0 for a true zero.
+    """
+
+    mantissas: FloatArray
+    exponents: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, values: FloatArray, exponents: Exponents = 0) -> Signeds:
+        """Return values · 2^exponents."""
+        mantissas, shifts = np.frexp(values)
+        return cls(mantissas, np.where(mantissas == 0.0, 0, shifts + exponents))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Signeds]) -> Signeds:
+        """Put trials, the last axis, behind each other."""
+        mantissas, exponents = zip(*parts, strict=True)
+        return cls(np.concatenate(mantissas, axis=-1), np.concatenate(exponents, axis=-1))
+
+    def ranked(self, rank: int) -> list[Signed]:
+        """Return the number of that rank, from 0, of each row, shape (N, T)."""
+        if self.mantissas.shape[-1] == 1:
+            order = np.zeros(self.mantissas.shape, dtype=np.int64)
+        elif np.abs(self.exponents).max(initial=0) < _PLAIN:
+            values = np.ldexp(self.mantissas, self.exponents)
+            order = np.argpartition(values, rank, axis=-1)
+        else:
+            signs = np.sign(self.mantissas).astype(np.int64)
+            order = np.lexsort((self.mantissas, signs * self.exponents, signs), axis=-1)
+        at = np.arange(len(order)), order[:, rank]
+        found = zip(self.mantissas[at].tolist(), self.exponents[at].tolist(), strict=True)
+        return [Signed(mantissa, exponent) for mantissa, exponent in found]
 
 
 def total(*parts: Signed) -> Signed:

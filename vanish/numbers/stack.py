@@ -81,21 +81,33 @@ class Magnitudes(NamedTuple):
         return Magnitudes.of(self.mantissas * other.mantissas, self.exponents + other.exponents)
 
     def __add__(self, other: Magnitudes) -> Magnitudes:  # type: ignore[override]  # a sum
-        # frexp's exponents may be shorter integers, which cannot hold that.
-        mine, yours = (
-            np.where(each.mantissas == 0.0, _NOTHING, np.asarray(each.exponents, dtype=np.int64))
-            for each in (self, other)
-        )
+        mine, yours = self._powers, other._powers
         common = np.maximum(mine, yours)
         common = np.where(common == _NOTHING, 0, common)
         total = np.ldexp(self.mantissas, np.maximum(self.exponents - common, -5000))
         total += np.ldexp(other.mantissas, np.maximum(other.exponents - common, -5000))
         return Magnitudes.of(total, common)
 
+    @property
+    def _powers(self) -> NDArray[np.int64]:
+        """The exponents as they compare: that of a true zero is less than any other."""
+        # frexp's exponents may be shorter integers, which cannot hold that.
+        exponents = np.asarray(self.exponents, dtype=np.int64)
+        return np.where(self.mantissas == 0.0, _NOTHING, exponents)
+
     def over(self, other: Magnitudes) -> Magnitudes:
         """Return the quotients; 0 where the divisor is a true zero."""
         divisors = np.where(other.mantissas == 0.0, np.inf, other.mantissas)
         return Magnitudes.of(self.mantissas / divisors, self.exponents - other.exponents)
+
+    def larger(self, other: Magnitudes) -> Magnitudes:
+        """Return the larger one of each two."""
+        mine, yours = self._powers, other._powers
+        own = (mine > yours) | ((mine == yours) & (self.mantissas >= other.mantissas))
+        return Magnitudes(
+            np.where(own, self.mantissas, other.mantissas),
+            np.where(own, self.exponents, other.exponents),
+        )
 
     def root(self) -> Magnitudes:
         """Return the square roots."""

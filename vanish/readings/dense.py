@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from vanish.network.chain import Chain
+    from vanish.network.chainrule import Passed
     from vanish.numbers.scaled import FloatArray
 
 DENSE = Reading("dense", tidy=Scaled.normalized)
@@ -149,9 +150,7 @@ class Trace(NamedTuple):
         )
 
 
-def trace(
-    chain: Chain, x: FloatArray, watch: Callable[[Scaled, Scaled], object] | None = None
-) -> Trace:
+def trace(chain: Chain, x: FloatArray, watch: Callable[[Passed], object] | None = None) -> Trace:
     """Go forward.
 
     Parameters
@@ -161,7 +160,7 @@ def trace(
     x
         The input f_0, shape (B, n_0).
     watch
-        Called with every a_k and f_k.
+        Called with every layer.
 
     Raises
     ------
@@ -173,7 +172,7 @@ def trace(
         outputs.append(passed.named("f"))
         kept[passed.layer] = passed.kept
         if watch is not None:
-            watch(passed.named("a"), passed.named("f"))
+            watch(passed)
     return Trace(chain, tuple(outputs), kept)
 
 

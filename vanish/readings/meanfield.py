@@ -216,6 +216,8 @@ class Expected(NamedTuple):
         That of the entries of f_k.
     q
         The mean square of the entries of a_k; None where nothing is called a.
+    of_s
+        That of each argument of S, in the order of their places.
     """
 
     grad_w: Magnitude | None
@@ -223,6 +225,7 @@ class Expected(NamedTuple):
     grad_f: Magnitude
     value: Magnitude
     q: Magnitude | None
+    of_s: tuple[Magnitude, ...]
 
 
 def expected(
@@ -277,7 +280,8 @@ def expected(
             _roots([values]),
             () if arguments is None else arguments.at((..., 0)).listed(),
         ]
-        rows = zip(*(each or (None,) * (last - first + 1) for each in columns), strict=True)
+        known = (each or (None,) * (last - first + 1) for each in columns)
+        rows = zip(*known, seen[section].of_s, strict=True)
         found = [*map(Expected._make, rows), *found]
     return found
 
@@ -291,23 +295,28 @@ class Seen(NamedTuple):
         What every place keeps.
     values, arguments
         The mean squares of f_k and of a_k; None where nothing is called a.
+    of_s
+        Of every layer those of what S is applied to.
     """
 
     kept: list[Magnitudes | None]
     values: Magnitudes
     arguments: Magnitudes | None
+    of_s: list[tuple[Magnitude, ...]]
 
 
 def _seen(layers: Iterator[Passed], graph: Graph) -> dict[Run, Seen]:
     found = {}
     for section in graph.runs:
         place = next((place for place, node in section.block.placed if node.name == "a"), None)
-        kept, values, arguments = [], [], []
+        places = section.block.argument_places
+        kept, values, arguments, of_s = [], [], [], []
         for layer in islice(layers, section.last - section.first + 1):
             # Not the layer itself: a thousand of them would cost the garbage collector more
             # than all that is computed here.
             kept.append(layer.kept)
             values.append(layer.values[-1].square)
+            of_s.append(tuple([layer.values[each].square for each in places]))
             if place is not None:
                 arguments.append(layer.values[place].square)
         if any(slot.tied for node in section.block.nodes for slot in node.op.slots):
@@ -316,6 +325,7 @@ def _seen(layers: Iterator[Passed], graph: Graph) -> dict[Run, Seen]:
             [stacked(numbers) for numbers in zip(*kept, strict=True)],
             Magnitudes.column(values),
             Magnitudes.column(arguments) if arguments else None,
+            of_s,
         )
     return found
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from vanish.network.activations import Activation
+    from vanish.network.chainrule import Passed
     from vanish.network.graph import Graph, Slot
     from vanish.network.initializers import Law
     from vanish.network.model import Model
@@ -138,14 +139,14 @@ class SampledChain:
         self._value_norms = [norms_of(self._checkpoints[0])] * (graph.depth + 1)
 
     def forward(
-        self, watch: Callable[[Stack, Stack], object] | None = None
+        self, watch: Callable[[Passed], object] | None = None
     ) -> Iterator[list[FloatArray]]:
         """Run all layers, yielding the slopes S'(a_k) of each segment.
 
         Parameters
         ----------
         watch
-            Called with every a_k and f_k.
+            Called with every layer.
         """
         for start in range(0, self.graph.depth, self._segment):
             yield self._run(start, watch)
@@ -195,9 +196,7 @@ class SampledChain:
         """Return ‖f_k‖ for k = 0..N, shape (N+1, T), after `forward`."""
         return _stacked(self._value_norms)
 
-    def _run(
-        self, start: int, watch: Callable[[Stack, Stack], object] | None = None
-    ) -> list[FloatArray]:
+    def _run(self, start: int, watch: Callable[[Passed], object] | None = None) -> list[FloatArray]:
         """Run and keep a segment of layers; their slopes are returned."""
         self._kept.clear()
         stop = min(start + self._segment, self.graph.depth)
@@ -211,7 +210,7 @@ class SampledChain:
             slopes.append(of_layer(passed.block, kept, f.values))
             self._constant[k - 1] = constant_share(kept)
             if watch is not None:
-                watch(passed.named("a"), f)
+                watch(passed)
         self._checkpoints[stop] = f
         return slopes
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 # Short layers are read together up to so many numbers, long ones alone.
 _TOGETHER = 2**13
 
-# Rows of up to so many numbers are short.
-_SHORT = 128
+# A unit is saturated where |S'| is less than this part of sup|S'|; of tanh from |f| = 0.975 on.
+_SATURATED = 20.0
 
 # What flows is one number for all units: the rules multiply by a size of the slopes, and pass
 # on what has no slope.
@@ -60,6 +60,8 @@ class SlopeStatistics(NamedTuple):
         Number of units with S'(a_k) ≠ 0 on each row of the batch, shape (N, T, B).
     dead_fraction
         Share of units that are active on no row of the batch, shape (N, T).
+    saturated
+        Share of units with |S'(a_k)| below a twentieth of sup|S'|, over the batch, shape (N, T).
     """
 
     mean: FloatArray
@@ -67,6 +69,7 @@ class SlopeStatistics(NamedTuple):
     zero_fraction: FloatArray
     active: FloatArray
     dead_fraction: FloatArray
+    saturated: FloatArray
 
     @classmethod
     def joined(cls, parts: Sequence[SlopeStatistics]) -> SlopeStatistics:
@@ -98,47 +101,78 @@ def of_layer(block: Block, kept: Sequence[Any], output: FloatArray) -> FloatArra
     return np.concatenate([kept[place] for place in places], axis=-1)
 
 
-def statistics(slopes: Sequence[FloatArray]) -> SlopeStatistics:
+def statistics(slopes: Sequence[FloatArray], activations: Sequence[Activation]) -> SlopeStatistics:
     """Return what there is to say of some layers' slopes.
 
     Parameters
     ----------
     slopes
         S'(a_k) of each layer, shape (T, B, n_k).
+    activations
+        S of each.
     """
-    return SlopeStatistics.joined([_statistics(group) for group in _alike(slopes)])
+    limits = [activation.sup_slope / _SATURATED for activation in activations]
+    return SlopeStatistics.joined(
+        [_statistics(group, np.array(of_them)) for group, of_them in _alike(slopes, limits)]
+    )
 
 
-def _alike(slopes: Sequence[FloatArray]) -> Iterator[FloatArray]:
-    """Yield runs of layers of one shape as single arrays."""
+def _alike(
+    slopes: Sequence[FloatArray], limits: Sequence[float]
+) -> Iterator[tuple[FloatArray, Sequence[float]]]:
+    """Yield runs of layers of one shape as single arrays, with the limit of each layer."""
+    begin = 0
     for shape, run in groupby(slopes, key=np.shape):
         layers = list(run)
         most = max(1, _TOGETHER // math.prod(shape))
         for first in range(0, len(layers), most):
             part = layers[first : first + most]
-            yield np.stack(part) if len(part) > 1 else part[0][None]
+            together = np.stack(part) if len(part) > 1 else part[0][None]
+            yield together, limits[begin : begin + len(part)]
+            begin += len(part)
 
 
-def _statistics(slopes: FloatArray) -> SlopeStatistics:
-    """Return the statistics of layers of one shape, slopes of shape (L, T, B, n)."""
+def _statistics(slopes: FloatArray, limits: FloatArray) -> SlopeStatistics:
+    """Return the statistics of layers of one shape.
+
+    Parameters
+    ----------
+    slopes
+        Shape (L, T, B, n).
+    limits
+        Below which a unit of each layer is saturated, shape (L,).
+    """
     rows, units = slopes.shape[2:]
-    sizes = np.abs(slopes).reshape(*slopes.shape[:2], rows * units)
-    # A sum as a product with ones, and the maximum of short rows as one down long columns:
-    # numpy's loops along short rows take twice as long.
-    mean = np.vecdot(sizes, np.ones(rows * units)) / (rows * units)
-    if rows * units <= _SHORT:
-        largest = np.maximum.reduce(np.ascontiguousarray(np.moveaxis(sizes, 2, 0)), axis=0)
-    else:
-        largest = np.maximum.reduce(sizes, axis=2)
-    if np.count_nonzero(slopes) == slopes.size:
-        active = np.full(slopes.shape[:3], float(units))
-        return SlopeStatistics(mean, largest, np.zeros_like(mean), active, np.zeros_like(mean))
-    active = np.count_nonzero(slopes, axis=3).astype(np.float64)
-    zero_fraction = (rows * units - active.sum(axis=2)) / (rows * units)
-    dead = zero_fraction
-    if rows > 1:
-        dead = np.count_nonzero(~slopes.any(axis=2), axis=2) / units
-    return SlopeStatistics(mean, largest, zero_fraction, active, dead)
+    entries = rows * units
+    sizes = np.abs(slopes).reshape(-1, entries)
+    # A sum as a product with ones: numpy's loops along short rows take twice as long.
+    ones, shape = np.ones(entries), slopes.shape[:2]
+    mean = (np.vecdot(sizes, ones) / entries).reshape(shape)
+    largest = largest_of(sizes).reshape(shape)
+    low = sizes.reshape(*shape, entries) < limits[:, None, None]
+    lows, zeros = np.count_nonzero(low), slopes.size - np.count_nonzero(slopes)
+    saturated = zero_fraction = dead = np.zeros(shape)
+    active = np.full(slopes.shape[:3], float(units))
+    if zeros:
+        active = np.count_nonzero(slopes, axis=3).astype(np.float64)
+        zero_fraction = (entries - active.sum(axis=2)) / entries
+        dead = zero_fraction
+        if rows > 1:
+            dead = np.count_nonzero(~slopes.any(axis=2), axis=2) / units
+    if lows:
+        # A slope of 0 is a low one.
+        saturated = (
+            zero_fraction if lows == zeros else np.vecdot(low.astype(np.float64), ones) / entries
+        )
+    return SlopeStatistics(mean, largest, zero_fraction, active, dead, saturated)
+
+
+def largest_of(rows: FloatArray) -> FloatArray:
+    """Return the maximum of each row, shape (L, n) to (L,)."""
+    # By its place: numpy's maximum along short rows takes twice as long.
+    places = rows.argmax(axis=1)
+    places += np.arange(0, rows.size, rows.shape[1])
+    return np.asarray(rows.ravel().take(places))
 
 
 def slope_products(graph: Graph, sizes: FloatArray, *, coefficients: bool = True) -> Magnitudes:

@@ -16,9 +16,13 @@ from vanish.numbers.stack import Stack
 from vanish.readings.dense import Outer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from vanish.network.chainrule import Passed
     from vanish.network.graph import Variable
     from vanish.numbers.scaled import FloatArray, Scaled
     from vanish.numbers.stack import Exponents, Magnitudes
+    from vanish.readings.forwardsignal import ForwardTally
     from vanish.simulation.measured import Measured
     from vanish.simulation.settings import Settings
 
@@ -157,10 +161,10 @@ class Census:
         # log2 of the largest entry of ∂L/∂W_k of a batch, layer N first.
         self._outer: list[float] = []
 
-    def take_forward(self, a: Scaled | Stack, f: Scaled | Stack) -> None:
+    def take(self, passed: Passed) -> None:
         """Take a_k and f_k, layer 1 first."""
         # One call for two arrays: a call costs more than what is read of a short one.
-        self._forward.add(*_trials_of(a), *_trials_of(f))
+        self._forward.add(*_trials_of(passed.named("a")), *_trials_of(passed.named("f")))
 
     def take_back(self, variable: Variable, gradient: Any) -> None:
         """Take any gradient, layer N first, as `dense` or `sampled` yields it."""
@@ -234,6 +238,23 @@ class Census:
             grad_a=Signal(largest_a, mean(measured.grad_a, rows[1:])),
             grad_w=Signal(outer, mean(measured.grad_w, weights)),
         )
+
+
+def watching(
+    tally: ForwardTally | None, census: Census | None
+) -> Callable[[Passed], object] | None:
+    """Return what is called with every layer on the way forward; None for nobody."""
+    if tally is None:
+        return None if census is None else census.take
+    if census is None:
+        return tally.take
+    first, second = tally.take, census.take
+
+    def take(passed: Passed) -> None:
+        first(passed)
+        second(passed)
+
+    return take
 
 
 def _trials_of(rows: Scaled | Stack) -> tuple[FloatArray, Exponents]:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 from vanish.columns import Column, Scale, Table
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from vanish.numbers.scaled import Magnitude
+    from vanish.numbers.signed import Signed
     from vanish.simulation.layers import LayerRecord
     from vanish.simulation.profile import Profile
 
@@ -20,6 +23,10 @@ def log10(magnitude: Magnitude | None) -> float | None:
 
 def _finite(log10: float | None) -> float | None:
     return None if log10 == -math.inf else log10
+
+
+def _exact(number: Magnitude | Signed | None) -> float | Decimal | None:
+    return number.exact() if number is not None else None
 
 
 LAYERS: Table[[Profile, LayerRecord]] = Table(
@@ -208,5 +215,44 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         "of the root mean square of ‖∂L/∂f_k‖ that mean-field theory expects; empty where it has"
         " no law",
         lambda _, layer: log10(layer.predicted_f),
+    ),
+    Column(
+        "log10_rms_a",
+        Scale.LOG10,
+        "of the root mean square of a_k, the argument of S, over units and batch; of several S"
+        " that of all their arguments, and empty without S",
+        lambda _, layer: log10(layer.rms_a),
+    ),
+    Column(
+        "log10_predicted_rms_a",
+        Scale.LOG10,
+        "of √q_k, the root mean square of a_k that mean-field theory expects; empty where"
+        " log10_predicted is, and without S",
+        lambda _, layer: log10(layer.predicted_rms_a),
+    ),
+    Column(
+        "mean_f",
+        Scale.EXACT,
+        "the mean of the entries of f_k over units and batch",
+        lambda _, layer: _exact(layer.mean_f),
+    ),
+    Column(
+        "std_f",
+        Scale.EXACT,
+        "the standard deviation of the entries of f_k over units and batch",
+        lambda _, layer: _exact(layer.std_f),
+    ),
+    Column(
+        "saturated",
+        Scale.SHARE,
+        "the share of units with |S'(a_k)| < sup|S'|/20, over the batch; of tanh those with |f|"
+        " above 0.975",
+        lambda _, layer: layer.saturated,
+    ),
+    Column(
+        "max_abs_a",
+        Scale.EXACT,
+        "the largest |a_k| over units and batch; empty where log10_rms_a is, but for zeros",
+        lambda _, layer: _exact(layer.max_abs_a),
     ),
 )

@@ -8,17 +8,26 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vanish.network.streams import Streams, Trials
-from vanish.numbers.scaled import Magnitude, Scaled
+from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 from vanish.readings import meanfield
 from vanish.readings.slopes import slope_products
 from vanish.readings.sources import NoLawError
-from vanish.simulation.measured import HIGH, LOW, MEDIAN, Measured, magnitude_quantiles, quantile
+from vanish.simulation.measured import (
+    HIGH,
+    LOW,
+    MEDIAN,
+    Measured,
+    magnitude_quantiles,
+    quantile,
+    signed_quantile,
+)
 from vanish.simulation.sample import draw_input, given_input, given_steps
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from vanish.numbers.scaled import FloatArray
+    from vanish.numbers.signed import Signed
     from vanish.numbers.stack import Magnitudes
     from vanish.simulation.settings import Settings
 
@@ -48,6 +57,8 @@ class LayerRecord(NamedTuple):
         else ‖∂L/∂f_k‖.
     predicted_f, predicted_signal
         Root mean squares of ‖∂L/∂f_k‖ and of the signal that mean-field theory expects.
+    rms_a, predicted_rms_a, mean_f, std_f, saturated, max_abs_a
+        The signal going forward; what is measured of it is None where nobody asked.
     """
 
     act: str
@@ -83,6 +94,12 @@ class LayerRecord(NamedTuple):
     signal_p95: Magnitude | None
     predicted_f: Magnitude | None
     predicted_signal: Magnitude | None
+    rms_a: Magnitude | None
+    predicted_rms_a: Magnitude | None
+    mean_f: Signed | None
+    std_f: Magnitude | None
+    saturated: float | None
+    max_abs_a: Magnitude | None
 
     @property
     def status(self) -> str:
@@ -129,9 +146,12 @@ def records(
             for each, is_flat in zip(of_slopes(numbers), flat, strict=True)
         ]
 
+    def of_arguments(magnitudes: Magnitudes) -> list[Magnitude | None]:
+        return [each if has else None for each, has in zip(middle(magnitudes), has_s, strict=True)]
+
     weight = middle(measured.weight)
     has_flat = any(activation.flat for activation in settings.model.activations)
-    bound = measured.norm_bound
+    bound, forward = measured.norm_bound, measured.forward
     columns: dict[str, Sequence[Any]] = {
         "act": [activation.name for activation in settings.model.activations],
         "layer": range(1, depth + 1),
@@ -178,6 +198,12 @@ def records(
         "predicted_f": [each.grad_f for each in expected] or nothing,
         "predicted_signal": [each.grad_b if graph.is_plain else each.grad_f for each in expected]
         or nothing,
+        "rms_a": nothing if forward is None else of_arguments(forward.rms_a),
+        "predicted_rms_a": list(_rms_a(settings, expected)) if expected else nothing,
+        "mean_f": nothing if forward is None else signed_quantile(forward.mean_f, MEDIAN),
+        "std_f": nothing if forward is None else middle(forward.std_f),
+        "saturated": nothing if forward is None else of_slopes(measured.slopes.saturated),
+        "max_abs_a": nothing if forward is None else of_arguments(forward.largest_a),
     }
     rows = zip(*(columns[name] for name in LayerRecord._fields), strict=True)
     return map(LayerRecord._make, rows)
@@ -202,6 +228,21 @@ def expected_of(settings: Settings) -> tuple[list[meanfield.Expected], str]:
         return meanfield.expected(ensemble, _input_norm(settings), model.graph), ""
     except NoLawError as error:
         return [], error.reason
+
+
+def _rms_a(
+    settings: Settings, expected: Sequence[meanfield.Expected]
+) -> Iterator[Magnitude | None]:
+    """Yield √q of each layer, of all arguments of S together; None without S."""
+    for section in settings.model.sections:
+        places = section.block.argument_places
+        units = [Magnitude.of(section.sizes.places[place]) for place in places]
+        for layer in expected[section.first - 1 : section.last]:
+            if len(places) < 2:
+                yield layer.of_s[0].root() if places else None
+                continue
+            squares = [n * q for n, q in zip(units, layer.of_s, strict=True)]
+            yield (sum(squares, ZERO) / sum(units, ZERO)).root()
 
 
 def _step_squares(settings: Settings) -> dict[int, Magnitude] | None:

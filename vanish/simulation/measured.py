@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vanish.numbers.stack import Magnitudes
+from vanish.readings.forwardsignal import ForwardSignal
 from vanish.readings.slopes import SlopeStatistics, log10_active_paths, slope_products
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from vanish.network.graph import Graph
     from vanish.numbers.scaled import FloatArray
+    from vanish.numbers.signed import Signed, Signeds
     from vanish.simulation.census import Entries
 
 LOW, MEDIAN, HIGH = 0.05, 0.5, 0.95
@@ -46,6 +48,8 @@ class Measured(NamedTuple):
         The bound that always holds, shape (N, T); None where it was not computed.
     entries
         The entries of the signals of the first trial, the plain run; None where nobody asked.
+    forward
+        What a_k and f_k say; None where nobody asked.
     """
 
     grad_w: Magnitudes
@@ -61,6 +65,7 @@ class Measured(NamedTuple):
     totals: Mapping[str, Magnitudes]
     norm_bound: Magnitudes | None = None
     entries: Entries | None = None
+    forward: ForwardSignal | None = None
 
     @classmethod
     def joined(cls, parts: Sequence[Measured]) -> Measured:
@@ -68,6 +73,7 @@ class Measured(NamedTuple):
         if len(parts) == 1:
             return parts[0]
         slopes = zip(*(part.slopes for part in parts), strict=True)
+        forward = [part.forward for part in parts if part.forward is not None]
         bounds = [part.norm_bound for part in parts if part.norm_bound is not None]
         return cls(
             grad_w=Magnitudes.joined([part.grad_w for part in parts]),
@@ -83,6 +89,7 @@ class Measured(NamedTuple):
             totals=_joined([part.totals for part in parts]),
             norm_bound=Magnitudes.joined(bounds) if bounds else None,
             entries=parts[0].entries,
+            forward=ForwardSignal.joined(forward) if forward else None,
         )
 
     @property
@@ -137,6 +144,11 @@ def quantile(numbers: FloatArray, share: float) -> FloatArray:
         return np.asarray(numbers[..., 0])
     at = rank(share, numbers.shape[-1])
     return np.asarray(np.partition(numbers, at, axis=-1)[..., at])
+
+
+def signed_quantile(numbers: Signeds, share: float) -> list[Signed]:
+    """Return a quantile over the trials of numbers of any sign, shape (N, T), one a layer."""
+    return numbers.ranked(rank(share, numbers.mantissas.shape[-1]))
 
 
 def magnitude_quantiles(magnitudes: Magnitudes, *shares: float) -> list[Magnitudes]:

@@ -13,9 +13,10 @@ from vanish.network.streams import Streams, Trials
 from vanish.numbers.scaled import ZERO
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import bounds, dense
+from vanish.readings.forwardsignal import ForwardTally
 from vanish.readings.normalised import constant_share
 from vanish.readings.slopes import of_layer, statistics
-from vanish.simulation.census import Census
+from vanish.simulation.census import Census, watching
 from vanish.simulation.drawing import Draws, the_chain
 from vanish.simulation.measured import Measured, pooled
 from vanish.simulation.needs import bounded, require_memory
@@ -39,6 +40,7 @@ def compare(
     memory_limit: int | None = None,
     watch: Watch | None = None,
     entries: bool = True,
+    forward: bool = True,
 ) -> Iterator[Profile]:
     """Simulate several chains; those of one seed share their random numbers.
 
@@ -60,6 +62,9 @@ def compare(
     entries
         Whether to take note of the entries of the first trial's signals, for `precision`; a
         small part of the time.
+    forward
+        Whether to take note of the signal going forward: of many sampled trials that is a seventh
+        of the time.
 
     Raises
     ------
@@ -77,6 +82,7 @@ def compare(
             memory_limit=memory_limit,
             watch=watch,
             entries=entries,
+            forward=forward,
         )
         yield Profile(settings, settings.engine_used, measured)
 
@@ -89,6 +95,7 @@ def measure(
     memory_limit: int | None = None,
     watch: Watch | None = None,
     entries: bool = False,
+    forward: bool = False,
 ) -> Measured:
     """Run all trials of some settings with their engine, without summing them up.
 
@@ -98,19 +105,23 @@ def measure(
         What to run.
     draws
         Where a dense run takes the unscaled weights of trial 0 from.
-    jobs, memory_limit, watch, entries
+    jobs, memory_limit, watch, entries, forward
         As for `compare`.
     """
     require_memory(settings)
     if settings.engine_used == SAMPLED:
         from vanish.simulation import trials  # noqa: PLC0415 - start-up
 
-        return trials.measure(settings, jobs, memory_limit, watch, entries=entries)
+        return trials.measure(settings, jobs, memory_limit, watch, entries=entries, forward=forward)
     parts = []
     for trial in range(settings.trials):
         first = trial == 0
         simulation = Simulation(
-            settings, draws if first else None, trial, entries=entries and first
+            settings,
+            draws if first else None,
+            trial,
+            entries=entries and first,
+            forward=forward,
         )
         parts.append(simulation.measure())
         if watch is not None:
@@ -141,7 +152,7 @@ def ratios(
         return trials.ratios(settings, jobs, memory_limit)
     given = settings.weights is not None
     found = [
-        Simulation(settings, draws if trial == 0 or given else None, trial).ratio
+        Simulation(settings, draws if trial == 0 or given else None, trial, forward=False).ratio
         for trial in range(settings.trials)
     ]
     return Magnitudes.column(found).at((slice(None), 0))
@@ -160,6 +171,8 @@ class Simulation:
         Which of the settings' independent trials, from 0.
     entries
         As for `compare`, of this trial.
+    forward
+        As for `compare`, too.
 
     Attributes
     ----------
@@ -180,12 +193,14 @@ class Simulation:
         trial: int = 0,
         *,
         entries: bool = True,
+        forward: bool = True,
     ) -> None:
         require_memory(settings, DENSE)
         self.settings = settings
         streams, trials = Streams(settings.seed), Trials.one(trial, settings.model.sizes)
         self.chain = the_chain(settings, draws or Draws(streams, trial), trials, entries=entries)
         self.x = draw_input(settings, streams, trials)[0]
+        self._tally = ForwardTally(1) if forward else None
         # What a number format loses is only said of the article's chain.
         self._census = Census(self.x) if entries and settings.model.graph.is_plain else None
         self.loss = losses.get(settings.loss)
@@ -195,8 +210,7 @@ class Simulation:
     @cached_property
     def trace(self) -> Trace:
         """The forward pass."""
-        watch = None if self._census is None else self._census.take_forward
-        return dense.trace(self.chain, self.x, watch)
+        return dense.trace(self.chain, self.x, watching(self._tally, self._census))
 
     @cached_property
     def loss_gradient(self) -> Scaled:
@@ -241,7 +255,8 @@ class Simulation:
                 [
                     of_layer(model.graph.block(k), trace.kept[k], trace.outputs[k].values)[None]
                     for k in layers
-                ]
+                ],
+                model.activations,
             ),
             constant=np.array([[constant_share(trace.kept[k])] for k in layers]),
             parameters=by_letter,
@@ -251,6 +266,7 @@ class Simulation:
                 if Variable(letter, 0) in self.norms
             },
             norm_bound=self._norm_bound(),
+            forward=None if self._tally is None else self._tally.read(),
         )
         if self._census is None:
             return measured

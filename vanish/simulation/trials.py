@@ -8,6 +8,7 @@ at a time. Neither the pieces nor the number of workers changes a number.
 from __future__ import annotations
 
 from functools import partial
+from itertools import islice
 from threading import Event, Lock
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
@@ -19,8 +20,9 @@ from vanish.network.streams import Streams, Trials
 from vanish.numbers.scaled import Magnitude
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings import sampled
+from vanish.readings.forwardsignal import ForwardTally
 from vanish.readings.slopes import SlopeStatistics, statistics
-from vanish.simulation.census import Census
+from vanish.simulation.census import Census, watching
 from vanish.simulation.measured import Measured, pooled
 from vanish.simulation.needs import MEMORY
 from vanish.simulation.sample import draw_input, draw_reference, given_steps
@@ -111,6 +113,7 @@ def measure(
     watch: Watch | None = None,
     *,
     entries: bool = False,
+    forward: bool = False,
 ) -> Measured:
     """Run all trials of some settings.
 
@@ -127,13 +130,15 @@ def measure(
         Called with how many layers have been passed and how many there are to pass.
     entries
         Whether to take note of the entries of the first trial's signals.
+    forward
+        Whether to take note of the signal going forward.
 
     Raises
     ------
     VanishError
         If a chain overflows, or the run does not fit into memory.
     """
-    read = partial(_measured, entries=entries)
+    read = partial(_measured, entries=entries, forward=forward)
     return Measured.joined(_each_block(read, settings, jobs, limit, watch))
 
 
@@ -269,12 +274,19 @@ def _measured(
     counter: _Counter,
     *,
     entries: bool = False,
+    forward: bool = False,
 ) -> Measured:
     census = None
     if entries and trials.number == 0 and settings.model.graph.is_plain:
         census = Census(draw_input(settings, Streams(settings.seed), trials)[0])
-    take = None if census is None else census.take_forward
-    slopes = SlopeStatistics.joined([statistics(part) for part in chain.forward(take)])
+    tally = ForwardTally(trials.width) if forward else None
+    activations = iter(settings.model.activations)
+    slopes = SlopeStatistics.joined(
+        [
+            statistics(part, list(islice(activations, len(part))))
+            for part in chain.forward(watching(tally, census))
+        ]
+    )
     loss_gradient = _loss_gradient(settings, chain.output, trials)
 
     watch = None if census is None else partial(_take_back, census, chain)
@@ -297,6 +309,7 @@ def _measured(
         constant=chain.constant_lines(),
         parameters={letter: norms[letter] for letter in model.letters},
         totals={},
+        forward=None if tally is None else tally.read(),
     )
     if census is None:
         return measured

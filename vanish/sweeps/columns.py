@@ -145,6 +145,14 @@ LATER: Table[[Settings]] = Table(
     _setting("steps", Scale.TEXT, "the file of the layers' own inputs; empty for normal numbers"),
 )
 _LATER_LAYERS = ("log10_predicted_f",)
+_LAST_LAYERS = (
+    "log10_rms_a",
+    "log10_predicted_rms_a",
+    "mean_f",
+    "std_f",
+    "saturated",
+    "max_abs_a",
+)
 
 # What a layer has of its own takes the place of the setting.
 SHARED: Table[[Settings]] = Table(
@@ -158,5 +166,6 @@ def names(*, per_layer: bool) -> list[str]:
     """Return the names of the cells of a row, of a point or of each of its layers."""
     if not per_layer:
         return [*SETTINGS.names, *SUMMARY.names, *ERROR.names, *LATER.names]
-    layers = [name for name in LAYERS.names if name not in _LATER_LAYERS]
-    return [*SHARED.names, *layers, *ERROR.names, *_LATER_LAYERS, *LATER.names]
+    layers = [name for name in LAYERS.names if name not in _LATER_LAYERS + _LAST_LAYERS]
+    behind = [*_LATER_LAYERS, *LATER.names, *_LAST_LAYERS]
+    return [*SHARED.names, *layers, *ERROR.names, *behind]

@@ -109,6 +109,7 @@ def simulate_points(task: Task, points: Sequence[int]) -> list[Outcome]:
                 draws=draws[settings.seed],
                 jobs=1,
                 memory_limit=task.memory_limit,
+                forward=per_layer,
             )
             rows = _rows(Profile(settings, settings.engine_used, measured), per_layer)
         except MemoryLimitError as error:

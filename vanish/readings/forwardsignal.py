@@ -1,0 +1,234 @@
+"""The signal going forward: how large the arguments of S are, and where the values lie.
+
+What lessons and tools show first, activations by layer: the root mean square and the largest
+size of a_k, mean and standard deviation of f_k (Glorot and Bengio 2010, "Understanding the
+difficulty of training deep feedforward neural networks", section 3). Arrays have a row a layer
+and a column a trial.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from vanish.numbers.scaled import Scaled
+from vanish.numbers.signed import Signeds
+from vanish.numbers.stack import Magnitudes
+from vanish.readings.slopes import largest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from vanish.network.chainrule import Passed
+    from vanish.network.graph import Block
+    from vanish.numbers.scaled import FloatArray
+    from vanish.numbers.stack import Exponents, Stack
+
+    # Two numbers of each row of an array.
+    Read = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+
+# Short layers are read together up to so many numbers, long ones alone.
+_TOGETHER = 2**13
+
+# Sums of squares within 2^±900 have lost nothing.
+_SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-900, 2.0**900
+
+
+class ForwardSignal(NamedTuple):
+    """What goes forward through every layer and trial, over units and batch, shape (N, T).
+
+    Attributes
+    ----------
+    rms_a, largest_a
+        Root mean square and largest size of the entries of a_k, of several arguments of S
+        together; 0 in a layer without S.
+    mean_f, std_f
+        Mean and standard deviation of the entries of f_k.
+    """
+
+    rms_a: Magnitudes
+    largest_a: Magnitudes
+    mean_f: Signeds
+    std_f: Magnitudes
+
+    @classmethod
+    def joined(cls, parts: Sequence[ForwardSignal]) -> ForwardSignal:
+        """Put trials behind each other."""
+        rms_a, largest_a, mean_f, std_f = zip(*parts, strict=True)
+        return cls(
+            Magnitudes.joined(rms_a),
+            Magnitudes.joined(largest_a),
+            Signeds.joined(mean_f),
+            Magnitudes.joined(std_f),
+        )
+
+
+class ForwardTally:
+    """Takes note of the layers as they are passed, and keeps four numbers of each.
+
+    Parameters
+    ----------
+    trials
+        T, as many as the values have.
+    """
+
+    def __init__(self, trials: int) -> None:
+        self._arguments, self._values = _Queue(trials, _sizes), _Queue(trials, _spread)
+        # The layer of each argument of S.
+        self._layers: list[int] = []
+        self._block: Block | None = None
+        self._places: tuple[int, ...] = ()
+
+    def take(self, passed: Passed) -> None:
+        """Take a layer, layer 1 first."""
+        if passed.block is not self._block:
+            self._block, self._places = passed.block, passed.block.argument_places
+        for place in self._places:
+            self._arguments.add(passed.values[place])
+            self._layers.append(passed.layer)
+        self._values.add(passed.values[-1])
+
+    def read(self) -> ForwardSignal:
+        """Return the record, once all layers have been passed."""
+        mean, std, powers, counts = self._values.read()
+        rms_a, largest_a = self._of_layers(len(counts))
+        return ForwardSignal(rms_a, largest_a, Signeds.of(mean, powers), Magnitudes.of(std, powers))
+
+    def _of_layers(self, depth: int) -> tuple[Magnitudes, Magnitudes]:
+        """Return rms and largest of all arguments of each layer together."""
+        rms, largest, powers, counts = self._arguments.read()
+        parts = Magnitudes.of(rms, powers), Magnitudes.of(largest, powers)
+        if self._layers == list(range(1, depth + 1)):
+            return parts
+        whole = np.zeros((depth, rms.shape[1]))
+        squares, most, units = Magnitudes.of(whole), Magnitudes.of(whole), np.zeros((depth, 1))
+        squared = parts[0] * parts[0] * Magnitudes.of(counts[:, None] + 0.0 * rms)
+        layers = np.array(self._layers, dtype=np.int64) - 1
+        for nth in count():
+            # The first argument of each layer, then the second one.
+            chosen = np.flatnonzero(_ranks(self._layers) == nth)
+            if not len(chosen):
+                break
+            there = layers[chosen]
+            squares += _placed(squared.at(chosen), there, depth)
+            most = most.larger(_placed(parts[1].at(chosen), there, depth))
+            units[there, 0] += counts[chosen]
+        return squares.over(Magnitudes.of(units + 0.0 * whole)).root(), most
+
+
+def _ranks(layers: Sequence[int]) -> NDArray[np.int64]:
+    """Return how many of the same layer stand before each, of ascending layers."""
+    numbers = np.array(layers, dtype=np.int64)
+    return np.arange(len(numbers)) - np.searchsorted(numbers, numbers)
+
+
+def _placed(numbers: Magnitudes, rows: NDArray[np.int64], depth: int) -> Magnitudes:
+    """Return so many layers, 0 but for those."""
+    shape = depth, numbers.mantissas.shape[1]
+    mantissas, exponents = np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    mantissas[rows], exponents[rows] = numbers
+    return Magnitudes(mantissas, exponents)
+
+
+class _Queue:
+    """Reads arrays in the order in which they come, short ones together: calls cost more.
+
+    Parameters
+    ----------
+    trials
+        T.
+    read
+        Makes two numbers of each row.
+    """
+
+    def __init__(self, trials: int, read: Read) -> None:
+        self._trials, self._read = trials, read
+        self._waiting: list[FloatArray] = []
+        self._shape: tuple[int, ...] = ()
+        self._most = 1
+        self._powers: list[Exponents] = []
+        self._counts: list[int] = []
+        self._found: list[tuple[FloatArray, FloatArray]] = []
+
+    def add(self, rows: Scaled | Stack) -> None:
+        """Take an array of shape (B, n) or (T, B, n), with its exponents."""
+        values = rows.values
+        if values.shape != self._shape:
+            self._empty()
+            self._shape, self._most = values.shape, max(1, _TOGETHER // values.size)
+        self._waiting.append(values)
+        self._powers.append(rows.exponent if isinstance(rows, Scaled) else rows.exponents)
+        if len(self._waiting) == self._most:
+            self._empty()
+
+    def _empty(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        together = np.concatenate(waiting) if len(waiting) > 1 else waiting[0]
+        rows = together.reshape(len(waiting) * self._trials, -1)
+        self._counts += [rows.shape[1]] * len(waiting)
+        # What overflows is found out by its squares.
+        with np.errstate(over="ignore", invalid="ignore"):
+            one, other = self._read(rows)
+        shape = len(waiting), self._trials
+        self._found.append((one.reshape(shape), other.reshape(shape)))
+
+    def read(self) -> tuple[FloatArray, FloatArray, NDArray[np.int64], NDArray[np.int64]]:
+        """Return the two numbers, the exponents and how many entries there were of each array."""
+        self._empty()
+        nothing = np.empty((0, self._trials))
+        ones, others = zip((nothing, nothing), *self._found, strict=True)
+        if all(isinstance(each, int) for each in self._powers):
+            powers = np.array(self._powers, dtype=np.int64)[:, None]
+        else:
+            powers = np.array([np.full(self._trials, each) for each in self._powers])
+        counts = np.array(self._counts, dtype=np.int64)
+        return np.concatenate(ones), np.concatenate(others), powers, counts
+
+
+def _sizes(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return root mean square and largest |entry| of each row."""
+    sizes = np.abs(rows)
+    largest = largest_of(sizes)
+    squares = np.vecdot(rows, rows)
+    rms = np.sqrt(squares / rows.shape[1])
+    if not _are_safe(squares):
+        lost = _lost(squares) & (largest > 0.0)
+        relative = rows[lost] / largest[lost, None]
+        means = np.vecdot(relative, relative) / rows.shape[1]
+        rms[lost] = largest[lost] * np.sqrt(means)
+    return rms, largest
+
+
+def _spread(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return mean and standard deviation of each row.
+
+    From its first entry on: then nothing cancels where all are nearly alike.
+    """
+    entries = rows.shape[1]
+    first = rows[:, :1]
+    apart = rows - first
+    squares = np.vecdot(apart, apart)
+    shift = np.vecdot(apart, np.ones(entries)) / entries
+    mean = first[:, 0] + shift
+    std = np.sqrt(np.maximum(squares / entries - shift * shift, 0.0))
+    if not _are_safe(squares) and (lost := _lost(squares) & apart.any(axis=1)).any():
+        largest = np.abs(rows[lost]).max(axis=1)
+        means, stds = _spread(rows[lost] / largest[:, None])
+        mean[lost], std[lost] = largest * means, largest * stds
+    return mean, std
+
+
+def _are_safe(squares: FloatArray) -> bool:
+    """Tell whether all of some sums of squares are what float64 holds."""
+    return bool(squares.min() > _SMALLEST_SQUARE and squares.max() < _LARGEST_SQUARE)
+
+
+def _lost(squares: FloatArray) -> NDArray[np.bool_]:
+    """Tell which of them are not, or no numbers at all."""
+    return ~((squares > _SMALLEST_SQUARE) & (squares < _LARGEST_SQUARE))
