@@ -49,6 +49,28 @@ def split_list(values: Iterable[str] | None, option: str) -> list[str]:
     return items
 
 
+def names(values: Iterable[str] | None, option: str, kind: str, known: str) -> set[str]:
+    """Return the known names that an option lists, in any spelling.
+
+    Parameters
+    ----------
+    values, option
+        As for `split_list`.
+    kind
+        What a name should name.
+    known
+        Every name that would be right, with commas between them.
+
+    Raises
+    ------
+    UsageError
+        If an item is none of them.
+    """
+    from vanish.network.registry import choice
+
+    return {choice(kind, each, known.split(", ")) for each in split_list(values, option)}
+
+
 def split_sizes(widths: str) -> tuple[int, ...]:
     """Return the sizes that --widths lists.
 

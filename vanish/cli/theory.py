@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from vanish.cli import columns, parse
 from vanish.cli import options as opt
 from vanish.cli import output as out
-from vanish.cli import parse
 from vanish.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from vanish.columns import Column
     from vanish.network.activations import Activation
     from vanish.network.blocks import Formula
     from vanish.theories.infinitewidth import TheoryPoint
@@ -97,6 +98,7 @@ def command(
     format_name: opt.Format = "auto",
     output: opt.Output = None,
     no_header: opt.NoHeader = False,
+    shown_columns: opt.Columns = None,
     quiet: opt.Quiet = False,
     plot: opt.Plot = None,
 ) -> None:
@@ -111,15 +113,16 @@ def command(
     from vanish.render import theory as render
     from vanish.theories import infinitewidth as theory
 
+    formulas = _formulas(block, width)
+    chosen = columns.chosen(shown_columns, lambda: _columns(formulas, layers, width))
     destination = out.Destination.choose(
-        format_name, output, header=not no_header, quiet=quiet, plot=plot
+        format_name, output, header=not no_header, quiet=quiet, plot=plot, columns=chosen
     )
     init = parse.converted(init, initializers.spelled)
     if init is not None and weight_std is not None:
         raise UsageError("--init beside --weight-std: give one of them")
     names = parse.split_list(act, "--act") or activations.names()
     shown = [activations.get(name) for name in names]
-    formulas = _formulas(block, width)
     if formulas:
         if plot is not None:
             raise UsageError("--plot beside --block: only S(Wx+b) has a figure: leave out one")
@@ -184,6 +187,19 @@ def _formulas(block: Sequence[str] | None, width: int | None) -> list[Formula]:
             " width is known of S(Wx+b) alone: leave out --width"
         )
     return []
+
+
+def _columns(
+    formulas: Sequence[Formula], layers: int | None, width: int | None
+) -> Sequence[Column[Any]]:
+    """Return the columns that are printed."""
+    from vanish.render import blockcolumns
+    from vanish.render.columns import SPREAD, THEORY
+
+    if formulas:
+        return (blockcolumns.POINTS if layers is None else blockcolumns.LAYERS).columns
+    spread = SPREAD.columns if layers is not None and width is not None else ()
+    return (*THEORY.columns, *spread)
 
 
 def _write_blocks(

@@ -208,4 +208,10 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         " no law",
         lambda _, layer: log10(layer.predicted_f),
     ),
+    Column(
+        "slope_bound",
+        Scale.EXACT,
+        "∏_{j=k..N} sup|S'_j|, the article's bound on the product of all slopes",
+        lambda _, layer: layer.slope_bound.exact(),
+    ),
 )

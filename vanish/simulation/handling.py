@@ -29,6 +29,14 @@ MEMORY = Option(
     shown="1GB",
     commands=_VANISH,
 )
+FAIL_ON = Option(
+    *("fail_on", Kind.NAME),
+    f"Exit with status 3 if a chain is one of these: {names.VERDICTS}.",
+    metavar="VERDICT,...",
+    choices=names.VERDICTS,
+    several=True,
+    commands=("vanish", "train"),
+)
 _FORMAT = Option(
     *("format", Kind.NAME),
     f"{names.FORMATS}; {_FORMAT_HELP}",
@@ -36,7 +44,7 @@ _FORMAT = Option(
     short="-f",
     default="auto",
     choices=names.FORMATS,
-    commands=("vanish", "train"),
+    commands=_ALL,
 )
 _OUTPUT = Option(
     *("output", Kind.TEXT),
@@ -49,13 +57,11 @@ _OUTPUT = Option(
 
 # In the order in which help lists them, behind the settings.
 HANDLING = (
-    Option(
-        *("fail_on", Kind.NAME),
-        f"Exit with status 3 if a chain is one of these: {names.VERDICTS}.",
-        metavar="VERDICT,...",
-        choices=names.VERDICTS,
-        several=True,
-        commands=_VANISH,
+    FAIL_ON,
+    FAIL_ON.but(
+        help=f"Exit with status 3 if a point is one of these: {names.VERDICTS}. That some points"
+        " failed, status 1, comes first.",
+        commands=_SWEEP,
     ),
     Option(
         *("config", Kind.TEXT),
@@ -101,7 +107,6 @@ HANDLING = (
         once=True,
     ),
     _FORMAT,
-    _FORMAT.but(help=f"auto, table, tsv, csv, jsonl; {_FORMAT_HELP}", choices="", commands=_SWEEP),
     _OUTPUT,
     _OUTPUT.but(
         help="Write to FILE, whole or not at all, in the format of its suffix. A FILE that is"
@@ -112,6 +117,14 @@ HANDLING = (
         *("no_header", Kind.FLAG),
         "Leave out the header line of tsv and csv.",
         default=False,
+        commands=_ALL,
+    ),
+    Option(
+        *("columns", Kind.NAME),
+        "Print these columns only, in this order, in every format but json; help lists all there"
+        " are, with what they say.",
+        metavar="NAME,...",
+        several=True,
         commands=_ALL,
     ),
     Option(

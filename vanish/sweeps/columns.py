@@ -145,6 +145,7 @@ LATER: Table[[Settings]] = Table(
     _setting("steps", Scale.TEXT, "the file of the layers' own inputs; empty for normal numbers"),
 )
 _LATER_LAYERS = ("log10_predicted_f",)
+_LAST_LAYERS = ("slope_bound",)
 
 # What a layer has of its own takes the place of the setting.
 SHARED: Table[[Settings]] = Table(
@@ -158,5 +159,15 @@ def names(*, per_layer: bool) -> list[str]:
     """Return the names of the cells of a row, of a point or of each of its layers."""
     if not per_layer:
         return [*SETTINGS.names, *SUMMARY.names, *ERROR.names, *LATER.names]
-    layers = [name for name in LAYERS.names if name not in _LATER_LAYERS]
-    return [*SHARED.names, *layers, *ERROR.names, *_LATER_LAYERS, *LATER.names]
+    later = (*_LATER_LAYERS, *_LAST_LAYERS)
+    layers = [name for name in LAYERS.names if name not in later]
+    return [*SHARED.names, *layers, *ERROR.names, *_LATER_LAYERS, *LATER.names, *_LAST_LAYERS]
+
+
+def records(*, per_layer: bool) -> list[Column[Any]]:
+    """Return the columns of a row, of a point or of each of its layers."""
+    tables = (SHARED, LAYERS, ERROR, LATER) if per_layer else (SETTINGS, SUMMARY, ERROR, LATER)
+    known: dict[str, Column[Any]] = {
+        column.name: column for table in tables for column in table.columns
+    }
+    return [known[name] for name in names(per_layer=per_layer)]
