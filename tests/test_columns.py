@@ -67,7 +67,7 @@ def table_of(command: str) -> list[Column[Any]]:
         found = [each for each in found if each not in shared]
     if command.startswith("vanish sweep"):
         # What landed later stands behind the error, whatever it is about.
-        later = ("log10_predicted_f", *sweep.LATER.names)
+        later = ("log10_predicted_f", *sweep.LATER.names, "slope_bound")
         found = [each for each in found if each.name not in later] + [
             each for name in later for each in found if each.name == name
         ]

@@ -27,7 +27,7 @@ CONTRACT = [
     *("active_units", "dead_fraction", "log10_active_paths"),
     *("log10_grad_w_p05", "log10_grad_w_p95", "dead_share"),
     *("log10_grad_a", "log10_gain_back", "log10_grad_a_p05", "log10_grad_a_p95"),
-    "log10_predicted_f",
+    *("log10_predicted_f", "slope_bound"),
 ]
 TEXT = {"act", "status", "engine", "init"}
 WHOLE = {"layer", "n_in", "n_out"}

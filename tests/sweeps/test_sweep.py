@@ -173,7 +173,7 @@ def test_columns_are_settings_results_and_the_error() -> None:
     later = ["block", "hidden", "steps"]
     settings = [name for name in settings_cells(Settings()) if name not in later]
     assert columns(per_layer=False) == [*settings, *SUMMARY, "error", *later]
-    assert columns(per_layer=True)[-5:] == ["error", "log10_predicted_f", *later]
+    assert columns(per_layer=True)[-6:] == ["error", "log10_predicted_f", *later, "slope_bound"]
     assert len({*columns(per_layer=True)}) == len(columns(per_layer=True))
 
 

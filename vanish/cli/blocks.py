@@ -29,9 +29,7 @@ def command(
     from vanish.render.columns import BLOCKS
 
     chosen = columns.chosen(shown_columns, lambda: BLOCKS.columns)
-    destination = out.Destination.choose(
-        format_name, output, header=not no_header, columns=chosen
-    )
+    destination = out.Destination.choose(format_name, output, header=not no_header, columns=chosen)
     asked = parse.split_list(names, "blocks")
     shown = [NAMED.get(name) for name in asked] or list(NAMED)
     destination.write_table(render.view(shown), render.rows(shown), {})

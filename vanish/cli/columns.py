@@ -1,4 +1,4 @@
-"""The option --columns, of every command that prints rows: which of their columns, in which order."""
+"""The option --columns: which columns of its rows a command prints, and in which order."""
 
 from __future__ import annotations
 

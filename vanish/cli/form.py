@@ -141,4 +141,3 @@ class Form(NamedTuple):
         for rows in lots:
             yield self._replace(header=self.header and first).list_rows(rows)
             first = False
-

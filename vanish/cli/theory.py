@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from vanish.cli import columns, parse
+from vanish.cli import columns, parse, ranges, streams
 from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.errors import UsageError
@@ -128,11 +128,13 @@ def command(
             raise UsageError("--plot beside --block: only S(Wx+b) has a figure: leave out one")
         given = _Given(weight_std, bias_std, init, layers, input_rms)
         _write_blocks(destination, formulas, shown, given)
+        _tell_ranges(destination, weight_std, bias_std)
         return
     if (layers is None) != (width is None):
         raise UsageError("--layers without --width, or the reverse: give both")
-    weight_stds: Sequence[float | None] = parse.converted(weight_std, parse.numbers) or [None]
-    bias_stds = parse.numbers(bias_std)
+    weight_stds: Sequence[float | None] = _numbers("--weight-std", weight_std) or [None]
+    bias_stds = ranges.numbers("--bias-std", bias_std)
+    _check_ends(weight_std, bias_std)
     points = [
         theory.point(each, std, bias, input_rms)
         for each in shown
@@ -159,6 +161,32 @@ def command(
         settings,
         out.figure_writer(plot, lambda: _draw(points, input_rms)),
     )
+    _tell_ranges(destination, weight_std, bias_std)
+
+
+def _numbers(option: str, listed: str | None) -> list[float]:
+    return [] if listed is None else ranges.numbers(option, listed)
+
+
+def _check_ends(weight_std: str | None, bias_std: str) -> None:
+    """Refuse what a range asks for, before what lies in it is."""
+    from vanish.theories.infinitewidth import require
+
+    for end in ranges.ends([] if weight_std is None else [weight_std]):
+        require("weight_std", float(end))
+    for end in ranges.ends([bias_std]):
+        if float(end):
+            require("bias_std", float(end), "0, or ")
+
+
+def _tell_ranges(destination: out.Destination, weight_std: str | None, bias_std: str) -> None:
+    """Say what was taken of ranges, once it is known that there is nothing wrong with them."""
+    if destination.quiet:
+        return
+    given = {"--weight-std": weight_std, "--bias-std": bias_std}
+    for option, listed in given.items():
+        for sentence in ranges.told(option, [] if listed is None else [listed]):
+            streams.say(sentence)
 
 
 class _Given(NamedTuple):
@@ -219,7 +247,7 @@ def _write_blocks(
     if given.weight_std is not None:
         weight_std = SETTINGS["weight_std"]
         stds = [taken(weight_std, std) for std in parse.axis(weight_std, [given.weight_std])]
-    bias_stds = parse.numbers(given.bias_std)
+    bias_stds = ranges.numbers("--bias-std", given.bias_std)
     if given.layers is not None:
         check_count("layers", given.layers)
     points, profiles = blocks.survey(

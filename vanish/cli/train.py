@@ -101,9 +101,7 @@ PerLayer = Annotated[
 
 FailOn = Annotated[
     list[str] | None,
-    opt.option(
-        "fail_on", f"Exit with status 3 if one of these came of a network: {OUTCOMES}."
-    ),
+    opt.option("fail_on", f"Exit with status 3 if one of these came of a network: {OUTCOMES}."),
 ]
 
 
