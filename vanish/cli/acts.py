@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vanish.cli import columns, parse
+from vanish.cli import choice, parse
 from vanish.cli import options as opt
 from vanish.cli import output as out
 
@@ -34,7 +34,7 @@ def command(
     format_name: opt.Format = "auto",
     output: opt.Output = None,
     no_header: opt.NoHeader = False,
-    shown_columns: opt.Columns = None,
+    columns: opt.Columns = None,
     plot: opt.Plot = None,
 ) -> None:
     """Show the activations: formula, derivative, range, and the bound on their slopes."""
@@ -44,7 +44,7 @@ def command(
     from vanish.simulation.settings import Settings
     from vanish.simulation.table import LAYERS
 
-    chosen = columns.chosen(shown_columns, lambda: ACTS.columns)
+    chosen = choice.columns(columns, lambda: ACTS.columns)
     destination = out.Destination.choose(
         format_name, output, header=not no_header, plot=plot, columns=chosen
     )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from vanish.cli import columns, parse
+from vanish.cli import choice, parse
 from vanish.cli import options as opt
 from vanish.cli import output as out
 
@@ -21,14 +21,14 @@ def command(
     format_name: opt.Format = "auto",
     output: opt.Output = None,
     no_header: opt.NoHeader = False,
-    shown_columns: opt.Columns = None,
+    columns: opt.Columns = None,
 ) -> None:
     """Show the blocks that have names: formula, source, and what one multiplies a gradient by."""
     from vanish.network.formulas.named import NAMED
     from vanish.render import blocks as render
     from vanish.render.columns import BLOCKS
 
-    chosen = columns.chosen(shown_columns, lambda: BLOCKS.columns)
+    chosen = choice.columns(columns, lambda: BLOCKS.columns)
     destination = out.Destination.choose(format_name, output, header=not no_header, columns=chosen)
     asked = parse.split_list(names, "blocks")
     shown = [NAMED.get(name) for name in asked] or list(NAMED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vanish.cli import columns, parse
+from vanish.cli import choice, parse
 from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.errors import UsageError
@@ -29,7 +29,7 @@ def command(
     format_name: opt.Format = "auto",
     output: opt.Output = None,
     no_header: opt.NoHeader = False,
-    shown_columns: opt.Columns = None,
+    columns: opt.Columns = None,
     quiet: opt.Quiet = False,
 ) -> None:
     """Show why a network needs an activation: without one, N layers are one affine map.
@@ -43,7 +43,7 @@ def command(
     from vanish.simulation.run import Simulation
     from vanish.simulation.settings import Settings
 
-    chosen = columns.chosen(shown_columns, lambda: COLLAPSE.columns)
+    chosen = choice.columns(columns, lambda: COLLAPSE.columns)
     destination = out.Destination.choose(
         format_name, output, header=not no_header, quiet=quiet, columns=chosen
     )

@@ -57,7 +57,7 @@ class Destination(Form):
         beside
             Further files that it will write.
         columns
-            Those that --columns names, see `cli.columns.chosen`.
+            Those that --columns names, see `cli.choice.columns`.
 
         Raises
         ------

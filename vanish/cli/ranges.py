@@ -33,6 +33,9 @@ def numbers(option: str, listed: str) -> list[float]:
     """
     found: list[float] = []
     for item in listed.split(","):
+        if ":" not in item:
+            found.append(_ends(option, item)[0])
+            continue
         first, last, count = _ends(option, item)
         step = (last - first) / max(count - 1, 1)
         found += [last if i and i == count - 1 else first + i * step for i in range(count)]
@@ -46,17 +49,13 @@ def _ends(option: str, item: str) -> tuple[float, float, int]:
         if len(parts) == 1:
             return float(item), float(item), 1
         first, last, count = float(parts[0]), float(parts[1]), int(parts[2])
-        if len(parts) != 3 or not math.isfinite(first) or not math.isfinite(last):
+        if len(parts) != 3 or not math.isfinite(last - first) or not 1 <= count <= _LONGEST:
             raise ValueError
     except (ValueError, IndexError):
         raise UsageError(
-            f"{option} {item!r}: neither a number nor a range first:last:count: give one of them"
+            f"{option}: {item!r} is neither a number nor a range first:last:count of 1 to"
+            f" {_LONGEST:,} numbers: give one of them"
         ) from None
-    if not 1 <= count <= _LONGEST:
-        raise UsageError(
-            f"{option} {item}: the last number of a range is how many there are: give at least 1"
-            f" and at most {_LONGEST:,}"
-        )
     return first, last, count
 
 

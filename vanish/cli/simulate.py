@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from vanish.cli import columns, parse, streams
+from vanish.cli import choice, parse, streams
 from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.errors import UsageError
@@ -48,7 +48,7 @@ def command(ctx: typer.Context, **options: Any) -> None:
     save_weights, plot = options["save_weights"], options["plot"]
     if save_weights == STANDARD_STREAM:
         raise UsageError("--save-weights -: it is no text: give the name of a file")
-    chosen = columns.chosen(options["columns"], lambda: LAYERS.columns)
+    chosen = choice.columns(options["columns"], lambda: LAYERS.columns)
     destination = out.Destination.choose(
         options["format"],
         options["output"],

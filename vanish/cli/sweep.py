@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from vanish.cli import collect, parse, ranges, streams
-from vanish.cli import columns as choice
+from vanish.cli import choice, collect, parse, ranges, streams
 from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.cli.config import AXES, read_config
@@ -54,7 +53,7 @@ def command(ctx: typer.Context, **_: Any) -> None:
     from vanish.system.threads import processors
 
     options = _options(ctx)
-    chosen = choice.chosen(
+    chosen = choice.columns(
         options["columns"], lambda: columns.records(per_layer=options["per_layer"])
     )
     destination = _destination(options, chosen)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from vanish.cli import columns, parse, ranges, streams
+from vanish.cli import choice, parse, ranges, streams
 from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.errors import UsageError
@@ -98,7 +98,7 @@ def command(
     format_name: opt.Format = "auto",
     output: opt.Output = None,
     no_header: opt.NoHeader = False,
-    shown_columns: opt.Columns = None,
+    columns: opt.Columns = None,
     quiet: opt.Quiet = False,
     plot: opt.Plot = None,
 ) -> None:
@@ -114,7 +114,7 @@ def command(
     from vanish.theories import infinitewidth as theory
 
     formulas = _formulas(block, width)
-    chosen = columns.chosen(shown_columns, lambda: _columns(formulas, layers, width))
+    chosen = choice.columns(columns, lambda: _columns(formulas, layers, width))
     destination = out.Destination.choose(
         format_name, output, header=not no_header, quiet=quiet, plot=plot, columns=chosen
     )

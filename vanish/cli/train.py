@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vanish.cli import columns, parse
+from vanish.cli import choice, parse
 from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.cli.simulate import CONDITION_HOLDS
@@ -123,7 +123,7 @@ def command(
     format_name: opt.Format = "auto",
     output: opt.Output = None,
     no_header: opt.NoHeader = False,
-    shown_columns: opt.Columns = None,
+    columns: opt.Columns = None,
     fail_on: FailOn = None,
     quiet: opt.Quiet = False,
     plot: opt.Plot = None,
@@ -142,7 +142,7 @@ def command(
     from vanish.training.settings import TrainingSettings
 
     table = LAYERS if per_layer else NETWORKS
-    chosen = columns.chosen(shown_columns, lambda: table.columns)
+    chosen = choice.columns(columns, lambda: table.columns)
     destination = out.Destination.choose(
         format_name, output, header=not no_header, quiet=quiet, plot=plot, columns=chosen
     )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _HELP = "help"
 
 
-def chosen(
+def columns(
     given: Sequence[str] | None, known: Callable[[], Sequence[Column[Any]]]
 ) -> tuple[Column[Any], ...]:
     """Return the columns that the option names, in its order; none where it was not given.
@@ -41,18 +41,18 @@ def chosen(
         return ()
     from vanish.network.registry import choice, folded
 
-    columns = {column.name: column for column in known()}
+    own = {column.name: column for column in known()}
     names = parse.split_list(given, "--columns")
     if [folded(name) for name in names] == [_HELP]:
         from vanish.render.chosen import described
 
         size = window()
-        write_stdout([described(columns.values(), size[0] if size else piped_width())])
+        write_stdout([described(own.values(), size[0] if size else piped_width())])
         raise typer.Exit
     found: dict[str, Column[Any]] = {}
-    for name in names:
-        own = choice("column", name, columns)
-        if own in found:
-            raise UsageError(f"--columns: {own} is named twice: leave one out")
-        found[own] = columns[own]
+    for each in names:
+        name = choice("column", each, own, "--columns help lists all there are")
+        if name in found:
+            raise UsageError(f"--columns: {name} is named twice: leave one out")
+        found[name] = own[name]
     return tuple(found.values())
