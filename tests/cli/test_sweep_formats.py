@@ -15,7 +15,10 @@ from sweep_runs import good, part_of, refused, sweep
 from vanish import __version__
 from vanish.render.json import parts, table
 from vanish.simulation.names import OUTCOMES, VERDICTS
+from vanish.simulation.profile import Verdict
 from vanish.sweeps.grid import Grid
+from vanish.sweeps.journal import Journal
+from vanish.sweeps.run import Task, simulate_points
 from vanish.training.result import Outcome
 
 if TYPE_CHECKING:
@@ -70,7 +73,10 @@ def test_json_of_something_else_is_kept(tmp_path: Path, content: str) -> None:
 
 def test_parts_are_the_whole() -> None:
     rows = [{"a": i, "b": "x\n", "c": None} for i in range(5)]
-    for lots in ([rows], [rows[:2], [], rows[2:]], [[row] for row in rows], [], [[]]):
+    ways: list[list[list[dict[str, Any]]]] = [
+        *([rows], [rows[:2], [], rows[2:]], [[row] for row in rows], [], [[]])
+    ]
+    for lots in ways:
         found = "".join(parts(lots, {"act": ["tanh"]}))
         assert found == table([row for lot in lots for row in lot], {"act": ["tanh"]})
     assert "".join(parts([rows], {})) == table(rows, {})
@@ -115,10 +121,12 @@ def test_markdown_has_a_row_a_point_even_where_a_terminal_has_a_map(tmp_path: Pa
 
 
 def test_a_journal_goes_on_to_json_and_markdown(tmp_path: Path) -> None:
-    from vanish.sweeps.journal import Journal
-    from vanish.sweeps.run import Task, simulate_points
-
-    axes = {"act": ["tanh", "relu"], "layers": [3, 5], "width": [6], "weight_std": [0.5, 2.0]}
+    axes: dict[str, list[Any]] = {
+        "act": ["tanh", "relu"],
+        "layers": [3, 5],
+        "width": [6],
+        "weight_std": [0.5, 2.0],
+    }
     task = Task(Grid(axes))
     for suffix in ("json", "md"):
         path = tmp_path / f"x.{suffix}"
@@ -185,7 +193,5 @@ def test_a_training_ends_with_3_if_a_network_came_to_what_was_named(named: str) 
 
 
 def test_conditions_are_all_outcomes_and_verdicts_but_the_good_ones() -> None:
-    from vanish.simulation.profile import Verdict
-
     assert {*OUTCOMES.split(", ")} == {*map(str, Outcome)} - {"learned"}
     assert {*VERDICTS.split(", ")} == {each.value for each in Verdict} - {"stable"}
