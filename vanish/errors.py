@@ -138,7 +138,7 @@ def whole(value: int) -> str:
     return f"{value}" if len(text) <= _LONGEST_NUMBER else f"of {len(text):,} digits"
 
 
-def unknown_name(kind: str, given: str, known: Iterable[str]) -> UsageError:
+def unknown_name(kind: str, given: str, known: Iterable[str], help: str = "") -> UsageError:
     """Return the error for a name that no registry holds, with the nearest ones.
 
     Parameters
@@ -149,10 +149,14 @@ def unknown_name(kind: str, given: str, known: Iterable[str]) -> UsageError:
         The name as the user wrote it.
     known
         Every name that would have been right.
+    help
+        What lists them, where they are too many for a message.
     """
     names = sorted(known)
     folded = given.strip().lower()
     near = [name for name in names if folded and name.startswith(folded)][:3]
     near = near or get_close_matches(folded, names, n=3)
-    advice = f"did you mean {' or '.join(near)}?" if near else f"choose from {', '.join(names)}"
+    advice = (
+        f"did you mean {' or '.join(near)}?" if near else help or f"choose from {', '.join(names)}"
+    )
     return UsageError(f"unknown {kind} {given!r}: {advice}")

@@ -442,6 +442,30 @@ theory --block residual --weight-std Q=1
 theory --block 'x + S(Wx)' --bias-std 1
 theory --block residual --width 4 --layers 3
 theory --block residual --plot x.png
+--columns layr
+--columns 0x7f
+--columns layer,Layer
+--columns layer,,act
+--columns layer --format json
+--columns layer --output x.json
+acts --columns act,bond
+theory --columns chi
+train --columns layer
+train --fail-on learned
+sweep --layers 10:50:4
+sweep --layers 2:5
+sweep --layers 2:5:0
+sweep --layers 5:-5:11
+sweep --weight-std 2:-2:5
+sweep --weight-std 1:inf:3
+theory --weight-std 2:-2:5
+theory --bias-std 1:-1:5
+sweep --layers 2 --per-layer --format markdown
+sweep --layers 2 --per-layer --fail-on dead
+sweep --layers 2,3 --width 2,3 --per-layer --plot x.png --format csv
+sweep --layers 2 --columns act --output row.txt --format csv
+sweep --layers 2 --output row.txt --format markdown
+sweep --layers 2 --output row.txt --format json
 """
 CASES = [line for line in COMMAND_LINES.splitlines() if line]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import signal
 import stat
@@ -74,8 +75,54 @@ def is_one_error(stderr: bytes) -> bool:
 def test_piped_bytes_do_not_depend_on_the_environment(
     format_name: str, env: dict[str, str], encoding: str
 ) -> None:
+    if format_name == "table":
+        # Of a table, both are asked for.
+        env = {name: value for name, value in env.items() if name != "FORCE_COLOR"}
+        if env.get("COLUMNS") in ("40", "300"):
+            del env["COLUMNS"]
     expected = run_in_process(*COMMAND, "--format", format_name)
     assert run_in_process(*COMMAND, "--format", format_name, env=env, encoding=encoding) == expected
+
+
+def table(*more: str, **env: str) -> str:
+    return run_in_process(*COMMAND, "--format", "table", *more, env=env).stdout.decode()
+
+
+def test_a_piped_table_is_as_wide_as_columns_says(tmp_path: Path) -> None:
+    plain = table()
+    wide, narrow = table(COLUMNS="120"), table(COLUMNS="40")
+    assert max(map(len, plain.splitlines())) == 80
+    assert 80 < max(map(len, wide.splitlines())) <= 120
+    # No column can be cut off; sentences and the title are folded.
+    assert max(map(len, narrow.splitlines())) < 60
+    assert max(map(len, narrow.split("\n\n")[-1].splitlines())) <= 40
+    for mistake in ("39", "0", "-100", "x", "", "1e3", "80.5"):
+        assert table(COLUMNS=mistake) == plain
+    path = tmp_path / "x.txt"
+    table("-o", str(path), COLUMNS="120")
+    assert path.read_text(encoding="utf-8") == wide
+    # Who reads Markdown or rows sets no width; a terminal knows its own.
+    rows = run_in_process(*COMMAND, "--format", "markdown")
+    assert run_in_process(*COMMAND, "--format", "markdown", env={"COLUMNS": "40"}) == rows
+    env = {"NO_COLOR": "1", "COLUMNS": "120"}
+    assert run_in_terminal([*VANISH, *COMMAND], env=env) == (0, plain)
+
+
+def test_force_color_colours_a_piped_table_and_changes_nothing_else(tmp_path: Path) -> None:
+    plain = table()
+    for env in ({"FORCE_COLOR": "1"}, {"FORCE_COLOR": "1", "TERM": "dumb"}):
+        coloured = table(**env)
+        assert "\x1b[" in coloured
+        bare = re.sub(r"\x1b\[[0-9;]*m", "", coloured).splitlines()
+        # A coloured line ends with its padding.
+        assert [line.rstrip() for line in bare] == plain.splitlines()
+    for env in ({"FORCE_COLOR": ""}, {"FORCE_COLOR": "1", "NO_COLOR": "1"}):
+        assert table(**env) == plain
+    # Without --format a pipe still gets rows, and a file is no screen.
+    assert run_in_process(*COMMAND, env={"FORCE_COLOR": "1"}) == run_in_process(*COMMAND)
+    path = tmp_path / "x.txt"
+    table("-o", str(path), FORCE_COLOR="1")
+    assert path.read_text(encoding="utf-8") == plain
 
 
 @pytest.mark.slow

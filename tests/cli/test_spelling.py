@@ -37,8 +37,7 @@ SMALL = {
 }
 
 TABLES = tuple(names.FORMATS.split(", "))
-FORMATS = {"derive": ("auto", "text", "latex", "markdown", "json"),
-           "sweep": ("auto", "table", "tsv", "csv", "jsonl")}  # fmt: skip
+FORMATS = {"derive": ("auto", "text", "latex", "markdown", "json")}
 
 # The options that take a name, with the names; "names" is the argument of acts.
 CHOICES: dict[str, tuple[str, ...]] = {
@@ -53,6 +52,14 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "--engine": ("auto", "dense", "sampled"),
     "--weights-layout": ("auto", "out_in", "in_out"),
     "--fail-on": tuple(names.VERDICTS.split(", ")),
+    "train --fail-on": tuple(names.OUTCOMES.split(", ")),
+    " --columns": ("layer,log10_grad_w", "help"),
+    "acts --columns": ("act,sup_slope",),
+    "blocks --columns": ("growth",),
+    "collapse --columns": ("n_in,log10_map_norm",),
+    "sweep --columns": ("decades_per_layer,act",),
+    "theory --columns": ("chi_1", "help"),
+    "train --columns": ("test_accuracy",),
     "--optimizer": optimizers.names(),
     "--data": ("spirals",),
     "--format": TABLES,

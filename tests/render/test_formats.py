@@ -29,6 +29,7 @@ CONTRACT = [
     *("log10_grad_a", "log10_gain_back", "log10_grad_a_p05", "log10_grad_a_p95"),
     "log10_predicted_f",
     *("log10_rms_a", "log10_predicted_rms_a", "mean_f", "std_f", "saturated", "max_abs_a"),
+    "slope_bound",
 ]
 TEXT = {"act", "status", "engine", "init"}
 WHOLE = {"layer", "n_in", "n_out"}

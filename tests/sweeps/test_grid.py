@@ -21,7 +21,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vanish import Network, Rows, Settings
-from vanish.cli import parse
+from vanish.cli import ranges
 from vanish.errors import UsageError, VanishError
 from vanish.sweeps.grid import LARGEST, Grid, shown
 
@@ -425,7 +425,7 @@ INEXACT = ("0.1:0.3:4", "0.2:0.9:2")
 @given(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6), st.integers(2, 300))
 @example(0.1, 0.3, 4)
 def test_a_range_has_both_its_ends_exactly(first: float, last: float, count: int) -> None:
-    found = parse.numbers(f"{first!r}:{last!r}:{count}")
+    found = ranges.numbers("--gain", f"{first!r}:{last!r}:{count}")
     assert (len(found), found[0], found[-1]) == (count, first, last)
     size = max(abs(first), abs(last))
     for i, number in enumerate(found):

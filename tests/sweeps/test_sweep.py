@@ -174,7 +174,8 @@ def test_columns_are_settings_results_and_the_error() -> None:
     settings = [name for name in settings_cells(Settings()) if name not in later]
     assert columns(per_layer=False) == [*settings, *SUMMARY, "error", *later]
     forward = ["log10_rms_a", "log10_predicted_rms_a", "mean_f", "std_f", "saturated", "max_abs_a"]
-    assert columns(per_layer=True)[-11:] == ["error", "log10_predicted_f", *later, *forward]
+    last = [*forward, "slope_bound"]
+    assert columns(per_layer=True)[-12:] == ["error", "log10_predicted_f", *later, *last]
     assert len({*columns(per_layer=True)}) == len(columns(per_layer=True))
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vanish.cli import choice, parse
 from vanish.cli import options as opt
 from vanish.cli import output as out
-from vanish.cli import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,21 +34,26 @@ def command(
     format_name: opt.Format = "auto",
     output: opt.Output = None,
     no_header: opt.NoHeader = False,
+    columns: opt.Columns = None,
     plot: opt.Plot = None,
 ) -> None:
     """Show the activations: formula, derivative, range, and the bound on their slopes."""
     from vanish.network import activations
     from vanish.render import acts as render
+    from vanish.render.columns import ACTS
     from vanish.simulation.settings import Settings
     from vanish.simulation.table import LAYERS
 
-    destination = out.Destination.choose(format_name, output, header=not no_header, plot=plot)
+    chosen = choice.columns(columns, lambda: ACTS.columns)
+    destination = out.Destination.choose(
+        format_name, output, header=not no_header, plot=plot, columns=chosen
+    )
     asked = parse.split_list(names, "acts")
     shown = [activations.get(name) for name in asked] or list(activations.registered())
     depth = Settings(layers=LAYERS if layers is None else layers).model.depth
     figure = out.figure_writer(plot, lambda: _draw(shown))
-    if destination.format == "table" and len(shown) == 1:
-        portrait = render.portrait(shown[0], depth, destination.columns)
+    if destination.format == "table" and len(shown) == 1 and not chosen:
+        portrait = render.portrait(shown[0], depth, destination.width)
         destination.write(portrait, beside=figure)
     else:
         rows = render.rows(shown, depth)

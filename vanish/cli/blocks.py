@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
+from vanish.cli import choice, parse
 from vanish.cli import options as opt
 from vanish.cli import output as out
-from vanish.cli import parse
 
 Names = Annotated[
     list[str] | None,
@@ -21,12 +21,15 @@ def command(
     format_name: opt.Format = "auto",
     output: opt.Output = None,
     no_header: opt.NoHeader = False,
+    columns: opt.Columns = None,
 ) -> None:
     """Show the blocks that have names: formula, source, and what one multiplies a gradient by."""
     from vanish.network.formulas.named import NAMED
     from vanish.render import blocks as render
+    from vanish.render.columns import BLOCKS
 
-    destination = out.Destination.choose(format_name, output, header=not no_header)
+    chosen = choice.columns(columns, lambda: BLOCKS.columns)
+    destination = out.Destination.choose(format_name, output, header=not no_header, columns=chosen)
     asked = parse.split_list(names, "blocks")
     shown = [NAMED.get(name) for name in asked] or list(NAMED)
     destination.write_table(render.view(shown), render.rows(shown), {})

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vanish.cli import choice, parse
 from vanish.cli import options as opt
 from vanish.cli import output as out
-from vanish.cli import parse
 from vanish.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def command(
     format_name: opt.Format = "auto",
     output: opt.Output = None,
     no_header: opt.NoHeader = False,
+    columns: opt.Columns = None,
     quiet: opt.Quiet = False,
 ) -> None:
     """Show why a network needs an activation: without one, N layers are one affine map.
@@ -38,12 +39,16 @@ def command(
     """
     from vanish.lessons.collapse import collapse
     from vanish.render import collapse as render
+    from vanish.render.columns import COLLAPSE
     from vanish.simulation.run import Simulation
     from vanish.simulation.settings import Settings
 
+    chosen = choice.columns(columns, lambda: COLLAPSE.columns)
+    destination = out.Destination.choose(
+        format_name, output, header=not no_header, quiet=quiet, columns=chosen
+    )
     if batch < 2:
         raise UsageError(f"--batch {batch}: give at least 2 inputs, to add up")
-    destination = out.Destination.choose(format_name, output, header=not no_header, quiet=quiet)
     simulations = [
         Simulation(
             Settings(

@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 
 class Seen:
-    """What has come by: the failures, and the rows if they are wanted."""
+    """What has come by: the failures, the verdicts, and the rows if they are wanted."""
 
     def __init__(self, names: Sequence[str], *, keep: bool) -> None:
         self.rows: list[dict[str, Any]] = []
+        self.verdicts: set[str] = set()
         self.failed = 0
         self.first_error = ""
         self._names, self.keep = names, keep
@@ -42,6 +43,7 @@ class Seen:
         if failed:
             self.first_error = self.first_error or rows[0]["error"]
             self.failed += 1
+        self.verdicts |= {row["verdict"] for row in rows if row.get("verdict")}
         if self.keep:
             self.rows += rows
 
@@ -61,27 +63,23 @@ def to_stream(
 
     grid = task.grid
 
-    def parts() -> Generator[str]:
-        first = True
+    def lots() -> Generator[list[dict[str, Any]]]:
         with crew() as workers, points(grid, 0, quiet=destination.quiet) as note:
-            lots = run(task, range(len(grid)), workers, len(grid))
-            for outcomes in in_order(_noted(lots, note)):
-                ready = [row for each in outcomes for row in seen.note((each.failed, each.rows))]
-                if destination.format != "table":
-                    yield destination.part(ready, first=first)
-                    if destination.output is None:
-                        streams.pass_on()
-                first = False
+            came = run(task, range(len(grid)), workers, len(grid))
+            for outcomes in in_order(_noted(came, note)):
+                yield [row for each in outcomes for row in seen.note((each.failed, each.rows))]
+                if destination.output is None:
+                    streams.pass_on()
 
-    if destination.format != "table":
-        # A reader that goes away ends the workers here, and not when Python cleans up.
-        with closing(parts()) as found:
-            destination.stream(found)
-        out.write_together(figure)
-        return
-    for _ in parts():
-        pass
-    _show(task, destination, seen, figure)
+    # A reader that goes away ends the workers here, and not when Python cleans up.
+    with closing(lots()) as found:
+        if not destination.is_for_people:
+            destination.stream(destination.parts(found, grid.as_dict()))
+            out.write_together(figure)
+            return
+        for _ in found:
+            pass
+    destination.write(_drawn(task, destination, seen), beside=figure)
 
 
 def _noted(
@@ -93,13 +91,18 @@ def _noted(
         yield outcomes
 
 
-def _show(
-    task: Task, destination: out.Destination, seen: Seen, figure: out.Writers | None = None
-) -> None:
-    from vanish.render.sweep import view
+def _drawn(task: Task, destination: out.Destination, seen: Seen) -> str:
+    """Return the rows that were kept as people read them."""
+    from vanish.render import sweep
 
-    shown = destination.draw_fitting(lambda rows: view(task.grid, seen.rows, rows))
-    destination.write(shown, beside=figure)
+    if destination.chosen:
+        alone = sweep.title_alone(task.grid)
+        return destination.draw_fitting(
+            lambda rows: destination.narrowed(alone, seen.rows, rows, sweep.ALL_ROWS)
+        )
+    # What is drawn of a map has no place in Markdown.
+    of = sweep.points if destination.format == "markdown" else sweep.view
+    return destination.draw_fitting(lambda rows: of(task.grid, seen.rows, rows))
 
 
 def part_of(path: str) -> str:
@@ -147,9 +150,14 @@ def to_file(
         _keep_other_results(task, destination)
 
     def write_rows(stream: BinaryIO) -> None:
-        for point, result in enumerate(journal.results()):
-            text = destination.part(seen.note(result), first=point == 0)
-            stream.write(text.encode(errors="replace"))
+        found = map(seen.note, journal.results())
+        if destination.is_for_people:
+            for _ in found:
+                pass
+            parts: Iterable[str] = [_drawn(task, destination, seen)]
+        else:
+            parts = destination.parts(found, task.grid.as_dict())
+        stream.writelines(part.encode(errors="replace") for part in parts)
 
     def stopped() -> str:
         return (
@@ -187,7 +195,7 @@ def to_file(
         journal.remove()
     if seen.keep and streams.window() is not None and not destination.quiet:
         shown = destination._replace(format="table", output=None)
-        _show(task, shown, seen)
+        shown.write(_drawn(task, shown, seen))
 
 
 def _keep_other_results(task: Task, destination: out.Destination) -> None:
@@ -204,8 +212,10 @@ def _keep_other_results(task: Task, destination: out.Destination) -> None:
     assert path is not None
     if not Path(path).exists() or not Path(path).stat().st_size:
         return
+    if not _tells_its_grid(destination):
+        raise _silent(destination)
     # The same results in another form are no loss.
-    for name in (destination.format, *DELIMITERS, "jsonl"):
+    for name in dict.fromkeys((destination.format, *DELIMITERS, "jsonl", "json")):
         for header in (destination.header, not destination.header):
             with suppress(VanishError):
                 for _ in _finished(task, destination._replace(format=name, header=header)):
@@ -214,6 +224,19 @@ def _keep_other_results(task: Task, destination: out.Destination) -> None:
     raise OutputError(
         f"{path}: it holds something else than the results of this grid: give another name, or"
         " --force to write over it"
+    )
+
+
+def _tells_its_grid(destination: out.Destination) -> bool:
+    """Tell whether a finished file says of which grid its results are."""
+    return not destination.is_for_people and not destination.chosen
+
+
+def _silent(destination: out.Destination) -> OutputError:
+    what = "columns that were chosen" if destination.chosen else "a table for people"
+    return OutputError(
+        f"{destination.output}: whether it holds results of this grid is not to be told from"
+        f" {what}: give another name, or --force to write over it"
     )
 
 
@@ -229,6 +252,8 @@ def _finished(task: Task, destination: out.Destination) -> Iterator[list[dict[st
     from vanish.simulation.columns import LAYERS
     from vanish.sweeps.run import settings_cells
 
+    if not _tells_its_grid(destination):
+        raise _silent(destination)
     path = destination.output
     other = UsageError(f"{path}: results of another grid: give its own options, or another name")
     rows = _rows_of(task, destination)
@@ -273,17 +298,23 @@ def _rows_of(task: Task, destination: out.Destination) -> Iterator[dict[str, Any
     other = UsageError(f"{path}: results of another grid: give its own options, or another name")
     try:
         text = read_bytes(path).decode()
+        found: Any
         if destination.format == "jsonl":
             found = [json.loads(line) for line in text.splitlines()]
+        elif destination.format == "json":
+            found = json.loads(text)["rows"]
         else:
             table = csv.reader(io.StringIO(text), delimiter=DELIMITERS[destination.format])
             lines = [[_value(each) for each in line] for line in table]
             if destination.header and (not lines or lines.pop(0) != names):
                 raise other
             found = [dict(zip(names, line, strict=True)) for line in lines]
-    except (ValueError, RecursionError, csv.Error):  # no text, no JSON, not so many cells
+    except (ValueError, TypeError, KeyError, RecursionError, csv.Error):
+        # No text, no JSON, no such document, not so many cells.
         raise other from None
-    if not all(isinstance(row, dict) and list(row) == names for row in found):
+    if not isinstance(found, list) or not all(
+        isinstance(row, dict) and list(row) == names for row in found
+    ):
         raise other
     yield from found
 

@@ -71,6 +71,8 @@ def _text(path: str, name: str, value: str) -> str:
 
 
 def _plain(path: str, name: str, value: Any) -> Any:
+    if _OTHERS[name].several:
+        return [text for each in _texts(path, name, value) for text in each.split(",")]
     kind = {Kind.FLAG: bool, Kind.COUNT: int}.get(_OTHERS[name].kind, str)
     if type(value) is not kind:
         words = {bool: "true or false", int: "a whole number", str: "a text"}

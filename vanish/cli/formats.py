@@ -81,7 +81,7 @@ def choose_format(given: str, output: str | None, formats: Formats) -> str:
     return formats.by_suffix[suffix]
 
 
-def check_beside(chosen: str, *, header: bool, rows: int | None) -> None:
+def check_beside(chosen: str, *, header: bool, rows: int | None, columns: bool) -> None:
     """Refuse options that mean nothing in a format.
 
     Parameters
@@ -92,6 +92,8 @@ def check_beside(chosen: str, *, header: bool, rows: int | None) -> None:
         Whether tsv and csv are to start with a header line.
     rows
         Most rows of a table, 0 for all; None where the user did not say.
+    columns
+        Whether some columns were chosen.
 
     Raises
     ------
@@ -101,6 +103,11 @@ def check_beside(chosen: str, *, header: bool, rows: int | None) -> None:
     if not header and chosen not in DELIMITERS:
         raise UsageError(
             f"--no-header beside format {chosen}: only tsv and csv have a header line: leave it out"
+        )
+    if columns and chosen == "json":
+        raise UsageError(
+            "--columns beside format json, which keeps all its fields: leave it out, or give"
+            " --format jsonl"
         )
     if rows is None:
         return

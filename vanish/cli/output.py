@@ -4,25 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from vanish.cli.formats import (
-    DELIMITERS,
-    FEWEST_ROWS,
-    FOR_PEOPLE,
-    TABLES,
-    Formats,
-    check_beside,
-    choose_format,
-)
-from vanish.cli.streams import (
-    ReaderGoneError,
-    in_colour,
-    require_stdout,
-    say,
-    window,
-    write_stdout,
-)
+from vanish.cli.form import Form
+from vanish.cli.formats import TABLES, Formats, check_beside, choose_format
+from vanish.cli.streams import ReaderGoneError, require_stdout, say, write_stdout
 from vanish.errors import UsageError
 from vanish.system.atomic import STANDARD_STREAM, Files, check_outputs, is_stream
 
@@ -32,35 +18,17 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from vanish.columns import Cell
+    from vanish.columns import Cell, Column
     from vanish.render.view import View
 
     # What writes a file, by the file's name.
     Writers = Mapping[str, Callable[[BinaryIO], object]]
 
 
-class Destination(NamedTuple):
-    """Where a command's result goes, and in what form.
+class Destination(Form):
+    """Where a command's result goes, and in what form."""
 
-    Attributes
-    ----------
-    format
-        The format's name.
-    output
-        The file to write; None for stdout.
-    header
-        Whether tsv and csv start with a header line.
-    rows
-        Most rows of a table, 0 for all; None where the user did not say.
-    quiet
-        Whether to keep verdicts and notes to oneself.
-    """
-
-    format: str
-    output: str | None
-    header: bool
-    rows: int | None
-    quiet: bool
+    __slots__ = ()
 
     @classmethod
     def choose(
@@ -74,6 +42,7 @@ class Destination(NamedTuple):
         quiet: bool = False,
         plot: str | None = None,
         beside: Iterable[str | None] = (),
+        columns: tuple[Column[Any], ...] = (),
     ) -> Destination:
         """Return the destination that a command's options describe, having checked it.
 
@@ -87,6 +56,8 @@ class Destination(NamedTuple):
             The file of the command's figure, if one is asked for.
         beside
             Further files that it will write.
+        columns
+            Those that --columns names, see `cli.choice.columns`.
 
         Raises
         ------
@@ -99,72 +70,13 @@ class Destination(NamedTuple):
         if output == STANDARD_STREAM:
             output = None
         chosen = choose_format(format_name, output, formats)
-        check_beside(chosen, header=header, rows=rows)
+        check_beside(chosen, header=header, rows=rows, columns=bool(columns))
         if plot is not None:
             _check_figure(plot)
         if output is None:
             require_stdout()
         check_outputs(output, plot, *beside)
-        return cls(chosen, output, header, rows, quiet)
-
-    @property
-    def is_for_people(self) -> bool:
-        """Whether the format is one that people read, not programs."""
-        return self.format in FOR_PEOPLE
-
-    def draw_fitting(self, view: Callable[[int | None], View]) -> str:
-        """Return a view with as many rows as asked for, or as a terminal has room for.
-
-        Parameters
-        ----------
-        view
-            Makes the view with at most so many rows, None for all.
-        """
-        if self.rows is not None:
-            return self.draw(view(self.rows or None))
-        size = window()
-        if self.output is not None or self.format != "table" or size is None:
-            return self.draw(view(None))
-        shortest = self.draw(view(FEWEST_ROWS))
-        # One line for the prompt.
-        spare = size[1] - 1 - shortest.count("\n")
-        return self.draw(view(FEWEST_ROWS + spare)) if spare > 0 else shortest
-
-    @property
-    def window(self) -> int | None:
-        """How wide the terminal is that lines are to fit; None where they go elsewhere."""
-        size = window() if self.output is None else None
-        return None if size is None else size[0]
-
-    @property
-    def columns(self) -> int:
-        """How wide a table may be."""
-        return self.window or 80
-
-    def draw(self, view: View) -> str:
-        """Return a view in this format, fit for the terminal if that is where it goes."""
-        if self.format == "markdown":
-            from vanish.render.markdown import markdown
-
-            return markdown(view)
-        from vanish.render.table import Canvas, table
-
-        canvas = Canvas(self.columns, self.output is None and in_colour())
-        return table(view, canvas, story=not self.quiet)
-
-    def list_rows(self, rows: Iterable[Mapping[str, Cell]]) -> str:
-        """Return rows as tsv, csv or jsonl."""
-        if self.format == "jsonl":
-            from vanish.render.json import lines
-
-            return lines(rows)
-        from vanish.render.delimited import delimited
-
-        return delimited(rows, DELIMITERS[self.format], self.header)
-
-    def part(self, rows: Iterable[Mapping[str, Cell]], *, first: bool) -> str:
-        """Return some rows of a longer table, the header line before the first ones."""
-        return self._replace(header=self.header and first).list_rows(rows)
+        return cls(chosen, output, header, rows, quiet, columns)
 
     def write_table(
         self,
@@ -187,7 +99,7 @@ class Destination(NamedTuple):
             The files to write with it, as for `stream`.
         """
         if self.is_for_people:
-            self.write(self.draw(view), beside=beside)
+            self.write(self.draw(self.narrowed(view, rows)), beside=beside)
             return
         if self.format == "json":
             from vanish.render.json import table

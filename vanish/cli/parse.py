@@ -6,6 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from vanish.cli import ranges
 from vanish.errors import UsageError
 from vanish.simulation.option import Kind
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from vanish.simulation.option import Option
 
 Converted = TypeVar("Converted")
-
-# A longer one is a slip of the finger.
-_LONGEST_RANGE = 1_000_000
 
 
 def converted(given: str | None, convert: Callable[[str], Converted]) -> Converted | None:
@@ -47,6 +45,28 @@ def split_list(values: Iterable[str] | None, option: str) -> list[str]:
         given = ",".join(values or ())
         raise UsageError(f"{option} {given!r}: an empty name in it: leave out a comma")
     return items
+
+
+def names(values: Iterable[str] | None, option: str, kind: str, known: str) -> set[str]:
+    """Return the known names that an option lists, in any spelling.
+
+    Parameters
+    ----------
+    values, option
+        As for `split_list`.
+    kind
+        What a name should name.
+    known
+        Every name that would be right, with commas between them.
+
+    Raises
+    ------
+    UsageError
+        If an item is none of them.
+    """
+    from vanish.network.registry import choice
+
+    return {choice(kind, each, known.split(", ")) for each in split_list(values, option)}
 
 
 def split_sizes(widths: str) -> tuple[int, ...]:
@@ -78,51 +98,6 @@ def split_acts(names: str) -> tuple[str, ...]:
         If an item is empty.
     """
     return tuple(split_list([names], "--layer-acts"))
-
-
-def numbers(listed: str) -> list[float]:
-    """Return the numbers that a list of numbers and ranges names, in its order.
-
-    A range ``first:last:count`` is that many equally spaced numbers, both ends included.
-
-    Raises
-    ------
-    UsageError
-        If an item is neither, or a range has no or too many numbers.
-    """
-    found: list[float] = []
-    for item in listed.split(","):
-        parts = item.split(":")
-        try:
-            if len(parts) == 1:
-                found.append(float(item))
-                continue
-            first, last, count = float(parts[0]), float(parts[1]), int(parts[2])
-            if len(parts) != 3 or not 1 <= count <= _LONGEST_RANGE:
-                raise ValueError
-        except (ValueError, IndexError):
-            raise UsageError(
-                f"{listed!r}: {item!r} is neither a number nor a range: give ranges such as"
-                f" 0.5:3:26, 26 numbers from 0.5 to 3, of at most {_LONGEST_RANGE:,} numbers"
-            ) from None
-        step = (last - first) / max(count - 1, 1)
-        found += [last if i and i == count - 1 else first + i * step for i in range(count)]
-    return found
-
-
-def whole_range(item: str) -> list[int] | None:
-    """Return the numbers of a range if all are whole, as `numbers` has them but unrounded.
-
-    None is for anything else: what is wrong with it, `numbers` says.
-    """
-    try:
-        first, last, count = map(int, item.split(":"))
-    except ValueError:
-        return None
-    if not 1 <= count <= _LONGEST_RANGE:
-        return None
-    step, rest = divmod(last - first, max(count - 1, 1))
-    return None if rest else [first + i * step for i in range(count)]
 
 
 def stds(given: str) -> float | tuple[tuple[str, float], ...]:
@@ -163,31 +138,18 @@ def axis(option: Option, given: Sequence[str]) -> list[Any]:
         If a text means no such value.
     """
     if option.kind is Kind.COUNT:
-        return _whole_numbers(option.flag, given)
+        return ranges.whole_numbers(option.flag, split_list(given, option.flag))
     if option.kind is Kind.NUMBER:
-        return [number for each in given for number in numbers(each)]
+        return [number for each in given for number in ranges.numbers(option.flag, each)]
     if option.kind is Kind.STDS:
         return [
-            number for each in given for number in ([stds(each)] if "=" in each else numbers(each))
+            number
+            for each in given
+            for number in ([stds(each)] if "=" in each else ranges.numbers(option.flag, each))
         ]
     if option.kind in _ONE_A_TEXT:
         return [_ONE_A_TEXT[option.kind](each) for each in given]
     return split_list(given, option.flag)
-
-
-def _whole_numbers(option: str, given: Sequence[str]) -> list[int]:
-    found: list[int] = []
-    for item in split_list(given, option):
-        # As they stand: a float would round large ones. A number alone is a range of one.
-        whole = whole_range(item if ":" in item else f"{item}:{item}:1")
-        if whole is not None:
-            found += whole
-            continue
-        for number in numbers(item):
-            if not number.is_integer():
-                raise UsageError(f"{option} {number:g}: give whole numbers")
-            found.append(int(number))
-    return found
 
 
 def size(given: str) -> int:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from vanish.cli import choice, parse, streams
 from vanish.cli import options as opt
 from vanish.cli import output as out
-from vanish.cli import parse, streams
 from vanish.errors import UsageError
 from vanish.simulation.names import VERDICTS
 from vanish.simulation.option import Kind
@@ -40,6 +40,7 @@ def command(ctx: typer.Context, **options: Any) -> None:
         return
     from vanish.cli.progress import progress
     from vanish.network.streams import Streams
+    from vanish.simulation.columns import LAYERS
     from vanish.simulation.drawing import Draws
     from vanish.simulation.run import Simulation, compare
     from vanish.simulation.settings import Settings
@@ -47,6 +48,7 @@ def command(ctx: typer.Context, **options: Any) -> None:
     save_weights, plot = options["save_weights"], options["plot"]
     if save_weights == STANDARD_STREAM:
         raise UsageError("--save-weights -: it is no text: give the name of a file")
+    chosen = choice.columns(options["columns"], lambda: LAYERS.columns)
     destination = out.Destination.choose(
         options["format"],
         options["output"],
@@ -55,8 +57,9 @@ def command(ctx: typer.Context, **options: Any) -> None:
         quiet=options["quiet"],
         plot=plot,
         beside=[save_weights],
+        columns=chosen,
     )
-    conditions = _conditions(options["fail_on"])
+    conditions = parse.names(options["fail_on"], "--fail-on", "condition", VERDICTS)
     if [options[name] for name in _INPUTS].count(STANDARD_STREAM) > 1:
         raise UsageError("several inputs are -: standard input can be read once: give files")
     jobs = options["jobs"]
@@ -196,10 +199,16 @@ def _render(
     destination: out.Destination,
 ) -> str:
     """Return the profiles in the format of their destination."""
+    narrow = bool(destination.chosen)
     if destination.is_for_people:
         from vanish.render.profiles import view
 
-        return destination.draw_fitting(lambda rows: view(profiles, rows, searches))
+        listed = [row for profile in profiles for row in profile.rows()] if narrow else []
+        return destination.draw_fitting(
+            lambda rows: destination.narrowed(
+                view(profiles, rows, searches), listed, rows, "--rows 0"
+            )
+        )
     if destination.format == "json":
         from vanish.render.json import document
 
@@ -221,10 +230,3 @@ def _say_layouts(profiles: "Sequence[Profile]", weights_layout: str | None) -> N
         from vanish.cli import networks
 
         networks.say_layouts(read, weights_layout)
-
-
-def _conditions(fail_on: list[str] | None) -> set[str]:
-    from vanish.network.registry import choice
-
-    known = VERDICTS.split(", ")
-    return {choice("condition", each, known) for each in parse.split_list(fail_on, "--fail-on")}

@@ -38,6 +38,9 @@ _ASCII = str.maketrans(
     | dict(zip("▓▒░", "%=-", strict=True))
 )
 
+# Of a table where nobody says: in columns; and the narrowest that COLUMNS can ask for.
+_WIDTH, _NARROWEST = 80, 40
+
 
 def is_terminal(stream: TextIO | None) -> bool:
     """Tell whether a person looks at the stream."""
@@ -56,10 +59,21 @@ def window() -> tuple[int, int] | None:
     return size.columns or 80, size.lines or 24
 
 
+def piped_width() -> int:
+    """Return how wide a table is that goes to no terminal: as COLUMNS says, if it is no mistake."""
+    try:
+        asked = int(os.environ.get("COLUMNS", ""))
+    except ValueError:
+        return _WIDTH
+    return asked if asked >= _NARROWEST else _WIDTH
+
+
 def in_colour() -> bool:
-    """Tell whether to colour: on a terminal that can, unless NO_COLOR is set."""
+    """Tell whether to colour: on a terminal that can, or by FORCE_COLOR; never with NO_COLOR."""
+    if os.environ.get("NO_COLOR"):
+        return False
     dumb = os.environ.get("TERM") in (None, "dumb")
-    return is_terminal(sys.stdout) and not dumb and not os.environ.get("NO_COLOR")
+    return bool(os.environ.get("FORCE_COLOR")) or (is_terminal(sys.stdout) and not dumb)
 
 
 class ReaderGoneError(Exception):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from vanish.cli import collect, parse, streams
+from vanish.cli import choice, collect, parse, ranges, streams
 from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.cli.config import AXES, read_config
-from vanish.cli.formats import Formats
-from vanish.errors import UsageError
+from vanish.cli.simulate import CONDITION_HOLDS
+from vanish.errors import ConflictError, UsageError
+from vanish.simulation.names import VERDICTS
+from vanish.simulation.option import Kind
 from vanish.system.atomic import STANDARD_STREAM, is_stream
 
 if TYPE_CHECKING:
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from vanish.columns import Column
     from vanish.network.arrays import Network
     from vanish.network.blockarrays import BlockNetwork
     from vanish.sweeps.grid import Grid
@@ -31,11 +35,7 @@ SOME_FAILED = 1
 _MOST_VIEWED = 100_000
 
 
-_FORMATS = Formats(
-    {".txt": "table", ".tsv": "tsv", ".csv": "csv", ".jsonl": "jsonl"},
-    terminal="table",
-    piped="tsv",
-)
+_NUMBERS = (Kind.COUNT, Kind.NUMBER, Kind.STDS)
 
 
 @opt.takes("sweep")
@@ -53,7 +53,11 @@ def command(ctx: typer.Context, **_: Any) -> None:
     from vanish.system.threads import processors
 
     options = _options(ctx)
-    destination = _destination(options)
+    chosen = choice.columns(
+        options["columns"], lambda: columns.records(per_layer=options["per_layer"])
+    )
+    destination = _destination(options, chosen)
+    conditions = parse.names(options["fail_on"], "--fail-on", "condition", VERDICTS)
     axes = {
         name: parse.axis(option, options[name])
         for name, option in AXES.items()
@@ -65,12 +69,18 @@ def command(ctx: typer.Context, **_: Any) -> None:
     read_network = networks.reader(layout, wanted="weights" in axes, beside_block="block" in axes)
     if "weights" in axes:
         axes["weights"] = [read_network(path) for path in axes["weights"]]
+    _check_ends(options)
     if options["norm_bound"] is not None:
         axes["norm_bound"] = [options["norm_bound"]]
     grid = Grid(axes)
     task = Task(grid, options["per_layer"], parse.converted(options["memory"], parse.size))
     count = processors() if options["jobs"] is None else options["jobs"]
     _check(task, destination, count, options)
+    if not destination.quiet:
+        for name, option in AXES.items():
+            if name in axes and option.kind in _NUMBERS:
+                for sentence in ranges.told(option.flag, options[name]):
+                    streams.say(sentence)
     if options["dry_run"]:
         destination._replace(output=None).write(*estimate(task, count))
         return
@@ -93,6 +103,20 @@ def command(ctx: typer.Context, **_: Any) -> None:
                 f" first, {seen.first_error}"
             )
         raise typer.Exit(SOME_FAILED)
+    if seen.verdicts & conditions:
+        raise typer.Exit(CONDITION_HOLDS)
+
+
+def _check_ends(options: Mapping[str, Any]) -> None:
+    """Refuse the ends of a range that cannot be, before what lies between them is refused."""
+    from vanish.simulation.settings import Settings
+
+    for name, option in AXES.items():
+        if option.kind in _NUMBERS and options.get(name) is not None:
+            for value in parse.axis(option, ranges.ends(options[name])):
+                # What is at odds with a default only may be fine beside what is given.
+                with suppress(ConflictError):
+                    Settings(**{name: value})
 
 
 def _as_run(axes: Mapping[str, Sequence[Any]]) -> Iterator[Network | BlockNetwork]:
@@ -109,18 +133,18 @@ def _draw(grid: Grid, seen: collect.Seen) -> Figure:
     return sweep_figure(grid, seen.rows)
 
 
-def _destination(options: Mapping[str, Any]) -> out.Destination:
+def _destination(options: Mapping[str, Any], chosen: tuple[Column[Any], ...]) -> out.Destination:
     """Return where the results go, having checked that they can."""
     output = options["output"]
     part = None if _is_streamed(output) else collect.part_of(output)
     return out.Destination.choose(
         options["format"],
         output,
-        formats=_FORMATS,
         header=not options["no_header"],
         quiet=options["quiet"],
         plot=options["plot"],
         beside=[part],
+        columns=chosen,
     )
 
 
@@ -150,8 +174,8 @@ def _check(
         raise UsageError(f"--jobs {count}: give at least 1")
     if destination.output is not None and destination.format == "table":
         raise UsageError(
-            f"--output {destination.output} beside --format table: a file of results is tsv, csv"
-            " or jsonl"
+            f"--output {destination.output} beside --format table: a file of results is tsv, csv,"
+            " json, jsonl or markdown"
         )
     if options["resume"] and destination.output is None:
         raise UsageError("--resume without --output: give the file whose sweep is to go on")
@@ -162,11 +186,15 @@ def _check(
             f"--resume beside --output {destination.output}, which is no file: leave it out"
         )
     plot = options["plot"]
-    if task.per_layer and (destination.format == "table" or plot is not None):
+    if task.per_layer and destination.is_for_people and not destination.chosen:
         raise UsageError(
-            "--per-layer beside a table or --plot, which show summaries: give --format tsv, csv or"
-            " jsonl, or leave one out"
+            "--per-layer beside a table, which shows summaries: give --format tsv, csv, json or"
+            " jsonl, or name --columns"
         )
+    if task.per_layer and plot is not None:
+        raise UsageError("--per-layer beside --plot, which shows summaries: leave one out")
+    if task.per_layer and options["fail_on"]:
+        raise UsageError("--fail-on beside --per-layer, whose rows have no verdict: leave one out")
     if plot is not None:
         from vanish.render.sweep import require_map
 
@@ -177,4 +205,4 @@ def _is_viewed(task: Task, destination: out.Destination, plot: str | None) -> bo
     """Tell whether a person will see the summaries, so that they are to be kept."""
     at_terminal = destination.output is not None and streams.window() is not None
     small = len(task.grid) <= _MOST_VIEWED and not task.per_layer and not destination.quiet
-    return destination.format == "table" or plot is not None or (at_terminal and small)
+    return destination.is_for_people or plot is not None or (at_terminal and small)

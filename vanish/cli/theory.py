@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from vanish.cli import choice, parse, ranges, streams
 from vanish.cli import options as opt
 from vanish.cli import output as out
-from vanish.cli import parse
 from vanish.errors import UsageError
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from vanish.columns import Column
     from vanish.network.activations import Activation
     from vanish.network.blocks import Formula
     from vanish.theories.infinitewidth import TheoryPoint
@@ -97,6 +98,7 @@ def command(
     format_name: opt.Format = "auto",
     output: opt.Output = None,
     no_header: opt.NoHeader = False,
+    columns: opt.Columns = None,
     quiet: opt.Quiet = False,
     plot: opt.Plot = None,
 ) -> None:
@@ -111,25 +113,28 @@ def command(
     from vanish.render import theory as render
     from vanish.theories import infinitewidth as theory
 
+    formulas = _formulas(block, width)
+    chosen = choice.columns(columns, lambda: _columns(formulas, layers, width))
     destination = out.Destination.choose(
-        format_name, output, header=not no_header, quiet=quiet, plot=plot
+        format_name, output, header=not no_header, quiet=quiet, plot=plot, columns=chosen
     )
     init = parse.converted(init, initializers.spelled)
     if init is not None and weight_std is not None:
         raise UsageError("--init beside --weight-std: give one of them")
     names = parse.split_list(act, "--act") or activations.names()
     shown = [activations.get(name) for name in names]
-    formulas = _formulas(block, width)
     if formulas:
         if plot is not None:
             raise UsageError("--plot beside --block: only S(Wx+b) has a figure: leave out one")
         given = _Given(weight_std, bias_std, init, layers, input_rms)
         _write_blocks(destination, formulas, shown, given)
+        _tell_ranges(destination, weight_std, bias_std)
         return
     if (layers is None) != (width is None):
         raise UsageError("--layers without --width, or the reverse: give both")
-    weight_stds: Sequence[float | None] = parse.converted(weight_std, parse.numbers) or [None]
-    bias_stds = parse.numbers(bias_std)
+    weight_stds: Sequence[float | None] = _numbers("--weight-std", weight_std) or [None]
+    bias_stds = ranges.numbers("--bias-std", bias_std)
+    _check_ends(weight_std, bias_std)
     points = [
         theory.point(each, std, bias, input_rms)
         for each in shown
@@ -156,6 +161,32 @@ def command(
         settings,
         out.figure_writer(plot, lambda: _draw(points, input_rms)),
     )
+    _tell_ranges(destination, weight_std, bias_std)
+
+
+def _numbers(option: str, listed: str | None) -> list[float]:
+    return [] if listed is None else ranges.numbers(option, listed)
+
+
+def _check_ends(weight_std: str | None, bias_std: str) -> None:
+    """Refuse what a range asks for, before what lies in it is."""
+    from vanish.theories.infinitewidth import require
+
+    for end in ranges.ends([] if weight_std is None else [weight_std]):
+        require("weight_std", float(end))
+    for end in ranges.ends([bias_std]):
+        if float(end):
+            require("bias_std", float(end), "0, or ")
+
+
+def _tell_ranges(destination: out.Destination, weight_std: str | None, bias_std: str) -> None:
+    """Say what was taken of ranges, once it is known that there is nothing wrong with them."""
+    if destination.quiet:
+        return
+    given = {"--weight-std": weight_std, "--bias-std": bias_std}
+    for option, listed in given.items():
+        for sentence in ranges.told(option, [] if listed is None else [listed]):
+            streams.say(sentence)
 
 
 class _Given(NamedTuple):
@@ -186,6 +217,19 @@ def _formulas(block: Sequence[str] | None, width: int | None) -> list[Formula]:
     return []
 
 
+def _columns(
+    formulas: Sequence[Formula], layers: int | None, width: int | None
+) -> Sequence[Column[Any]]:
+    """Return the columns that are printed."""
+    from vanish.render import blockcolumns
+    from vanish.render.columns import SPREAD, THEORY
+
+    if formulas:
+        return (blockcolumns.POINTS if layers is None else blockcolumns.LAYERS).columns
+    spread = SPREAD.columns if layers is not None and width is not None else ()
+    return (*THEORY.columns, *spread)
+
+
 def _write_blocks(
     destination: out.Destination,
     formulas: Sequence[Formula],
@@ -203,7 +247,7 @@ def _write_blocks(
     if given.weight_std is not None:
         weight_std = SETTINGS["weight_std"]
         stds = [taken(weight_std, std) for std in parse.axis(weight_std, [given.weight_std])]
-    bias_stds = parse.numbers(given.bias_std)
+    bias_stds = ranges.numbers("--bias-std", given.bias_std)
     if given.layers is not None:
         check_count("layers", given.layers)
     points, profiles = blocks.survey(

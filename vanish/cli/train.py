@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from vanish.cli import choice, parse
 from vanish.cli import options as opt
 from vanish.cli import output as out
-from vanish.cli import parse
+from vanish.cli.simulate import CONDITION_HOLDS
 from vanish.errors import UsageError
+from vanish.simulation.names import OUTCOMES
 from vanish.simulation.table import PLAIN
 
 if TYPE_CHECKING:
@@ -97,6 +99,11 @@ PerLayer = Annotated[
     ),
 ]
 
+FailOn = Annotated[
+    list[str] | None,
+    opt.option("fail_on", f"Exit with status 3 if one of these came of a network: {OUTCOMES}."),
+]
+
 
 def command(
     act: TrainActs = None,
@@ -116,6 +123,8 @@ def command(
     format_name: opt.Format = "auto",
     output: opt.Output = None,
     no_header: opt.NoHeader = False,
+    columns: opt.Columns = None,
+    fail_on: FailOn = None,
     quiet: opt.Quiet = False,
     plot: opt.Plot = None,
 ) -> None:
@@ -128,12 +137,16 @@ def command(
     from vanish.render import train as render
     from vanish.system import memory
     from vanish.training import data as datasets
+    from vanish.training.columns import LAYERS, NETWORKS
     from vanish.training.run import train_all
     from vanish.training.settings import TrainingSettings
 
+    table = LAYERS if per_layer else NETWORKS
+    chosen = choice.columns(columns, lambda: table.columns)
     destination = out.Destination.choose(
-        format_name, output, header=not no_header, quiet=quiet, plot=plot
+        format_name, output, header=not no_header, quiet=quiet, plot=plot, columns=chosen
     )
+    conditions = parse.names(fail_on, "--fail-on", "condition", OUTCOMES)
     depths = _depths(layers)
     acts = parse.split_list(act, "--act") or ["sigmoid", "relu"]
     inits = parse.split_list(init, "--init") or ["auto"]
@@ -172,6 +185,8 @@ def command(
     rows = render.layer_rows(trained) if per_layer else render.rows(trained)
     figure = out.figure_writer(plot, lambda: _draw(trained))
     destination.write_table(view, rows, _common(trained), figure)
+    if any(each.outcome.value in conditions for each in trained):
+        raise typer.Exit(CONDITION_HOLDS)
 
 
 def _draw(trained: Sequence[Training]) -> Figure:

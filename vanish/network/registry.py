@@ -36,7 +36,7 @@ def spelled(given: str, known: Iterable[str]) -> str:
     return next((name for name in known if folded(name) == wanted), given)
 
 
-def choice(kind: str, given: str, known: Iterable[str]) -> str:
+def choice(kind: str, given: str, known: Iterable[str], help: str = "") -> str:
     """Return the known name that one in any spelling means.
 
     Parameters
@@ -47,6 +47,8 @@ def choice(kind: str, given: str, known: Iterable[str]) -> str:
         The name as the user wrote it.
     known
         Every name that would be right.
+    help
+        What lists them, where they are too many for a message.
 
     Raises
     ------
@@ -56,7 +58,7 @@ def choice(kind: str, given: str, known: Iterable[str]) -> str:
     names = tuple(known)
     found = spelled(given, names)
     if found not in names:
-        raise unknown_name(kind, given, names)
+        raise unknown_name(kind, given, names, help)
     return found
 
 

@@ -13,7 +13,7 @@ from vanish.simulation import precision, precision_words
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, magnitude_quantiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vanish.columns import Cell
     from vanish.simulation.profile import Profile
@@ -106,6 +106,23 @@ def table(rows: Iterable[Mapping[str, Cell]], settings: Mapping[str, Any]) -> st
     found = [_plain(row) for row in rows]
     whole = {"schema": SCHEMA, "version": __version__, "settings": dict(settings), "rows": found}
     return _dump(whole, indent=1) + "\n"
+
+
+def parts(
+    lots: Iterable[Iterable[Mapping[str, Cell]]], settings: Mapping[str, Any]
+) -> Iterator[str]:
+    """Yield what `table` returns, each lot of rows as it comes."""
+    head = _dump({"schema": SCHEMA, "version": __version__, "settings": dict(settings)}, indent=1)
+    yield head.removesuffix("\n}") + ',\n "rows": ['
+    between = ""
+    for rows in lots:
+        text = ""
+        for row in rows:
+            # Two levels in; no text in it has a line feed of its own.
+            text += f"{between}\n  " + _dump(_plain(row), indent=1).replace("\n", "\n  ")
+            between = ","
+        yield text
+    yield ("\n ]" if between else "]") + "\n}\n"
 
 
 def lines(rows: Iterable[Mapping[str, Cell]]) -> str:

@@ -43,6 +43,8 @@ def markdown(view: View) -> str:
 def _cells(row: Sequence[object] | Elided, kept: Sequence[int]) -> list[str]:
     """Return the cells of a row; one that stands for others says so in its first ones."""
     if isinstance(row, Elided):
+        if len(kept) == 1:
+            return [_cell(f"⋮ {row.text}")]
         return ["⋮", _cell(row.text), *("" for _ in kept[2:])]
     return [_cell(str(row[i])) for i in kept]
 

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 # Settings that are numbers on an axis, those first that a diagram has across.
 _ACROSS = ("weight_std", "gain", "width", "batch", "bias_std", "layers")
 
+# What shows the rows that a terminal has no room for.
+ALL_ROWS = "--output FILE"
+
 # What tells one map from another where several are drawn.
 _PANEL = "act"
 
@@ -81,7 +84,7 @@ def view(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> Vie
         How many rows to show at most, None for all.
     """
     found = find_map(grid)
-    return _points(grid, rows, most) if found is None else _map(grid, rows, found)
+    return points(grid, rows, most) if found is None else _map(grid, rows, found)
 
 
 def title(grid: Grid) -> str:
@@ -99,11 +102,17 @@ def _ratio(grid: Grid) -> str:
     return f"‖∂L/∂{letter}₁‖\nto ‖∂L/∂{letter}_N‖"
 
 
-def _points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> View:
+def title_alone(grid: Grid) -> View:
+    """Return a view of no column, for those that are chosen."""
+    return View(title(grid), (), (), (), (), frozenset(), ())
+
+
+def points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> View:
+    """Return the summaries a row a point, as `view` does where they are no map."""
     names = list(grid.varying) or list(grid.axes)
     several = any(row["trials"] and row["trials"] > 1 for row in rows)
     kept = elide(len(rows), most)
-    hidden = Elided(f"{plural(len(rows) - len(kept) + 1, 'more point')}: --output FILE")
+    hidden = Elided(f"{plural(len(rows) - len(kept) + 1, 'more point')}: {ALL_ROWS}")
     first = next((row for row in rows if row["error"]), None)
     failed = sum(row["error"] is not None for row in rows)
     return View(

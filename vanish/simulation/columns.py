@@ -255,4 +255,10 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         "the largest |a_k| over units and batch; empty where log10_rms_a is, but for zeros",
         lambda _, layer: _exact(layer.max_abs_a),
     ),
+    Column(
+        "slope_bound",
+        Scale.EXACT,
+        "∏_{j=k..N} sup|S'_j|, the article's bound on the product of all slopes",
+        lambda _, layer: layer.slope_bound.exact(),
+    ),
 )

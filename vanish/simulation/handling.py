@@ -31,6 +31,15 @@ MEMORY = Option(
     shown="1GB",
     commands=_VANISH,
 )
+FAIL_ON = Option(
+    *("fail_on", Kind.NAME),
+    f"Exit with status 3 if a chain is one of these: {names.VERDICTS}.",
+    group=Group.RUNNING,
+    metavar="VERDICT,...",
+    choices=names.VERDICTS,
+    several=True,
+    commands=("vanish", "train"),
+)
 _FORMAT = Option(
     *("format", Kind.NAME),
     f"{names.FORMATS}; {_FORMAT_HELP}",
@@ -39,7 +48,7 @@ _FORMAT = Option(
     short="-f",
     default="auto",
     choices=names.FORMATS,
-    commands=("vanish", "train"),
+    commands=_ALL,
 )
 _OUTPUT = Option(
     *("output", Kind.TEXT),
@@ -53,14 +62,11 @@ _OUTPUT = Option(
 
 # In the order in which help lists them, behind the settings.
 HANDLING = (
-    Option(
-        *("fail_on", Kind.NAME),
-        f"Exit with status 3 if a chain is one of these: {names.VERDICTS}.",
-        group=Group.RUNNING,
-        metavar="VERDICT,...",
-        choices=names.VERDICTS,
-        several=True,
-        commands=_VANISH,
+    FAIL_ON,
+    FAIL_ON.but(
+        help=f"Exit with status 3 if a point is one of these: {names.VERDICTS}. That some points"
+        " failed, status 1, comes first.",
+        commands=_SWEEP,
     ),
     Option(
         *("config", Kind.TEXT),
@@ -112,7 +118,6 @@ HANDLING = (
         once=True,
     ),
     _FORMAT,
-    _FORMAT.but(help=f"auto, table, tsv, csv, jsonl; {_FORMAT_HELP}", choices="", commands=_SWEEP),
     _OUTPUT,
     _OUTPUT.but(
         help="Write to FILE, whole or not at all, in the format of its suffix. A FILE that is"
@@ -124,6 +129,15 @@ HANDLING = (
         "Leave out the header line of tsv and csv.",
         group=Group.OUTPUT,
         default=False,
+        commands=_ALL,
+    ),
+    Option(
+        *("columns", Kind.NAME),
+        "Print these columns only, in this order, in every format but json; help lists all there"
+        " are, with what they say.",
+        group=Group.OUTPUT,
+        metavar="NAME,...",
+        several=True,
         commands=_ALL,
     ),
     Option(

@@ -16,6 +16,7 @@ INITIALIZERS = (
 LOSSES = "readout, sum, mse, cross_entropy, bce"
 FORMATS = "auto, table, tsv, csv, json, jsonl, markdown"
 VERDICTS = "vanishing, exploding, dead"
+OUTCOMES = "partly, chance, dead, unchanged, diverged"
 AUTO_ENGINE, DENSE, SAMPLED = ENGINE_NAMES = ("auto", "dense", "sampled")
 ENGINES = ", ".join(ENGINE_NAMES)
 LAYOUTS = "auto, out_in, in_out"

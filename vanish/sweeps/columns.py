@@ -152,6 +152,7 @@ _LAST_LAYERS = (
     "std_f",
     "saturated",
     "max_abs_a",
+    "slope_bound",
 )
 
 # What a layer has of its own takes the place of the setting.
@@ -166,6 +167,15 @@ def names(*, per_layer: bool) -> list[str]:
     """Return the names of the cells of a row, of a point or of each of its layers."""
     if not per_layer:
         return [*SETTINGS.names, *SUMMARY.names, *ERROR.names, *LATER.names]
-    layers = [name for name in LAYERS.names if name not in _LATER_LAYERS + _LAST_LAYERS]
-    behind = [*_LATER_LAYERS, *LATER.names, *_LAST_LAYERS]
-    return [*SHARED.names, *layers, *ERROR.names, *behind]
+    later = (*_LATER_LAYERS, *_LAST_LAYERS)
+    layers = [name for name in LAYERS.names if name not in later]
+    return [*SHARED.names, *layers, *ERROR.names, *_LATER_LAYERS, *LATER.names, *_LAST_LAYERS]
+
+
+def records(*, per_layer: bool) -> list[Column[Any]]:
+    """Return the columns of a row, of a point or of each of its layers."""
+    tables = (SHARED, LAYERS, ERROR, LATER) if per_layer else (SETTINGS, SUMMARY, ERROR, LATER)
+    known: dict[str, Column[Any]] = {
+        column.name: column for table in tables for column in table.columns
+    }
+    return [known[name] for name in names(per_layer=per_layer)]

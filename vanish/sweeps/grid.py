@@ -150,6 +150,10 @@ class Grid:
                 )
         return Settings(**values)
 
+    def as_dict(self) -> dict[str, list[Any]]:
+        """Return the values on each axis, ready for JSON: arrays by the names of their files."""
+        return {name: [_plain(value) for value in values] for name, values in self.axes.items()}
+
     @property
     def varying(self) -> dict[str, tuple[Any, ...]]:
         """The axes of more than one value."""
@@ -183,6 +187,15 @@ def shown(value: Any) -> str:
     if isinstance(value, Rows | Network | BlockNetwork | Activation):
         return value.name
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value on an axis as JSON can hold it."""
+    if isinstance(value, tuple):
+        # One number a letter, or a list of sizes or activations.
+        pairs = bool(value) and all(isinstance(each, tuple) for each in value)
+        return dict(value) if pairs else [_plain(each) for each in value]
+    return value if isinstance(value, str | int | float | None) else shown(value)
 
 
 def _digest(value: Rows | Network | BlockNetwork | Activation) -> Any:

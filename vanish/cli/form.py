@@ -1,0 +1,143 @@
+"""The form of results: their format, how wide they are, which rows and columns there are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from vanish.cli.formats import DELIMITERS, FEWEST_ROWS, FOR_PEOPLE
+from vanish.cli.streams import in_colour, piped_width, window
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from vanish.columns import Cell, Column
+    from vanish.render.view import View
+
+    Row = Mapping[str, Cell]
+
+
+class Form(NamedTuple):
+    """How a command's result looks, and which file it is for.
+
+    Attributes
+    ----------
+    format
+        The format's name.
+    output
+        The file to write; None for stdout.
+    header
+        Whether tsv and csv start with a header line.
+    rows
+        Most rows of a table, 0 for all; None where the user did not say.
+    quiet
+        Whether to keep verdicts and notes to oneself.
+    chosen
+        The columns that were asked for, in that order; none for all there are.
+    """
+
+    format: str
+    output: str | None
+    header: bool
+    rows: int | None
+    quiet: bool
+    chosen: tuple[Column[Any], ...] = ()
+
+    @property
+    def is_for_people(self) -> bool:
+        """Whether the format is one that people read, not programs."""
+        return self.format in FOR_PEOPLE
+
+    def draw_fitting(self, view: Callable[[int | None], View]) -> str:
+        """Return a view with as many rows as asked for, or as a terminal has room for.
+
+        Parameters
+        ----------
+        view
+            Makes the view with at most so many rows, None for all.
+        """
+        if self.rows is not None:
+            return self.draw(view(self.rows or None))
+        size = window()
+        if self.output is not None or self.format != "table" or size is None:
+            return self.draw(view(None))
+        shortest = self.draw(view(FEWEST_ROWS))
+        # One line for the prompt.
+        spare = size[1] - 1 - shortest.count("\n")
+        return self.draw(view(FEWEST_ROWS + spare)) if spare > 0 else shortest
+
+    @property
+    def window(self) -> int | None:
+        """How wide the terminal is that lines are to fit; None where they go elsewhere."""
+        size = window() if self.output is None else None
+        return None if size is None else size[0]
+
+    @property
+    def width(self) -> int:
+        """How wide a table may be."""
+        return self.window or piped_width()
+
+    def draw(self, view: View) -> str:
+        """Return a view in this format, fit for the terminal if that is where it goes."""
+        if self.format == "markdown":
+            from vanish.render.markdown import markdown
+
+            return markdown(view)
+        from vanish.render.table import Canvas, table
+
+        canvas = Canvas(self.width, self.output is None and in_colour())
+        return table(view, canvas, story=not self.quiet)
+
+    def narrowed(
+        self, view: View, rows: Iterable[Row], most: int | None = None, more: str = ""
+    ) -> View:
+        """Return a view with the columns that were asked for in place of its own, if any were.
+
+        Parameters
+        ----------
+        view
+            What people see.
+        rows
+            What programs read.
+        most, more
+            How many rows to show at most, None for all, and how to see the others.
+        """
+        if not self.chosen:
+            return view
+        from vanish.render.chosen import narrowed
+
+        return narrowed(view, self.chosen, rows, most, more)
+
+    def _picked(self, rows: Iterable[Row]) -> Iterable[Row]:
+        names = [column.name for column in self.chosen]
+        return ({name: row[name] for name in names} for row in rows) if names else rows
+
+    def list_rows(self, rows: Iterable[Row]) -> str:
+        """Return rows as tsv, csv or jsonl."""
+        rows = self._picked(rows)
+        if self.format == "jsonl":
+            from vanish.render.json import lines
+
+            return lines(rows)
+        from vanish.render.delimited import delimited
+
+        return delimited(rows, DELIMITERS[self.format], self.header)
+
+    def parts(self, lots: Iterable[Iterable[Row]], settings: Mapping[str, Any]) -> Iterator[str]:
+        """Yield a long table for programs part by part, each lot of its rows as it comes.
+
+        Parameters
+        ----------
+        lots
+            The rows.
+        settings
+            What the JSON document says of all of them.
+        """
+        if self.format == "json":
+            from vanish.render.json import parts
+
+            yield from parts(lots, settings)
+            return
+        first = True
+        for rows in lots:
+            yield self._replace(header=self.header and first).list_rows(rows)
+            first = False
