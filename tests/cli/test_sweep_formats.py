@@ -73,9 +73,7 @@ def test_json_of_something_else_is_kept(tmp_path: Path, content: str) -> None:
 
 def test_parts_are_the_whole() -> None:
     rows = [{"a": i, "b": "x\n", "c": None} for i in range(5)]
-    ways: list[list[list[dict[str, Any]]]] = [
-        *([rows], [rows[:2], [], rows[2:]], [[row] for row in rows], [], [[]])
-    ]
+    ways: list[Any] = [[rows], [rows[:2], [], rows[2:]], [[row] for row in rows], [], [[]]]
     for lots in ways:
         found = "".join(parts(lots, {"act": ["tanh"]}))
         assert found == table([row for lot in lots for row in lot], {"act": ["tanh"]})
