@@ -725,7 +725,7 @@ def test_rows_go_to_a_pipe_with_a_name(tmp_path: Path, expected: bytes, jobs: in
         capture_output=True,
         check=True,
     )
-    assert (done.stdout, done.stderr) == (b"", b"")
+    assert (done.stdout, without_ranges(done.stderr)) == (b"", b"")
     assert (tmp_path / "z").read_bytes() == expected
     wait_until(lambda: (tmp_path / "x.csv").read_bytes() == expected)
     assert {path.name for path in tmp_path.iterdir()} == {"x.csv", "y", "z"}
@@ -752,7 +752,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
             start_new_session=True,
         )
         lines = done.stdout.splitlines()
-        assert (len(lines), lines[-1], done.stderr) == (3, b"0", b"")
+        assert (len(lines), lines[-1], without_ranges(done.stderr)) == (3, b"0", b"")
 
 
 @pytest.mark.slow
@@ -792,8 +792,8 @@ def test_an_interrupt_keeps_the_points_and_says_how_to_go_on(
         finally:
             end_group(process.pid)
     kept = lines_in(part) - 1
-    message = f"stopped: {kept} of 40 points are in x.csv.part: give --resume to go on\n"
-    assert (process.returncode, stdout, stderr.decode()) == (130, b"", message)
+    message = b"stopped: %d of 40 points are in x.csv.part: give --resume to go on\n" % kept
+    assert (process.returncode, stdout, without_ranges(stderr)) == (130, b"", message)
     assert 2 <= kept <= 10
     assert [path.name for path in tmp_path.iterdir()] == ["x.csv.part"]
 
