@@ -217,11 +217,16 @@ def _spread(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
     shift = np.vecdot(apart, np.ones(entries)) / entries
     mean = first[:, 0] + shift
     std = np.sqrt(np.maximum(squares / entries - shift * shift, 0.0))
-    if not _are_safe(squares) and (lost := _lost(squares) & apart.any(axis=1)).any():
+    safe = _are_safe(squares)
+    if not safe and (lost := _lost(squares) & apart.any(axis=1) & _finite(rows)).any():
         largest = np.abs(rows[lost]).max(axis=1)
         means, stds = _spread(rows[lost] / largest[:, None])
         mean[lost], std[lost] = largest * means, largest * stds
     return mean, std
+
+
+def _finite(rows: FloatArray) -> NDArray[np.bool_]:
+    return np.asarray(np.isfinite(rows).all(axis=1))
 
 
 def _are_safe(squares: FloatArray) -> bool:
