@@ -78,7 +78,7 @@ def command(ctx: typer.Context, **options: Any) -> None:
             # Only these tell what a number format loses.
             entries = destination.is_for_people or destination.format == "json"
             # And these have the columns of the signal going forward.
-            forward = not destination.is_for_people
+            forward = bool(chosen) or not destination.is_for_people
             limits = {"jobs": jobs, "memory_limit": limit}
             notes = {"entries": entries, "forward": forward}
             profiles = list(compare(runs, draws=draws, watch=watch, **notes, **limits))

@@ -15,7 +15,7 @@ _BYTES_A_LAYER = 6000
 MEMORY = 10**9
 
 # Of a layer and trial the results take about so many while they are put together.
-_BYTES_A_RESULT = 400
+_BYTES_A_RESULT = 440
 
 
 def require_memory(settings: Settings, engine: str | None = None) -> None:
