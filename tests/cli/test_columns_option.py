@@ -249,3 +249,11 @@ def test_columns_come_from_a_file_of_options_too(tmp_path: Path) -> None:
     for value in ('"layers,act"', '["layers", "act"]'):
         path.write_text(f'columns = {value}\nfail-on = "dead"\nlayers = [2, 3]\nwidth = 4\n')
         assert good("-j 1 -f csv --config", path) == b"layers,act\n2,sigmoid\n3,sigmoid\n"
+
+
+def test_the_signal_going_forward_is_measured_where_its_columns_are_chosen() -> None:
+    result = run_in_process(
+        *"--layers 2 --act tanh --format table --quiet --columns layer,saturated,max_abs_a".split()
+    )
+    rows = [line.split() for line in result.stdout.decode().splitlines()[-2:]]
+    assert [len(row) for row in rows] == [3, 3]
