@@ -253,7 +253,17 @@ def test_columns_come_from_a_file_of_options_too(tmp_path: Path) -> None:
 
 def test_the_signal_going_forward_is_measured_where_its_columns_are_chosen() -> None:
     result = run_in_process(
-        *"--layers 2 --act tanh --format table --quiet --columns layer,saturated,max_abs_a".split()
+        *[
+            "--layers",
+            "2",
+            "--act",
+            "tanh",
+            "--format",
+            "table",
+            "--quiet",
+            "--columns",
+            "layer,saturated,max_abs_a",
+        ]
     )
     rows = [line.split() for line in result.stdout.decode().splitlines()[-2:]]
     assert [len(row) for row in rows] == [3, 3]
