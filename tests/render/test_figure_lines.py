@@ -179,6 +179,9 @@ def test_where_all_has_failed_the_figure_says_so() -> None:
     figure = figure_of({"layers": [2, 3]}, [failed] * 2)
     assert "failed" in drawn.tick_labels(figure.axes[0])
     assert drawn.is_finite(figure)
+    axes = {"act": ["tanh", "relu"], "layers": [2, 3]}
+    texts = drawn.legend_texts(figure_of(axes, [failed, failed, ROW, ROW]))
+    assert {"relu", "tanh: failed"} <= set(texts)
 
 
 def test_thresholds_are_those_of_the_rows_and_leave_where_they_are_far() -> None:
@@ -239,3 +242,5 @@ def test_numbers_that_go_up_by_factors_have_a_logarithmic_axis(
     assert drawn.figure_bytes(figure, "png")
     low, high = axes.get_xlim()
     assert low < values[0] < values[-1] < high
+    ticks = drawn.shown_layers(axes)
+    assert scale == "linear" or {values[0], values[-1]} <= set(ticks) <= set(values)

@@ -233,7 +233,9 @@ def _draw_failed(axes: Axes, lines: Sequence[_Line]) -> None:
         height = low + strip * (1.0 - (number + 1) / (len(failed) + 1))
         x = line.x[line.failed]
         mark: dict[str, Any] = {"marker": "$?$", "color": look.colour, "linestyle": "none"}
-        axes.plot(x, np.full(x.size, height), **mark, label="failed")
+        # What has failed everywhere has no other entry in the legend.
+        named = f"{style.plain(line.name)}: failed" if line.name and line.failed.all() else "failed"
+        axes.plot(x, np.full(x.size, height), **mark, label=named)
     labels = [tick.get_text() for tick in axes.get_yticklabels()]
     axes.set_yticks([*axes.get_yticks(), low + 0.5 * strip], [*labels, "failed"])
     axes.set_ylim(bottom, low + strip)
@@ -251,5 +253,7 @@ def _scale(axes: Axes, x: FloatArray) -> None:
         axes.set_xscale("log")
         kept = style.apart(logs.tolist())
         ticks = [float(each) for each, log in zip(x, logs.tolist(), strict=True) if log in kept]
+        # The first one has a place, if need be its neighbour's.
+        ticks[0] = float(x[0])
         axes.set_xticks(ticks, [f"{each:g}" for each in ticks])
         axes.minorticks_off()
