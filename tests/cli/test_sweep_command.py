@@ -229,7 +229,12 @@ def test_a_point_for_which_there_is_no_memory_has_the_same_bytes_everywhere(
         ("--layers 2 --resume -o -", "--resume without --output: give the file"),
         ("--layers 2 --per-layer -f table", "--per-layer beside a table"),
         ("--layers 2 --plot x.gif", "--plot x.gif: give a name that ends in"),
-        ("--layers 2,3 --plot x.png", "a grid in which layers vary: a phase diagram has two axes"),
+        ("--seed 2,3 --plot x.png", "a grid in which seed vary: a figure has one number across"),
+        ("--layers 2,3 --seed 1:57:57 --plot x.png", "with at most 56 lines"),
+        (
+            "--weight-std W=1 --weight-std 2 --block residual --plot x.png",
+            "weight_std vary: a figure has one",
+        ),
         ("--layers 2 --plot x.png", "a grid in which nothing vary"),
         (
             "--layers 2,3 --width 2,3 --init auto,orthogonal --plot x.png",

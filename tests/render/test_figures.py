@@ -20,9 +20,11 @@ from matplotlib.colors import to_rgb
 from vanish import Network, Rows, Settings, compare, simulate
 from vanish.network import activations
 from vanish.network.activations import Activation
+from vanish.numbers.scaled import ZERO
 from vanish.render import style
 from vanish.render.figure import activation_figure, gradient_figure
 from vanish.render.profiles import view
+from vanish.simulation import run as run_of
 from vanish.theories import finitewidth
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ COMMANDS = {
 }
 
 SLOPES, SIGNAL, WEIGHTS = "product of the layers", "the signal going back", "how far layer k"
+FORWARD = "the signal going forward"
 SLOPE_BOUND, NORM_BOUND = "bound on the slopes", "norm bound"
 MEDIAN, ROOT_MEAN_SQUARE = "theory: median", "theory: root mean square"
 
@@ -100,7 +103,7 @@ def only(axes: Axes, words: str) -> list[float]:
 def test_slopes_are_beside_their_bound_and_gradients_beside_theirs() -> None:
     (profile,) = profiles(["tanh"], layers=7, width=8)
     figure = gradient_figure([profile])
-    slopes, gradients = figure.axes
+    slopes, gradients, _ = figure.axes
     layers = profile.layers
     assert only(slopes, SLOPES) == logs([layer.slope_product for layer in layers])
     assert only(slopes, SLOPE_BOUND) == logs([layer.slope_bound for layer in layers])
@@ -131,7 +134,7 @@ def test_slopes_are_beside_their_bound_and_gradients_beside_theirs() -> None:
     ],
 )
 def test_no_measured_line_is_above_its_bound(options: dict[str, Any]) -> None:
-    slopes, gradients = gradient_figure([simulate(**options)]).axes
+    slopes, gradients, _ = gradient_figure([simulate(**options)]).axes
     rounding = 1e-9
     for axes, measured, bound in (
         (slopes, SLOPES, SLOPE_BOUND),
@@ -143,7 +146,7 @@ def test_no_measured_line_is_above_its_bound(options: dict[str, Any]) -> None:
 
 def test_several_runs_have_axes_for_each_measure() -> None:
     found = profiles(["sigmoid", "relu", "tanh"], layers=7, width=8)
-    slopes, signal, weights = gradient_figure(found).axes
+    slopes, signal, weights, _ = gradient_figure(found).axes
     for profile in found:
         name = profile.settings.model.act_name
         assert only(slopes, name) == logs([layer.slope_product for layer in profile.layers])
@@ -157,11 +160,78 @@ def test_several_runs_have_axes_for_each_measure() -> None:
     assert "∂Wₖ" in weights.get_title()
 
 
+def misdrawn_forward(profiles: Sequence[Profile], figure: Figure) -> list[str]:
+    """Return what the last axes show else than the root mean squares of a_k that have been."""
+    axes = figure.axes[-1]
+    found = []
+    for profile in profiles:
+        name = FORWARD if len(profiles) == 1 else profile.settings.model.act_name
+        if only(axes, name) != logs([layer.rms_a for layer in profile.layers]):
+            found.append("measured")
+        theory = [drawn.points(line)[1] for line in drawn.labelled(axes, ROOT_MEAN_SQUARE)]
+        if logs([layer.predicted_rms_a for layer in profile.layers]) not in theory:
+            found.append("theory")
+    return found
+
+
+@pytest.mark.parametrize("acts", [["tanh"], ["tanh", "relu"]])
+def test_the_signal_going_forward_is_beside_theory(acts: list[str]) -> None:
+    found = profiles(acts, layers=6, width=8)
+    figure = gradient_figure(found)
+    assert len(figure.axes) == 2 + len(acts)
+    assert not misdrawn_forward(found, figure)
+    assert "rms of aₖ" in figure.axes[-1].get_title()
+    assert not drawn.hidden(figure)
+
+
+def test_a_fault_in_the_signal_going_forward_is_noticed() -> None:
+    found = profiles(["tanh", "relu"], layers=6, width=8)
+    other = profiles(["tanh", "relu"], layers=6, width=9)
+    assert misdrawn_forward(found, gradient_figure(other)).count("measured") == 2
+    assert misdrawn_forward(found, gradient_figure(found[::-1])) == []
+    louder = profiles(["tanh", "relu"], layers=6, width=8, gain=1.1)
+    assert misdrawn_forward(found, gradient_figure(louder)).count("theory") == 2
+
+
+def test_a_band_of_the_signal_going_forward_holds_the_quantiles_of_the_trials() -> None:
+    (profile,) = profiles(["tanh"], layers=5, width=6, trials=40)
+    assert profile.measured.forward is not None
+    (band,) = drawn.bands(gradient_figure([profile]).axes[-1])
+    ordered = np.sort(profile.measured.forward.rms_a.log10, axis=1)
+    ends = np.concatenate((ordered[:, 1], ordered[:, 37]))
+    assert np.unique(band) == pytest.approx(np.sort(ends), rel=1e-12)
+
+
+def test_where_nothing_was_measured_of_the_way_forward_there_are_no_axes_for_it() -> None:
+    settings = [Settings(act=act, layers=3, width=4) for act in ("tanh", "relu")]
+    found = [*run_of.compare(settings, forward=False)]
+    assert [len(gradient_figure(found[:n]).axes) for n in (1, 2)] == [2, 3]
+
+
+def test_the_command_measures_the_way_forward_for_its_figure(tmp_path: Path) -> None:
+    path = tmp_path / "x.svg"
+    options = "--act tanh,relu --layers 3 --width 4 --format table --quiet"
+    result = run_in_process(*options.split(), "--plot", str(path))
+    assert result == run_in_process(*options.split())
+    assert "rms of aₖ: the signal going forward" in path.read_text(encoding="utf-8")
+
+
+def test_a_block_without_s_has_no_way_forward_to_show() -> None:
+    linear, residual = compare(
+        Settings(act="tanh", block=block, layers=4, width=4) for block in ("Wx+b", "residual")
+    )
+    assert len(gradient_figure([linear]).axes) == 2
+    axes = gradient_figure([linear, residual]).axes[-1]
+    assert [line.get_label() for line in drawn.lines(axes)][:1] == ["x + S(Wx+b), tanh"]
+    assert len(drawn.lines(axes)) == 2
+    assert not drawn.called(axes, "Wx+b, tanh")
+
+
 def test_many_runs_have_measured_lines_only_beside_the_bounds_on_their_slopes() -> None:
     _, figure = figure_of("all")
     slopes, *gradients = figure.axes
     count = len(activations.names())
-    assert [len(drawn.lines(axes)) for axes in gradients] == [count, count]
+    assert [len(drawn.lines(axes)) for axes in gradients] == [count] * 3
     # Those with one supremum share a bound.
     suprema = {each.sup_slope for each in activations.registered()}
     assert len(drawn.labelled(slopes, SLOPE_BOUND)) == len(suprema)
@@ -214,8 +284,10 @@ def test_zeros_lie_in_a_strip_labelled_0_and_nothing_else_does(kind: str) -> Non
                 SLOPES: [layer.slope_product for layer in profile.layers],
                 SIGNAL: [layer.grad_a for layer in profile.layers],
                 WEIGHTS: [layer.grad_w for layer in profile.layers],
+                FORWARD: [layer.rms_a or ZERO for layer in profile.layers],
             }
-            shown = [SLOPES, SIGNAL, WEIGHTS][place:][: 1 if place == 0 or len(found) > 1 else 2]
+            alone = [[SLOPES], [SIGNAL, WEIGHTS], [FORWARD]]
+            shown = alone[place] if len(found) == 1 else [[*measured][place]]
             for each in shown:
                 heights = only(axes, each if len(found) == 1 else name)
                 for magnitude, height in zip(measured[each], heights, strict=True):
@@ -242,7 +314,7 @@ def test_a_band_reaches_down_to_0() -> None:
     # The median is none, the 5 % quantile is.
     assert profile.layers[0].grad_w
     assert not profile.layers[0].grad_w_p05
-    for axes, count in zip(figure.axes, (1, 2), strict=True):
+    for axes, count in zip(figure.axes[:2], (1, 2), strict=True):
         low, high = drawn.strip(axes) or (0.0, 0.0)
         assert len(drawn.bands(axes)) == count
         for heights in drawn.bands(axes):
@@ -255,7 +327,7 @@ def test_a_band_reaches_down_to_0() -> None:
 
 def test_a_band_holds_the_quantiles_of_the_trials() -> None:
     (profile,) = profiles(["tanh"], layers=5, width=6, trials=40)
-    _, gradients = gradient_figure([profile]).axes
+    _, gradients, _ = gradient_figure([profile]).axes
     bands = drawn.bands(gradients)
     for band, trials in zip(bands, (profile.measured.grad_a, profile.measured.grad_w), strict=True):
         # By counting: 2 of 40 are at most the lower end, 38 at most the upper one.
@@ -268,7 +340,7 @@ def test_a_band_holds_the_quantiles_of_the_trials() -> None:
 def test_with_trials_theory_is_a_median_where_its_law_is_known_or_says_that_it_is_none() -> None:
     options: dict[str, Any] = {"layers": 9, "width": 5, "trials": 60}
     relu, tanh = profiles(["relu", "tanh"], **options)
-    _, signal, weights = gradient_figure([relu, tanh]).axes
+    _, signal, weights, _ = gradient_figure([relu, tanh]).axes
     for axes in (signal, weights):
         assert len(drawn.labelled(axes, MEDIAN)) == 1
         (root_mean_square,) = drawn.labelled(axes, ROOT_MEAN_SQUARE)
@@ -285,7 +357,7 @@ def test_with_trials_theory_is_a_median_where_its_law_is_known_or_says_that_it_i
         below = (trials < np.array(only(axes, MEDIAN))[:, None]).mean(axis=1)
         assert (np.abs(below - 0.5) < 4.0 * 0.5 / math.sqrt(60)).all()
     # One run alone has both.
-    _, gradients = gradient_figure([relu]).axes
+    _, gradients, _ = gradient_figure([relu]).axes
     assert [len(drawn.labelled(gradients, words)) for words in (MEDIAN, ROOT_MEAN_SQUARE)] == [2, 2]
     for unknown in ({"init": "orthogonal"}, {"bias_std": 0.1}, {"init": "he_uniform"}):
         found = simulate(act="relu", **options | unknown)

@@ -77,8 +77,8 @@ def command(ctx: typer.Context, **options: Any) -> None:
         with progress("simulating", len(runs), quiet=options["quiet"]) as watch:
             # Only these tell what a number format loses.
             entries = destination.is_for_people or destination.format == "json"
-            # And these have the columns of the signal going forward.
-            forward = bool(chosen) or not destination.is_for_people
+            # And these have the columns of the signal going forward, or draw it.
+            forward = bool(chosen) or plot is not None or not destination.is_for_people
             limits = {"jobs": jobs, "memory_limit": limit}
             notes = {"entries": entries, "forward": forward}
             profiles = list(compare(runs, draws=draws, watch=watch, **notes, **limits))

@@ -196,9 +196,9 @@ def _check(
     if task.per_layer and options["fail_on"]:
         raise UsageError("--fail-on beside --per-layer, whose rows have no verdict: leave one out")
     if plot is not None:
-        from vanish.render.sweep import require_map
+        from vanish.render.sweep import require_drawn
 
-        require_map(task.grid)
+        require_drawn(task.grid)
 
 
 def _is_viewed(task: Task, destination: out.Destination, plot: str | None) -> bool:

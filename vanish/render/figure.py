@@ -11,19 +11,43 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanish.render import style
+from vanish.render import sweep as sweeps
 from vanish.render.gradient_figure import gradient_figure
-from vanish.render.maps import phase_figure, sweep_figure
+from vanish.render.maps import map_figure, phase_figure
 from vanish.render.style import save
+from vanish.render.swept_figure import lines_figure
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from vanish.network.activations import Activation
+    from vanish.sweeps.grid import Grid
 
 __all__ = ["activation_figure", "gradient_figure", "phase_figure", "save", "sweep_figure"]
+
+
+def sweep_figure(grid: Grid, rows: Sequence[Mapping[str, Any]]) -> Figure:
+    """Return the figure of a sweep: a map of two numbers, or lines over one.
+
+    Parameters
+    ----------
+    grid
+        A grid that is one of them.
+    rows
+        One summary a point, in its order.
+
+    Raises
+    ------
+    UsageError
+        If the grid is none of them.
+    """
+    found = sweeps.require_drawn(grid)
+    if isinstance(found, sweeps.Map):
+        return map_figure(grid, found, rows)
+    return lines_figure(grid, found, rows)
 
 
 def activation_figure(shown: Sequence[Activation]) -> Figure:

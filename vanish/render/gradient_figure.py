@@ -1,4 +1,4 @@
-"""The figure of `vanish` itself: slopes and gradients by layer, with bounds and theory."""
+"""The figure of `vanish` itself: slopes, gradients and the way forward, with bounds and theory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from vanish.numbers.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray, Magnitude
     from vanish.numbers.stack import Magnitudes
     from vanish.render.style import Look
     from vanish.simulation.profile import Profile
@@ -34,6 +34,7 @@ _SHOWN = 101
 _SIGNAL = "‖∂L/∂{}ₖ‖"
 _WEIGHTS = "‖∂L/∂Wₖ‖"
 _SLOPES = "product of the layers' largest slopes"
+_FORWARD = "rms of aₖ"
 _SLOPE_BOUND = "bound on the slopes, ∏ sup|S'|"
 _NORM_BOUND = "norm bound on " + _WEIGHTS
 _BOUND = {"linestyle": ":"}
@@ -47,25 +48,35 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
     expects of them and the norm bound of the latter: of one run together, of several ones on
     axes beside each other. Of more than four runs there are the measured lines and the
     slopes' bounds only. Several trials are shown by their median, in a band from the 5 % to
-    the 95 % quantile. What is exactly 0 lies in a strip below the axis.
+    the 95 % quantile. What is exactly 0 lies in a strip below the axis. Where the signal going
+    forward was measured, the last axes show the root mean square of a_k, and theory's √q_k.
     """
     several = len(profiles) > 1
-    figure = style.new_figure(13.0 if several else 10.5, 4.6)
     depth = max(len(profile.layers) for profile in profiles)
     runs = [*_runs(profiles)]
     slopes = [each for run in runs for each in run.slopes]
     signal = [each for run in runs for each in run.signal]
     weights = [each for run in runs for each in run.weights]
+    forward = [each for run in runs for each in run.forward]
     if several:
-        left, middle, right = figure.subplots(1, 3)
+        figure = style.new_figure(10.5, 8.2) if forward else style.new_figure(13.0, 4.6)
+        panels = [figure.add_subplot(*((2, 2) if forward else (1, 3)), i) for i in (1, 2, 3)]
+        left, middle, right = panels
         is_cut = decades.draw((middle, signal), (right, weights))
         signals = " or ".join(sorted({_signal(profile) for profile in profiles}))
         middle.set_title(f"{signals}: the signal going back", fontsize="medium")
         right.set_title(f"{_WEIGHTS}: how far layer k moves", fontsize="medium")
+        last = figure.add_subplot(2, 2, 4) if forward else None
     else:
-        left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.4))
+        figure = style.new_figure(13.5 if forward else 10.5, 4.6)
+        ratios = (1.0, 1.4, 1.0) if forward else (1.0, 1.4)
+        left, right, *rest = figure.subplots(1, len(ratios), width_ratios=ratios)
         is_cut = decades.draw((right, [*signal, *weights]))
         right.set_title("gradients", fontsize="medium")
+        last = rest[0] if rest else None
+    if last is not None:
+        decades.draw((last, forward))
+        last.set_title(f"{_FORWARD}: the signal going forward", fontsize="medium")
     decades.draw((left, slopes))
     left.set_title("slopes, multiplied from layer N to k", fontsize="medium")
     for axes in figure.axes:
@@ -85,11 +96,14 @@ class _Run(NamedTuple):
     ----------
     slopes, signal, weights
         Of the slope product, of ‖∂L/∂a_k‖ and of ‖∂L/∂W_k‖, each with what stands beside it.
+    forward
+        Of the root mean square of a_k; nothing where it was not measured.
     """
 
     slopes: list[Curve | Band]
     signal: list[Curve | Band]
     weights: list[Curve | Band]
+    forward: Sequence[Curve | Band] = ()
 
 
 def _runs(profiles: Sequence[Profile]) -> Iterator[_Run]:
@@ -98,14 +112,15 @@ def _runs(profiles: Sequence[Profile]) -> Iterator[_Run]:
     looks = style.looks()
     for number, profile in enumerate(profiles):
         if len(profiles) == 1:
-            each = dict(zip(("signal", "weights", "slopes"), looks, strict=False))
+            each = dict(zip(("signal", "weights", "slopes", "forward"), looks, strict=False))
             names = {
                 "slopes": _SLOPES,
                 "signal": f"{_signal(profile)}, the signal going back",
                 "weights": f"{_WEIGHTS}, how far layer k moves",
+                "forward": f"{_FORWARD}, the signal going forward",
             }
         else:
-            each = dict.fromkeys(("slopes", "signal", "weights"), next(looks))
+            each = dict.fromkeys(("slopes", "signal", "weights", "forward"), next(looks))
             names = dict.fromkeys(each, style.plain(subject(profile, profiles)))
         run = _run(profile, each, names, number, len(profiles))
         bound = tuple(log10s(layer.slope_bound for layer in profile.layers))
@@ -137,15 +152,19 @@ def _run(
         The place of the run among so many.
     """
     beside, lines = among <= _FEW, 3 if among == 1 else among
-    layers, measured = _layers(profile), profile.measured
-    of_layers = {
-        "slopes": ([layer.slope_product for layer in profile.layers], measured.slope_product),
-        "signal": ([layer.signal for layer in profile.layers], measured.signal),
-        "weights": ([layer.grad_w for layer in profile.layers], measured.grad_w),
+    all_layers, measured = _layers(profile), profile.measured
+    of_layers: dict[str, tuple[FloatArray, Sequence[Magnitude | None], Magnitudes]] = {
+        name: (all_layers, [getattr(layer, of) for layer in profile.layers], getattr(measured, of))
+        for name, of in (("slopes", "slope_product"), ("signal", "signal"), ("weights", "grad_w"))
     }
+    # A layer without S has no argument of it.
+    there = [k for k, layer in enumerate(profile.layers) if layer.rms_a is not None]
+    if there and measured.forward is not None:
+        arguments = [profile.layers[k].rms_a for k in there]
+        of_layers["forward"] = all_layers[there], arguments, measured.forward.rms_a.at(there)
     found: dict[str, list[Curve | Band]] = {}
-    for place, (name, (medians, trials)) in enumerate(of_layers.items()):
-        look, lane = looks[name], 3 * number + place
+    for place, (name, (layers, medians, trials)) in enumerate(of_layers.items()):
+        look, lane = looks[name], 3 * number + place % 3
         # One name for all three lines of one of several runs.
         zeros = _zeros(trials if among == 1 else measured.signal)
         found[name] = [
@@ -165,7 +184,7 @@ def _run(
         (curve,) = (each for each in found["weights"] if isinstance(each, Curve))
         curve.style.update(linewidth=2.6, markersize=7.5, markerfacecolor="white", zorder=1.9)
     if beside:
-        for place, name, curve in _theory(profile, alone=among == 1):
+        for place, name, curve in _theory(profile, there, alone=among == 1):
             drawn = curve.style | {"color": looks[name].shade, "zorder": 3}
             found[name].append(
                 curve._replace(style=_beside(profile, drawn, "x"), lane=3 * number + place)
@@ -189,11 +208,14 @@ def _zeros(trials: Magnitudes) -> str:
     )
 
 
-def _theory(profile: Profile, *, alone: bool) -> Iterator[tuple[int, str, Curve]]:
+def _theory(
+    profile: Profile, there: Sequence[int], *, alone: bool
+) -> Iterator[tuple[int, str, Curve]]:
     """Yield what theory expects of the signal and of the weights' gradients, if it speaks.
 
     Of several trials the median, as it is measured, where its law is known; else, and of a
-    run that is alone besides, the root mean square.
+    run that is alone besides, the root mean square. Of the signal going forward the latter, in
+    those layers, from 0, that have S.
     """
     if not profile.expected:
         return
@@ -201,12 +223,15 @@ def _theory(profile: Profile, *, alone: bool) -> Iterator[tuple[int, str, Curve]
     shown = np.unique(np.linspace(1.0, depth, min(depth, _SHOWN)).round().astype(int))
     known = spread.medians(profile.settings, shown.tolist()) if several else None
     if known is not None:
-        drawn = {"linestyle": "--", "label": "theory: median, by the exact law"}
-        yield 1, "signal", Curve(shown, known.grad_a / math.log(10.0), drawn)
-        yield 2, "weights", Curve(shown, known.grad_w / math.log(10.0), drawn)
+        exact = {"linestyle": "--", "label": "theory: median, by the exact law"}
+        yield 1, "signal", Curve(shown, known.grad_a / math.log(10.0), exact)
+        yield 2, "weights", Curve(shown, known.grad_w / math.log(10.0), exact)
+    label = "theory: root mean square" + " (measured: median)" * several
+    drawn, layers = {"linestyle": "-.", "label": label}, _layers(profile)
+    if there:
+        forward = log10s(profile.layers[k].predicted_rms_a for k in there)
+        yield 0, "forward", Curve(layers[there], forward, drawn)
     if known is None or alone:
-        label = "theory: root mean square" + " (measured: median)" * several
-        drawn, layers = {"linestyle": "-.", "label": label}, _layers(profile)
         signal = log10s(layer.predicted_signal for layer in profile.layers)
         yield 1, "signal", Curve(layers, signal, drawn)
         yield 2, "weights", Curve(layers, log10s(each.grad_w for each in profile.expected), drawn)

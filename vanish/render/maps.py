@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from vanish.network.activations import Activation
+    from vanish.render.sweep import Map
     from vanish.sweeps.grid import Grid
     from vanish.theories.infinitewidth import TheoryPoint
 
@@ -77,7 +78,7 @@ def phase_figure(points: Sequence[TheoryPoint], input_rms: float = 1.0) -> Figur
 _CHI_TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 
-def sweep_figure(grid: Grid, rows: Sequence[Mapping[str, Any]]) -> Figure:
+def map_figure(grid: Grid, found: Map, rows: Sequence[Mapping[str, Any]]) -> Figure:
     """Return the map of a sweep: decades a layer over two settings, one panel an activation.
 
     Where weight_std is an axis, theory's line is over it. What is dead or has failed has no
@@ -85,12 +86,11 @@ def sweep_figure(grid: Grid, rows: Sequence[Mapping[str, Any]]) -> Figure:
 
     Parameters
     ----------
-    grid
-        A grid that is a map, see `render.sweep.require_map`.
+    grid, found
+        A grid that is a map, and which, see `render.sweep.find_map`.
     rows
         One summary a point, in its order.
     """
-    found = sweeps.require_map(grid)
     figure, panels = _panels(found.panels)
     if "layer_acts" in grid.axes:
         figure.axes[0].set_title("mixed", fontsize="medium")
@@ -124,7 +124,7 @@ def sweep_figure(grid: Grid, rows: Sequence[Mapping[str, Any]]) -> Figure:
         axes.set(xlim=limits[0], ylim=limits[1], facecolor="0.85")
         axes.set_xlabel(_AXIS_LABELS.get(found.across, found.across))
         axes.set_ylabel(_AXIS_LABELS.get(found.up, found.up))
-        ticks = _apart(up)
+        ticks = style.apart(up)
         if len(ticks) <= _TICKS:
             axes.set_yticks(ticks, [f"{each:g}" for each in ticks])
     _colour_bar(figure, mesh, "decades a layer\nvanishing below 0, exploding above")
@@ -133,9 +133,8 @@ def sweep_figure(grid: Grid, rows: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-# More values than this on an axis are not all named, nor those that are nearer to another one
-# than this share of the axis.
-_TICKS, _APART = 8, 0.06
+# More values than this on an axis are not all named.
+_TICKS = 8
 
 _AXIS_LABELS = {
     "weight_std": "weight_std",
@@ -169,15 +168,6 @@ def _colour_bar(figure: Figure, mesh: Any, label: str) -> Any:
         "fraction": 0.6 / figure.get_figwidth(),
     }
     return figure.colorbar(mesh, ax=figure.axes, label=label, **bar)
-
-
-def _apart(values: Sequence[float]) -> list[float]:
-    """Return those of ascending values whose labels do not run into each other."""
-    kept = [values[-1]]
-    for value in reversed(values[:-1]):
-        if kept[-1] - value >= _APART * (values[-1] - values[0]):
-            kept.append(value)
-    return kept[::-1]
 
 
 def _decades(row: Mapping[str, Any]) -> float:

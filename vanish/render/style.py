@@ -38,6 +38,9 @@ _MARKED, _FEW = 20, 4
 _CHARACTER, _SMALL, _HANDLE = 0.09, 0.07, 0.65
 _LEGEND_ROW = 0.2
 
+# Values that are nearer to another one than this share of an axis are not named.
+_APART = 0.06
+
 
 class Look(NamedTuple):
     """How a line is told from others: by colour, by marker in a grey print, by its dashes.
@@ -174,6 +177,38 @@ def key(figure: Figure, entries: Mapping[str, Any]) -> None:
     )
 
 
+def key_beside(figure: Figure, entries: Mapping[str, Any]) -> None:
+    """Put a legend right of all axes, and make room for it.
+
+    Parameters
+    ----------
+    figure
+        The figure.
+    entries
+        The line or patch of each text.
+    """
+    lengths = [max(map(len, text.split("\n"))) for text in entries]
+    lines = sum(text.count("\n") + 1 for text in entries)
+    columns = -(-lines // _BESIDE)
+    width = columns * (_HANDLE + _SMALL * max(lengths)) + 0.2
+    height = _LEGEND_ROW * -(-lines // columns) + 0.8
+    figure.set_size_inches(
+        figure.get_figwidth() + width, max(figure.get_figheight(), height), forward=False
+    )
+    figure.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside right center",
+        ncols=columns,
+        fontsize="small",
+        frameon=False,
+    )
+
+
+# So many rows of a legend stand beside axes before it takes another column.
+_BESIDE = 30
+
+
 def _columns(lengths: Sequence[int], width: float) -> int:
     """Return in how many columns texts fit, filled one column after the other."""
     for most in range(min(len(lengths), 8), 1, -1):
@@ -240,6 +275,15 @@ def layer_ticks(depth: int) -> list[int]:
     step = next(step for step in steps if depth <= 5 * step)
     inner = range(step, depth, step)
     return [1, *(k for k in inner if k - 1 >= 0.6 * step and depth - k >= 0.6 * step), depth]
+
+
+def apart(values: Sequence[float]) -> list[float]:
+    """Return those of ascending values whose labels do not run into each other."""
+    kept = [values[-1]]
+    for value in reversed(values[:-1]):
+        if kept[-1] - value >= _APART * (values[-1] - values[0]):
+            kept.append(value)
+    return kept[::-1]
 
 
 def save(figure: Figure, stream: BinaryIO, format_name: str) -> None:

@@ -21,6 +21,12 @@ _ACROSS = ("weight_std", "gain", "width", "batch", "bias_std", "layers")
 # What shows the rows that a terminal has no room for.
 ALL_ROWS = "--output FILE"
 
+# More lines cannot be told apart.
+_MOST_LINES = 56
+
+# Settings whose values say what they are.
+_SPEAKING = ("act", "init", "block", "layer_acts", "loss", "engine", "input", "target", "weights")
+
 # What tells one map from another where several are drawn.
 _PANEL = "act"
 
@@ -41,6 +47,18 @@ class Map(NamedTuple):
     panels: tuple[str, ...]
 
 
+class Lines(NamedTuple):
+    """One setting across, and one line for each combination of the others.
+
+    Attributes
+    ----------
+    across
+        The setting's name.
+    """
+
+    across: str
+
+
 def find_map(grid: Grid) -> Map | None:
     """Return the map that a grid is, or None if it is none.
 
@@ -53,20 +71,33 @@ def find_map(grid: Grid) -> Map | None:
     return Map(numbers[0], numbers[1], grid.axes.get(_PANEL, ("sigmoid",)))
 
 
-def require_map(grid: Grid) -> Map:
-    """Return the map that a grid is.
+def find_lines(grid: Grid) -> Lines | None:
+    """Return the lines that a grid is, or None if it is none: one number varies, as it must."""
+    numbers = [name for name in _ACROSS if name in grid.varying]
+    if len(numbers) != 1:
+        return None
+    # One number a letter is no place on an axis.
+    if not all(isinstance(value, int | float) for value in grid.axes[numbers[0]]):
+        return None
+    count = len(grid) // len(grid.axes[numbers[0]])
+    return Lines(numbers[0]) if count <= _MOST_LINES else None
+
+
+def require_drawn(grid: Grid) -> Map | Lines:
+    """Return what a figure shows of a grid.
 
     Raises
     ------
     UsageError
-        If it is none.
+        If there is none.
     """
-    found = find_map(grid)
+    found = find_map(grid) or find_lines(grid)
     if found is None:
         given = ", ".join(grid.varying) or "nothing"
         raise UsageError(
-            f"--plot of a grid in which {given} vary: a phase diagram has two axes: give lists or"
-            f" ranges of two of {', '.join(_ACROSS)}, and of nothing else but act"
+            f"--plot of a grid in which {given} vary: a figure has one number across, with at most"
+            f" {_MOST_LINES} lines, or is a map of two: give lists or ranges of one or two of"
+            f" {', '.join(_ACROSS)}, beside two of nothing but act"
         )
     return found
 
@@ -93,13 +124,18 @@ def title(grid: Grid) -> str:
     return " · ".join([f"{len(grid):,} points", *fixed])
 
 
-def _ratio(grid: Grid) -> str:
+def ratio(grid: Grid) -> str:
     """Return the heading of the signal's ratio: of ∂L/∂a in the article's chain, else of ∂L/∂f."""
     letters = {"a" if block == PLAIN else "f" for block in grid.axes.get("block", (PLAIN,))}
     if len(letters) > 1:
         return "signal, layer 1\nto layer N"
     letter = letters.pop()
     return f"‖∂L/∂{letter}₁‖\nto ‖∂L/∂{letter}_N‖"
+
+
+def called(name: str, value: Any) -> str:
+    """Return what the value of a setting is called beside others: relu, but seed 3."""
+    return shown(value) if name in _SPEAKING else f"{name} {shown(value)}"
 
 
 def title_alone(grid: Grid) -> View:
@@ -119,7 +155,7 @@ def points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> V
         title=title(grid),
         columns=(
             *names,
-            _ratio(grid),
+            ratio(grid),
             *(("5 %", "95 %") if several else ()),
             "decades\na layer",
             "in\ntheory",
