@@ -161,6 +161,13 @@ def test_chosen_columns_are_the_table() -> None:
     assert alone == [["layer"], ["1"], ["2"], ["3"]]
 
 
+@pytest.mark.parametrize("fault", ["<p>", "</p>", "<p><b></p></b>", '<i id="a"></i><i id="a"></i>'])
+def test_a_page_that_is_not_well_formed_is_found(fault: str) -> None:
+    Page("<div>x</div>")
+    with pytest.raises((AssertionError, IndexError)):
+        Page(f"<div>x</div>{fault}")
+
+
 def test_names_of_files_are_text(tmp_path: Path) -> None:
     path = tmp_path / "<script>alert('1')&amp;"
     path.mkdir()
