@@ -115,6 +115,7 @@ _RANGES = (
 _TARGETS = (
     *(
         "out.txt",
+        "out.html",
         "out.tsv",
         "out.csv",
         "out.json",
@@ -148,7 +149,7 @@ _NAMES: dict[str, Sequence[str]] = {
     "weight_std": ("1.5", "W=1.5,V=0.1", "W=", "=1", "W=1,W=2", "Q=1", "nan", "-1", "0.5:3:3"),
     "weights_layout": names.LAYOUTS.split(", "),
     "fail_on": ("vanishing", "exploding,dead", "stable", ","),
-    "format_name": (*names.FORMATS.split(", "), "text", "latex"),
+    "format_name": (*names.WITH_PAGE.split(", "), "text", "latex"),
     "optimizer": ("sgd", "momentum", "adam", "adamw"),
     "by": ("W1", "b2", "x", "W0", "W99", "W-1", "W" + "9" * 4400, "w1", "W1.0", "b", "S"),
     "data": ("data.csv", "data.npz", "row.txt", "missing.csv", "net.npz", "spirals", "digits", "-"),

@@ -512,6 +512,7 @@ NOT_HERE = (
         "entries of {what}",
         "matplotlib is not installed",
         "matplotlib cannot be imported",  # test_numbers.py
+        "pandas is not installed",  # of the API alone: test_handed_on.py
     ),
     *("dask.distributed is not installed", "scikit-learn, which holds them, is not installed"),
     # of configurations: test_numbers.py

@@ -11,7 +11,7 @@ import pytest
 from command import run, run_in_process
 
 import vanish
-from vanish.cli.formats import AUTO, TABLES
+from vanish.cli.formats import AUTO, TABLES, WITH_PAGE
 from vanish.network import activations, initializers, layout, losses
 from vanish.simulation import names
 from vanish.simulation.profile import Verdict
@@ -216,6 +216,7 @@ def test_the_module_is_the_command() -> None:
         (names.INITIALIZERS, initializers.names()),
         (names.LOSSES, losses.names()),
         (names.FORMATS, (AUTO, *TABLES.by_suffix.values())),
+        (names.WITH_PAGE, (AUTO, *WITH_PAGE.by_suffix.values())),
         (names.VERDICTS, set(Verdict) - {Verdict.STABLE}),
         (names.LAYOUTS, (layout.AUTO, *layout.LAYOUTS)),
     ],

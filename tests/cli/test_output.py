@@ -32,7 +32,7 @@ from vanish.system.atomic import Files
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FORMATS = ["table", "tsv", "csv", "json", "jsonl", "markdown"]
+FORMATS = ["table", "tsv", "csv", "json", "jsonl", "markdown", "html"]
 COMMAND = ("--act", "sigmoid,relu", "--layers", "4", "--width", "8")
 
 

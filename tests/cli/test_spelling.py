@@ -37,6 +37,7 @@ SMALL = {
 }
 
 TABLES = tuple(names.FORMATS.split(", "))
+# A page shows the command line as it was spelled: see tests/render/test_report.py.
 FORMATS = {"derive": ("auto", "text", "latex", "markdown", "json")}
 
 # The options that take a name, with the names; "names" is the argument of acts.

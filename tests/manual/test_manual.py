@@ -139,7 +139,7 @@ def test_every_column_is_explained_by_its_record() -> None:
 
 def test_every_name_that_a_registry_has_is_explained() -> None:
     lists = [names.ACTIVATIONS, names.INITIALIZERS, names.LOSSES, names.VERDICTS]
-    lists += [names.FORMATS, names.ENGINES, names.LAYOUTS]
+    lists += [names.WITH_PAGE, names.ENGINES, names.LAYOUTS]
     wanted = {name for listed in lists for name in listed.split(", ")}
     assert unanswered({*wanted, *records.registered_names()}) == {}
     assert "1/(1+e^-x)" in answer("logistic")

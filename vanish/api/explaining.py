@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, overload
 
 from vanish.api.arguments import axis, count, one_or_several
-from vanish.api.blocktheory import BlockTheory
-from vanish.api.results import Activations, Blocks, Collapse, Derived, Theory
+from vanish.api.results import Activations, Blocks, Collapse, Derived
+from vanish.api.theories import BlockTheory, Theory
 from vanish.errors import UsageError, unknown_name
 from vanish.lessons import collapse as affine
 from vanish.lessons.derivation import Derivation, first_matrix, measured_factors, parse_variable
@@ -93,7 +93,8 @@ def derive(
     by = parse_variable(name, graph)
     factors = measured_factors(Simulation(settings), by) if values else None
     known = settings.model.activations[0] if act is not None or values else None
-    return Derived(Derivation(graph, by, full, factors, known, matrix))
+    found = Derivation(graph, by, full, factors, known, matrix)
+    return Derived(found, settings.as_dict() | {"wrt": name})
 
 
 @overload
@@ -190,7 +191,16 @@ def theory(
     if layers is not None and width is not None:
         depth, size = taken(SETTINGS["layers"], layers), taken(SETTINGS["width"], width)
         spreads = [spread(point, depth, size, rms) for point in points]
-    return Theory.of(points, spreads, rms)
+    asked = {
+        "act": [each.name for each in shown],
+        "weight_std": None if weight_std is None else stds,
+        "bias_std": one_or_several("bias_std", bias_std),
+        "init": init,
+        "layers": None if layers is None else taken(SETTINGS["layers"], layers),
+        "width": None if width is None else taken(SETTINGS["width"], width),
+        "input_rms": rms,
+    }
+    return Theory.of(points, spreads, asked)
 
 
 def _of_blocks(
@@ -210,6 +220,7 @@ def _of_blocks(
         None if std is None else taken(SETTINGS["weight_std"], std)
         for std in axis("weight_std", weight_std)
     ]
+    formulas = [*map(formula_of, texts)]
     points, profiles = survey(
         [
             Setting(
@@ -219,14 +230,25 @@ def _of_blocks(
                 bias,
                 rms,
             )
-            for formula in map(formula_of, texts)
+            for formula in formulas
             for each in shown
             for bias in one_or_several("bias_std", bias_std)
             for std in stds
         ],
         count("layers", layers),
     )
-    return BlockTheory.of(points, profiles, rms)
+    asked = {
+        "block": [each.name or each.text for each in formulas],
+        "act": [each.name for each in shown],
+        "weight_std": None
+        if weight_std is None
+        else [dict(each) if isinstance(each, tuple) else each for each in stds],
+        "bias_std": one_or_several("bias_std", bias_std),
+        "init": init,
+        "layers": count("layers", layers),
+        "input_rms": rms,
+    }
+    return BlockTheory.of(points, profiles, asked)
 
 
 def acts(names: Act | Sequence[Act] | None = None, *, layers: int = LAYERS) -> Activations:

@@ -6,12 +6,11 @@ one line, and a notebook shows the table.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from functools import cached_property
-from html import escape
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from vanish.api.shown import COLUMNS, Shown, as_table, read
 from vanish.lessons.collapse import LayerCollapse
 from vanish.network.activations import Activation
 from vanish.network.formulas.named import NamedBlock
@@ -19,7 +18,6 @@ from vanish.numbers.words import plural
 from vanish.simulation import profile, remedy
 from vanish.simulation.gradients import gradients
 from vanish.simulation.profile import Verdict
-from vanish.theories.infinitewidth import TheoryPoint
 from vanish.training import result as training
 
 if TYPE_CHECKING:
@@ -27,43 +25,10 @@ if TYPE_CHECKING:
 
     from vanish.columns import Cell
     from vanish.lessons.derivation import Derivation
-    from vanish.lessons.spread import Spread
-    from vanish.render.view import View
     from vanish.simulation.gradients import Gradients
     from vanish.simulation.remedy import Search
     from vanish.simulation.settings import Settings
     from vanish.sweeps.grid import Grid
-
-# What a table in a pipe is made for.
-_COLUMNS = 80
-
-
-def as_table(view: View) -> str:
-    """Return a view as the commands write it into a pipe."""
-    from vanish.render.table import Canvas, table  # noqa: PLC0415 - rich, only to print
-
-    return table(view, Canvas(_COLUMNS, colour=False))
-
-
-class Shown(ABC):
-    """A result that people can look at."""
-
-    @abstractmethod
-    def draw(self) -> str:
-        """Return it as the command writes it into a pipe."""
-
-    @abstractmethod
-    def summary(self) -> str:
-        """Return it in a few words."""
-
-    def __str__(self) -> str:
-        return self.draw().removesuffix("\n")
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.summary()}>"
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{escape(str(self))}</pre>"
 
 
 class Profile(Shown, profile.Profile):
@@ -89,6 +54,18 @@ class Profile(Shown, profile.Profile):
         """Return the table of the layers."""
         return Comparison([self]).draw()
 
+    def rows(self) -> list[dict[str, Cell]]:
+        """Return a mapping of column to value a layer."""
+        return profile.Profile.rows(self)
+
+    def given(self) -> Mapping[str, Any]:
+        """Return its settings as they were used."""
+        return self.settings.as_dict()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the command writes with ``--format json``, a single one of its ``runs``."""
+        return Comparison([self]).to_dict()
+
     def summary(self) -> str:
         """Return the activation, the depth and the verdict."""
         model, ratio = self.settings.model, self.log10_ratio
@@ -108,6 +85,20 @@ class Comparison(Shown, tuple[Profile, ...]):
         told = len(self) <= MOST_TOLD
         return as_table(view(self, None, [each.remedy if told else None for each in self]))
 
+    def rows(self) -> list[dict[str, Cell]]:
+        """Return a mapping of column to value a layer of each chain."""
+        return [row for each in self for row in each.rows()]
+
+    def given(self) -> Mapping[str, Any]:
+        """Return the settings of each chain, as `to_dict` has them by ``runs``."""
+        return {"runs": [each.given() for each in self]}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what the command writes with ``--format json``, its remedies being looked for."""
+        from vanish.render.json import document  # noqa: PLC0415 - only to hand on
+
+        return read(document(self, [each.remedy for each in self]))
+
     def summary(self) -> str:
         """Return each verdict."""
         return "; ".join(each.summary() for each in self)
@@ -121,6 +112,14 @@ class Training(Shown, training.Training):
     def draw(self) -> str:
         """Return the table."""
         return Trainings([self]).draw()
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """Return a single mapping of column to value."""
+        return Trainings([self]).rows()
+
+    def given(self) -> Mapping[str, Any]:
+        """Return its settings as they were used."""
+        return Trainings([self]).given()
 
     def summary(self) -> str:
         """Return the activation, the depth and what came of it."""
@@ -139,6 +138,16 @@ class Trainings(Shown, tuple[Training, ...]):
         from vanish.render.train import view  # noqa: PLC0415 - only to print
 
         return as_table(view(self))
+
+    def rows(self) -> list[dict[str, Cell]]:
+        """Return a mapping of column to value a network."""
+        from vanish.render.train import rows  # noqa: PLC0415 - only to print
+
+        return list(rows(self))
+
+    def given(self) -> Mapping[str, Any]:
+        """Return the settings that all share, and which of the others there are."""
+        return training.common_settings(self)
 
     def summary(self) -> str:
         """Return each outcome."""
@@ -174,6 +183,14 @@ class Sweep(Shown, tuple[dict[str, Any], ...]):  # noqa: SLOT001 - has more than
 
         return as_table(view(self.grid, self, None))
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the rows themselves."""
+        return [*self]
+
+    def given(self) -> Mapping[str, Any]:
+        """Return the values on each axis."""
+        return self.grid.as_dict()
+
     def summary(self) -> str:
         """Return how many points there are, and how many failed."""
         failed = sum(row["error"] is not None for row in self)
@@ -187,10 +204,16 @@ class Derived(Shown):
     ----------
     derivation
         What it shows.
+    settings
+        Of what network.
     """
 
-    def __init__(self, derivation: Derivation) -> None:
-        self.derivation = derivation
+    def __init__(self, derivation: Derivation, settings: Mapping[str, Any]) -> None:
+        self.derivation, self._settings = derivation, settings
+
+    def given(self) -> Mapping[str, Any]:
+        """Return the settings of the network, and by what it is differentiated."""
+        return self._settings
 
     def draw(self) -> str:
         """Return the derivation, a line a step."""
@@ -224,50 +247,6 @@ class Derived(Shown):
         return f"∂L/∂{by.letter}{by.layer or ''}"
 
 
-class Theory(Shown, tuple[TheoryPoint, ...]):  # noqa: SLOT001 - has more than items
-    """What mean-field theory says, a point each.
-
-    Attributes
-    ----------
-    spreads
-        How the gradient at layer 1 spreads about theory at each; None where no depth and
-        width were given.
-    input_rms
-        The input's root mean square.
-    """
-
-    spreads: list[Spread | None] | None
-    input_rms: float
-
-    @classmethod
-    def of(
-        cls,
-        points: Iterable[TheoryPoint],
-        spreads: list[Spread | None] | None,
-        input_rms: float,
-    ) -> Theory:
-        """Return some points."""
-        found = cls(points)
-        found.spreads, found.input_rms = spreads, input_rms
-        return found
-
-    def draw(self) -> str:
-        """Return the table."""
-        from vanish.render.theory import view  # noqa: PLC0415 - only to print
-
-        return as_table(view(self, self.spreads, self.input_rms))
-
-    def rows(self) -> list[dict[str, Cell]]:
-        """Return a mapping of column to value a point."""
-        from vanish.render.theory import rows  # noqa: PLC0415 - only to print
-
-        return list(rows(self, self.spreads))
-
-    def summary(self) -> str:
-        """Return how many points there are."""
-        return plural(len(self), "point")
-
-
 class Activations(Shown, tuple[Activation, ...]):  # noqa: SLOT001 - has more than items
     """Activations with their derivatives and bounds.
 
@@ -291,8 +270,12 @@ class Activations(Shown, tuple[Activation, ...]):  # noqa: SLOT001 - has more th
         from vanish.render import acts  # noqa: PLC0415 - only to print
 
         if len(self) == 1:
-            return acts.portrait(self[0], self.layers, _COLUMNS)
+            return acts.portrait(self[0], self.layers, COLUMNS)
         return as_table(acts.view(self, self.layers))
+
+    def given(self) -> Mapping[str, Any]:
+        """Return for how many layers the bounds are."""
+        return {"layers": self.layers}
 
     def rows(self) -> list[dict[str, Cell]]:
         """Return a mapping of column to value an activation."""
@@ -315,6 +298,10 @@ class Blocks(Shown, tuple[NamedBlock, ...]):
         from vanish.render import blocks  # noqa: PLC0415 - only to print
 
         return as_table(blocks.view(self))
+
+    def given(self) -> Mapping[str, Any]:
+        """Return nothing: blocks have no settings."""
+        return {}
 
     def rows(self) -> list[dict[str, Cell]]:
         """Return a mapping of column to value a block."""
@@ -355,6 +342,11 @@ class Collapse(Shown, tuple[LayerCollapse, ...]):  # noqa: SLOT001 - has more th
         from vanish.render.collapse import view  # noqa: PLC0415 - only to print
 
         return as_table(view(self.settings, self.chains))
+
+    def given(self) -> Mapping[str, Any]:
+        """Return the settings that all share, and the activation of each."""
+        names = [each.model.act_name for each in self.settings]
+        return self.settings[0].as_dict() | {"act": names}
 
     def rows(self) -> list[Mapping[str, Cell]]:
         """Return a mapping of column to value a layer."""

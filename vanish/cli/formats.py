@@ -43,6 +43,8 @@ TABLES = Formats(
     terminal="table",
     piped="tsv",
 )
+# Of `vanish` itself, which writes a page, too.
+WITH_PAGE = TABLES._replace(by_suffix={**TABLES.by_suffix, ".html": "html"})
 TEXTS = Formats(
     {".txt": "text", ".tex": "latex", ".md": "markdown", ".json": "json"},
     terminal="text",

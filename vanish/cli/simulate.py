@@ -8,6 +8,7 @@ import typer
 from vanish.cli import choice, parse, streams
 from vanish.cli import options as opt
 from vanish.cli import output as out
+from vanish.cli.formats import WITH_PAGE
 from vanish.errors import UsageError
 from vanish.simulation.names import VERDICTS
 from vanish.simulation.option import Kind
@@ -52,6 +53,7 @@ def command(ctx: typer.Context, **options: Any) -> None:
     destination = out.Destination.choose(
         options["format"],
         options["output"],
+        formats=WITH_PAGE,
         header=not options["no_header"],
         rows=options["rows"],
         quiet=options["quiet"],
@@ -76,7 +78,7 @@ def command(ctx: typer.Context, **options: Any) -> None:
     if save_weights is None:
         with progress("simulating", len(runs), quiet=options["quiet"]) as watch:
             # Only these tell what a number format loses.
-            entries = destination.is_for_people or destination.format == "json"
+            entries = destination.is_for_people or destination.format in ("json", "html")
             # And these have the columns of the signal going forward, or draw it.
             forward = bool(chosen) or plot is not None or not destination.is_for_people
             limits = {"jobs": jobs, "memory_limit": limit}
@@ -213,7 +215,25 @@ def _render(
         from vanish.render.json import document
 
         return document(profiles, searches)
+    if destination.format == "html":
+        return _page(profiles, searches, destination)
     return destination.list_rows(row for profile in profiles for row in profile.rows())
+
+
+def _page(
+    profiles: "Sequence[Profile]",
+    searches: "Sequence[Search | None]",
+    destination: out.Destination,
+) -> str:
+    """Return the profiles as a page, with the command line of this process."""
+    import shlex
+    import sys
+
+    from vanish.render.report import Asked, page
+
+    line = shlex.join(["vanish", *sys.argv[1:]])
+    names = [column.name for column in destination.chosen]
+    return page(profiles, searches, Asked(line, names, told=not destination.quiet))
 
 
 def _say_verdicts(profiles: "Sequence[Profile]", searches: "Sequence[Search | None]") -> None:

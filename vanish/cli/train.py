@@ -138,6 +138,7 @@ def command(
     from vanish.system import memory
     from vanish.training import data as datasets
     from vanish.training.columns import LAYERS, NETWORKS
+    from vanish.training.result import common_settings
     from vanish.training.run import train_all
     from vanish.training.settings import TrainingSettings
 
@@ -184,7 +185,7 @@ def command(
     view = render.layer_view(trained) if per_layer else render.view(trained)
     rows = render.layer_rows(trained) if per_layer else render.rows(trained)
     figure = out.figure_writer(plot, lambda: _draw(trained))
-    destination.write_table(view, rows, _common(trained), figure)
+    destination.write_table(view, rows, common_settings(trained), figure)
     if any(each.outcome.value in conditions for each in trained):
         raise typer.Exit(CONDITION_HOLDS)
 
@@ -193,15 +194,6 @@ def _draw(trained: Sequence[Training]) -> Figure:
     from vanish.render.training_figure import training_figure
 
     return training_figure(trained)
-
-
-def _common(trained: Sequence[Training]) -> dict[str, object]:
-    """Return the settings that all share, and which of the others there are."""
-    settings = [each.settings for each in trained]
-    return settings[0].as_dict() | {
-        name: list(dict.fromkeys(each.as_dict()[name] for each in settings))
-        for name in ("act", "init", "layers", "block")
-    }
 
 
 def _depths(listed: str) -> list[int]:

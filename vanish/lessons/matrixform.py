@@ -145,7 +145,7 @@ def definitions(graph: Graph, notation: Notation) -> Iterator[tuple[str, str]]:
             if pair not in seen:
                 seen.append(pair)
                 yield pair
-    yield notation.filled("f", 0) + notation.indexed(0), notation.filled("x", 0)
+    yield notation.spelled("f{k}").format(k=notation.indexed(0)), notation.filled("x", 0)
 
 
 def used(block: Block) -> frozenset[int]:

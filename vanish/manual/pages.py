@@ -11,7 +11,7 @@ from typing import NamedTuple
 TOPICS = {
     "tour": "what it shows, from one chain to comparing many: the article, step by step",
     "columns": "every column of every command, with its meaning",
-    "formats": "table, tsv, csv, json, jsonl, markdown; files; figures",
+    "formats": "table, tsv, csv, json, jsonl, markdown, html; files; figures",
     "scripts": "exit statuses, jq, pandas, duckdb, shell completion",
     "theory": "the chain rule, the bounds, and what mean-field theory expects",
     "blocks": "layers of other formulas: skips, norms, recurrent networks",

@@ -37,7 +37,7 @@ class Notation(NamedTuple):
     brackets
         Those around a sum of products.
     spelled
-        Writes names of functions and constants.
+        Writes names of functions and constants, given a text with ``{k}`` and ``{j}``.
     """
 
     indexed: Callable[[int], str]
@@ -56,6 +56,8 @@ class Notation(NamedTuple):
             k, j = self.any_layer
         else:
             k, j = (self.indexed(each) if each else "" for each in (layer, max(layer - 1, 0)))
+            # What has no index is not spelled as if it had one.
+            text = text if k else text.replace("{k}", "")
         return self.spelled(text).format(k=k, j=j)
 
     def symbol(self, factor: Factor | Sum | Part) -> str:
@@ -144,6 +146,44 @@ LATEX = Notation(
     brackets=(r"\left(", r"\right)"),
     spelled=_spelled_in_latex,
 )
+
+
+def _spelled_in_mathml(text: str) -> str:
+    """Return letters that have an index with it; all else stays for `mathematics`."""
+    text = text.replace("layers", "N")
+    text = re.sub(r"sqrt\(([^()]*)\)", r"<msqrt>\1</msqrt>", text)
+    return re.sub(r"([A-Za-z])\{([kj])\}", r"<msub><mi>\1</mi>{\2}</msub>", text)
+
+
+MATHML = Notation(
+    indexed=lambda k: f"<mn>{k}</mn>",
+    partial=lambda upper, lower: f"<mfrac><mrow>∂{upper}</mrow><mrow>∂{lower}</mrow></mfrac>",
+    times=" · ",
+    elided="…",
+    any_layer=("<mi>k</mi>", "<mrow><mi>k</mi><mo>-</mo><mn>1</mn></mrow>"),
+    next_layer="<mrow><mi>k</mi><mo>+</mo><mn>1</mn></mrow>",
+    delta="δ",
+    spelled=_spelled_in_mathml,
+)
+
+# A finished element or the tag of one; a name of several letters; a number; a letter; a sign.
+_TOKEN = re.compile(
+    r"(?P<tag><m[ino]>[^<]*</m[ino]>|<[^>]*>)|(?P<mi>LN|RMS|BN|[^\W\d_]'?)"
+    r"|(?P<mn>\d+(?:\.\d+)?(?:e[-+]?\d+)?)|(?P<mo>\S)"
+)
+
+
+def mathematics(text: str) -> str:
+    """Return what `MATHML` wrote as elements of MathML Core alone, of one row.
+
+    Until then operators stand between the elements as they are, since the notation looks for
+    signs and brackets.
+    """
+    pieces = []
+    for found in _TOKEN.finditer(text):
+        kind, token = found.lastgroup, found[0]
+        pieces.append(token if kind == "tag" else f"<{kind}>{token}</{kind}>")
+    return "".join(pieces)
 
 
 def walk(graph: Graph) -> Iterator[tuple[Variable, Product | Parts]]:

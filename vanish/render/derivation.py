@@ -1,4 +1,4 @@
-"""A derivation as text, LaTeX, Markdown and JSON rows."""
+"""A derivation as text, LaTeX, Markdown, MathML and JSON rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from vanish.lessons.matrixform import (
 from vanish.lessons.named import PLUS
 from vanish.lessons.nested import LONGEST, elide, nested_loss
 from vanish.numbers.words import short
-from vanish.readings.notation import LATEX, TEXT
+from vanish.readings.notation import LATEX, MATHML, TEXT, mathematics
 from vanish.readings.products import Part
 from vanish.render.columns import DERIVE
 
@@ -168,6 +168,27 @@ def markdown(shown: Derivation) -> Iterator[str]:
         yield "\n$$\n\\begin{aligned}"
         yield from (f"\n{line} \\\\" for line in _matrix_lines(shown))
         yield "\n\\end{aligned}\n$$\n"
+
+
+def mathml(shown: Derivation) -> Iterator[str]:
+    """Yield the derivation as a formula in MathML Core: what L and f_k are, then its lines.
+
+    Numbers and matrix form are left out.
+    """
+    yield '<math display="block"><mtable displaystyle="true">\n'
+    for left, right in (("L", _loss(shown, MATHML)), *_definitions(shown, MATHML)):
+        yield _equation(left, f"= {right}")
+    left = MATHML.partial("L", MATHML.named(shown.by))
+    for line in shown.lines(MATHML):
+        yield _equation(left, line if line.startswith(PLUS) else f"= {line}")
+        left = ""
+    yield "</mtable></math>\n"
+
+
+def _equation(*sides: str) -> str:
+    """Return a row whose sides stand under those of the others."""
+    cells = "".join(f"<mtd>{mathematics(side)}</mtd>" for side in sides)
+    return f"<mtr>{cells}</mtr>\n"
 
 
 def _loss(shown: Derivation, notation: Notation) -> str:

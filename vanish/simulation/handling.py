@@ -48,7 +48,7 @@ _FORMAT = Option(
     short="-f",
     default="auto",
     choices=names.FORMATS,
-    commands=_ALL,
+    commands=("sweep", "train"),
 )
 _OUTPUT = Option(
     *("output", Kind.TEXT),
@@ -118,6 +118,9 @@ HANDLING = (
         once=True,
     ),
     _FORMAT,
+    _FORMAT.but(
+        help=f"{names.WITH_PAGE}; {_FORMAT_HELP}", choices=names.WITH_PAGE, commands=_VANISH
+    ),
     _OUTPUT,
     _OUTPUT.but(
         help="Write to FILE, whole or not at all, in the format of its suffix. A FILE that is"

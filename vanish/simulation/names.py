@@ -15,6 +15,8 @@ INITIALIZERS = (
 )
 LOSSES = "readout, sum, mse, cross_entropy, bce"
 FORMATS = "auto, table, tsv, csv, json, jsonl, markdown"
+# Of `vanish` itself.
+WITH_PAGE = f"{FORMATS}, html"
 VERDICTS = "vanishing, exploding, dead"
 OUTCOMES = "partly, chance, dead, unchanged, diverged"
 AUTO_ENGINE, DENSE, SAMPLED = ENGINE_NAMES = ("auto", "dense", "sampled")

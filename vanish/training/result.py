@@ -122,3 +122,12 @@ class Training:
 
 def _rank(trial: Trial) -> float:
     return -math.inf if trial.end is None else trial.end.test_accuracy
+
+
+def common_settings(trained: Sequence[Training]) -> dict[str, object]:
+    """Return the settings that all share, and which of the others there are."""
+    settings = [each.settings for each in trained]
+    return settings[0].as_dict() | {
+        name: list(dict.fromkeys(each.as_dict()[name] for each in settings))
+        for name in ("act", "init", "layers", "block")
+    }

@@ -1,0 +1,207 @@
+"""A report: runs as one page that needs nothing else, neither a script nor the network."""
+
+from __future__ import annotations
+
+import io
+import re
+from html import escape
+from typing import TYPE_CHECKING, NamedTuple
+
+from vanish import __version__
+from vanish.errors import UsageError, plain
+from vanish.lessons.derivation import Derivation, first_matrix, parse_variable
+from vanish.network.graph import LAYER, Graph
+from vanish.render import derivation
+from vanish.render.delimited import cell
+from vanish.render.profiles import title, view
+from vanish.simulation.verdict import subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from vanish.columns import Cell
+    from vanish.render.view import View
+    from vanish.simulation.profile import Profile
+    from vanish.simulation.remedy import Search
+
+# A derivation of more layers says the same again.
+_DERIVED_LAYERS = 3
+
+# What fits beside each other on paper, with all digits.
+_COLUMNS_ACROSS = 6
+
+_STYLE = """
+body { font: 16px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff;
+  max-width: 70rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
+h1 { font-size: 1.35rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+h3 { font-size: 1rem; margin-bottom: .3rem; }
+pre { background: #f3f3f3; padding: .6rem .8rem; white-space: pre-wrap; }
+.verdict { border-left: .3rem solid #777; padding-left: .8rem; }
+.vanishing { border-color: #0072b2; } .exploding { border-color: #d55e00; }
+.dead { border-color: #000; } .stable { border-color: #009e73; }
+.wide { overflow-x: auto; margin-bottom: 1rem; }
+table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .15rem .6rem; text-align: right; white-space: nowrap;
+  border-bottom: 1px solid #ddd; }
+th { border-bottom: 1px solid #555; } th:first-child, td.text { text-align: left; }
+dl { columns: 3 16rem; font-size: .85rem; } dl div { break-inside: avoid; }
+dt { display: inline; color: #555; } dt::after { content: ": "; } dd { display: inline; margin: 0; }
+svg { max-width: 100%; height: auto; } math { text-align: left; }
+math mtd { text-align: left; padding: .2rem .25rem; }
+footer { margin-top: 2rem; color: #555; font-size: .85rem; }
+@page { margin: 15mm; }
+@media print { body { font-size: 10pt; max-width: none; margin: 0; padding: 0; }
+  table { font-size: 6.5pt; } th, td { padding: .1rem .3rem; } math { font-size: 8pt; }
+  .wide { overflow: visible; } tr, figure, .verdict { break-inside: avoid; }
+  thead { display: table-header-group; } h2, h3 { break-after: avoid; } }
+"""
+
+
+class Asked(NamedTuple):
+    """What a page was asked for with.
+
+    Attributes
+    ----------
+    command
+        The command line that makes it.
+    columns
+        The columns to show of the layers; none for all there are.
+    told
+        Whether to say what the numbers mean.
+    """
+
+    command: str
+    columns: Sequence[str] = ()
+    told: bool = True
+
+
+def page(profiles: Sequence[Profile], searches: Sequence[Search | None], asked: Asked) -> str:
+    """Return runs as one HTML document.
+
+    It has the verdicts, all settings, the numbers of the JSON document, a figure where matplotlib
+    is installed, and the derivation that they follow from.
+
+    Parameters
+    ----------
+    profiles
+        The runs.
+    searches
+        What was found to help each of them, None where nothing was tried.
+    asked
+        What it was asked for with.
+    """
+    heading = _text(title(profiles))
+    sections = "".join(
+        "".join(_run(profile, search, profiles, asked))
+        for profile, search in zip(profiles, searches, strict=True)
+    )
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{heading}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<h1>{heading}</h1>\n<pre><code>{_text(asked.command)}</code></pre>\n"
+        f"{_figure(profiles)}{sections}{''.join(_derivations(profiles))}"
+        f"<footer>vanish {_text(__version__)}. What the words and columns mean:"
+        " <code>vanish help columns</code>.</footer>\n</body>\n</html>\n"
+    )
+
+
+def _text(text: str) -> str:
+    """Return text as a page may hold it, whatever is in it."""
+    return escape(plain(text))
+
+
+def _run(
+    profile: Profile, search: Search | None, among: Sequence[Profile], asked: Asked
+) -> Iterator[str]:
+    """Yield the section of one run."""
+    yield f"<section>\n<h2>{_text(subject(profile, among))}</h2>\n"
+    if asked.told:
+        # Its rows are rounded, those of the contract are not.
+        yield from _told(view([profile], 1, [search]))
+    yield "<h3>Settings</h3>\n<dl>\n"
+    for name, value in profile.settings.as_dict().items():
+        if value is not None:
+            shown = _text(cell(value) if isinstance(value, float | bool) else str(value))
+            yield f"<div><dt>{_text(name)}</dt><dd>{shown}</dd></div>\n"
+    yield "</dl>\n<h3>Layers</h3>\n"
+    yield from _layers(profile.rows(), asked.columns)
+    yield "</section>\n"
+
+
+def _told(shown: View) -> Iterator[str]:
+    """Yield what a view says around its table."""
+    for word, _, sentence, qualifier in shown.findings:
+        head = _text(word.upper() + qualifier)
+        yield f'<p class="verdict {_text(word)}"><strong>{head}.</strong> {_text(sentence)}</p>\n'
+    if shown.equation:
+        yield f"<p><code>{_text(shown.equation)}</code></p>\n"
+    for heading, lines in shown.notes:
+        if not lines:
+            yield f"<p>{_text(heading)}</p>\n"
+            continue
+        yield f"<h3>{_text(heading)}</h3>\n<ul>\n"
+        yield from (f"<li>{_text(label)}: {_text(text)}</li>\n" for label, text in lines)
+        yield "</ul>\n"
+
+
+def _layers(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str]) -> Iterator[str]:
+    """Yield the rows as tables, each with as many columns as fit, the layer in front."""
+    empty = [] if columns else [n for n in rows[0] if all(row[n] is None for row in rows)]
+    names = [name for name in columns or rows[0] if name not in empty]
+    leading = "layer" in names
+    others = [name for name in names if name != "layer"] if leading else names
+    for start in range(0, len(others) or 1, _COLUMNS_ACROSS):
+        some = others[start : start + _COLUMNS_ACROSS]
+        shown = ["layer", *some] if leading else some
+        heads = "".join(f'<th scope="col">{_text(name)}</th>' for name in shown)
+        yield f'<div class="wide"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n'
+        for row in rows:
+            yield f"<tr>{''.join(_cell(row[name]) for name in shown)}</tr>\n"
+        yield "</tbody>\n</table></div>\n"
+    if empty:
+        yield f"<p>Without a value in any layer: {_text(', '.join(empty))}.</p>\n"
+
+
+def _cell(value: Cell) -> str:
+    words = ' class="text"' if isinstance(value, str) else ""
+    return f"<td{words}>{_text(cell(value))}</td>"
+
+
+def _figure(profiles: Sequence[Profile]) -> str:
+    """Return the figure as SVG, or how to get one."""
+    from vanish.render.style import save  # noqa: PLC0415 - only with figures
+
+    try:
+        from vanish.render.gradient_figure import gradient_figure  # noqa: PLC0415 - the same
+
+        figure = gradient_figure(profiles)
+    except UsageError as error:
+        why = _text(error.on_command_line)
+        return f"<p>No figure: {why}. The extra 'plot' has what it takes.</p>\n"
+    stream = io.BytesIO()
+    save(figure, stream, "svg")
+    drawn = stream.getvalue().decode()
+    # What stands before the element is for a file of its own, and the metadata name addresses.
+    drawn = drawn[drawn.index("<svg") :]
+    drawn = re.sub(r"<metadata>.*?</metadata>\s*", "", drawn, flags=re.DOTALL)
+    return f"<figure>\n{drawn}</figure>\n"
+
+
+def _derivations(profiles: Sequence[Profile]) -> Iterator[str]:
+    """Yield the derivation of each block that was run."""
+    found: dict[tuple[object, int], Graph] = {}
+    for profile in profiles:
+        graph = profile.measured.graph
+        blocks = list(dict.fromkeys(run.block for run in graph.runs))
+        # Layers whose sizes differ have the article's in place of a skip.
+        for block in [each for each in blocks if each != LAYER] or blocks:
+            depth = min(graph.depth, _DERIVED_LAYERS)
+            found.setdefault((block, depth), Graph((block, depth)))
+    for graph in found.values():
+        by = parse_variable(first_matrix(graph), graph)
+        layers = "1 layer" if graph.depth == 1 else f"{graph.depth} layers"
+        yield f"<section>\n<h2>The derivation, of {layers}</h2>\n"
+        yield '<div class="wide">\n'
+        yield from derivation.mathml(Derivation(graph, by))
+        yield "</div>\n</section>\n"
