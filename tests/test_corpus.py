@@ -40,6 +40,7 @@ def test_a_difference_is_told_by_its_kind(after: bytes, kind: str) -> None:
     assert difference(b"x 1.25 y -3e-9", after) == kind
 
 
+@pytest.mark.slow
 def test_a_planted_fault_is_seen_and_the_tree_is_the_one_that_was_named(tmp_path: Path) -> None:
     tree = tmp_path / "after"
     copytree(HERE, tree / "vanish", ignore=_caches)

@@ -60,6 +60,7 @@ def test_any_command_line_has_an_answer_or_one_error() -> None:
     assert not report.faults
 
 
+@pytest.mark.slow
 def test_any_damaged_file_is_read_or_refused() -> None:
     report = try_files(10_000, drawing(0), time.monotonic() + SECONDS)
     assert report.ends["refused"] > 10

@@ -119,6 +119,7 @@ def test_every_word_of_a_verdict_is_explained() -> None:
     assert unanswered(words) == {}
 
 
+@pytest.mark.slow
 def test_every_option_is_explained_by_its_help() -> None:
     flags = {*parameters()}
     assert {"--layers", "-n", "--norm-bound", "--resume", "--input-rms", "--wrt"} <= flags
@@ -129,6 +130,7 @@ def test_every_option_is_explained_by_its_help() -> None:
     assert "Try `vanish derive --wrt b1" in answer("--wrt")
 
 
+@pytest.mark.slow
 def test_every_column_is_explained_by_its_record() -> None:
     for table in TABLES:
         for column in table.columns:
@@ -137,6 +139,7 @@ def test_every_column_is_explained_by_its_record() -> None:
             assert column.meaning in text
 
 
+@pytest.mark.slow
 def test_every_name_that_a_registry_has_is_explained() -> None:
     lists = [names.ACTIVATIONS, names.INITIALIZERS, names.LOSSES, names.VERDICTS]
     lists += [names.WITH_PAGE, names.ENGINES, names.LAYOUTS]

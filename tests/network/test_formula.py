@@ -30,6 +30,7 @@ def test_what_is_written_reads_as_the_same_tree(tree: Sum) -> None:
     assert Formula(text).block(7) == Formula(Formula(text).text).block(7)
 
 
+@pytest.mark.slow
 @given(trees(), st.randoms())
 def test_blanks_and_signs_of_products_make_no_difference(tree: Sum, random: Random) -> None:
     text = written(tree)

@@ -205,6 +205,7 @@ def test_the_norm_bound_is_computed_where_it_is_cheap(sizes: tuple[int, ...], ch
     assert all((layer.norm_bound is not None) is cheap for layer in profile.layers)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("wanted", [False, True])
 def test_the_norm_bound_is_computed_where_it_is_asked_for(wanted: bool) -> None:
     for sizes in ((4, 4), (256, 256, 256)):

@@ -853,6 +853,7 @@ def test_a_graph_is_the_same_after_its_pickle(graph: Graph) -> None:
     assert again.depth == graph.depth
 
 
+@pytest.mark.slow
 def test_a_million_layers_cost_their_arrays_only() -> None:
     slopes = np.full(1_000_000, 0.25)
     tracemalloc.start()

@@ -94,6 +94,7 @@ def test_vanished_values_are_followed_by_the_tangent() -> None:
         assert log10(found[k].grad_w) == pytest.approx(log10(found[0].grad_w), rel=1e-2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["softplus", "elu", "mish"])
 def test_exploding_values_are_followed_by_the_asymptote(act: str) -> None:
     # q grows to 1e1200, where S is max(x, 0): V is q/2, and C is 1/2.

@@ -614,6 +614,7 @@ def test_a_file_s_name_is_no_mathematics(
         assert name in Path("figure.svg").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_long_title_is_broken_and_stays_on_the_page() -> None:
     found = simulate(act="tanh", widths=(3, 4, 5, 6, 7, 8, 9, 10), bias_std=0.123456, gain=1.23456)
     weights = Network((np.eye(3),) * 2, (None,) * 2, name="name " * 60)

@@ -143,6 +143,7 @@ def test_the_verdicts_sentences_are_those_of_the_other_formats() -> None:
     assert not any("VANISHING" in each for each in quiet.text.get("p", []))
 
 
+@pytest.mark.slow
 def test_a_page_is_the_same_bytes_each_time() -> None:
     line = ("--layers", "3", "--width", "4", "--format", "html", "--act", "tanh,relu")
     assert run_in_process(*line) == run_in_process(*line)

@@ -52,6 +52,9 @@ OTHERS = {
 NAMES = {record.name: record.text for record in NAMED}
 TEXTS = NAMES | OTHERS
 
+# Beside tanh, which the quick suite has.
+REST, SLOW = ("relu", "gelu"), pytest.mark.slow
+
 # Around a skip n_in and n_out are equal, also where a letter that is used twice makes them so.
 RECTANGULAR = {
     "plain": (5, 3, 6, 4),
@@ -196,7 +199,7 @@ def compare_slopes(layer: LayerRecord, slopes: FloatArray) -> None:
 
 
 @pytest.mark.parametrize("name", TEXTS)
-@pytest.mark.parametrize("act", ["tanh", "relu", "gelu"])
+@pytest.mark.parametrize("act", ["tanh", *(pytest.param(each, marks=SLOW) for each in REST)])
 @pytest.mark.parametrize(("batch", "bias_std"), [(1, 0.3), (3, 0.3), (3, 0.0)])
 def test_gradients_and_columns_are_autograds(
     name: str, act: str, batch: int, bias_std: float

@@ -68,6 +68,7 @@ DENSE: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", DENSE.values(), ids=DENSE)
 def test_dense_entries_are_those_of_pytorchs_arrays(options: dict[str, Any]) -> None:
     # With these activations the largest |a| counts on both sides.

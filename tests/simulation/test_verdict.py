@@ -462,6 +462,7 @@ def test_rows_that_die_in_different_layers_are_told_from_a_loss_without_a_gradie
 # Dead units.
 
 
+@pytest.mark.slow
 def test_a_net_with_most_of_a_layer_dead_is_told() -> None:
     generator = np.random.default_rng(0)
     weights = [generator.standard_normal((128, 128)) * math.sqrt(2 / 128) for _ in range(3)]

@@ -204,6 +204,7 @@ def test_some_points_are_those_and_no_others() -> None:
     assert collect(GRIDS["seeds"], processes(2), []) == {}
 
 
+@pytest.mark.slow
 def test_a_memory_limit_changes_no_number() -> None:
     axes: dict[str, list[Any]] = {
         "layers": [300],

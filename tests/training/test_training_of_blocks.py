@@ -184,7 +184,9 @@ def gradients_agree(run: Run, block: str, act: str, tolerance: float) -> bool:
     return True
 
 
-@pytest.mark.parametrize("act", ["sigmoid", "relu", "gelu"])
+@pytest.mark.parametrize(
+    "act", ["sigmoid", *(pytest.param(each, marks=pytest.mark.slow) for each in ("relu", "gelu"))]
+)
 @pytest.mark.parametrize("block", CASES)
 def test_pytorchs_autograd_on_one_step(block: str, act: str) -> None:
     # Of another seed, layernorm_after with relu keeps one unit a row: 1 less its mean over its
