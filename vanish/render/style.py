@@ -297,7 +297,24 @@ def save(figure: Figure, stream: BinaryIO, format_name: str) -> None:
     with mpl.rc_context(fixed), warnings.catch_warnings(), _quiet("fontTools"):
         # The name of a file may have letters that the font lacks; a box stands for them.
         warnings.filterwarnings("ignore", message="Glyph ")
+        _settle(figure)
         figure.savefig(stream, format=format_name, dpi=160, metadata=metadata)
+
+
+def _settle(figure: Figure) -> None:
+    """Lay the axes out once, at round places.
+
+    The solver of the layout goes by addresses in memory, so that the last digits of its places
+    differ from run to run; and SVG's identifiers are made of all of their digits.
+    """
+    engine = figure.get_layout_engine()
+    if engine is None:
+        return
+    engine.execute(figure)
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        left, bottom, width, height = (round(place, 6) for place in axes.get_position().bounds)
+        axes.set_position((left, bottom, width, height))
 
 
 @contextmanager
