@@ -112,7 +112,7 @@ def svg_texts(figure: Figure) -> list[str]:
     content = stream.getvalue()
     # A glyph drawn as a curve would be used from here.
     assert not re.search(rb'xlink:href="#(DejaVu|Glyph|Cmr)', content)
-    root = ET.fromstring(content)  # noqa: S314 - matplotlib wrote it just now
+    root = ET.fromstring(content)  # noqa: S314 - no XML from outside: save() wrote it
     return ["".join(each.itertext()) for each in root.iter(f"{SVG}text")]
 
 

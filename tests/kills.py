@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import shlex
 import signal
 import sys
@@ -20,6 +19,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from command import run
 from processes import PATIENCE, end_group, members, wait_for_nobody, wait_until
 from sweep_runs import good, lines_in, part_of, start
@@ -33,7 +33,7 @@ OPTIONS = "--act tanh --layers 200 --width 4 --seed 1:60:60 --per-layer -q"
 VICTIMS = ("worker", "collector", "worker", "all")
 
 
-def kill_often(whom: str, count: int, directory: Path, chance: random.Random) -> Counter[str]:
+def kill_often(whom: str, count: int, directory: Path, chance: np.random.Generator) -> Counter[str]:
     """Kill sweeps of one file until so many kills have met one, and check what they end with.
 
     Returns
@@ -49,7 +49,7 @@ def kill_often(whom: str, count: int, directory: Path, chance: random.Random) ->
         with start(f"{OPTIONS} --jobs 2 --resume -o x.csv", directory) as process:
             try:
                 for _ in range(3 if whom == "worker" else 1):
-                    _wait_for_more(part, chance.randrange(12), process)
+                    _wait_for_more(part, int(chance.integers(12)), process)
                     phase = _phase(part)
                     if met.total() < count and _kill(whom, process):
                         met[phase] += 1
@@ -97,8 +97,8 @@ def _kill(whom: str, process: subprocess.Popen[bytes]) -> bool:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 100
-    seed = sys.argv[2] if len(sys.argv) > 2 else "0"
-    chance = random.Random(seed)  # noqa: S311 - no secret: a seed replays it
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    chance = np.random.default_rng(seed)
     for whom in sorted(set(VICTIMS)):
         share = count * VICTIMS.count(whom) // len(VICTIMS)
         with tempfile.TemporaryDirectory() as directory:

@@ -181,7 +181,10 @@ def test_every_formula_of_a_document_is_mathematics_to_another_reader(
 def tex_engine() -> str:
     installed = next(filter(shutil.which, ("pdflatex", "xelatex", "lualatex")), None)
     if installed is None:
-        pytest.skip("a document needs a TeX engine: install pdflatex, xelatex or lualatex")
+        pytest.skip(
+            "only a TeX engine can tell whether a document compiles (its formulas are parsed in"
+            " any case): install pdflatex, xelatex or lualatex"
+        )
     return installed
 
 

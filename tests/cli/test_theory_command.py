@@ -453,8 +453,8 @@ def test_what_does_not_go_with_blocks_is_one_line(options: str, message: str) ->
 
 
 def test_theory_of_blocks_in_python_is_the_command_s() -> None:
-    options = {"act": ["relu", "tanh"], "block": ["bottleneck", "x + 0.5 S(Wx+b)"]}
-    found = vanish.theory(**options, weight_std=1.5, bias_std=[0, 0.1])  # type: ignore[call-overload]
+    blocks = ["bottleneck", "x + 0.5 S(Wx+b)"]
+    found = vanish.theory(act=["relu", "tanh"], block=blocks, weight_std=1.5, bias_std=[0, 0.1])
     command = "--block 'bottleneck,x + 0.5 S(Wx+b)' --act relu,tanh --weight-std 1.5"
     command = f"{command} --bias-std 0,0.1"
     assert found.rows() == rows(command)

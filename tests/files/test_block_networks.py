@@ -322,7 +322,7 @@ def test_what_does_not_fit_is_told_by_letter_and_layer(
 ) -> None:
     given = {} if block is None else {"block": block}
     with pytest.raises(UsageError) as caught:
-        settings_of(act="tanh", weights=arrays, **given).model.graph  # noqa: B018 - is laid out
+        Simulation(settings_of(act="tanh", weights=arrays, **given))
     message = str(caught.value)
     assert message.startswith(f"arrays: {says}")
     assert "\n" not in message

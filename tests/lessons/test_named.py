@@ -251,10 +251,10 @@ class Arrays:
     def L(self, f: Any) -> Any:  # noqa: N802 - as in the formulas
         return (f**2).sum() + f[0] * f[-1]
 
-    def LN(self, f: Any) -> Any:  # noqa: N802
+    def LN(self, f: Any) -> Any:  # noqa: N802 - likewise
         return (f - f.mean()) / f.std(correction=0)
 
-    def RMS(self, f: Any) -> Any:  # noqa: N802
+    def RMS(self, f: Any) -> Any:  # noqa: N802 - likewise
         return f / (f**2).mean().sqrt()
 
     @staticmethod
@@ -868,7 +868,7 @@ def matrix_gradients(name: str, depth: int) -> Iterator[tuple[Any, Any]]:
             source = source.removesuffix("@").replace(".T@ ", ".T ").replace(".T@+", ".T+")
             source = re.sub(r"(D_[a-z]\d+|d_\d+)(?=(LN|S|RMS|[a-z]\d)[^*+ ]*\.T)", r"\1@", source)
             source = source.replace("⊙", "*")
-            found = eval(source, {}, names)  # noqa: S307 - our own text
+            found = eval(source, {}, names)  # noqa: S307 - of our own derivation
             key = filled(left)
             if key.startswith("∂L/∂"):
                 totals[key] = totals.get(key, 0) + found

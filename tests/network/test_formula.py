@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import string
 from typing import TYPE_CHECKING
 
@@ -107,7 +108,7 @@ def test_a_coefficients_value_is_what_python_makes_of_it(
             for joint, word, inside in factors
         )
 
-    right = eval(python(coefficient), {"layers": layers, "sqrt": lambda v: v**0.5})  # noqa: S307
+    right = eval(python(coefficient), {"layers": layers, "sqrt": math.sqrt})  # noqa: S307 - drawn above
     assert number(coefficient, layers) == pytest.approx(right, rel=1e-12)
 
 

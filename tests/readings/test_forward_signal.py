@@ -271,7 +271,7 @@ def tally_of(*layers: tuple[list[Any], Any], trials: int = 1) -> forwardsignal.F
     for k, (arguments, f) in enumerate(layers, 1):
         blocks = {0: NO_S, 1: LAYER, 2: TWO_S}
         values = [None, *arguments, f]
-        tally.take(_Passed(blocks[len(arguments)], k, values))  # type: ignore[arg-type]
+        tally.take(_Passed(blocks[len(arguments)], k, values))  # type: ignore[arg-type]  # a part
     return tally.read()
 
 

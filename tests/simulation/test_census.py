@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import oracles
@@ -124,7 +124,7 @@ def test_the_largest_a_is_that_on_the_sides_where_it_does_harm(
 class Recorder(Census):
     """Keeps all arrays of the first trial besides."""
 
-    kept: list[Recorder] = []  # noqa: RUF012 - emptied by the test that fills it
+    kept: ClassVar[list[Recorder]] = []  # emptied by the test that fills it
 
     def __init__(self, x: FloatArray) -> None:
         super().__init__(x)

@@ -470,19 +470,19 @@ def test_sigmoid_falls_to_chance_as_depth_grows() -> None:
     assert max(row["log10_ratio_start"] for row in rows) < -8.0
     assert max(row["change_first"] for row in rows) < 1e-6
     assert min(row["change_last"] for row in rows) > 1e-3
-    shallow = [train(act="sigmoid", layers=layers).row() for layers in (1, 2)]
-    assert min(row["test_accuracy"] for row in shallow) > 0.8  # type: ignore[type-var, operator]
+    shallow: list[dict[str, Any]] = [train(act="sigmoid", layers=n).row() for n in (1, 2)]
+    assert min(row["test_accuracy"] for row in shallow) > 0.8
 
 
 @pytest.mark.slow
 def test_relu_learns_the_digits() -> None:
     pytest.importorskip("sklearn", reason="the digits are scikit-learn's")
     digits = datasets.load("digits")
-    rows = [
+    rows: list[dict[str, Any]] = [
         train(act="relu", layers=2, width=64, data=digits, epochs=30, seed=seed).row()
         for seed in range(5)
     ]
-    assert sorted(row["test_accuracy"] for row in rows)[2] >= 0.96  # type: ignore[operator, type-var]
+    assert sorted(row["test_accuracy"] for row in rows)[2] >= 0.96
 
 
 # --- settings ---

@@ -17,8 +17,9 @@ _TRIED, _PATIENCE = 20, 2.0
 
 def estimate(task: Task, jobs: int) -> Iterator[str]:
     """Yield how many points there are, and what they may take, by trying some."""
-    import random
     import time
+
+    import numpy as np
 
     from vanish.numbers.words import short
     from vanish.sweeps.run import simulate_points
@@ -29,7 +30,8 @@ def estimate(task: Task, jobs: int) -> Iterator[str]:
     for name, values in task.grid.varying.items():
         yield f"        {len(values):,} {name}\n"
     # Spread over the grid; always the same ones.
-    tried = sorted(random.Random(0).sample(range(count), min(_TRIED, count)))  # noqa: S311 - which points, no secret
+    spread = np.random.default_rng(0).choice(count, min(_TRIED, count), replace=False)
+    tried = sorted(int(point) for point in spread)
     begun, seconds = time.monotonic(), []
     for point in tried:
         seconds += [each.seconds for each in simulate_points(task, [point])]
