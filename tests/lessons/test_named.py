@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pytest
 import sympy
+from graphs import addresses
 from matplotlib.mathtext import MathTextParser
 
 from vanish.errors import UsageError
@@ -185,19 +186,6 @@ BLOCKS: dict[str, tuple[Block, Definitions]] = {
         },
     ),
 }
-
-
-def addresses(graph: Graph) -> list[Variable]:
-    """Return the address of every parameter."""
-    return list(
-        dict.fromkeys(
-            slot.at(k)
-            for block, first, last in graph.runs
-            for k in range(first, last + 1)
-            for node in block.nodes
-            for slot in node.op.slots
-        )
-    )
 
 
 def variables(graph: Graph) -> list[Variable]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import oracles
 import pytest
+from graphs import addresses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -120,19 +121,6 @@ def graphs(draw: st.DrawFn, norms: tuple[str, ...] = ()) -> Graph:
 def slots(draw: st.DrawFn, tied: dict[str, bool]) -> tuple[Slot, Slot]:
     letter = draw(st.sampled_from("WV"))
     return Slot(letter, tied[letter]), Slot({"W": "b", "V": "c"}[letter], tied[letter])
-
-
-def addresses(graph: Graph) -> list[Variable]:
-    """Return the address of every parameter."""
-    return list(
-        dict.fromkeys(
-            slot.at(k)
-            for block, first, last in graph.runs
-            for k in range(first, last + 1)
-            for node in block.nodes
-            for slot in node.op.slots
-        )
-    )
 
 
 def network(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import oracles
 import pytest
+from training_runs import BLOBS, SMALL, blobs, first_batch, started
 
 import vanish
 from vanish import Data, Network, Rows, Settings, Simulation, TrainingSettings, train
@@ -32,29 +33,6 @@ if TYPE_CHECKING:
     from vanish.network.graph import Op
 
 ACTS = ["sigmoid", "tanh", "relu", "gelu", "selu"]
-
-
-def blobs(count: int = 60, classes: int = 3, features: int = 4, seed: int = 0) -> Data:
-    generator = np.random.default_rng(seed)
-    y = np.arange(count) % classes
-    centres = 2.0 * generator.standard_normal((classes, features))
-    return Data.of(centres[y] + generator.standard_normal((count, features)), y)
-
-
-BLOBS = blobs()
-SMALL: dict[str, Any] = {"data": BLOBS, "layers": 3, "width": 5, "batch": 7}
-
-
-def started(**options: Any) -> Run:
-    settings = TrainingSettings(**SMALL | options)
-    return Run(settings, settings.source.split(Streams(settings.seed)))
-
-
-def first_batch(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Return the batch of a run's first step."""
-    examples, rows = run.split.train, run.settings.batch
-    order = Run(run.settings, run.split).orders.permutation(len(examples.y))[:rows]
-    return examples.x[order], examples.y[order]
 
 
 # --- gradients ---

@@ -11,6 +11,7 @@ import numpy as np
 import oracles
 import pytest
 from command import run_in_process
+from training_runs import BLOBS, SMALL, blobs, first_batch, started
 
 import vanish
 from vanish import Data, TrainingSettings, train
@@ -40,29 +41,6 @@ NAMED_WITHOUT_STEPS = [
 ]
 TIED = ("S(W~x+b~)", "x + V~ S(Wx+b~)")
 OTHERS = ("V S(Wx+b)", "x + S(W S(Wx)) + b", "x + 0.5 S(x)", "S(LN(Wx+b)) + RMS(V~x)", *TIED)
-
-
-def blobs(count: int = 60, classes: int = 3, features: int = 4) -> Data:
-    generator = np.random.default_rng(0)
-    y = np.arange(count) % classes
-    centres = 2.0 * generator.standard_normal((classes, features))
-    return Data.of(centres[y] + generator.standard_normal((count, features)), y)
-
-
-BLOBS = blobs()
-SMALL: dict[str, Any] = {"data": BLOBS, "layers": 3, "width": 5, "batch": 7}
-
-
-def started(**options: Any) -> Run:
-    settings = TrainingSettings(**SMALL | options)
-    return Run(settings, settings.source.split(Streams(settings.seed)))
-
-
-def first_batch(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Return the batch of a run's first step."""
-    examples, rows = run.split.train, run.settings.batch
-    order = Run(run.settings, run.split).orders.permutation(len(examples.y))[:rows]
-    return examples.x[order], examples.y[order]
 
 
 # --- the formulas once more, for PyTorch ---
