@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from vanish.api.shown import Shown, as_table
 from vanish.numbers.words import plural
@@ -11,13 +11,38 @@ from vanish.theories.infinitewidth import TheoryPoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Self
 
     from vanish.columns import Cell
     from vanish.lessons.spread import Spread
     from vanish.theories.blocks import BlockLayer
 
+Point = TypeVar("Point", TheoryPoint, BlockPoint)
 
-class Theory(Shown, tuple[TheoryPoint, ...]):  # noqa: SLOT001 - has more than items
+
+class _Points(Shown, tuple[Point, ...]):  # noqa: SLOT001 - has more than items
+    """Points, with what they were asked for by."""
+
+    input_rms: float
+    _settings: Mapping[str, Any]
+
+    @classmethod
+    def asked(cls, points: Iterable[Point], settings: Mapping[str, Any]) -> Self:
+        """Return some points, with what they were asked for by."""
+        found = cls(points)
+        found.input_rms, found._settings = settings["input_rms"], settings
+        return found
+
+    def given(self) -> Mapping[str, Any]:
+        """Return what was asked for."""
+        return self._settings
+
+    def summary(self) -> str:
+        """Return how many points there are."""
+        return plural(len(self), "point")
+
+
+class Theory(_Points[TheoryPoint]):
     """What mean-field theory says, a point each.
 
     Attributes
@@ -30,8 +55,6 @@ class Theory(Shown, tuple[TheoryPoint, ...]):  # noqa: SLOT001 - has more than i
     """
 
     spreads: list[Spread | None] | None
-    input_rms: float
-    _settings: Mapping[str, Any]
 
     @classmethod
     def of(
@@ -41,14 +64,9 @@ class Theory(Shown, tuple[TheoryPoint, ...]):  # noqa: SLOT001 - has more than i
         settings: Mapping[str, Any],
     ) -> Theory:
         """Return some points, with what they were asked for by."""
-        found = cls(points)
-        found.spreads, found.input_rms = spreads, settings["input_rms"]
-        found._settings = settings
+        found = cls.asked(points, settings)
+        found.spreads = spreads
         return found
-
-    def given(self) -> Mapping[str, Any]:
-        """Return what was asked for."""
-        return self._settings
 
     def draw(self) -> str:
         """Return the table."""
@@ -62,12 +80,8 @@ class Theory(Shown, tuple[TheoryPoint, ...]):  # noqa: SLOT001 - has more than i
 
         return list(rows(self, self.spreads))
 
-    def summary(self) -> str:
-        """Return how many points there are."""
-        return plural(len(self), "point")
 
-
-class BlockTheory(Shown, tuple[BlockPoint, ...]):  # noqa: SLOT001 - has more than items
+class BlockTheory(_Points[BlockPoint]):
     """What mean-field theory says of blocks, a point each.
 
     Attributes
@@ -79,8 +93,6 @@ class BlockTheory(Shown, tuple[BlockPoint, ...]):  # noqa: SLOT001 - has more th
     """
 
     layers: list[list[BlockLayer]] | None
-    input_rms: float
-    _settings: Mapping[str, Any]
 
     @classmethod
     def of(
@@ -90,14 +102,9 @@ class BlockTheory(Shown, tuple[BlockPoint, ...]):  # noqa: SLOT001 - has more th
         settings: Mapping[str, Any],
     ) -> BlockTheory:
         """Return some points, with what they were asked for by."""
-        found = cls(points)
-        found.layers, found.input_rms = layers, settings["input_rms"]
-        found._settings = settings
+        found = cls.asked(points, settings)
+        found.layers = layers
         return found
-
-    def given(self) -> Mapping[str, Any]:
-        """Return what was asked for."""
-        return self._settings
 
     def draw(self) -> str:
         """Return the table."""
@@ -110,7 +117,3 @@ class BlockTheory(Shown, tuple[BlockPoint, ...]):  # noqa: SLOT001 - has more th
         from vanish.render.blocktheory import rows  # noqa: PLC0415 - only to print
 
         return rows(self, self.layers)
-
-    def summary(self) -> str:
-        """Return how many points there are."""
-        return plural(len(self), "point")

@@ -22,6 +22,7 @@ from vanish.network.formulas.tree import (
     number,
     written,
 )
+from vanish.network.graph import Lettered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9]*([ _-][A-Za-z0-9]+)*")
 
 
-class Formula:
+class Formula(Lettered):
     """A block's formula. Two that are written alike are equal, whatever they are called.
 
     Parameters
@@ -96,16 +97,6 @@ class Formula:
     def letters(self) -> tuple[str, ...]:
         """The letters of its parameters, in the order in which it has them."""
         return tuple(slot.letter for slot in self.slots)
-
-    @property
-    def matrices(self) -> tuple[str, ...]:
-        """The letters of its matrices."""
-        return tuple(letter for letter in self.letters if letter.isupper())
-
-    @property
-    def biases(self) -> tuple[str, ...]:
-        """The letters of its biases."""
-        return tuple(letter for letter in self.letters if letter.islower())
 
     @property
     def tied(self) -> tuple[str, ...]:

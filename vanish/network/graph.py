@@ -7,6 +7,7 @@ reading.
 """
 
 # Not annotations from the future: a named tuple would compile each of them at every start.
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -45,6 +46,27 @@ class Slot(NamedTuple):
     def at(self, k: int) -> Variable:
         """Return what layer k finds in it."""
         return Variable(self.letter, 0 if self.tied else k)
+
+
+class Lettered(ABC):
+    """What has parameters, called by letters: matrices by capitals, biases by small ones."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def letters(self) -> tuple[str, ...]:
+        """The letters of its parameters, each once."""
+
+    @property
+    def matrices(self) -> tuple[str, ...]:
+        """The letters of its matrices."""
+        return tuple(letter for letter in self.letters if letter.isupper())
+
+    @property
+    def biases(self) -> tuple[str, ...]:
+        """The letters of its biases."""
+        return tuple(letter for letter in self.letters if letter.islower())
 
 
 class Constant(NamedTuple):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from vanish.network.graph import article_graph
+from vanish.network.graph import Lettered, article_graph
 from vanish.network.sizes import Section, graph_of, layer_runs, sizes
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vanish.network.sizes import Hidden, LayerRun
 
 
-class Shaped(ABC):
+class Shaped(Lettered):
     """A network without its numbers. Of a deep one nothing is listed before it is asked for.
 
     Parameters
@@ -144,16 +144,5 @@ class Shaped(ABC):
     @cached_property
     def letters(self) -> tuple[str, ...]:
         """The letters of all parameters, matrices first."""
-        blocks = [run.block for run in self.graph.runs]
-        slots = (slot for block in blocks for node in block.nodes for slot in node.op.slots)
+        slots = (slot for run in self.graph.runs for slot in run.block.slots)
         return tuple(sorted({slot.letter for slot in slots}))
-
-    @property
-    def matrices(self) -> tuple[str, ...]:
-        """The letters of the matrices."""
-        return tuple(letter for letter in self.letters if letter.isupper())
-
-    @property
-    def biases(self) -> tuple[str, ...]:
-        """The letters of the biases."""
-        return tuple(letter for letter in self.letters if letter.islower())

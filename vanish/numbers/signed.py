@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from vanish.numbers.scaled import Magnitude
+from vanish.numbers.stack import mantissas_and_exponents, trials_joined
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,14 +90,12 @@ class Signeds(NamedTuple):
     @classmethod
     def of(cls, values: FloatArray, exponents: Exponents = 0) -> Signeds:
         """Return values · 2^exponents."""
-        mantissas, shifts = np.frexp(values)
-        return cls(mantissas, np.where(mantissas == 0.0, 0, shifts + exponents))
+        return cls(*mantissas_and_exponents(values, exponents))
 
     @classmethod
     def joined(cls, parts: Sequence[Signeds]) -> Signeds:
         """Put trials, the last axis, behind each other."""
-        mantissas, exponents = zip(*parts, strict=True)
-        return cls(np.concatenate(mantissas, axis=-1), np.concatenate(exponents, axis=-1))
+        return cls(*trials_joined(parts))
 
     def ranked(self, rank: int) -> list[Signed]:
         """Return the number of that rank, from 0, of each row, shape (N, T)."""

@@ -36,6 +36,22 @@ _NOTHING = -(2**62)
 _LOG10_2 = math.log10(2.0)
 
 
+def mantissas_and_exponents(
+    values: FloatArray, exponents: Exponents
+) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Return values · 2^exponents as mantissas in ±[1/2, 1) and exponents; a true zero has 0."""
+    mantissas, shifts = np.frexp(values)
+    return mantissas, np.where(mantissas == 0.0, 0, shifts + exponents)
+
+
+def trials_joined(
+    parts: Sequence[tuple[FloatArray, NDArray[np.int64]]],
+) -> tuple[FloatArray, NDArray[np.int64]]:
+    """Return mantissas and exponents with their trials, the last axis, behind each other."""
+    mantissas, exponents = zip(*parts, strict=True)
+    return np.concatenate(mantissas, axis=-1), np.concatenate(exponents, axis=-1)
+
+
 class Magnitudes(NamedTuple):
     """Numbers that are at least 0, mantissas · 2^exponents, as `Magnitude` is one.
 
@@ -53,8 +69,7 @@ class Magnitudes(NamedTuple):
     @classmethod
     def of(cls, values: FloatArray, exponents: Exponents = 0) -> Magnitudes:
         """Return values · 2^exponents."""
-        mantissas, shifts = np.frexp(values)
-        return cls(mantissas, np.where(mantissas == 0.0, 0, shifts + exponents))
+        return cls(*mantissas_and_exponents(values, exponents))
 
     @classmethod
     def column(cls, magnitudes: Sequence[Magnitude]) -> Magnitudes:
@@ -74,8 +89,7 @@ class Magnitudes(NamedTuple):
     @classmethod
     def joined(cls, parts: Sequence[Magnitudes]) -> Magnitudes:
         """Put trials, the last axis, behind each other."""
-        mantissas, exponents = zip(*parts, strict=True)
-        return cls(np.concatenate(mantissas, axis=-1), np.concatenate(exponents, axis=-1))
+        return cls(*trials_joined(parts))
 
     def __mul__(self, other: Magnitudes) -> Magnitudes:  # type: ignore[override]  # no repetition
         return Magnitudes.of(self.mantissas * other.mantissas, self.exponents + other.exponents)

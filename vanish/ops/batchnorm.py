@@ -11,9 +11,6 @@ from vanish.readings.meanfield import MEAN_FIELD
 if TYPE_CHECKING:
     from vanish.network.graph import Op
     from vanish.network.sizes import Unification
-    from vanish.readings.names import Called
-    from vanish.readings.products import Product
-    from vanish.readings.written import Written
 
 
 register("batchnorm", Norm("BN", axis=-2, centred=True))
@@ -27,14 +24,3 @@ def _united(run: Unification, _: Op, __: int, f: int) -> tuple[int, None]:
 Reading.called("size").means("batchnorm", forward=_united)
 
 MEAN_FIELD.refuses("batchnorm", lambda _: "BN, which mixes the rows of a batch")
-
-
-def _written(_: None, __: Op, k: int, f: Written) -> tuple[Written, None]:
-    return f.within("BN(", ")", k), None
-
-
-def _symbol(_: None, __: Op, k: int, called: Called, so_far: Product) -> tuple[Product]:
-    return (so_far.times("Norm", k, "BN", called.taken[0]),)
-
-
-Reading.called("notation").means("batchnorm", forward=_written, back=_symbol)

@@ -42,7 +42,12 @@ if TYPE_CHECKING:
     from vanish.numbers.stack import Exponents
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
+    from vanish.readings.meanfield import Ensemble
+    from vanish.readings.names import Called
+    from vanish.readings.products import Product
     from vanish.readings.sampled import SampledChain
+    from vanish.readings.sources import Cotangent
+    from vanish.readings.written import Written
 
 # σ below so much of the largest |value|, times n, may be rounding.
 _ROUNDING = 16.0 * 2.0**-52
@@ -169,8 +174,18 @@ def _together(
     return _times_powers(values, shifts), common
 
 
+def over_deviation(
+    _: Ensemble, __: Op, ___: range, inverse: Magnitudes, g: Cotangent
+) -> tuple[Cotangent]:
+    """Return what mean-field theory lets through a norm of rows.
+
+    That is g/σ to leading order: what the projection takes out is a share 1/n.
+    """
+    return (g.times(inverse),)
+
+
 def register(kind: str, norm: Norm) -> None:
-    """Give a norm its meanings in the readings of arrays and of magnitudes."""
+    """Give a norm its meanings in the readings of arrays, of magnitudes and of names."""
 
     def dense_forward(_: Chain, __: Op, ___: int, f: Scaled) -> tuple[Scaled, Normalised]:
         kept = norm.forward(f.values, f.exponent)
@@ -238,6 +253,14 @@ def register(kind: str, norm: Norm) -> None:
         return (g,)
 
     SLOPES.means(kind, back=passed_on)
+
+    def as_text(_: None, __: Op, k: int, f: Written) -> tuple[Written, None]:
+        return f.within(f"{norm.name}(", ")", k), None
+
+    def symbol(_: None, __: Op, k: int, called: Called, so_far: Product) -> tuple[Product]:
+        return (so_far.times("Norm", k, norm.name, called.taken[0]),)
+
+    Reading.called("notation").means(kind, forward=as_text, back=symbol)
     Reading.called("affine-map").refuses(
         kind, lambda _: f"{norm.name}, which divides by the size of what it is given"
     )

@@ -166,7 +166,9 @@ def _layers(
         for section, column in seen.items()
         if column.arguments is not None
     }
-    listed = _joints(ensemble, [each for column in arguments.values() for each in column])
+    by_layer = dict(
+        enumerate(_joints(ensemble, [each for column in arguments.values() for each in column]), 1)
+    )
     square, mean = start.square, start.mean()
     m = math.copysign(float(moments.root(mean.squared() / square)), mean.mantissa)
     for section, (skip, scale, before, between, behind) in families.items():
@@ -176,7 +178,7 @@ def _layers(
         has_bias = bool(bias) or bool(section.block.places("shift"))
         values = seen[section].values.at((..., 0)).listed()
         for k, value in enumerate(values, section.first):
-            of, shift = listed[k - 1]
+            of, shift = by_layer[k]
             unit = float(Magnitude.of(1.0, 2 * shift) / square)
             variance, taken = ensemble.variance(matrix, k), square
             if before:
@@ -257,13 +259,13 @@ def _walk(layers: Sequence[Layer]) -> FloatArray:
     if behind := layers[-1].family.behind:
         y = (1.0, 0.0 if behind == LN else mean / math.sqrt(square), 1.0)
     above: Layer | None = None
-    for k, layer in reversed([*enumerate(layers)]):
+    for k, (layer, below) in reversed([*enumerate(zip(layers, [None, *layers], strict=False))]):
         found[0, k] = size
         size, y, found[1, k] = _down(layer, size, y, 1.0 + _of_norms(layer, above) / layer.width)
         above = layer
-        if k and not layers[k - 1].family.behind:
+        if below is not None and not below.family.behind:
             # From units in which E x² = 1 to those of the layer below, whose f this x is.
-            square, _ = layers[k - 1].value
+            square, _ = below.value
             y = (y[0] * square, y[1] * math.sqrt(square), y[2])
     return found
 

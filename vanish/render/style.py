@@ -21,9 +21,13 @@ from vanish.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from typing import Literal
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    # Where a legend stands, of what `Figure.legend` takes.
+    _Place = Literal["outside lower center", "outside right center"]
 
 # Okabe and Ito 2008, "Color universal design", without yellow, which white paper hides.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
@@ -167,14 +171,7 @@ def key(figure: Figure, entries: Mapping[str, Any]) -> None:
     columns = _columns([*map(len, entries)], figure.get_figwidth())
     rows = -(-len(entries) // columns)
     figure.set_figheight(figure.get_figheight() + _LEGEND_ROW * rows + 0.15)
-    figure.legend(
-        list(entries.values()),
-        list(entries),
-        loc="outside lower center",
-        ncols=columns,
-        fontsize="small",
-        frameon=False,
-    )
+    _legend(figure, entries, "outside lower center", columns)
 
 
 def key_beside(figure: Figure, entries: Mapping[str, Any]) -> None:
@@ -195,14 +192,12 @@ def key_beside(figure: Figure, entries: Mapping[str, Any]) -> None:
     figure.set_size_inches(
         figure.get_figwidth() + width, max(figure.get_figheight(), height), forward=False
     )
-    figure.legend(
-        list(entries.values()),
-        list(entries),
-        loc="outside right center",
-        ncols=columns,
-        fontsize="small",
-        frameon=False,
-    )
+    _legend(figure, entries, "outside right center", columns)
+
+
+def _legend(figure: Figure, entries: Mapping[str, Any], place: _Place, columns: int) -> None:
+    handles, texts = list(entries.values()), list(entries)
+    figure.legend(handles, texts, loc=place, ncols=columns, fontsize="small", frameon=False)
 
 
 # So many rows of a legend stand beside axes before it takes another column.

@@ -270,8 +270,7 @@ def _matrices(graph: Graph) -> list[list[Variable]]:
     """Return the addresses of the matrices of each layer, layer 1 first."""
     found = []
     for block, first, last in graph.runs:
-        slots = dict.fromkeys(slot for node in block.nodes for slot in node.op.slots)
-        matrices = [slot for slot in slots if slot.letter.isupper()]
+        matrices = [slot for slot in block.slots if slot.letter.isupper()]
         found += [[slot.at(k) for slot in matrices] for k in range(first, last + 1)]
     return found
 
@@ -279,21 +278,22 @@ def _matrices(graph: Graph) -> list[list[Variable]]:
 def _log10_norms(trace: Trace, loss_gradient: Scaled) -> dict[str, FloatArray]:
     """Return log10 of ‖∂L/∂W_k‖, ‖∂L/∂a_k‖ and ‖∂L/∂f_k‖, by the names that `State` has."""
     graph = trace.chain.graph
-    by_matrix, by_argument, by_output = (
-        [list[Magnitude]() for _ in range(graph.depth)] for _ in range(3)
-    )
+    # Norms of each layer k, by those names.
+    found: dict[str, dict[int, list[Magnitude]]] = {
+        name: {k: [] for k in range(1, graph.depth + 1)}
+        for name in ("log10_grad_w", "log10_grad_a", "log10_grad_f")
+    }
     for (letter, k), gradient in dense.arrays(trace, loss_gradient):
         # Layer 0 has x, and the sums of what all layers share.
         if not k:
             continue
         if letter.isupper():
-            by_matrix[k - 1].append(gradient.norm())
+            found["log10_grad_w"][k].append(gradient.norm())
         elif letter in graph.block(k).arguments:
-            by_argument[k - 1].append(gradient.norm())
+            found["log10_grad_a"][k].append(gradient.norm())
         elif letter == "f":
-            by_output[k - 1].append(gradient.norm())
-    found = {"log10_grad_w": by_matrix, "log10_grad_a": by_argument, "log10_grad_f": by_output}
-    logs = {name: [pooled(norms).log10 for norms in each] for name, each in found.items()}
+            found["log10_grad_f"][k].append(gradient.norm())
+    logs = {name: [pooled(norms).log10 for norms in each.values()] for name, each in found.items()}
     return {
         name: np.array([-math.inf if log10 is None else log10 for log10 in each])
         for name, each in logs.items()
