@@ -11,7 +11,7 @@ from vanish.errors import UsageError
 from vanish.simulation.option import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import typer
 
@@ -40,11 +40,22 @@ def split_list(values: Iterable[str] | None, option: str) -> list[str]:
     UsageError
         If an item is empty.
     """
-    items = [item.strip() for value in values or () for item in value.split(",")]
+    items = [item.strip() for value in values or () for item in apart(value)]
     if not all(items):
         given = ",".join(values or ())
         raise UsageError(f"{option} {given!r}: an empty name in it: leave out a comma")
     return items
+
+
+def apart(listed: str) -> Iterator[str]:
+    """Yield what commas part, but for those in brackets."""
+    depth = start = 0
+    for at, sign in enumerate(listed):
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and depth <= 0:
+            yield listed[start:at]
+            start = at + 1
+    yield listed[start:]
 
 
 def names(values: Iterable[str] | None, option: str, kind: str, known: str) -> set[str]:

@@ -26,6 +26,7 @@ _SHOWN = 60
 _DEEPEST = 50
 
 _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SIGNS = ("**", *"+-*/()~^,")
 
 
@@ -86,13 +87,19 @@ class Source:
             f"{self.kind} {quote}{before}^{after}{quote}, character {start + 1}: {message}"
         )
 
-    def tokens(self, words: Collection[str]) -> list[Token]:
+    def tokens(
+        self, words: Collection[str] = (), *, names: bool = False, signs: Sequence[str] = ()
+    ) -> list[Token]:
         """Return its tokens, the end included; blanks only part them.
 
         Parameters
         ----------
         words
             What is read as one token before single letters are, the longest first.
+        names
+            Whether letters, digits and _ behind a letter are one word, whatever they spell.
+        signs
+            The signs of the language beside those of all formulas.
 
         Raises
         ------
@@ -103,7 +110,8 @@ class Source:
         if end > _LONGEST:
             raise self.fault(_LONGEST, f"{end:,} characters: give at most {_LONGEST:,}")
         found, start = [], 0
-        starts = (*sorted(words, key=len, reverse=True), *_SIGNS)
+        signs = (*sorted(signs, key=len, reverse=True), *_SIGNS)
+        starts = (*sorted(words, key=len, reverse=True), *signs)
         while start < end:
             if text[start].isspace():
                 start += 1
@@ -114,9 +122,11 @@ class Source:
                 kind, token = "number", number[0]
                 if text[number.end() : number.end() + 1] in (*"0123456789.",):
                     raise self.fault(start, "this is no number: give one like 0.5 or 1e-3")
+            elif names and (name := _NAME.match(text, start)):
+                kind, token = "word", name[0]
             elif token in words:
                 kind = "word"
-            elif token in _SIGNS:
+            elif token in signs:
                 kind = "sign"
             elif token.isascii() and token.isalpha():
                 kind = "letter"
