@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
-from vanish.gauss import closedforms, moments
+from vanish.gauss import closedforms, moments, quadrature
 from vanish.gauss.moments import Moments
 from vanish.network import activations
 from vanish.network.activations import Activation
@@ -32,7 +32,7 @@ def error(found: Moments, right: list[float]) -> float:
 
 
 def by_quadrature(act: str, q: float) -> Moments:
-    column = moments.quadrature(activations.get(act), np.array([q]))[:, 0]
+    column = quadrature.quadrature(activations.get(act), np.array([q]))[:, 0]
     return Moments._make(column.tolist())
 
 

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vanish.errors import UsageError
+from vanish.gauss.quadrature import NoLawError
 from vanish.network import activations
 from vanish.network.chain import Chain
 from vanish.network.chainrule import back
@@ -47,7 +48,6 @@ from vanish.readings.notation import TEXT, product
 from vanish.readings.products import Factor, Sum
 from vanish.readings.sampled import SAMPLED
 from vanish.readings.slopes import log10_active_paths, slope_bound, slope_products
-from vanish.readings.sources import NoLawError
 
 if TYPE_CHECKING:
     from conftest import Plant

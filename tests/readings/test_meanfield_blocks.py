@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import wide
 
+from vanish.gauss.quadrature import NoLawError
 from vanish.network import activations
 from vanish.network.graph import Block, Constant, Graph, Node, Op, Slot, Variable
 from vanish.numbers.scaled import Magnitude
 from vanish.readings import secondmode
 from vanish.readings.meanfield import MEAN_FIELD, Ensemble, Expected, expected
-from vanish.readings.sources import NoLawError
 
 if TYPE_CHECKING:
     from conftest import Plant

@@ -19,6 +19,7 @@ from vanish import Rows, Settings
 from vanish.network import activations
 from vanish.render.figure import phase_figure, sweep_figure
 from vanish.sweeps.grid import Grid
+from vanish.theories import crossing
 from vanish.theories import infinitewidth as theory
 
 if TYPE_CHECKING:
@@ -233,7 +234,7 @@ def test_over_a_sweep_the_line_is_that_of_its_input() -> None:
     (small,) = maps(swept(at))
     (large,) = maps(swept(at | {"input": [Rows(np.full((1, 5), 0.1))]}))
     for axes, input_rms in ((small, 1.0), (large, 0.1)):
-        found = theory.crossing(activations.get("mish"), 0.313, input_rms)
+        found = crossing.crossing(activations.get("mish"), 0.313, input_rms)
         assert bool(drawn.lines(axes)) == (found is not None)
     assert bool(drawn.lines(small)) != bool(drawn.lines(large))
 

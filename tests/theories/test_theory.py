@@ -17,6 +17,7 @@ from vanish.network import activations
 from vanish.network.activations import Activation
 from vanish.numbers.scaled import Magnitude
 from vanish.readings import meanfield
+from vanish.theories import crossing
 from vanish.theories import infinitewidth as theory
 
 if TYPE_CHECKING:
@@ -467,7 +468,7 @@ def test_chi_1_is_1_on_the_line_less_left_of_it_and_more_right_of_it(
 ) -> None:
     activation = activations.get(act)
     for bias_std in (0.0, 1e-6, 0.05, 0.2, 0.41, 0.5, 0.7, 1.0, 3.0):
-        found = theory.crossing(activation, bias_std, input_rms)
+        found = crossing.crossing(activation, bias_std, input_rms)
         if found is None:
             continue
         left, there, right = (
@@ -487,7 +488,7 @@ def test_where_there_is_no_line_chi_1_jumps_over_1(act: str) -> None:
         def chi_1(weight_std: float, bias_std: float = bias_std) -> float:
             return theory.point(activation, weight_std, bias_std).chi_1 or 0.0
 
-        if theory.crossing(activation, bias_std) is not None:
+        if crossing.crossing(activation, bias_std) is not None:
             continue
         below, above = 0.1, 20.0
         assert chi_1(below) < 1.0 < chi_1(above)
@@ -503,7 +504,7 @@ def test_an_unstable_critical_point_is_no_line() -> None:
     gelu = activations.get("gelu")
     assert theory.critical(gelu, 0.0).weight_std == pytest.approx(2.0)
     assert theory.point(gelu, 2.0).chi_1 == pytest.approx(2.0)
-    assert theory.crossing(gelu, 0.0) is None
+    assert crossing.crossing(gelu, 0.0) is None
 
 
 @pytest.mark.parametrize(
@@ -512,7 +513,7 @@ def test_an_unstable_critical_point_is_no_line() -> None:
 def test_a_chain_whose_q_grows_without_bound_may_keep_its_gradient(
     act: str, weight_std: float
 ) -> None:
-    found = theory.crossing(activations.get(act), 0.3)
+    found = crossing.crossing(activations.get(act), 0.3)
     assert found is not None
     assert found.weight_std == pytest.approx(weight_std, rel=1e-12)
     assert not found.bounded
@@ -520,6 +521,6 @@ def test_a_chain_whose_q_grows_without_bound_may_keep_its_gradient(
 
 def test_far_from_all_that_theory_knows_there_is_no_line() -> None:
     tanh = activations.get("tanh")
-    assert theory.crossing(tanh, 1e200) is None
-    assert theory.crossing(tanh, 0.0, 0.0) is None
-    assert theory.crossing(tanh, 0.0, 1e200) is None
+    assert crossing.crossing(tanh, 1e200) is None
+    assert crossing.crossing(tanh, 0.0, 0.0) is None
+    assert crossing.crossing(tanh, 0.0, 1e200) is None

@@ -7,21 +7,19 @@ With z ~ N(0, 1) and the variance q of a unit's value before S,
 where X = √q V'(q), since d/dq S(√q z)² = S S' z/√q. V and C are the length map and the
 slope of Poole et al. 2016, "Exponential expressivity in deep neural networks through
 transient chaos", and Schoenholz et al. 2017, "Deep information propagation".
-
-Gauss-Hermite nodes are of no use here: at q = 25 a hundred of them miss the sigmoid's C
-by 3e-3 of it, and a kink costs percents. Panels of Gauss-Legendre nodes, split at the kinks
-and graded around the scale of S, leave nothing but rounding.
 """
 
 from __future__ import annotations
 
 import math
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from vanish.gauss import closedforms
+from vanish.gauss.quadrature import nodes_of, quadrature, refinement, unreached
+from vanish.network import activations
 from vanish.numbers.scaled import Magnitude
 from vanish.numbers.signed import Signed
 
@@ -36,116 +34,6 @@ class Moments(NamedTuple):
     v: float
     c: float
     x: float
-
-
-# Beyond 13 standard deviations lies a share of 1e-38; between these, e^(-z²/2) is smooth
-# enough for one panel.
-_PANEL_ENDS = np.array([3.0, 7.0, 13.0])
-# S changes on the scale 1 and is asymptotically simple: panels that grow with |x| follow
-# it, and poles as near to the axis as those of tanh, or of softsign at -1, do no harm.
-_SCALES = np.array([0.5, 1.0, 2.0, 4.0, 8.0, *(8.0 * 4.0**j for j in range(1, 32))])
-
-_ORDER = 16
-
-
-@cache
-def _legendre() -> tuple[FloatArray, FloatArray]:
-    """Return the Gauss-Legendre nodes and weights of [-1, 1].
-
-    Golub and Welsch 1969, "Calculation of Gauss quadrature rules": eigenvalues and
-    first components of the eigenvectors of the Jacobi matrix. numpy's own costs 8 ms of
-    imports.
-    """
-    k = np.arange(1.0, _ORDER)
-    nodes, vectors = np.linalg.eigh(np.diag(k / np.sqrt(4.0 * k * k - 1.0), -1))
-    # Symmetry and the sum are exact; they hold to rounding only.
-    shares = vectors[0] ** 2 + vectors[0, ::-1] ** 2
-    return 0.5 * (nodes - nodes[::-1]), 2.0 * shares / shares.sum()
-
-
-def _nodes(activation: Activation, q: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return √q of shape (m, 1), nodes z and weights for E over them, shape (m, …)."""
-    nodes, weights = _legendre()
-    scale = np.sqrt(q)[:, None]
-    reach = _PANEL_ENDS[-1]
-    within = _SCALES[: np.searchsorted(_SCALES, reach * scale.max())]
-    splits = np.concatenate((within, np.abs(activation.kinks)))
-    # A split beyond the reach becomes a panel of width 0.
-    ends = np.minimum(splits / scale, reach)
-    ends = np.concatenate((ends, np.broadcast_to(_PANEL_ENDS, (q.size, 3))), axis=1)
-    ends.sort(axis=1)
-    edges = np.concatenate((-ends[:, ::-1], np.zeros((q.size, 1)), ends), axis=1)
-    middle = 0.5 * (edges[:, 1:] + edges[:, :-1])[..., None]
-    half = 0.5 * (edges[:, 1:] - edges[:, :-1])[..., None]
-    z = (middle + half * nodes).reshape(q.size, -1)
-    return scale, z, (half * weights).reshape(q.size, -1) * np.exp(-0.5 * z * z)
-
-
-def quadrature(activation: Activation, q: FloatArray) -> FloatArray:
-    """Return V, C and X by composite Gauss-Legendre quadrature.
-
-    S must be smooth between 0 and its kinks, without features finer than about 1/4.
-
-    Parameters
-    ----------
-    activation
-        S and S'.
-    q
-        Variances above 0, shape (m,), better all of one size: they share their panels.
-
-    Returns
-    -------
-    array
-        Shape (3, m).
-    """
-    scale, z, measure = _nodes(activation, q)
-    value, slope = activation.pair(scale * z)
-    weighted, steep = measure * value, measure * slope
-    sums = [(weighted * value).sum(1), (steep * slope).sum(1), (weighted * z * slope).sum(1)]
-    return np.asarray(sums) / math.sqrt(2.0 * math.pi)
-
-
-class Joint(NamedTuple):
-    """Means of products of a = √q z, S = S(a) and S' = S'(a), here called d.
-
-    Attributes
-    ----------
-    s, ss, sss, ssss
-        E[S] to E[S⁴]; the second is V.
-    dd, sdd, ssdd, add, aadd
-        E[S'²], which is C, E[SS'²], E[S²S'²], E[aS'²] and E[a²S'²].
-    ad, asd, ass, aass
-        E[aS'], E[aSS'], E[aS²] and E[a²S²].
-    """
-
-    s: float
-    ss: float
-    sss: float
-    ssss: float
-    dd: float
-    sdd: float
-    ssdd: float
-    add: float
-    aadd: float
-    ad: float
-    asd: float
-    ass: float
-    aass: float
-
-
-def joint(activation: Activation, q: FloatArray) -> list[Joint]:
-    """Return more moments than `quadrature`, which has its parameters, of each variance."""
-    scale, z, measure = _nodes(activation, q)
-    a = scale * z
-    s, d = activation.pair(a)
-    ss, dd, ad = s * s, d * d, a * d
-    products = (
-        *(s, ss, ss * s, ss * ss),
-        *(dd, s * dd, ss * dd, ad * d, ad * ad),
-        *(ad, ad * s, a * ss, a * a * ss),
-    )
-    sums = np.array([(measure * each).sum(1) for each in products]) / math.sqrt(2.0 * math.pi)
-    return list(map(Joint._make, sums.T.tolist()))
 
 
 @lru_cache(maxsize=256)
@@ -186,14 +74,14 @@ def variance(activation: Activation, q: Magnitude) -> Magnitude:
         # E[S²] - E[S]² of the two tangents, whatever S(0) is.
         kink = (right - left) ** 2 / (2.0 * math.pi)
         return q * Magnitude.of(max(0.5 * (left * left + right * right) - kink, 0.0))
-    scale, z, measure = _nodes(activation, np.array([near]))
+    scale, z, measure = nodes_of(activation, np.array([near]))
     from_mean = activation.value(scale * z) - _mean(activation, near)
     found = float((measure * from_mean * from_mean).sum()) / math.sqrt(2.0 * math.pi)
     return Magnitude.of(found, 2 * shift)
 
 
 def _mean(activation: Activation, q: float) -> float:
-    scale, z, measure = _nodes(activation, np.array([q]))
+    scale, z, measure = nodes_of(activation, np.array([q]))
     return float((measure * activation.value(scale * z)).sum()) / math.sqrt(2.0 * math.pi)
 
 
@@ -210,6 +98,8 @@ def brought_near(activation: Activation, q: Magnitude) -> tuple[float | None, in
     if shift and not activation.homogeneous:
         if shift < 0:
             return None, 0
+        if not limits(activation).simple:
+            raise unreached(activation, float(q))
         shift -= LAST_EXPONENT // 2
     grows = activation.homogeneous or limits(activation).grows
     return float(q / Magnitude.of(1.0, 2 * shift)), shift if grows else 0
@@ -221,9 +111,22 @@ def sample(activation: Activation, q: FloatArray) -> FloatArray:
     Parameters and result are those of `quadrature`.
     """
     form = closedforms.get(activation)
-    if form is None:
+    if form is not None:
+        return np.array([form(each) for each in q.tolist()]).T
+    if activations.is_built_in(activation):
         return quadrature(activation, q)
-    return np.array([form(each) for each in q.tolist()]).T
+    return np.array([_sampled(activation, each) for each in q.tolist()]).T
+
+
+def _sampled(activation: Activation, q: float) -> FloatArray:
+    """Return V, C and X of what is not built in; beyond all panels by what S is far from 0."""
+    exponent = math.frexp(q)[1]
+    near = exponent <= 1 or q <= math.ldexp(1.0, limits(activation).end)
+    if near and refinement(activation, exponent):
+        found: FloatArray = quadrature(activation, np.array([q]))[:, 0]
+        return found
+    v, c = (float(each) for each in _beyond(activation, Magnitude.of(q)))
+    return np.array([v, c, v / math.sqrt(q) if limits(activation).grows else 0.0])
 
 
 # V, C and X continue to analytic functions of q in the half plane Re q > 0. Over an octave
@@ -250,6 +153,19 @@ def _octave(activation: Activation, exponent: int) -> FloatArray:
 LAST_EXPONENT = 120
 
 
+# Coefficients are as exact as the largest moment of the octave allows.
+_SPAN = 100.0
+
+
+@lru_cache(maxsize=4096)
+def _is_smooth(activation: Activation, exponent: int) -> bool:
+    """Tell whether V and C of an octave are all of one size: of what is built in they are."""
+    if activations.is_built_in(activation):
+        return True
+    v, c, _ = sample(activation, np.ldexp(np.linspace(0.5, 1.0, 5), exponent))
+    return bool(v.max() <= _SPAN * v.min() and c.max() <= _SPAN * c.min())
+
+
 def at(activation: Activation, q: float) -> Moments:
     """Return V(q), C(q) and X(q), with at least 12 digits from 1e-6 to 1e6.
 
@@ -264,6 +180,8 @@ def at(activation: Activation, q: float) -> Moments:
     if form is not None:
         return Moments(*form(q))
     mantissa, exponent = math.frexp(q)
+    if not _is_smooth(activation, exponent):
+        return Moments(*_sampled(activation, q).tolist())
     chebyshev = np.cos(_K * math.acos(4.0 * mantissa - 3.0))
     return Moments(*(_octave(activation, exponent) @ chebyshev).tolist())
 
@@ -284,6 +202,11 @@ class Limits(NamedTuple):
         least is asymptotically a straight line; else V is constant.
     steep
         Whether C is constant from there on; else it is ∫S'²/√(2πq).
+    end
+        log2 of the q where the range ends.
+    simple
+        Whether V and C go on like that: every built-in S does. Of any other, as x², both
+        are infinite at the end.
     """
 
     value: float
@@ -293,23 +216,76 @@ class Limits(NamedTuple):
     c_far: float
     grows: bool
     steep: bool
+    end: int
+    simple: bool
 
 
 @lru_cache(maxsize=256)
 def limits(activation: Activation) -> Limits:
     """Return what S is near 0 and far from it."""
     value, (left, slope, right) = activation.around_zero()
-    ends = np.ldexp(1.0, [LAST_EXPONENT - 2, LAST_EXPONENT])
-    before, far = map(Moments._make, sample(activation, ends).T.tolist())
+    c_near = 0.5 * (left * left + right * right)
+    known = closedforms.get(activation) is not None or activations.is_built_in(activation)
+    end = LAST_EXPONENT if known else _last(activation)
+    ends = np.ldexp(1.0, [end - 2, end])
+    # What is not built in is asked for its limits where there are no panels.
+    ways = sample(activation, ends) if known else quadrature(activation, ends)
+    before, far = map(Moments._make, ways.T.tolist())
+    by_v, by_c = far.v / before.v, far.c / before.c
+    if not known and not (_is_near(by_v, 1.0, 4.0) and _is_near(by_c, 1.0, 0.5)):
+        return Limits(
+            *(value, slope, c_near, math.inf, math.inf),
+            grows=False,
+            steep=False,
+            end=end,
+            simple=False,
+        )
     return Limits(
-        value,
-        slope,
-        0.5 * (left * left + right * right),
-        far.v,
-        far.c,
+        *(value, slope, c_near, far.v, far.c),
         grows=far.v > 2.0 * before.v,
         steep=far.c > 0.75 * before.c,
+        end=end,
+        simple=True,
     )
+
+
+# How near to its limit a quotient of moments is at the end of the range.
+_NEAR = 1e-4
+
+
+def _is_near(quotient: float, *ends: float) -> bool:
+    return any(abs(quotient / end - 1.0) <= _NEAR for end in ends)
+
+
+def _last(activation: Activation) -> int:
+    """Return log2 of the largest q, up to `LAST_EXPONENT`, for which there are panels.
+
+    Raises
+    ------
+    NoLawError
+        If there are none for q = 1 either.
+    """
+    # 2^(e-1) is the largest power of two among the variances of exponent e.
+    if refinement(activation, LAST_EXPONENT + 1):
+        return LAST_EXPONENT
+    # The larger q is, the finer are the panels that it takes.
+    reached, missed, step = 1, LAST_EXPONENT + 1, 1
+    if refinement(activation, reached):
+        while refinement(activation, reached + step):
+            reached, step = reached + step, 2 * step
+        missed = min(missed, reached + step)
+    else:
+        while not refinement(activation, reached):
+            if reached < -LAST_EXPONENT:
+                raise unreached(activation, 1.0)
+            reached, missed, step = reached - step, reached, 2 * step
+    while missed - reached > 1:
+        middle = (reached + missed) // 2
+        if refinement(activation, middle):
+            reached = middle
+        else:
+            missed = middle
+    return reached - 1
 
 
 def mean_squares(activation: Activation, q: Magnitude) -> tuple[Magnitude, Magnitude]:
@@ -337,7 +313,15 @@ def mean_squares(activation: Activation, q: Magnitude) -> tuple[Magnitude, Magni
     if q.exponent < 0:
         c = Magnitude.of(ends.c_near)
         return Magnitude.of(ends.value**2) if ends.value else q * c, c
-    beyond = q / Magnitude.of(1.0, LAST_EXPONENT)
+    return _beyond(activation, q)
+
+
+def _beyond(activation: Activation, q: Magnitude) -> tuple[Magnitude, Magnitude]:
+    """Return V(q) and C(q) for a q beyond the range."""
+    ends = limits(activation)
+    if not ends.simple:
+        raise unreached(activation, float(q))
+    beyond = q / Magnitude.of(1.0, ends.end)
     v, c = Magnitude.of(ends.v_far), Magnitude.of(ends.c_far)
     return v * beyond if ends.grows else v, c if ends.steep else c / root(beyond)
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vanish.gauss.quadrature import NoLawError
 from vanish.network.arrays import Rows
 from vanish.network.initializers import Law
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings import meanfield
-from vanish.readings.sources import NoLawError
 from vanish.simulation.needs import require_memory
 from vanish.simulation.run import measure
 from vanish.simulation.sample import given_input

@@ -8,6 +8,7 @@ import numpy as np
 
 from vanish.errors import ForwardOverflowError
 from vanish.gauss import moments
+from vanish.gauss.quadrature import NoLawError
 from vanish.network.chainrule import Reading
 from vanish.numbers.scaled import SAFE_EXPONENT, Magnitude, Scaled
 from vanish.numbers.stack import Stack, times_power
@@ -15,7 +16,7 @@ from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
 from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import SLOPES
-from vanish.readings.sources import Cotangent, NoLawError, Source, Unit
+from vanish.readings.sources import Cotangent, Source, Unit
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation

@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vanish.gauss.quadrature import NoLawError
 from vanish.network import activations
 from vanish.network.chainrule import Reading, forward
 from vanish.network.graph import Graph, Variable, article_graph
@@ -45,7 +46,7 @@ from vanish.numbers.scaled import ONE, Magnitude
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import secondmode
 from vanish.readings.magnitudes import of_runs, stacked
-from vanish.readings.sources import NOTHING, Cotangent, NoLawError, Unit, normal
+from vanish.readings.sources import NOTHING, Cotangent, Unit, normal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

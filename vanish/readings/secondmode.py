@@ -39,15 +39,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vanish.gauss import moments
+from vanish.gauss import moments, quadrature
+from vanish.gauss.quadrature import NoLawError
 from vanish.numbers.scaled import Magnitude
 from vanish.readings.families import LN, RMS, Family, family
-from vanish.readings.sources import NoLawError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from vanish.gauss.moments import Joint
+    from vanish.gauss.quadrature import Joint
     from vanish.network.activations import Activation
     from vanish.network.graph import Graph, Run
     from vanish.numbers.scaled import FloatArray
@@ -229,7 +229,7 @@ def _joints(ensemble: Ensemble, q: Sequence[Magnitude]) -> list[tuple[Joint, int
         wanted.setdefault(key, {})[there] = None
         near.append((key, there, shift))
     found = {
-        key: dict(zip(there, moments.joint(key[0], np.array(list(there))), strict=True))
+        key: dict(zip(there, quadrature.joint(key[0], np.array(list(there))), strict=True))
         for key, there in wanted.items()
     }
     return [(found[key][there], shift) for key, there, shift in near]

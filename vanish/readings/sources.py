@@ -8,28 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.errors import UsageError
 from vanish.gauss import moments
+from vanish.gauss.quadrature import NoLawError
 from vanish.numbers.scaled import ONE, ZERO, Magnitude
 from vanish.numbers.signed import Signed, total
 from vanish.numbers.stack import Magnitudes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-
-
-class NoLawError(UsageError):
-    """Mean-field theory says nothing of a network.
-
-    Parameters
-    ----------
-    reason
-        What it has no law for, as part of a sentence.
-    """
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"mean-field theory has no law for {reason}")
-        self.reason = reason
 
 
 class Source:

@@ -14,6 +14,7 @@ from vanish.network import activations
 from vanish.render import style
 from vanish.render import sweep as sweeps
 from vanish.render import theory as theories
+from vanish.theories import crossing
 from vanish.theories import infinitewidth as theory
 
 if TYPE_CHECKING:
@@ -240,7 +241,7 @@ def _crossings(
 
     @cache
     def at(bias_std: float) -> _Place:
-        found = theory.crossing(activation, bias_std, input_rms)
+        found = crossing.crossing(activation, bias_std, input_rms)
         if found is not None:
             return _Place("critical" if found.bounded else "unbounded", found.weight_std)
         unstable = theory.critical(activation, bias_std).stable is False

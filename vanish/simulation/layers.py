@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from vanish.gauss.quadrature import NoLawError
 from vanish.network.streams import Streams, Trials
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 from vanish.readings import meanfield
 from vanish.readings.slopes import slope_products
-from vanish.readings.sources import NoLawError
 from vanish.simulation.measured import (
     HIGH,
     LOW,

@@ -21,6 +21,8 @@ import numpy as np
 from vanish.errors import UsageError
 from vanish.gauss import moments
 from vanish.gauss.moments import Moments
+from vanish.gauss.quadrature import NoLawError
+from vanish.network import activations
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,22 +58,6 @@ class Critical(NamedTuple):
     q: float | None = None
     stable: bool | None = None
     reason: str = ""
-
-
-class Crossing(NamedTuple):
-    """Where the χ₁ of `point` grows through 1 with weight_std, for one bias_std.
-
-    Attributes
-    ----------
-    weight_std
-        Where it is 1.
-    bounded
-        Whether q has a limit there. Else q grows without bound and χ₁ = 1 is its limit, as
-        for relu with biases: the gradient's mean square stays, that of a_k does not.
-    """
-
-    weight_std: float
-    bounded: bool
 
 
 class TheoryPoint(NamedTuple):
@@ -118,7 +104,7 @@ _ROUNDING = 1e-13
 
 # With standard deviations in this range every finite q* > 0 of the built-in activations
 # is on the grid.
-_SMALLEST, _LARGEST = 1e-9, 1e9
+SMALLEST, LARGEST = 1e-9, 1e9
 _EXPONENTS = np.arange(-64, 65)
 
 
@@ -126,9 +112,14 @@ _EXPONENTS = np.arange(-64, 65)
 def _grid(activation: Activation) -> tuple[tuple[float, Moments], ...]:
     """Return q and its moments once an octave, in ascending order."""
     points: list[tuple[float, Moments]] = []
-    for exponents in np.array_split(_EXPONENTS, 8):
+    # What is not built in has panels of its own for each.
+    pieces = 8 if activations.is_built_in(activation) else len(_EXPONENTS)
+    for exponents in np.array_split(_EXPONENTS, pieces):
         q = np.ldexp(1.0, exponents)
-        columns = moments.sample(activation, q).T.tolist()
+        try:
+            columns = moments.sample(activation, q).T.tolist()
+        except NoLawError:  # of what is not built in, far from 1
+            continue
         points += zip(q.tolist(), map(Moments._make, columns), strict=True)
     return tuple(points)
 
@@ -171,15 +162,23 @@ def point(
         require("bias_std", bias_std, "0, or ")
     require("input_rms", input_rms)
     special = critical(activation, bias_std)
+    reason = special.reason
     if weight_std is None:
         weight_std = special.weight_std
     q = chi_1 = chi_q = depth_scale = phase = None
     if weight_std is not None:
         require("weight_std", weight_std)
-        q = fixed_point(activation, weight_std, bias_std, input_rms)
-        c, growth = _slopes(activation, q)
-        chi_1, chi_q = weight_std * weight_std * c, weight_std * weight_std * growth
-        depth_scale, phase = _depth_scale(chi_1), _phase(q, chi_1)
+        try:
+            q = fixed_point(activation, weight_std, bias_std, input_rms)
+            c, growth = slopes(activation, q)
+            if weight_std * weight_std * growth < -1.0:
+                # V falls there faster than q would have to for the iterates to settle.
+                raise NoLawError(f"{activation.name} here: q settles nowhere, it goes to and fro")
+        except NoLawError as error:
+            q, reason = None, str(error)
+        else:
+            chi_1, chi_q = weight_std * weight_std * c, weight_std * weight_std * growth
+            depth_scale, phase = _depth_scale(chi_1), _phase(q, chi_1)
     return TheoryPoint(
         activation.name,
         weight_std,
@@ -192,19 +191,19 @@ def point(
         special.weight_std,
         special.q,
         special.stable,
-        special.reason,
+        reason,
     )
 
 
 def require(name: str, given: float, instead: str = "") -> None:
     """Require a number in whose range every fixed point is found; `instead` is welcome, too."""
-    if not _SMALLEST <= given <= _LARGEST:
+    if not SMALLEST <= given <= LARGEST:
         raise UsageError(
-            f"{name} {given:g}: give {instead}a number from {_SMALLEST:g} to {_LARGEST:g}"
+            f"{name} {given:g}: give {instead}a number from {SMALLEST:g} to {LARGEST:g}"
         )
 
 
-def _slopes(activation: Activation, q: float) -> tuple[float, float]:
+def slopes(activation: Activation, q: float) -> tuple[float, float]:
     """Return C(q) and V'(q); at 0 and at infinity their limits."""
     if 0.0 < q < math.inf:
         found = moments.at(activation, q)
@@ -214,20 +213,21 @@ def _slopes(activation: Activation, q: float) -> tuple[float, float]:
     return (ends.c_near, ends.c_near) if q == 0.0 else (ends.c_far, ends.c_far)
 
 
-def _is_one(chi_1: float) -> bool:
+def is_one(chi_1: float) -> bool:
+    """Tell whether a χ₁ is called critical."""
     return abs(chi_1 - 1.0) <= CRITICAL_TOLERANCE
 
 
 def _depth_scale(chi_1: float) -> float:
-    if chi_1 == 0.0:
+    if chi_1 in (0.0, math.inf):
         return 0.0
-    return math.inf if _is_one(chi_1) else -1.0 / math.log(chi_1)
+    return math.inf if is_one(chi_1) else -1.0 / math.log(chi_1)
 
 
 def _phase(q: float, chi_1: float) -> Phase:
     if q == math.inf:
         return Phase.UNBOUNDED
-    if _is_one(chi_1):
+    if is_one(chi_1):
         return Phase.CRITICAL
     return Phase.ORDERED if chi_1 < 1.0 else Phase.CHAOTIC
 
@@ -292,9 +292,16 @@ def critical(activation: Activation, bias_std: float) -> Critical:
     zero on, so that there is exactly one solution. Should a user's S have several, the
     smallest q is taken.
     """
+    if bias_std > LARGEST:
+        return Critical(reason=f"no critical point is looked for beyond bias_std {LARGEST:g}")
+    try:
+        return _found_critical(activation, bias_std)
+    except NoLawError as error:
+        return Critical(reason=str(error))
+
+
+def _found_critical(activation: Activation, bias_std: float) -> Critical:
     name = activation.name
-    if bias_std > _LARGEST:
-        return Critical(reason=f"no critical point is looked for beyond bias_std {_LARGEST:g}")
     ends = moments.limits(activation)
     bias = bias_std * bias_std
     if activation.homogeneous:
@@ -327,51 +334,8 @@ def critical(activation: Activation, bias_std: float) -> Critical:
         )
         return Critical(reason=reason)
     q = _flip(lambda between: beyond(between, moments.at(activation, between)), last, q)
-    c, growth = _slopes(activation, q)
+    c, growth = slopes(activation, q)
     return _critical(activation, bias_std, q, c, stable=growth <= c * (1.0 + _ROUNDING))
-
-
-# How far beside a crossing χ₁ is looked at, relative to weight_std, and how near to 1 it is
-# there where q grows without bound: it may jump to 1 as q leaves its last fixed point.
-_BESIDE, _NEAR = 1e-4, 0.05
-
-
-def crossing(activation: Activation, bias_std: float, input_rms: float = 1.0) -> Crossing | None:
-    """Return where the χ₁ of `point` grows through 1, the line of a phase diagram.
-
-    That is the critical point, where q settles there. Where q leaves it, χ₁ jumps over 1 at
-    some other weight_std, and there is no line. If S is a straight line far from 0, χ₁ may
-    also be 1 as q grows without bound.
-
-    Parameters
-    ----------
-    activation, bias_std, input_rms
-        As for `point`.
-
-    Returns
-    -------
-    Crossing
-        None where there is none, or where it is beyond the range of the theory.
-    """
-    if bias_std > _LARGEST or not _SMALLEST <= input_rms <= _LARGEST:
-        return None
-
-    def chi_1(weight_std: float) -> tuple[float, float]:
-        q = fixed_point(activation, weight_std, bias_std, input_rms)
-        return weight_std * weight_std * _slopes(activation, q)[0], q
-
-    ends = moments.limits(activation)
-    found = critical(activation, bias_std).weight_std
-    asymptotic = ends.c_far**-0.5 if ends.grows and ends.c_far > 0.0 else None
-    for weight_std in (found, asymptotic):
-        if weight_std is None or not 2.0 * _SMALLEST < weight_std < 0.5 * _LARGEST:
-            continue
-        there, q = chi_1(weight_std)
-        below, above = (chi_1(weight_std * (1.0 + beside))[0] for beside in (-_BESIDE, _BESIDE))
-        jumps = q == math.inf and below < 1.0 - _NEAR
-        if below < 1.0 < above and _is_one(there) and not jumps:
-            return Crossing(weight_std, bounded=q < math.inf)
-    return None
 
 
 def _critical(
@@ -381,7 +345,13 @@ def _critical(
         f"the critical point of {activation.name} at bias_std {bias_std:g} is unstable:"
         " q leaves it, and a deep chain does not stay there"
     )
-    return Critical(c**-0.5, q, stable, "" if stable else reason)
+    weight_std = c**-0.5 if c > 0.0 else math.inf
+    if not SMALLEST <= weight_std <= LARGEST:
+        return Critical(
+            reason=f"{activation.name} is critical at bias_std {bias_std:g} with a weight_std that"
+            " no network has"
+        )
+    return Critical(weight_std, q, stable, "" if stable else reason)
 
 
 def _attracts(activation: Activation) -> bool:
