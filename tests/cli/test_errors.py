@@ -193,6 +193,15 @@ help zzzz
 --widths 3
 --widths 3,0
 --widths 3,x
+--widths 3,2x0
+--widths 3,2x99999999999
+--widths 3,2xx3
+--gain 1,2 --layers 3
+--gain 1,,2
+--gain 1,2 --layers 2 --last-gain 3
+--last-gain 0
+--block rnn --last-gain 2
+sweep --gain 1 --last-gain 0
 --widths 3,,4
 --widths ''
 --widths 3,4 --width 3
@@ -479,6 +488,7 @@ NOT_HERE = (
         "activation {self.name}:",
     ),
     *("init beside weight_std: give", "layers without width", "act is empty: give"),
+    "a sweep has one number a point",
     *("block is empty: give", "width beside block: leave out one", "no affine map stands for"),
     *("outside float64: take", "batch {settings[0].rows}: give", "give a list of values"),
     *("settings of type", "rows of several lengths"),

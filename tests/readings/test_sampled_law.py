@@ -279,10 +279,9 @@ def drawn_in_full(settings: Settings) -> Logs:
     """Return the logs of all trials of some settings, with random numbers of its own."""
     generator, trials = np.random.default_rng(settings.seed), settings.trials
     weights, biases = [], []
-    for initializer, (n_in, n_out) in zip(
-        settings.model.initializers, pairwise(settings.model.sizes), strict=True
-    ):
-        scale = initializer.scale(n_in, n_out) * settings.gain
+    shapes = zip(settings.model.initializers, pairwise(settings.model.sizes), strict=True)
+    for k, (initializer, (n_in, n_out)) in enumerate(shapes, 1):
+        scale = initializer.scale(n_in, n_out) * float(settings.model.gain(k))
         weights.append(scale * matrices(initializer.law, generator, (trials, n_out, n_in)))
         biases.append(settings.bias_std * generator.standard_normal((trials, 1, n_out)))
     x = generator.standard_normal((trials, settings.rows, settings.model.n_in))

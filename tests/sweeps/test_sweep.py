@@ -170,12 +170,13 @@ def test_per_layer_rows_are_the_contract_and_the_settings(name: str, crew: str) 
 
 
 def test_columns_are_settings_results_and_the_error() -> None:
-    later = ["block", "hidden", "steps"]
-    settings = [name for name in settings_cells(Settings()) if name not in later]
-    assert columns(per_layer=False) == [*settings, *SUMMARY, "error", *later]
+    later, latest = ["block", "hidden", "steps"], ["last_gain"]
+    settings = [name for name in settings_cells(Settings()) if name not in [*later, *latest]]
+    assert columns(per_layer=False) == [*settings, *SUMMARY, "error", *later, *latest]
     forward = ["log10_rms_a", "log10_predicted_rms_a", "mean_f", "std_f", "saturated", "max_abs_a"]
     last = [*forward, "slope_bound"]
-    assert columns(per_layer=True)[-12:] == ["error", "log10_predicted_f", *later, *last]
+    tail = ["error", "log10_predicted_f", *later, *last, *latest]
+    assert columns(per_layer=True)[-len(tail) :] == tail
     assert len({*columns(per_layer=True)}) == len(columns(per_layer=True))
 
 

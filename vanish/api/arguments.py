@@ -10,6 +10,7 @@ import numpy as np
 
 from vanish.errors import UsageError, unknown_name
 from vanish.network.arrays import Rows
+from vanish.simulation.names import ACTIVATIONS, ALL
 from vanish.simulation.option import Kind
 from vanish.simulation.settings import Settings
 from vanish.simulation.table import SETTINGS, named
@@ -80,6 +81,8 @@ def one_or_several(name: str, given: Any) -> list[Any]:
     """Return one or several values of a setting as a list; an empty one for None."""
     if given is None:
         return []
+    if name == "act" and given == ALL:
+        return ACTIVATIONS.split(", ")
     several = isinstance(given, Iterable) and not isinstance(given, str)
     return [taken(SETTINGS[name], each) for each in (given if several else [given])]
 

@@ -48,7 +48,7 @@ def command(
     destination = out.Destination.choose(
         format_name, output, header=not no_header, plot=plot, columns=chosen
     )
-    asked = parse.split_list(names, "acts")
+    asked = parse.acts(names, "acts")
     shown = [activations.get(name) for name in asked] or list(activations.registered())
     depth = Settings(layers=LAYERS if layers is None else layers).model.depth
     figure = out.figure_writer(plot, lambda: _draw(shown))

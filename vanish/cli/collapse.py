@@ -63,7 +63,7 @@ def command(
                 seed=seed,
             )
         )
-        for name in parse.split_list(act, "--act") or ["identity"]
+        for name in parse.acts(act, "--act") or ["identity"]
     ]
     found = [collapse(simulation) for simulation in simulations]
     settings = [simulation.settings for simulation in simulations]

@@ -97,7 +97,7 @@ def command(
     init: opt.OneInit = "auto",
     weight_std: opt.WeightStds = None,
     bias_std: opt.BiasStd = 0.0,
-    gain: opt.Gain = 1.0,
+    gain: opt.Gain = "1.0",
     weights: opt.Weights = None,
     weights_layout: opt.WeightsLayout = None,
     seed: opt.Seed = 0,
@@ -145,7 +145,7 @@ def command(
         init=init,
         weight_std=parse.converted(weight_std, parse.stds),
         bias_std=bias_std,
-        gain=gain,
+        gain=parse.gains(gain),
         weights=network,
         seed=seed,
     )

@@ -123,7 +123,7 @@ OneBlock = Annotated[
     ),
 ]
 BiasStd = Annotated[float, option("bias_std")]
-Gain = Annotated[float, option("gain")]
+Gain = Annotated[str, option("gain")]
 Weights = Annotated[str | None, option("weights")]
 WeightsLayout = Annotated[str | None, option("weights_layout")]
 CollapseActs = Annotated[

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from vanish.cli import ranges
 from vanish.errors import UsageError
+from vanish.simulation.names import ACTIVATIONS, ALL
 from vanish.simulation.option import Kind
 
 if TYPE_CHECKING:
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from vanish.simulation.option import Option
 
 Converted = TypeVar("Converted")
+
+# Each takes memory of its own; a longer list is a slip of the finger.
+_MOST_SIZES = 10_000_000
 
 
 def converted(given: str | None, convert: Callable[[str], Converted]) -> Converted | None:
@@ -45,6 +49,21 @@ def split_list(values: Iterable[str] | None, option: str) -> list[str]:
         given = ",".join(values or ())
         raise UsageError(f"{option} {given!r}: an empty name in it: leave out a comma")
     return items
+
+
+def acts(values: Iterable[str] | None, option: str) -> list[str]:
+    """Return the activations that an option lists; all that are built in for ``all``.
+
+    Raises
+    ------
+    UsageError
+        If an item is empty.
+    """
+    return [
+        each
+        for item in split_list(values, option)
+        for each in (ACTIVATIONS.split(", ") if item.lower() == ALL else [item])
+    ]
 
 
 def apart(listed: str) -> Iterator[str]:
@@ -88,15 +107,21 @@ def split_sizes(widths: str) -> tuple[int, ...]:
     UsageError
         If an item is no whole number.
     """
-    sizes = []
+    sizes: list[int] = []
     for item in split_list([widths], "--widths"):
+        size, _, times = item.replace("×", "x").partition("x")
         try:
-            sizes.append(int(item))
+            n, count = int(size), int(times) if times else 1
         except ValueError:
             raise UsageError(
-                f"--widths {widths!r}: {item!r} is not a whole number: give sizes such as"
-                " 784,30,30,10"
+                f"--widths {widths!r}: {item!r} is not a whole number, or one so many times: give"
+                " sizes such as 784,30,30,10, or 784,30x2,10"
             ) from None
+        if not 1 <= count <= _MOST_SIZES - len(sizes):
+            raise UsageError(
+                f"--widths {widths!r}: {item!r}: give 1 to {_MOST_SIZES:,} sizes in all"
+            )
+        sizes += [n] * count
     return tuple(sizes)
 
 
@@ -109,6 +134,23 @@ def split_acts(names: str) -> tuple[str, ...]:
         If an item is empty.
     """
     return tuple(split_list([names], "--layer-acts"))
+
+
+def gains(given: str) -> float | tuple[float, ...]:
+    """Return the number of --gain, or its numbers, one a layer.
+
+    Raises
+    ------
+    UsageError
+        If an item is no number.
+    """
+    try:
+        found = tuple(map(float, given.split(",")))
+    except ValueError:
+        raise UsageError(
+            f"--gain {given!r}: give a number above 0, or one a layer such as 1.4,1.4,0.01"
+        ) from None
+    return found if len(found) > 1 else found[0]
 
 
 def stds(given: str) -> float | tuple[tuple[str, float], ...]:
@@ -150,7 +192,7 @@ def axis(option: Option, given: Sequence[str]) -> list[Any]:
     """
     if option.kind is Kind.COUNT:
         return ranges.whole_numbers(option.flag, split_list(given, option.flag))
-    if option.kind is Kind.NUMBER:
+    if option.kind in (Kind.NUMBER, Kind.NUMBERS):
         return [number for each in given for number in ranges.numbers(option.flag, each)]
     if option.kind is Kind.STDS:
         return [
@@ -158,6 +200,8 @@ def axis(option: Option, given: Sequence[str]) -> list[Any]:
             for each in given
             for number in ([stds(each)] if "=" in each else ranges.numbers(option.flag, each))
         ]
+    if option.kind is Kind.ACT:
+        return acts(given, option.flag)
     if option.kind in _ONE_A_TEXT:
         return [_ONE_A_TEXT[option.kind](each) for each in given]
     return split_list(given, option.flag)

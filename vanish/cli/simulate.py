@@ -103,7 +103,7 @@ def command(ctx: typer.Context, **options: Any) -> None:
 
 def _runs(options: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the settings of each chain, from the text of the options."""
-    acts = parse.split_list(options["act"], "--act")
+    acts = parse.acts(options["act"], "--act")
     if acts and options["layer_acts"] is not None:
         raise UsageError("--act beside --layer-acts: give one of them")
     if options["last_act"] is not None and options["layer_acts"] is not None:
@@ -115,6 +115,7 @@ def _runs(options: dict[str, Any]) -> list[dict[str, Any]]:
         Kind.SIZES: parse.split_sizes,
         Kind.ROWS: parse.rows,
         Kind.STDS: parse.stds,
+        Kind.NUMBERS: parse.gains,
     }
     wanted = options["weights"] is not None
     if wanted or options["weights_layout"] is not None:

@@ -35,7 +35,7 @@ SOME_FAILED = 1
 _MOST_VIEWED = 100_000
 
 
-_NUMBERS = (Kind.COUNT, Kind.NUMBER, Kind.STDS)
+_NUMBERS = (Kind.COUNT, Kind.NUMBER, Kind.NUMBERS, Kind.STDS)
 
 
 @opt.takes("sweep")

@@ -121,7 +121,7 @@ def command(
     init = parse.converted(init, initializers.spelled)
     if init is not None and weight_std is not None:
         raise UsageError("--init beside --weight-std: give one of them")
-    names = parse.split_list(act, "--act") or activations.names()
+    names = parse.acts(act, "--act") or activations.names()
     shown = [activations.get(name) for name in names]
     if formulas:
         if plot is not None:

@@ -149,7 +149,7 @@ def command(
     )
     conditions = parse.names(fail_on, "--fail-on", "condition", OUTCOMES)
     depths = _depths(layers)
-    acts = parse.split_list(act, "--act") or ["sigmoid", "relu"]
+    acts = parse.acts(act, "--act") or ["sigmoid", "relu"]
     inits = parse.split_list(init, "--init") or ["auto"]
     blocks = parse.split_list(block, "--block") or [PLAIN]
     common: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""What is said of a network's activations and sizes."""
+"""What is said of a network's activations, gains and sizes."""
 
 from __future__ import annotations
 
@@ -44,6 +44,28 @@ class Acts:
         each = activations.get(self.each)
         last = each if self.last is None else activations.get(self.last)
         return (*(each,) * (depth - 1), last)
+
+
+class Gains:
+    """The factors of a network's weights, as they were given.
+
+    Parameters
+    ----------
+    each
+        That of every layer, or one a layer, layer 1 first.
+    last
+        That of layer N alone, where it is another one.
+    """
+
+    def __init__(self, each: float | tuple[float, ...] = 1.0, last: float | None = None) -> None:
+        self.each: Final = each
+        self.last: Final = last
+
+    def at(self, k: int, depth: int) -> float:
+        """Return the factor of W_k in a network of so many layers."""
+        if k == depth and self.last is not None:
+            return self.last
+        return self.each[k - 1] if isinstance(self.each, tuple) else self.each
 
 
 class Uniform:

@@ -7,6 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from vanish.network.described import Gains
 from vanish.network.graph import Graph, article_graph
 from vanish.network.model import Model
 from vanish.network.sizes import LayerRun, layer_runs
@@ -27,7 +28,7 @@ class Given(Model):
 
     Parameters
     ----------
-    acts, gain, formula
+    acts, gains, formula
         As for any.
     network
         The arrays.
@@ -43,10 +44,10 @@ class Given(Model):
         acts: Acts,
         network: Network | BlockNetwork,
         *,
-        gain: float = 1.0,
+        gains: Gains | None = None,
         formula: Formula | None = None,
     ) -> None:
-        super().__init__(acts, gain, formula)
+        super().__init__(acts, gains or Gains(), formula)
         self.network: Final = network
 
     @property

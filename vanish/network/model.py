@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from vanish.network import activations, initializers
-from vanish.network.described import Uniform
+from vanish.network.described import Gains, Uniform
 from vanish.network.shaped import Shaped
 from vanish.network.sizes import layer_runs, uniform_runs
 from vanish.numbers.scaled import Magnitude
@@ -43,7 +43,7 @@ class Model(Shaped):
     def __init__(
         self,
         acts: Acts,
-        gain: float,
+        gains: Gains,
         formula: Formula | None = None,
         hidden: Hidden | None = None,
         *,
@@ -51,7 +51,7 @@ class Model(Shaped):
     ) -> None:
         super().__init__(formula, hidden, classifies=classifies)
         self.acts: Final = acts
-        self.gain: Final = gain
+        self.gains: Final = gains
 
     @property
     @abstractmethod
@@ -101,14 +101,18 @@ class Model(Shaped):
     @cached_property
     def variances(self) -> Mapping[Variable, Magnitude]:
         """σ² of each matrix, the gain included: n_in times the variance of its entries."""
-        gain = Magnitude.of(self.gain)
         found = {}
         for address, k, shape in self.parameters:
             if len(shape) == 2:
                 n_out, n_in = shape
                 std = Magnitude.of(self.initializer(address.letter, k).weight_std(n_in, n_out))
-                found[address] = std * gain * (std * gain)
+                std = std * self.gain(k)
+                found[address] = std * std
         return found
+
+    def gain(self, k: int) -> Magnitude:
+        """Return what multiplies the weights of layer k."""
+        return Magnitude.of(self.gains.at(k, self.depth))
 
 
 class Drawn(Model):
@@ -116,7 +120,7 @@ class Drawn(Model):
 
     Parameters
     ----------
-    acts, gain
+    acts, gains
         As for any.
     sizes
         N, n_0 and the size of every layer; or all sizes, input first.
@@ -134,14 +138,14 @@ class Drawn(Model):
         acts: Acts,
         sizes: Uniform | tuple[int, ...],
         *,
-        gain: float = 1.0,
+        gains: Gains | None = None,
         init: str = initializers.AUTO,
         weight_std: float | Mapping[str, float] | None = None,
         formula: Formula | None = None,
         hidden: Hidden | None = None,
         classifies: bool = False,
     ) -> None:
-        super().__init__(acts, gain, formula, hidden, classifies=classifies)
+        super().__init__(acts, gains or Gains(), formula, hidden, classifies=classifies)
         self._shape: Final = sizes
         self._init: Final = init
         self._weight_std: Final = weight_std

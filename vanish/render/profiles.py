@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from vanish.network.graph import LAYER
@@ -247,7 +248,8 @@ def _title(profile: Profile, block: str, act: str, init: str) -> str:
         f"weights {settings.weights.label}" if settings.weights else "",
         f"weight_std {std}" if std else "",
         "" if settings.weights or std else init,
-        f"gain {settings.gain:g}" if settings.gain != 1.0 else "",
+        f"gain {_gains(settings.gain)}" if settings.gain != 1.0 else "",
+        "" if settings.last_gain is None else f"last gain {settings.last_gain:g}",
         f"bias_std {settings.bias_std:g}" if settings.bias_std else "",
         f"batch {settings.rows}" if settings.rows > 1 else "",
         f"{settings.trials:,} trials" if settings.trials > 1 else "",
@@ -257,6 +259,14 @@ def _title(profile: Profile, block: str, act: str, init: str) -> str:
         f"seed {settings.seed}",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def _gains(gain: float | tuple[float, ...]) -> str:
+    """Return one gain, or one a layer with equal ones told once: 1.4×19,0.01."""
+    if isinstance(gain, float):
+        return f"{gain:g}"
+    runs = ((each, len(list(alike))) for each, alike in groupby(gain))
+    return ",".join(f"{each:g}×{count}" if count > 1 else f"{each:g}" for each, count in runs)
 
 
 def _shorten(sizes: Sequence[int]) -> str:

@@ -179,5 +179,7 @@ def _alike(one: Model, other: Model) -> bool:
     )
 
 
-def _text(value: float | str) -> str:
+def _text(value: float | str | tuple[float, ...]) -> str:
+    if isinstance(value, tuple):
+        return ",".join(map(_text, value))
     return f"{value:.15g}" if isinstance(value, float) else str(value)

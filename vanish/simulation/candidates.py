@@ -55,8 +55,9 @@ def _critical(bench: Bench) -> Proposals:
     The ratio is one of S' in layers 1 to N-1, so that layer N may have another S.
     """
     settings = bench.settings
-    if (critical := _critical_std(bench)) is not None:
-        seen = yield {"weight_std": rounded(critical / settings.gain, settings.model.depth)}
+    gain, critical = settings.gain, _critical_std(bench)
+    if critical is not None and isinstance(gain, float):
+        seen = yield {"weight_std": rounded(critical / gain, settings.model.depth)}
         if seen:
             bench.at_critical = 0.5 * (min(seen) + max(seen))
 
@@ -82,12 +83,13 @@ def _gain(bench: Bench) -> Proposals:
 
     def excess(log10_gain: float) -> float:
         try:
-            return bench.scout({"gain": _gain_of(log10_gain, settings)}) - bench.aim
+            return bench.scout(_scaled(settings, _gain_of(log10_gain, settings))) - bench.aim
         except (VanishError, MemoryError):
             raise OutOfReachError from None
 
     try:
-        start = bench.log10_ratio - bench.aim if settings.gain == 1.0 else excess(0.0)
+        known = isinstance(settings.gain, tuple) or settings.gain == 1.0
+        start = bench.log10_ratio - bench.aim if known else excess(0.0)
     except OutOfReachError:
         return
     # Where S scales, the slope of the log10 ratio by the log10 gain is N-1.
@@ -113,11 +115,19 @@ def _around(bench: Bench, zero: Zero, tried: set[float]) -> Proposals:
         if gain in tried:
             return
         tried.add(gain)
-        seen = yield {"gain": gain}
+        seen = yield _scaled(bench.settings, gain)
         if not seen or min(seen) == -math.inf or max(seen) - min(seen) > bench.stable.width:
             return
         excesses[gain] = 0.5 * (min(seen) + max(seen)) - bench.aim
         log10_gain = _corrected(excesses, slope)
+
+
+def _scaled(settings: Settings, gain: float) -> Change:
+    """Return the change to a gain; of one a layer they are all multiplied by it."""
+    each = settings.gain
+    if isinstance(each, float):
+        return {"gain": gain}
+    return {"gain": tuple(rounded(one * gain, settings.model.depth) for one in each)}
 
 
 def _gain_of(log10_gain: float, settings: Settings) -> float:
@@ -144,7 +154,8 @@ def _at_critical(bench: Bench) -> tuple[float, float] | None:
         return None
     settings = bench.settings
     stds = sorted(variance.log10 or 0.0 for variance in settings.model.weight_variances)
-    now = 0.5 * stds[len(stds) // 2] - math.log10(settings.gain)
+    gain = settings.gain if isinstance(settings.gain, float) else 1.0
+    now = 0.5 * stds[len(stds) // 2] - math.log10(gain)
     critical = _critical_std(bench)
     assert critical is not None
     return math.log10(critical) - now, bench.at_critical - bench.aim

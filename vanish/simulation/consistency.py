@@ -82,6 +82,8 @@ def require_one_shape(settings: Settings) -> None:
         )
     if settings.layer_acts is not None:
         _require_one_act_a_layer(settings, settings.layer_acts)
+    if isinstance(settings.gain, tuple):
+        _require_one_gain_a_layer(settings, settings.gain)
 
 
 def _require_nothing_drawn(settings: Settings, name: str) -> None:
@@ -117,6 +119,20 @@ def _require_one_act_a_layer(settings: Settings, acts: tuple[object, ...]) -> No
         raise UsageError("layer_acts is empty: give one activation a layer")
 
 
+def _require_one_gain_a_layer(settings: Settings, gains: tuple[float, ...]) -> None:
+    if settings.last_gain is not None:
+        raise ConflictError(
+            "last_gain beside a gain for each layer, the last one too: give one of them",
+            *("last_gain", "gain"),
+        )
+    depth = settings.model.depth
+    if len(gains) != depth:
+        raise ConflictError(
+            f"gain of {len(gains)} numbers for {depth} layers: give one number, or one a layer",
+            *("gain", "layers", "widths", "layer_acts", "weights"),
+        )
+
+
 def require_fitting_block(settings: Settings) -> None:
     """Require that a block has what is said of it, and sizes and rows that its norms take."""
     model = settings.model
@@ -133,6 +149,8 @@ def require_fitting_block(settings: Settings) -> None:
             " add + b",
             *("bias_std", "block"),
         )
+    if isinstance(settings.gain, tuple) or settings.last_gain is not None:
+        _require_untied(settings)
     if isinstance(settings.weight_std, tuple):
         for letter, _ in settings.weight_std:
             if letter not in model.matrices:
@@ -155,6 +173,16 @@ def require_fitting_block(settings: Settings) -> None:
             f"{settings.weights.name}: u of {rows_of(steps)} rows for a batch of {settings.rows}:"
             f" give {rows_of(steps)} rows of input, or steps",
             *("weights", "batch", "input", "steps"),
+        )
+
+
+def _require_untied(settings: Settings) -> None:
+    tied = [slot for block, _, _ in settings.model.graph.runs for slot in block.slots if slot.tied]
+    if tied:
+        raise ConflictError(
+            f"a gain for each layer beside block {settings.block!r}, whose layers share"
+            f" {tied[0].letter}: give one gain",
+            *("gain", "last_gain", "block"),
         )
 
 

@@ -128,7 +128,7 @@ def steps_of(settings: Settings, streams: Streams, trials: Trials) -> Mapping[in
 def _drawn(
     settings: Settings, streams: Streams, draws: Draws, trials: Trials, *, entries: bool
 ) -> dict[Variable, Parameter]:
-    model, gain = settings.model, Magnitude.of(settings.gain)
+    model = settings.model
     addressed = list(model.parameters)
 
     def parameter(one: Addressed) -> Known:
@@ -137,7 +137,7 @@ def _drawn(
             return address, bias(address, shape)
         initializer = model.initializer(address.letter, k)
         n_out, n_in = shape
-        scale = Magnitude.of(initializer.scale(n_in, n_out)) * gain
+        scale = Magnitude.of(initializer.scale(n_in, n_out)) * model.gain(k)
         return address, Weight(draws.matrix(address, initializer.law, shape), scale)
 
     def bias(address: Variable, shape: tuple[int, ...]) -> FloatArray | None:
@@ -170,10 +170,12 @@ def _drawn(
 
 
 def _given(settings: Settings, network: AnyNetwork, draws: Draws) -> dict[Variable, Parameter]:
-    gain, given = Magnitude.of(settings.gain), draws.given(network)
+    model, given = settings.model, draws.given(network)
 
-    def parameter(address: Variable) -> Parameter:
+    def parameter(address: Variable, k: int) -> Parameter:
         found = given.get(address)  # a bias that is not there is zero
-        return Weight(found.matrix, found.scale * gain) if isinstance(found, Weight) else found
+        if isinstance(found, Weight):
+            return Weight(found.matrix, found.scale * model.gain(k))
+        return found
 
-    return {address: parameter(address) for address, _, _ in settings.model.parameters}
+    return {address: parameter(address, k) for address, k, _ in model.parameters}

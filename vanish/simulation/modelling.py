@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vanish.network import losses
-from vanish.network.described import Acts, Uniform
+from vanish.network.described import Acts, Gains, Uniform
 from vanish.network.given import Given
 from vanish.network.model import Drawn
 from vanish.network.sizes import Hidden
@@ -28,11 +28,12 @@ def model_of(settings: Settings, *, classifies: bool = False) -> Model:
         Whether the last layer of a drawn one is S(Wx+b) whatever the block is.
     """
     acts = Acts(settings.act, settings.last_act, settings.layer_acts)
-    formula, hidden, gain = formula_of(settings.block), hidden_of(settings.hidden), settings.gain
+    gains = Gains(settings.gain, settings.last_gain)
+    formula, hidden = formula_of(settings.block), hidden_of(settings.hidden)
     if hidden is None and settings.steps is not None:
         hidden = hidden_of(settings.steps.values.shape[1])
     if settings.weights is not None:
-        return Given(acts, settings.weights, gain=gain, formula=formula)
+        return Given(acts, settings.weights, gains=gains, formula=formula)
     layers = settings.layers or (len(settings.layer_acts) if settings.layer_acts else LAYERS)
     width = settings.width or WIDTH
     n_in = width if settings.input is None else settings.input.values.shape[1]
@@ -40,7 +41,7 @@ def model_of(settings: Settings, *, classifies: bool = False) -> Model:
     return Drawn(
         acts,
         settings.widths or Uniform(layers, n_in, width),
-        gain=gain,
+        gains=gains,
         init=settings.init,
         weight_std=dict(std) if isinstance(std, tuple) else std,
         formula=formula,

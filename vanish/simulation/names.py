@@ -9,6 +9,8 @@ ACTIVATIONS = (
     "identity, sigmoid, tanh, relu, leaky_relu, elu, selu, gelu, gelu_tanh, silu, softplus,"
     " softsign, mish, hard_sigmoid, hard_tanh, relu6, hard_swish, sin, log_sigmoid"
 )
+# In the place of a name: every built-in one.
+ALL = "all"
 INITIALIZERS = (
     "auto, xavier_normal, xavier_uniform, he_normal, he_uniform, lecun_normal,"
     " lecun_uniform, orthogonal"

@@ -14,6 +14,7 @@ class Kind(Enum):
 
     COUNT = "a whole number"
     NUMBER = "a number"
+    NUMBERS = "a number, or a list of numbers, one a layer"
     NAME = "one name"
     ACT = "one name, or an Activation"
     ACTS = "a list of names, one a layer"

@@ -54,7 +54,9 @@ class Settings:
     bias_std
         Standard deviation of the entries of b_k.
     gain
-        Multiplies the weights in every case.
+        Multiplies the weights in every case; a list has one factor a layer.
+    last_gain
+        Multiplies the weights of layer N instead.
     input
         The input batch, `Rows` or an array; without it, `batch` rows of independent normal entries.
         k numbers without a second axis are one row, or k rows of a network with one input; a
@@ -105,7 +107,7 @@ class Settings:
     init: str = _DEFAULTS["init"]
     weight_std: float | tuple[tuple[str, float], ...] | None = None
     bias_std: float = _DEFAULTS["bias_std"]
-    gain: float = _DEFAULTS["gain"]
+    gain: float | tuple[float, ...] = _DEFAULTS["gain"]
     input: Rows | None = None
     batch: int | None = None
     loss: str = _DEFAULTS["loss"]
@@ -121,6 +123,7 @@ class Settings:
     block: str = ""
     hidden: int | str | None = None
     steps: Rows | None = None
+    last_gain: float | None = None
 
     def __post_init__(self) -> None:
         values.take_all(self, SETTINGS)

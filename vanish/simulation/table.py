@@ -29,6 +29,8 @@ LARGEST_COUNT = 10**15
 # Normal numbers times this stay in float64.
 _LARGEST_STD = 1e300
 
+_FACTOR = Limits("a finite number above 0", above=0.0)
+
 _setting = partial(Option, is_setting=True)
 
 _VANISH = ("vanish",)
@@ -38,7 +40,8 @@ _ALL = ("vanish", "sweep", "train")
 OPTIONS = (
     _setting(
         *("act", Kind.ACT),
-        f"Activation of every layer; several are compared: {names.ACTIVATIONS}.",
+        f"Activation of every layer; several are compared, all of them for all:"
+        f" {names.ACTIVATIONS}.",
         group=Group.NETWORK,
         metavar="NAME,...",
         short="-a",
@@ -122,7 +125,8 @@ OPTIONS = (
     ),
     _setting(
         *("widths", Kind.SIZES),
-        "All sizes, input first, such as 784,30,30,10, instead of --layers and --width.",
+        "All sizes, input first, instead of --layers and --width: 784,30,30,10, or 784,100x20,10"
+        " for twenty layers of 100.",
         group=Group.NETWORK,
         metavar="N,N,...",
         axis="All sizes of a chain, input first; give the option again for another chain.",
@@ -161,13 +165,21 @@ OPTIONS = (
         axis="Standard deviations of the biases.",
     ),
     _setting(
-        *("gain", Kind.NUMBER),
-        "Multiply all weights by X.",
+        *("gain", Kind.NUMBERS),
+        "Multiply all weights by X, or those of each layer by its own: X,X,..., input side first.",
         group=Group.WEIGHTS,
         metavar="X",
         default=1.0,
-        limits=Limits("a finite number above 0", above=0.0),
+        limits=_FACTOR,
         axis="Factors for all weights.",
+    ),
+    _setting(
+        *("last_gain", Kind.NUMBER),
+        "Multiply the weights of layer N by X, in place of --gain: 0.01 for a small output.",
+        group=Group.WEIGHTS,
+        metavar="X",
+        limits=_FACTOR,
+        axis="Factors for the weights of the last layer.",
     ),
     _setting(
         *("input", Kind.ROWS),

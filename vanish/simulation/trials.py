@@ -238,13 +238,13 @@ def _drawn(
     counter: _Counter,
 ) -> SampledChain:
     """Return the chains of one block."""
-    gain, given = Magnitude.of(settings.gain), given_steps(settings)
+    model, given = settings.model, given_steps(settings)
     weights = {}
-    for address, k, shape in settings.model.parameters:
+    for address, k, shape in model.parameters:
         if len(shape) == 2:
             n_out, n_in = shape
-            initializer = settings.model.initializer(address.letter, k)
-            scale = Magnitude.of(initializer.scale(n_in, n_out)) * gain
+            initializer = model.initializer(address.letter, k)
+            scale = Magnitude.of(initializer.scale(n_in, n_out)) * model.gain(k)
             law, rows = initializer.law, settings.rows
             weights[address] = sampled.SampledWeight(law, n_in, n_out, scale, rows)
     return sampled.SampledChain(

@@ -34,5 +34,6 @@ def as_dict(settings: Settings) -> dict[str, Any]:
         "weights_layout": settings.weights.layout if settings.weights else None,
         "weights_layout_assumed": settings.weights.assumed if settings.weights else None,
         "weight_std": dict(std) if isinstance(std := settings.weight_std, tuple) else std,
+        "gain": list(gain) if isinstance(gain := settings.gain, tuple) else gain,
         "steps": settings.steps.name if settings.steps else None,
     }

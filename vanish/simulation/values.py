@@ -96,9 +96,10 @@ def _require_range(option: Option, value: Any) -> None:
         if isinstance(value, int):
             check_count(option.name, value)
     elif option.limits is not None:
-        if not option.limits.hold(value):
-            shown = whole(value) if option.kind is Kind.COUNT else f"{value:g}"
-            raise UsageError(f"{option.name} {shown}: give {option.limits.words}")
+        for each in value if isinstance(value, tuple) else (value,):
+            if not option.limits.hold(each):
+                shown = whole(each) if option.kind is Kind.COUNT else f"{each:g}"
+                raise UsageError(f"{option.name} {shown}: give {option.limits.words}")
     elif option.kind is Kind.COUNT:
         check_count(option.name, value)
 
@@ -125,6 +126,11 @@ def _number(given: Any) -> float:
     if isinstance(given, bool | np.bool_) or not isinstance(given, Real):
         raise TypeError
     return float(given)
+
+
+def _numbers(given: Any) -> float | tuple[float, ...]:
+    several = isinstance(given, Iterable)
+    return tuple(map(_number, _several(given))) if several else _number(given)
 
 
 def _name(given: Any) -> str:
@@ -191,6 +197,7 @@ def _network(given: Any) -> Network | BlockNetwork:
 _TAKEN: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.COUNT: _whole,
     Kind.NUMBER: _number,
+    Kind.NUMBERS: _numbers,
     Kind.NAME: _name,
     Kind.ACT: _act,
     Kind.ACTS: lambda given: tuple(map(_act, _several(given))),

@@ -155,6 +155,15 @@ _LAST_LAYERS = (
     "slope_bound",
 )
 
+# What came after those stands behind them, too.
+LAST: Table[[Settings]] = Table(
+    ("vanish sweep", "vanish sweep --per-layer"),
+    "a point",
+    _setting(
+        "last_gain", Scale.NUMBER, "the factor for the weights of layer N, where it was given"
+    ),
+)
+
 # What a layer has of its own takes the place of the setting.
 SHARED: Table[[Settings]] = Table(
     ("vanish sweep --per-layer",),
@@ -166,15 +175,16 @@ SHARED: Table[[Settings]] = Table(
 def names(*, per_layer: bool) -> list[str]:
     """Return the names of the cells of a row, of a point or of each of its layers."""
     if not per_layer:
-        return [*SETTINGS.names, *SUMMARY.names, *ERROR.names, *LATER.names]
-    later = (*_LATER_LAYERS, *_LAST_LAYERS)
-    layers = [name for name in LAYERS.names if name not in later]
-    return [*SHARED.names, *layers, *ERROR.names, *_LATER_LAYERS, *LATER.names, *_LAST_LAYERS]
+        return [*SETTINGS.names, *SUMMARY.names, *ERROR.names, *LATER.names, *LAST.names]
+    layers = [name for name in LAYERS.names if name not in (*_LATER_LAYERS, *_LAST_LAYERS)]
+    later = (*_LATER_LAYERS, *LATER.names, *_LAST_LAYERS, *LAST.names)
+    return [*SHARED.names, *layers, *ERROR.names, *later]
 
 
 def records(*, per_layer: bool) -> list[Column[Any]]:
     """Return the columns of a row, of a point or of each of its layers."""
-    tables = (SHARED, LAYERS, ERROR, LATER) if per_layer else (SETTINGS, SUMMARY, ERROR, LATER)
+    own = (SHARED, LAYERS) if per_layer else (SETTINGS, SUMMARY)
+    tables = (*own, ERROR, LATER, LAST)
     known: dict[str, Column[Any]] = {
         column.name: column for table in tables for column in table.columns
     }

@@ -17,6 +17,7 @@ from vanish.network.activations import Activation
 from vanish.network.arrays import Network, Rows
 from vanish.network.blockarrays import BlockNetwork
 from vanish.network.graph import Variable
+from vanish.simulation.option import Kind
 from vanish.simulation.settings import Settings
 from vanish.simulation.spelling import in_own_spelling
 from vanish.simulation.table import SETTINGS
@@ -175,7 +176,13 @@ def _axis(name: str, given: Sequence[Any]) -> tuple[Any, ...]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise UsageError(f"{name} {given!r}: give a list of values")
     option = SETTINGS[name]
-    return tuple(None if value is None else taken(option, value) for value in given)
+    found = tuple(None if value is None else taken(option, value) for value in given)
+    if option.kind is Kind.NUMBERS and any(isinstance(value, tuple) for value in found):
+        raise UsageError(
+            f"{name} of one number a layer: a sweep has one number a point: give numbers, or"
+            f" last_{name} for layer N"
+        )
+    return found
 
 
 def shown(value: Any) -> str:

@@ -139,7 +139,8 @@ def settings_cells(settings: Settings, engine: str) -> dict[str, Any]:
     cells = {
         name: shown(each) if isinstance(each, list | dict) else each for name, each in used.items()
     }
-    return columns.SETTINGS.row(cells) | columns.LATER.row(cells)
+    tables = (columns.SETTINGS, columns.LATER, columns.LAST)
+    return {name: cell for table in tables for name, cell in table.row(cells).items()}
 
 
 def error_rows(task: Task, point: int, message: str) -> Rows:
