@@ -478,6 +478,17 @@ def test_a_net_with_most_of_a_layer_dead_is_told() -> None:
     assert [row[at] for row in shown.rows if not isinstance(row, Elided)] == ["125 of 128", "", ""]
 
 
+def test_dead_units_are_counted_among_all_that_a_block_has() -> None:
+    # Weights so large that no unit of relu6 is between its kinks.
+    profile = vanish.simulate(
+        act="relu6", block="x + V S(Wx+b)", hidden="4x", layers=2, width=10, weight_std=1e6
+    )
+    assert "40 of 40 units are dead (slope 0 on this input)" in explain(profile).text
+    shown = view([profile], None)
+    at = shown.columns.index("dead\nunits")
+    assert [row[at] for row in shown.rows if not isinstance(row, Elided)] == ["40 of 40"] * 2
+
+
 @pytest.mark.slow
 @given(
     width=st.sampled_from([4, 16, 64, 128]),

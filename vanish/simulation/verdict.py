@@ -303,7 +303,7 @@ def _since(profile: Profile) -> str:
 
 def dead_units(layer: LayerRecord) -> int:
     """Return how many units of a layer have slope 0 on every row, where those are many."""
-    share, n = layer.dead_fraction, layer.n_out
+    share, n = layer.dead_fraction, layer.units
     if share is None or share < MANY_DEAD:
         return 0
     return round(share * n) if 2.0 * math.sqrt(n) * (share - 0.5) >= _HEALTHY_DEVIATIONS else 0
@@ -319,7 +319,7 @@ def _dead_units(profile: Profile) -> str:
     on = "this input" if rows == 1 else f"every one of the {rows:,} rows"
     more = f"; so are many in {_other(len(hit) - 1)}" if len(hit) > 1 else ""
     return (
-        f"In layer {worst.layer}, {dead_units(worst):,} of {worst.n_out:,} units are dead (slope 0"
+        f"In layer {worst.layer}, {dead_units(worst):,} of {worst.units:,} units are dead (slope 0"
         f" on {on}){more}."
     )
 
