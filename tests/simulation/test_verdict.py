@@ -459,6 +459,34 @@ def test_rows_that_die_in_different_layers_are_told_from_a_loss_without_a_gradie
     assert "no path from layer 1 to the loss" in explain(profile).text
 
 
+def test_trials_that_die_in_different_layers_are_not_said_to_have_slopes_everywhere() -> None:
+    profile = vanish.simulate(
+        act="relu6", layers=3, width=4, seed=388, bias_std=3, gain=3, weight_std=1.5, trials=21
+    )
+    slopes = profile.measured.slopes.largest
+    dead = int((slopes == 0.0).any(axis=0).sum())
+    assert profile.verdict is Verdict.DEAD
+    assert all(layer.slope_max for layer in profile.layers)
+    text = explain(profile).text
+    assert f"In {dead} of 21 trials some layer has no unit with a slope, not the same one" in text
+    assert "no path" not in text
+
+
+def test_trials_of_a_block_that_end_in_different_layers_are_not_given_one_reason() -> None:
+    profile = vanish.simulate(
+        act="relu6", block="S(S(Wx+b))", layers=6, width=4, weight_std=3, trials=21, seed=1
+    )
+    signal = profile.measured.signal.mantissas
+    ended = signal[:-1] == 0.0
+    assert profile.verdict is Verdict.DEAD
+    # Layer 2 itself ends few of them.
+    assert 2 * ended[0].sum() > 21 > 2 * (ended[0] & ~ended[1]).sum()
+    assert (
+        "In at least half of the trials some layer from layer 2 on lets nothing through: layer 1"
+        " gets no gradient."
+    ) in explain(profile).text
+
+
 # Dead units.
 
 
