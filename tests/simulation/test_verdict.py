@@ -231,6 +231,20 @@ def test_a_small_first_weight_that_moves_as_much_of_itself_is_not_said_to_lag() 
     assert not slower_or_faster(text)
 
 
+def test_gradients_relative_to_the_weights_are_compared_trial_by_trial() -> None:
+    profile = vanish.simulate(act="tanh", layers=8, width=3, gain=2, bias_std=1, trials=21, seed=33)
+    relative = profile.measured.grad_w.log10 - profile.measured.weight.log10
+    expected = sorted(relative[0] - relative[-1])[10]
+    assert profile.log10_relative_ratio == pytest.approx(expected, rel=1e-12)
+    # The medians of layers 1 and N are of different trials, and lie farther apart.
+    first, last = profile.layers[0].relative, profile.layers[-1].relative
+    assert first is not None
+    assert last is not None
+    assert math.log10(float(first / last)) < expected - 0.5
+    assert profile.log10_ratio_w == pytest.approx(expected, abs=0.5)
+    assert "relative to ‖W‖" not in explain(profile).text
+
+
 def test_an_input_of_zeros_gives_the_first_weight_no_gradient() -> None:
     _, text = explained("sigmoid", layers=4, input=Rows(np.zeros(64)))
     assert "The weight gradient is exactly 0 in layer 1, whose input is 0." in text

@@ -247,7 +247,7 @@ def _learning(profile: Profile) -> str:
             f"Layer 1's weights get about as large a gradient as layer {depth}'s; over the layers"
             f" it reaches from {reach}."
         )
-    relative = _relative_ratio(layers)
+    relative = profile.log10_relative_ratio
     last = f"layer {depth}'s gradient"
     gets = f"Layer 1's weights get {_compared(ratio, last)}"
     if relative is not None and abs(relative - ratio) > 0.5 * _ABOUT_EQUAL:
@@ -268,12 +268,6 @@ def _still(profile: Profile) -> str:
     is_input = profile.settings.rows == 1 and profile.measured.graph.is_plain
     why = ", whose input is 0" if is_input else ""
     return f"The weight gradient is exactly 0 in {where}{why}."
-
-
-def _relative_ratio(layers: Sequence[LayerRecord]) -> float | None:
-    """Return log10 of layer 1's ‖∂L/∂W‖/‖W‖ over layer N's."""
-    first, last = layers[0].relative, layers[-1].relative
-    return (first / last).log10 if first and last else None
 
 
 def _pace(layers: Sequence[LayerRecord]) -> str:
