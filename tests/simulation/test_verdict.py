@@ -154,6 +154,20 @@ def test_what_varies_by_accident_is_not_called_steady(act: str, width: int) -> N
             assert explain(profile).qualifier == ""
 
 
+@pytest.mark.parametrize(
+    ("factors", "is_steady"),
+    [((0.02,), False), ((0.1, 0.4), False), ((0.1, 0.2), True), ((0.1, 0.2, 0.4), True)],
+)
+def test_a_step_or_two_that_differ_do_not_make_a_steady_change(
+    factors: tuple[float, ...], is_steady: bool
+) -> None:
+    # The first W is not between layers 1 and N.
+    weights = network(*(np.array([[each]]) for each in (1.0, *factors)))
+    profile = vanish.simulate(act="identity", weights=weights, input=Rows(np.ones(1)))
+    assert profile.verdict is Verdict.STABLE
+    assert ("a layer; at this rate" in explain(profile).text) == is_steady
+
+
 # How far the layers move.
 
 

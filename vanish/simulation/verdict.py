@@ -33,6 +33,9 @@ _ABOUT_EQUAL = 1.0
 # three standard errors from 1: what is left is no accident of one seed.
 _STEADY_DECADES, _STEADY_ERRORS = 1.0, 3.0
 
+# One step from layer to layer has no spread to tell its error by.
+_FEWEST_STEPS = 2
+
 # The median layer's factor differs so much from the mean that the mean is no description.
 _UNEVEN = 0.25
 
@@ -117,7 +120,9 @@ def steady_change(profile: Profile) -> int:
     if abs(log10_ratio) < _STEADY_DECADES or profile.faults.hidden:
         return 0
     gains = profile.log10_gains_back
-    error = float(np.std(gains)) / math.sqrt(len(gains))
+    if len(gains) < _FEWEST_STEPS:
+        return 0
+    error = float(np.std(gains, ddof=1)) / math.sqrt(len(gains))
     steps = profile.settings.model.depth - 1
     if abs(log10_ratio) < _STEADY_ERRORS * error * steps:
         return 0
