@@ -168,6 +168,27 @@ def test_a_step_or_two_that_differ_do_not_make_a_steady_change(
     assert ("a layer; at this rate" in explain(profile).text) == is_steady
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("layers", "gain", "told"),
+    [
+        (
+            10_000,
+            0.9992,
+            "shrinks 1.0008-fold a layer (-0.0003 decades a layer, in theory -0.0003)",
+        ),
+        (10_000, 1.00092, "grows 1.00092-fold a layer (0.0004 decades a layer, in theory 0.0004)"),
+        (2000, 0.9988, "shrinking 1.0012-fold a layer; at this rate"),
+        (300, 0.99, "shrinking 1.01-fold a layer; at this rate"),
+    ],
+)
+def test_a_small_change_of_many_layers_is_not_called_none(
+    layers: int, gain: float, told: str
+) -> None:
+    _, text = explained("identity", layers=layers, width=1, init="orthogonal", gain=gain)
+    assert told in text
+
+
 # How far the layers move.
 
 

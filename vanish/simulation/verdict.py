@@ -182,7 +182,8 @@ def _signal(profile: Profile) -> str:
     per_layer = log10_ratio / (depth - 1)
     mean = "" if _is_even(profile, per_layer) else "on average "
     return (
-        f"The signal going back {mean}{_changes(per_layer)} a layer{_decades(profile)}; layer 1"
+        f"The signal going back {mean}{_verb(per_layer)} {_fold(per_layer)} a"
+        f" layer{_decades(profile)}; layer 1"
         f" gets {arrives}{limits[profile.verdict]}."
     )
 
@@ -195,13 +196,21 @@ def _is_even(profile: Profile, per_layer: float) -> bool:
 
 
 def _changes(log10: float) -> str:
-    if _fold(log10) == "1-fold":
+    if short_power(abs(log10)) == "1":
         return "hardly changes it"
-    return f"{'shrinks' if log10 < 0.0 else 'grows'} {_fold(log10)}"
+    return f"{_verb(log10)} {_fold(log10)}"
+
+
+def _verb(log10: float) -> str:
+    return "shrinks" if log10 < 0.0 else "grows"
 
 
 def _fold(log10: float) -> str:
-    return f"{short_power(abs(log10))}-fold"
+    """Return ``2.5-fold``, or ``1.0008-fold`` where three digits would leave a 1."""
+    told = short_power(abs(log10))
+    if told == "1" and (beyond := math.expm1(abs(log10) * math.log(10.0))):
+        told = f"{1.0 + beyond:.{math.ceil(-math.log10(beyond)) + 1}f}".rstrip("0")
+    return f"{told}-fold"
 
 
 def _compared(log10_ratio: float, whose: str) -> str:
@@ -211,10 +220,14 @@ def _compared(log10_ratio: float, whose: str) -> str:
 
 def _decades(profile: Profile) -> str:
     """Return the decades a layer, measured and as theory expects them."""
-    expected = profile.predicted_decades_per_layer
-    if expected is None:
+    expected, measured = profile.predicted_decades_per_layer, profile.decades_per_layer
+    if expected is None or measured is None:
         return ""
-    return f" ({profile.decades_per_layer:.3f} decades a layer, in theory {expected:.3f})"
+    digits = 3
+    if profile.log10_ratio is not None and abs(profile.log10_ratio) >= _STEADY_DECADES:
+        # Of very many layers a small rate is no zero.
+        digits = max(digits, math.ceil(-math.log10(abs(measured))))
+    return f" ({measured:.{digits}f} decades a layer, in theory {expected:.{digits}f})"
 
 
 def _fault(fault: Fault) -> str:
