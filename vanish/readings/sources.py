@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish.errors import UsageError
-from vanish.gauss import moments
 from vanish.numbers.scaled import ONE, ZERO, Magnitude
 from vanish.numbers.signed import Signed, total
 from vanish.numbers.stack import Magnitudes
@@ -138,7 +137,7 @@ class Unit:
 
     def normed(self) -> tuple[Unit, Magnitude]:
         """Return it over its root mean square, and 1 over that; zeros for a zero."""
-        inverse = ONE / moments.root(self.square) if self.square else ZERO
+        inverse = ONE / self.square.root() if self.square else ZERO
         unit = self.times(Signed.of(inverse))
         return Unit(ONE if inverse else ZERO, unit.mean, *unit.terms), inverse
 
