@@ -266,6 +266,12 @@ def test_a_small_first_weight_that_moves_as_much_of_itself_is_not_said_to_lag() 
     assert not slower_or_faster(text)
 
 
+@pytest.mark.parametrize("weight_std", [1e-3, 1e-200])
+def test_layers_that_move_little_are_told_however_little_it_is(weight_std: float) -> None:
+    _, text = explained("tanh", layers=3, width=2, loss="mse", weight_std=weight_std)
+    assert "no layer lags behind, all move little." in text
+
+
 def test_gradients_relative_to_the_weights_are_compared_trial_by_trial() -> None:
     profile = vanish.simulate(act="tanh", layers=8, width=3, gain=2, bias_std=1, trials=21, seed=33)
     relative = profile.measured.grad_w.log10 - profile.measured.weight.log10

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from vanish.numbers.scaled import ZERO
 from vanish.numbers.words import listed, short, short_power
 from vanish.simulation.death import constant_lines, explain_death
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, rank
@@ -290,10 +291,11 @@ def _still(profile: Profile) -> str:
 
 def _pace(layers: Sequence[LayerRecord]) -> str:
     """Return how far all layers move, where it is hardly at all, or too far."""
-    moves = [float(layer.relative) if layer.relative is not None else 0.0 for layer in layers]
-    if all(0.0 < move < _LITTLE for move in moves):
+    moves = [layer.relative or ZERO for layer in layers]
+    # A move that float64 rounds to 0 is little, too.
+    if all(move and float(move) < _LITTLE for move in moves):
         return ", all move little"
-    if all(move > 1.0 for move in moves):
+    if all(float(move) > 1.0 for move in moves):
         return ", all move by more than their size at a learning rate of 1"
     return ""
 
