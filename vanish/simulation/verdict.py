@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vanish.numbers.scaled import ZERO
-from vanish.numbers.words import listed, short, short_power
+from vanish.numbers.words import compared, listed, short, short_power
 from vanish.simulation.death import constant_lines, explain_death
+from vanish.simulation.learning import learning
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, rank
 from vanish.simulation.profile import Verdict
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     from vanish.simulation.profile import Profile
     from vanish.simulation.remedy import Search
 
-# Within a factor of ten, gradients are about equal.
-_ABOUT_EQUAL = 1.0
-
 # A stable signal that changes tenfold in all changes steadily if its mean factor a layer is
 # three standard errors from 1: what is left is no accident of one seed.
 _STEADY_DECADES, _STEADY_ERRORS = 1.0, 3.0
@@ -39,9 +36,6 @@ _FEWEST_STEPS = 2
 
 # The median layer's factor differs so much from the mean that the mean is no description.
 _UNEVEN = 0.25
-
-# At a learning rate of 1 a layer that moves by less than this share of its size moves little.
-_LITTLE = 0.01
 
 # Units with slope 0 on every row are told where they are at least three quarters of a layer,
 # and four standard deviations more than the half of a healthy random ReLU layer on one row.
@@ -105,7 +99,7 @@ def explain(profile: Profile, search: Search | None = None) -> Story:
     if profile.log10_ratio is None:
         sentences = ["With one layer there is nothing to vanish on the way."]
     else:
-        sentences = [_signal(profile), _learning(profile)]
+        sentences = [_signal(profile), learning(profile)]
     sentences += [_dead_units(profile), constant_lines(profile)]
     sentences += [_trials(profile), _advice(profile, search)]
     return Story(verdict.value, _qualifier(profile), " ".join(filter(None, sentences)))
@@ -160,7 +154,7 @@ def _signal(profile: Profile) -> str:
     settings, log10_ratio = profile.settings, profile.log10_ratio
     assert log10_ratio is not None
     depth = settings.model.depth
-    arrives = _compared(log10_ratio, f"layer {depth}'s")
+    arrives = compared(log10_ratio, f"layer {depth}'s")
     limits = {
         Verdict.VANISHING: f" (below {settings.vanish_below:g})",
         Verdict.EXPLODING: f" (above {settings.explode_above:g})",
@@ -214,11 +208,6 @@ def _fold(log10: float) -> str:
     return f"{told}-fold"
 
 
-def _compared(log10_ratio: float, whose: str) -> str:
-    """Return ``0.01 of layer 20's`` or ``3 times layer 20's``."""
-    return f"{short_power(log10_ratio)} {'of' if log10_ratio < 0.0 else 'times'} {whose}"
-
-
 def _decades(profile: Profile) -> str:
     """Return the decades a layer, measured and as theory expects them."""
     expected, measured = profile.predicted_decades_per_layer, profile.decades_per_layer
@@ -243,76 +232,6 @@ def _fault(fault: Fault) -> str:
         return f"layer {k} multiplies the signal by {factor}, the median layer by {usual}"
     told = f"W{k} multiplies the signal by {factor}, the median layer's W by {usual}"
     return told + (f", and the slopes of layer {k} keep {slopes}" if slopes else "")
-
-
-def _learning(profile: Profile) -> str:
-    """Return how far the layers move, by the gradients of their weights."""
-    layers, depth = profile.layers, profile.settings.model.depth
-    if not profile.settings.model.matrices:
-        return ""
-    if any(not layer.grad_w for layer in layers):
-        return _still(profile)
-    ratio = profile.log10_ratio_w
-    if ratio is None:
-        return ""
-    known = sorted((layer.grad_w for layer in layers), key=lambda grad_w: grad_w.log10 or 0.0)
-    least, most = known[0], known[-1]
-    reach = f"{short(least)} to {short(most)}"
-    if abs(ratio) <= _ABOUT_EQUAL:
-        if float(most / least) <= 10.0**_ABOUT_EQUAL:
-            pace = f"no layer lags behind{_pace(layers)}"
-            return f"The weight gradients are about equal, {reach}{_since(profile)}: {pace}."
-        return (
-            f"Layer 1's weights get about as large a gradient as layer {depth}'s; over the layers"
-            f" it reaches from {reach}."
-        )
-    relative = profile.log10_relative_ratio
-    last = f"layer {depth}'s gradient"
-    gets = f"Layer 1's weights get {_compared(ratio, last)}"
-    if relative is not None and abs(relative - ratio) > 0.5 * _ABOUT_EQUAL:
-        gets += f" (relative to ‖W‖, {short_power(relative)})"
-        if relative * ratio <= 0.0 or abs(relative) <= _ABOUT_EQUAL:
-            return f"{gets}."
-    if ratio > 0.0:
-        return f"{gets}: a step that suits the last layers is too large for the first ones."
-    weakest = max(ratio, ratio if relative is None else relative)
-    hardly = weakest < math.log10(profile.settings.vanish_below)
-    return f"{gets}: the first layers {'hardly learn' if hardly else 'learn more slowly'}."
-
-
-def _still(profile: Profile) -> str:
-    """Return which weights have no gradient, where the signal itself arrives."""
-    still = [layer.layer for layer in profile.layers if not layer.grad_w]
-    where = f"layer {still[0]}" if len(still) == 1 else f"{len(still)} layers, {still[0]} first"
-    is_input = profile.settings.rows == 1 and profile.measured.graph.is_plain
-    why = ", whose input is 0" if is_input else ""
-    return f"The weight gradient is exactly 0 in {where}{why}."
-
-
-def _pace(layers: Sequence[LayerRecord]) -> str:
-    """Return how far all layers move, where it is hardly at all, or too far."""
-    moves = [layer.relative or ZERO for layer in layers]
-    # A move that float64 rounds to 0 is little, too.
-    if all(move and float(move) < _LITTLE for move in moves):
-        return ", all move little"
-    if all(float(move) > 1.0 for move in moves):
-        return ", all move by more than their size at a learning rate of 1"
-    return ""
-
-
-def _since(profile: Profile) -> str:
-    """Return why the weight gradients do not follow the signal, where they do not.
-
-    ‖∂L/∂W_k‖ is ‖∂L/∂a_k‖·‖f_{k-1}‖ for one row.
-    """
-    growth = profile.log10_growth
-    if growth is None or abs(growth) <= _ABOUT_EQUAL:
-        return ""
-    if profile.verdict is Verdict.VANISHING and growth < 0.0:
-        return ", since activations shrink as fast going forward"
-    if profile.verdict is Verdict.EXPLODING and growth > 0.0:
-        return ", since activations grow as fast going forward"
-    return ""
 
 
 def dead_units(layer: LayerRecord) -> int:
