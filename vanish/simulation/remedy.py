@@ -222,7 +222,8 @@ def _why(bench: Bench, attempts: Sequence[Attempt], *, spent: bool) -> str:
         return f"No remedy is promised: with {options} {gets}, but to try further seeds {longer}."
     if not bench.wanted.holds(best.log10_ratio):
         return f"{nothing}: nearest comes {options}, with which {gets}.{more}"
-    worst = max(best.further, key=lambda each: abs(each - bench.aim))
+    unstable = [each for each in best.further if not bench.stable.holds(each)]
+    worst = max(unstable, key=lambda each: abs(each - bench.aim))
     factor = "0" if worst == -math.inf else short_power(worst)
     where = "on a further seed (sampled)" if best.sampled else "on a further seed"
     differ = (
