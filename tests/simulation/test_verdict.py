@@ -286,6 +286,26 @@ def test_gradients_relative_to_the_weights_are_compared_trial_by_trial() -> None
     assert "relative to ‖W‖" not in explain(profile).text
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"act": "sigmoid", "block": "S(W~x + U u + b)"}, "add less than the last."),
+        ({"act": "tanh", "weight_std": 3.0}, "add more than the last."),
+        ({"act": "identity", "init": "orthogonal"}, "; over the layers the parts reach from"),
+    ],
+)
+def test_layers_that_share_their_weights_are_not_said_to_learn_by_themselves(
+    options: dict[str, Any], told: str
+) -> None:
+    profile = vanish.simulate(**{"block": "S(W~x+b)", "layers": 20, **options})
+    text = explain(profile).text
+    assert told in text
+    assert profile.log10_ratio_w is not None
+    part = f"Layer 1's part in the weight gradient is {short(10.0**profile.log10_ratio_w)} "
+    assert part in text
+    assert not re.search("hardly learn|learn more slowly|lags behind|too large", text)
+
+
 def test_an_input_of_zeros_gives_the_first_weight_no_gradient() -> None:
     _, text = explained("sigmoid", layers=4, input=Rows(np.zeros(64)))
     assert "The weight gradient is exactly 0 in layer 1, whose input is 0." in text

@@ -35,6 +35,8 @@ def learning(profile: Profile) -> str:
     known = sorted((layer.grad_w for layer in layers), key=lambda grad_w: grad_w.log10 or 0.0)
     least, most = known[0], known[-1]
     reach = f"{short(least)} to {short(most)}"
+    if _is_shared(profile):
+        return _parts(ratio, depth, reach)
     if abs(ratio) <= _ABOUT_EQUAL:
         if float(most / least) <= 10.0**_ABOUT_EQUAL:
             pace = f"no layer lags behind{_pace(layers)}"
@@ -57,13 +59,30 @@ def learning(profile: Profile) -> str:
     return f"{gets}: the first layers {'hardly learn' if hardly else 'learn more slowly'}."
 
 
+def _is_shared(profile: Profile) -> bool:
+    """Tell whether all layers share a matrix, so that none of them learns by itself."""
+    blocks = (run.block for run in profile.measured.graph.runs)
+    return any(slot.tied and slot.letter.isupper() for block in blocks for slot in block.slots)
+
+
+def _parts(ratio: float, depth: int, reach: str) -> str:
+    """Return how much the layers add to the gradient of what they share."""
+    last = f"layer {depth}'s"
+    part = f"Layer 1's part in the weight gradient is {compared(ratio, last)}"
+    if abs(ratio) <= _ABOUT_EQUAL:
+        return f"{part}; over the layers the parts reach from {reach}."
+    share = "less" if ratio < 0.0 else "more"
+    return f"{part}: to what the shared weights learn the first layers add {share} than the last."
+
+
 def _still(profile: Profile) -> str:
     """Return which weights have no gradient, where the signal itself arrives."""
     still = [layer.layer for layer in profile.layers if not layer.grad_w]
     where = f"layer {still[0]}" if len(still) == 1 else f"{len(still)} layers, {still[0]} first"
     is_input = profile.settings.rows == 1 and profile.measured.graph.is_plain
     why = ", whose input is 0" if is_input else ""
-    return f"The weight gradient is exactly 0 in {where}{why}."
+    what = "part in the weight gradient" if _is_shared(profile) else "weight gradient"
+    return f"The {what} is exactly 0 in {where}{why}."
 
 
 def _pace(layers: Sequence[LayerRecord]) -> str:
