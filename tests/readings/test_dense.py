@@ -195,6 +195,21 @@ def test_norms_are_those_of_the_arrays(n_out: int, n_in: int, rows: int, seed: i
     assert float(norm) == pytest.approx(8.0 * np.linalg.norm(d.sum(axis=0)), rel=1e-12)
 
 
+@pytest.mark.parametrize("power", [-4000, 0, 4000])
+@pytest.mark.parametrize("silent", ["rows", "inputs"])
+def test_a_part_of_zeros_leaves_the_others_of_a_shared_weight_as_they_are(
+    power: int, silent: str
+) -> None:
+    # As of a layer whose units are all dead, or whose input is 0, among layers of 10^±1200.
+    d, f, zero = Scaled(np.array([[3.0]])), Scaled(np.array([[4.0]])), Scaled(np.zeros((1, 1)))
+    here = Scaled(d.values, power), f
+    nothing = (zero, f) if silent == "rows" else (d, zero)
+    found = Outer(here, nothing, here)
+    assert found.norm().log10 == pytest.approx(Magnitude.of(24.0, power).log10, rel=1e-14)
+    assert found.array().norm().log10 == pytest.approx(found.norm().log10, rel=1e-14)
+    assert not Outer(nothing, nothing).norm()
+
+
 def test_a_norm_does_not_cancel_where_the_rows_of_a_batch_do() -> None:
     # Σ d_b f_bᵀ = 1e-10 d gᵀ. Summing over pairs of rows would square the cancellation:
     # 1e-20 beside 1 is nothing.

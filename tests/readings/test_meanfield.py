@@ -123,7 +123,7 @@ def test_bias_is_added_to_the_variance_at_any_scale(
         bias_std = float(Magnitude(*b))
         one = Magnitude.of(1.0)
         ensemble = meanfield.Ensemble.plain([activations.get("identity")], [1, 1], [one], bias_std)
-        [layer] = meanfield.expected(ensemble, moments.root(Magnitude(*x)))
+        [layer] = meanfield.expected(ensemble, Magnitude(*x).root())
         right = math.ldexp(*x) + bias_std**2
         assert number(layer.q) == pytest.approx(right, rel=1e-15)
 

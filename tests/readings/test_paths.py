@@ -222,7 +222,7 @@ def note_on_paths(**options: Any) -> str:
     (note,) = (
         each.heading
         for each in view([simulate(**options)], None).notes
-        if " paths " in each.heading
+        if "at every unit" in each.heading
     )
     return note
 
@@ -254,6 +254,20 @@ def test_the_table_says_nothing_of_paths_where_no_slope_is_zero() -> None:
 
 def test_the_table_counts_paths_through_the_layers_that_have_any_to_lose() -> None:
     assert note_on_paths(layer_acts=("tanh", "relu", "relu"), width=3).startswith("None of 27")
+
+
+def test_the_table_counts_the_paths_through_all_units_that_a_block_has() -> None:
+    options: dict[str, Any] = {"act": "relu", "block": "x + V S(Wx+b)", "hidden": "4x", "width": 4}
+    found = simulate(**options, layers=2, seed=1).layers[0].log10_active_paths
+    assert found is not None
+    # 16 units in layer 1, and in layer 2 as many or its skip.
+    note = note_on_paths(**options, layers=2, seed=1)
+    assert note.startswith(f"{round(10.0**found)} of {16 * 17} paths have a slope other than 0")
+
+
+def test_the_table_counts_no_paths_where_a_layer_has_several_s() -> None:
+    notes = view([simulate(act="relu", block="S(W S(Vx))", layers=2, width=4)], None).notes
+    assert all("at every unit" not in note.heading for note in notes)
 
 
 def test_a_number_of_paths_below_one_is_not_called_none() -> None:

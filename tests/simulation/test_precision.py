@@ -418,6 +418,11 @@ def test_a_run_that_took_no_note_of_its_entries_says_so() -> None:
         losses(next(compare([Settings(act="relu", layers=2)], entries=False)))
 
 
+def test_another_block_has_no_lost_precision_to_tell() -> None:
+    with pytest.raises(UsageError, match=r"block 'x \+ S\(Wx\+b\)': .* only told of S\(Wx\+b\)"):
+        losses(vanish.simulate(act="relu", layers=2, block="x + S(Wx+b)"))
+
+
 # The judge --------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -425,3 +426,14 @@ def test_a_number_has_the_digits_that_it_needs(value: float, layers: int, text: 
     assert f"{rounded(value, layers):g}" == text
     # Its error moves the ratio by at most about a tenth of a decade.
     assert layers * abs(math.log10(rounded(value, layers) / value)) <= 0.11
+
+
+def test_a_further_seed_that_is_told_against_a_change_is_one_that_is_not_stable() -> None:
+    # Far from what is wanted, 0.01 to 10, may still be stable.
+    low, high = 1e-12, 10.0
+    options: dict[str, Any] = {"act": "tanh", "width": 2, "layers": 30, "weight_std": 4.0}
+    profile = vanish.simulate(**options, seed=53, vanish_below=low, explode_above=high)
+    assert profile.remedy is not None
+    told = re.search(r"on this seed, but (\S+) on a further seed", profile.remedy.why)
+    assert told is not None
+    assert not low <= float(told[1]) <= high

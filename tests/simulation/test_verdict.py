@@ -154,6 +154,41 @@ def test_what_varies_by_accident_is_not_called_steady(act: str, width: int) -> N
             assert explain(profile).qualifier == ""
 
 
+@pytest.mark.parametrize(
+    ("factors", "is_steady"),
+    [((0.02,), False), ((0.1, 0.4), False), ((0.1, 0.2), True), ((0.1, 0.2, 0.4), True)],
+)
+def test_a_step_or_two_that_differ_do_not_make_a_steady_change(
+    factors: tuple[float, ...], is_steady: bool
+) -> None:
+    # The first W is not between layers 1 and N.
+    weights = network(*(np.array([[each]]) for each in (1.0, *factors)))
+    profile = vanish.simulate(act="identity", weights=weights, input=Rows(np.ones(1)))
+    assert profile.verdict is Verdict.STABLE
+    assert ("a layer; at this rate" in explain(profile).text) == is_steady
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("layers", "gain", "told"),
+    [
+        (
+            10_000,
+            0.9992,
+            "shrinks 1.0008-fold a layer (-0.0003 decades a layer, in theory -0.0003)",
+        ),
+        (10_000, 1.00092, "grows 1.00092-fold a layer (0.0004 decades a layer, in theory 0.0004)"),
+        (2000, 0.9988, "shrinking 1.0012-fold a layer; at this rate"),
+        (300, 0.99, "shrinking 1.01-fold a layer; at this rate"),
+    ],
+)
+def test_a_small_change_of_many_layers_is_not_called_none(
+    layers: int, gain: float, told: str
+) -> None:
+    _, text = explained("identity", layers=layers, width=1, init="orthogonal", gain=gain)
+    assert told in text
+
+
 # How far the layers move.
 
 
@@ -229,6 +264,46 @@ def test_a_small_first_weight_that_moves_as_much_of_itself_is_not_said_to_lag() 
     _, text = explained("sigmoid", weights=Network(tuple(weights)))
     assert "(relative to ‖W‖, " in text
     assert not slower_or_faster(text)
+
+
+@pytest.mark.parametrize("weight_std", [1e-3, 1e-200])
+def test_layers_that_move_little_are_told_however_little_it_is(weight_std: float) -> None:
+    _, text = explained("tanh", layers=3, width=2, loss="mse", weight_std=weight_std)
+    assert "no layer lags behind, all move little." in text
+
+
+def test_gradients_relative_to_the_weights_are_compared_trial_by_trial() -> None:
+    profile = vanish.simulate(act="tanh", layers=8, width=3, gain=2, bias_std=1, trials=21, seed=33)
+    relative = profile.measured.grad_w.log10 - profile.measured.weight.log10
+    expected = sorted(relative[0] - relative[-1])[10]
+    assert profile.log10_relative_ratio == pytest.approx(expected, rel=1e-12)
+    # The medians of layers 1 and N are of different trials, and lie farther apart.
+    first, last = profile.layers[0].relative, profile.layers[-1].relative
+    assert first is not None
+    assert last is not None
+    assert math.log10(float(first / last)) < expected - 0.5
+    assert profile.log10_ratio_w == pytest.approx(expected, abs=0.5)
+    assert "relative to ‖W‖" not in explain(profile).text
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"act": "sigmoid", "block": "S(W~x + U u + b)"}, "add less than the last."),
+        ({"act": "tanh", "weight_std": 3.0}, "add more than the last."),
+        ({"act": "identity", "init": "orthogonal"}, "; over the layers the parts reach from"),
+    ],
+)
+def test_layers_that_share_their_weights_are_not_said_to_learn_by_themselves(
+    options: dict[str, Any], told: str
+) -> None:
+    profile = vanish.simulate(**{"block": "S(W~x+b)", "layers": 20, **options})
+    text = explain(profile).text
+    assert told in text
+    assert profile.log10_ratio_w is not None
+    part = f"Layer 1's part in the weight gradient is {short(10.0**profile.log10_ratio_w)} "
+    assert part in text
+    assert not re.search("hardly learn|learn more slowly|lags behind|too large", text)
 
 
 def test_an_input_of_zeros_gives_the_first_weight_no_gradient() -> None:
@@ -459,6 +534,34 @@ def test_rows_that_die_in_different_layers_are_told_from_a_loss_without_a_gradie
     assert "no path from layer 1 to the loss" in explain(profile).text
 
 
+def test_trials_that_die_in_different_layers_are_not_said_to_have_slopes_everywhere() -> None:
+    profile = vanish.simulate(
+        act="relu6", layers=3, width=4, seed=388, bias_std=3, gain=3, weight_std=1.5, trials=21
+    )
+    slopes = profile.measured.slopes.largest
+    dead = int((slopes == 0.0).any(axis=0).sum())
+    assert profile.verdict is Verdict.DEAD
+    assert all(layer.slope_max for layer in profile.layers)
+    text = explain(profile).text
+    assert f"In {dead} of 21 trials some layer has no unit with a slope, not the same one" in text
+    assert "no path" not in text
+
+
+def test_trials_of_a_block_that_end_in_different_layers_are_not_given_one_reason() -> None:
+    profile = vanish.simulate(
+        act="relu6", block="S(S(Wx+b))", layers=6, width=4, weight_std=3, trials=21, seed=1
+    )
+    signal = profile.measured.signal.mantissas
+    ended = signal[:-1] == 0.0
+    assert profile.verdict is Verdict.DEAD
+    # Layer 2 itself ends few of them.
+    assert 2 * ended[0].sum() > 21 > 2 * (ended[0] & ~ended[1]).sum()
+    assert (
+        "In at least half of the trials some layer from layer 2 on lets nothing through: layer 1"
+        " gets no gradient."
+    ) in explain(profile).text
+
+
 # Dead units.
 
 
@@ -476,6 +579,17 @@ def test_a_net_with_most_of_a_layer_dead_is_told() -> None:
     shown = view([profile], None)
     at = shown.columns.index("dead\nunits")
     assert [row[at] for row in shown.rows if not isinstance(row, Elided)] == ["125 of 128", "", ""]
+
+
+def test_dead_units_are_counted_among_all_that_a_block_has() -> None:
+    # Weights so large that no unit of relu6 is between its kinks.
+    profile = vanish.simulate(
+        act="relu6", block="x + V S(Wx+b)", hidden="4x", layers=2, width=10, weight_std=1e6
+    )
+    assert "40 of 40 units are dead (slope 0 on this input)" in explain(profile).text
+    shown = view([profile], None)
+    at = shown.columns.index("dead\nunits")
+    assert [row[at] for row in shown.rows if not isinstance(row, Elided)] == ["40 of 40"] * 2
 
 
 @pytest.mark.slow

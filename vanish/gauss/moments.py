@@ -59,7 +59,7 @@ def mean(activation: Activation, q: Magnitude) -> Signed:
         if value or not q:
             return Signed(value)
         # Two tangents, each met by one half of z: E[max(z, 0)] = 1/√(2π).
-        return Signed((right - left) / math.sqrt(2.0 * math.pi)) * Signed.of(root(q))
+        return Signed((right - left) / math.sqrt(2.0 * math.pi)) * Signed.of(q.root())
     return Signed(_mean(activation, near), shift)
 
 
@@ -323,12 +323,4 @@ def _beyond(activation: Activation, q: Magnitude) -> tuple[Magnitude, Magnitude]
         raise unreached(activation, float(q))
     beyond = q / Magnitude.of(1.0, ends.end)
     v, c = Magnitude.of(ends.v_far), Magnitude.of(ends.c_far)
-    return v * beyond if ends.grows else v, c if ends.steep else c / root(beyond)
-
-
-def root(magnitude: Magnitude) -> Magnitude:
-    """Return the square root."""
-    odd = magnitude.exponent % 2
-    return Magnitude.of(
-        math.sqrt(math.ldexp(magnitude.mantissa, odd)), (magnitude.exponent - odd) // 2
-    )
+    return v * beyond if ends.grows else v, c if ends.steep else c / beyond.root()

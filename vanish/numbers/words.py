@@ -36,6 +36,12 @@ def short_power(log10: float) -> str:
     return f"{digits}e{exponent:+03d}"
 
 
+def compared(log10: float, whose: str) -> str:
+    """Return ``0.01 of layer 20's`` or ``3 times layer 20's``; log10 is -inf for 0."""
+    factor = "0" if log10 == -math.inf else short_power(log10)
+    return f"{factor} {'of' if log10 < 0.0 else 'times'} {whose}"
+
+
 # A float64 has no more significant digits.
 _ALL_DIGITS = 17
 

@@ -65,7 +65,11 @@ class Outer:
 
     def _together(self) -> tuple[Scaled, Scaled]:
         """Return the rows of all parts as one batch."""
-        pairs = [(rows.normalized(), inputs.normalized()) for rows, inputs in self.parts]
+        # A zero has no size to go by: beside it, what is small would be rounded to zero.
+        parts = [each for each in self.parts if all(rows.values.any() for rows in each)]
+        pairs = [
+            (rows.normalized(), inputs.normalized()) for rows, inputs in parts or self.parts[:1]
+        ]
         powers = [rows.exponent + inputs.exponent for rows, inputs in pairs]
         most = max(powers)
         left = [

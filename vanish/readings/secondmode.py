@@ -170,7 +170,7 @@ def _layers(
         enumerate(_joints(ensemble, [each for column in arguments.values() for each in column]), 1)
     )
     square, mean = start.square, start.mean()
-    m = math.copysign(float(moments.root(mean.squared() / square)), mean.mantissa)
+    m = math.copysign(float((mean.squared() / square).root()), mean.mantissa)
     for section, (skip, scale, before, between, behind) in families.items():
         matrix, *bias = next(
             node.op.slots for node in section.block.nodes if node.op.kind == "affine"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.gauss import moments
 from vanish.gauss.quadrature import NoLawError
 from vanish.numbers.scaled import ONE, ZERO, Magnitude
 from vanish.numbers.signed import Signed, total
@@ -124,7 +123,7 @@ class Unit:
 
     def normed(self) -> tuple[Unit, Magnitude]:
         """Return it over its root mean square, and 1 over that; zeros for a zero."""
-        inverse = ONE / moments.root(self.square) if self.square else ZERO
+        inverse = ONE / self.square.root() if self.square else ZERO
         unit = self.times(Signed.of(inverse))
         return Unit(ONE if inverse else ZERO, unit.mean, *unit.terms), inverse
 

@@ -70,8 +70,11 @@ def paths(profile: Profile) -> tuple[Notes, ...]:
     found = next((count for count in counts if count is not None), None)
     if found is None or not profile.layers[0].slope_bound:
         return ()
-    sizes = np.array([[[float(layer.n_out)]] for layer in profile.layers])
-    possible = log10_active_paths(profile.measured.graph, sizes)[:, 0]
+    graph = profile.measured.graph
+    if any(len(run.block.argument_places) > 1 for run in graph.runs):
+        return ()  # the units of all S of a layer were counted together, and a path meets some
+    sizes = np.array([[[float(layer.units)]] for layer in profile.layers])
+    possible = log10_active_paths(graph, sizes)[:, 0]
     every = float(possible[0])
     if found > -math.inf:
         known = next(k for k, count in enumerate(counts) if count is not None)

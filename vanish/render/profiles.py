@@ -297,7 +297,7 @@ def _times(factor: Magnitude | None) -> str:
 
 def _dead_of(layer: LayerRecord) -> str:
     count = dead_units(layer)
-    return f"{count:,} of {layer.n_out:,}" if count else ""
+    return f"{count:,} of {layer.units:,}" if count else ""
 
 
 def _axis(profiles: Sequence[Profile]) -> tuple[int, int]:

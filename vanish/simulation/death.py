@@ -12,7 +12,7 @@ import numpy as np
 
 from vanish.network import activations, losses
 from vanish.numbers.words import listed, short, spans
-from vanish.simulation.measured import MEDIAN, quantile
+from vanish.simulation.measured import MEDIAN, quantile, rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,13 @@ def explain_death(profile: Profile) -> tuple[str, str]:
         return "", _without_slope(profile, first)
     if not layers[-1].grad_f:
         return "", _without_loss(profile)
+    dying = int((profile.measured.slopes.largest == 0.0).any(axis=0).sum())
+    # So many are the median's, and no layer above has as many to itself.
+    if dying > rank(MEDIAN, profile.trials):
+        return "", (
+            f"In {dying:,} of {profile.trials:,} trials some layer has no unit with a slope, not"
+            f" the same one in all of them: {_still(layers)}."
+        )
     return "", (
         "Every layer has units with a slope, but no path from layer 1 to the loss along which"
         f" neither a slope nor a weight is 0: {_still(layers)}."
@@ -49,15 +56,20 @@ def _where_it_ends(profile: Profile) -> str:
     last = next(layer for layer in reversed(layers) if not layer.grad_f)
     end = layers[last.layer]
     block = profile.measured.graph.block(end.layer)
+    below = _layers(range(1, end.layer))
     if end.slope_max == 0.0:
         why = "every unit of it has slope 0"
     elif not end.weight:
         why = "all its weights are zero"
     elif any(block.places(kind) for kind in ("layernorm", "rmsnorm", "batchnorm")):
         why = "its norm takes out of the gradient all that reaches it"
+    elif profile.trials > 1:
+        return (
+            f"In at least half of the trials some layer from layer {end.layer} on lets nothing"
+            f" through: {below} no gradient."
+        )
     else:
         why = "no path through it has a slope and a weight other than 0"
-    below = _layers(range(1, end.layer))
     return f"Layer {end.layer} lets nothing through, since {why}: {below} no gradient."
 
 

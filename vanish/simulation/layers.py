@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from vanish.simulation.sample import draw_input, given_input, given_steps
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from vanish.network.model import Model
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.signed import Signed
     from vanish.numbers.stack import Magnitudes
@@ -59,6 +61,8 @@ class LayerRecord(NamedTuple):
         Root mean squares of ‖∂L/∂f_k‖ and of the signal that mean-field theory expects.
     rms_a, predicted_rms_a, mean_f, std_f, saturated, max_abs_a
         The signal going forward; what is measured of it is None where nobody asked.
+    units
+        How many numbers S is applied to on each row, in all its places together.
     """
 
     act: str
@@ -100,6 +104,7 @@ class LayerRecord(NamedTuple):
     std_f: Magnitude | None
     saturated: float | None
     max_abs_a: Magnitude | None
+    units: int
 
     @property
     def status(self) -> str:
@@ -204,6 +209,7 @@ def records(
         "std_f": nothing if forward is None else middle(forward.std_f),
         "saturated": nothing if forward is None else of_slopes(measured.slopes.saturated),
         "max_abs_a": nothing if forward is None else of_arguments(forward.largest_a),
+        "units": list(_units(settings.model)),
     }
     rows = zip(*(columns[name] for name in LayerRecord._fields), strict=True)
     return map(LayerRecord._make, rows)
@@ -228,6 +234,14 @@ def expected_of(settings: Settings) -> tuple[list[meanfield.Expected], str]:
         return meanfield.expected(ensemble, _input_norm(settings), model.graph), ""
     except NoLawError as error:
         return [], error.reason
+
+
+def _units(model: Model) -> Iterator[int]:
+    """Yield how many units each layer has, n_k in the article's chain."""
+    for section in model.sections:
+        places = section.block.argument_places
+        units = sum(section.sizes.places[place] for place in places)
+        yield from repeat(units, section.length)
 
 
 def _rms_a(

@@ -294,11 +294,16 @@ def losses(profile: Profile) -> list[Loss]:
     Raises
     ------
     UsageError
-        If the run took no note of its entries.
+        If the run took no note of its entries, as one of another block than S(Wx+b) never does.
     """
     entries = profile.measured.entries
     if entries is None:
-        raise UsageError("a run without its entries: give simulate or compare entries=True")
+        plain = profile.measured.graph.is_plain
+        raise UsageError(
+            "a run without its entries: compare must have entries=True"
+            if plain
+            else f"block {profile.settings.block!r}: lost precision is only told of S(Wx+b)"
+        )
     typical, run = typical_entries(profile), _Run.of(entries)
     amplified = _log2_amplification(entries, profile.settings.model.sizes)
     return [_loss(each, typical, run, amplified) for each in FORMATS]

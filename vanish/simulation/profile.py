@@ -139,6 +139,12 @@ class Profile:
         return log10(self._quantile(self.ratios_w, MEDIAN))
 
     @property
+    def log10_relative_ratio(self) -> float | None:
+        """The same of what they are of the weights themselves, ‖∂L/∂W‖/‖W‖."""
+        relative = self.measured.grad_w.over(self.measured.weight)
+        return log10(self._quantile(relative.at(0).over(relative.at(-1)), MEDIAN))
+
+    @property
     def log10_gains_back(self) -> list[float]:
         """log10 of the factors from layer k+1 to layer k that are known, layer 1 first."""
         logs = (log10(layer.gain_back) for layer in self.layers)

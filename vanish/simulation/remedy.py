@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
-from vanish.numbers.words import short_power
+from vanish.numbers.words import compared, short_power
 from vanish.simulation.attempts import Attempt, attempt
 from vanish.simulation.candidates import CANDIDATES
 from vanish.simulation.profile import Verdict
@@ -222,17 +222,16 @@ def _why(bench: Bench, attempts: Sequence[Attempt], *, spent: bool) -> str:
         return f"No remedy is promised: with {options} {gets}, but to try further seeds {longer}."
     if not bench.wanted.holds(best.log10_ratio):
         return f"{nothing}: nearest comes {options}, with which {gets}.{more}"
-    worst = max(best.further, key=lambda each: abs(each - bench.aim))
+    unstable = [each for each in best.further if not bench.stable.holds(each)]
+    worst = max(unstable, key=lambda each: abs(each - bench.aim))
+    factor = "0" if worst == -math.inf else short_power(worst)
     where = "on a further seed (sampled)" if best.sampled else "on a further seed"
     differ = (
         ": seeds alone differ by more than what counts as stable"
         if max(best.seen) - min(best.seen) > bench.stable.width
         else ""
     )
-    return (
-        f"{nothing}: with {options} {gets} on this seed, but"
-        f" {_compared(worst, None)} {where}{differ}.{more}"
-    )
+    return f"{nothing}: with {options} {gets} on this seed, but {factor} {where}{differ}.{more}"
 
 
 def _shortfall(bench: Bench, attempt: Attempt) -> tuple[bool, int, float]:
@@ -243,9 +242,6 @@ def _shortfall(bench: Bench, attempt: Attempt) -> tuple[bool, int, float]:
     return missed, unstable, abs(attempt.log10_ratio - bench.aim)
 
 
-def _compared(log10: float, layers: int | None) -> str:
+def _compared(log10: float, layers: int) -> str:
     """Return ``0.01 of layer 20's signal`` or ``3 times layer 20's signal``."""
-    factor = "0" if log10 == -math.inf else short_power(log10)
-    if layers is None:
-        return factor
-    return f"{factor} {'of' if log10 < 0.0 else 'times'} layer {layers}'s signal"
+    return compared(log10, f"layer {layers}'s signal")

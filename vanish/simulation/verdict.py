@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from vanish.numbers.words import listed, short, short_power
+from vanish.numbers.words import compared, listed, short, short_power
 from vanish.simulation.death import constant_lines, explain_death
+from vanish.simulation.learning import learning
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, rank
 from vanish.simulation.profile import Verdict
 
@@ -26,18 +27,15 @@ if TYPE_CHECKING:
     from vanish.simulation.profile import Profile
     from vanish.simulation.remedy import Search
 
-# Within a factor of ten, gradients are about equal.
-_ABOUT_EQUAL = 1.0
-
 # A stable signal that changes tenfold in all changes steadily if its mean factor a layer is
 # three standard errors from 1: what is left is no accident of one seed.
 _STEADY_DECADES, _STEADY_ERRORS = 1.0, 3.0
 
+# One step from layer to layer has no spread to tell its error by.
+_FEWEST_STEPS = 2
+
 # The median layer's factor differs so much from the mean that the mean is no description.
 _UNEVEN = 0.25
-
-# At a learning rate of 1 a layer that moves by less than this share of its size moves little.
-_LITTLE = 0.01
 
 # Units with slope 0 on every row are told where they are at least three quarters of a layer,
 # and four standard deviations more than the half of a healthy random ReLU layer on one row.
@@ -101,7 +99,7 @@ def explain(profile: Profile, search: Search | None = None) -> Story:
     if profile.log10_ratio is None:
         sentences = ["With one layer there is nothing to vanish on the way."]
     else:
-        sentences = [_signal(profile), _learning(profile)]
+        sentences = [_signal(profile), learning(profile)]
     sentences += [_dead_units(profile), constant_lines(profile)]
     sentences += [_trials(profile), _advice(profile, search)]
     return Story(verdict.value, _qualifier(profile), " ".join(filter(None, sentences)))
@@ -117,7 +115,9 @@ def steady_change(profile: Profile) -> int:
     if abs(log10_ratio) < _STEADY_DECADES or profile.faults.hidden:
         return 0
     gains = profile.log10_gains_back
-    error = float(np.std(gains)) / math.sqrt(len(gains))
+    if len(gains) < _FEWEST_STEPS:
+        return 0
+    error = float(np.std(gains, ddof=1)) / math.sqrt(len(gains))
     steps = profile.settings.model.depth - 1
     if abs(log10_ratio) < _STEADY_ERRORS * error * steps:
         return 0
@@ -154,7 +154,7 @@ def _signal(profile: Profile) -> str:
     settings, log10_ratio = profile.settings, profile.log10_ratio
     assert log10_ratio is not None
     depth = settings.model.depth
-    arrives = _compared(log10_ratio, f"layer {depth}'s")
+    arrives = compared(log10_ratio, f"layer {depth}'s")
     limits = {
         Verdict.VANISHING: f" (below {settings.vanish_below:g})",
         Verdict.EXPLODING: f" (above {settings.explode_above:g})",
@@ -177,7 +177,8 @@ def _signal(profile: Profile) -> str:
     per_layer = log10_ratio / (depth - 1)
     mean = "" if _is_even(profile, per_layer) else "on average "
     return (
-        f"The signal going back {mean}{_changes(per_layer)} a layer{_decades(profile)}; layer 1"
+        f"The signal going back {mean}{_verb(per_layer)} {_fold(per_layer)} a"
+        f" layer{_decades(profile)}; layer 1"
         f" gets {arrives}{limits[profile.verdict]}."
     )
 
@@ -190,26 +191,33 @@ def _is_even(profile: Profile, per_layer: float) -> bool:
 
 
 def _changes(log10: float) -> str:
-    if _fold(log10) == "1-fold":
+    if short_power(abs(log10)) == "1":
         return "hardly changes it"
-    return f"{'shrinks' if log10 < 0.0 else 'grows'} {_fold(log10)}"
+    return f"{_verb(log10)} {_fold(log10)}"
+
+
+def _verb(log10: float) -> str:
+    return "shrinks" if log10 < 0.0 else "grows"
 
 
 def _fold(log10: float) -> str:
-    return f"{short_power(abs(log10))}-fold"
-
-
-def _compared(log10_ratio: float, whose: str) -> str:
-    """Return ``0.01 of layer 20's`` or ``3 times layer 20's``."""
-    return f"{short_power(log10_ratio)} {'of' if log10_ratio < 0.0 else 'times'} {whose}"
+    """Return ``2.5-fold``, or ``1.0008-fold`` where three digits would leave a 1."""
+    told = short_power(abs(log10))
+    if told == "1" and (beyond := math.expm1(abs(log10) * math.log(10.0))):
+        told = f"{1.0 + beyond:.{math.ceil(-math.log10(beyond)) + 1}f}".rstrip("0")
+    return f"{told}-fold"
 
 
 def _decades(profile: Profile) -> str:
     """Return the decades a layer, measured and as theory expects them."""
-    expected = profile.predicted_decades_per_layer
-    if expected is None:
+    expected, measured = profile.predicted_decades_per_layer, profile.decades_per_layer
+    if expected is None or measured is None:
         return ""
-    return f" ({profile.decades_per_layer:.3f} decades a layer, in theory {expected:.3f})"
+    digits = 3
+    if profile.log10_ratio is not None and abs(profile.log10_ratio) >= _STEADY_DECADES:
+        # Of very many layers a small rate is no zero.
+        digits = max(digits, math.ceil(-math.log10(abs(measured))))
+    return f" ({measured:.{digits}f} decades a layer, in theory {expected:.{digits}f})"
 
 
 def _fault(fault: Fault) -> str:
@@ -226,84 +234,9 @@ def _fault(fault: Fault) -> str:
     return told + (f", and the slopes of layer {k} keep {slopes}" if slopes else "")
 
 
-def _learning(profile: Profile) -> str:
-    """Return how far the layers move, by the gradients of their weights."""
-    layers, depth = profile.layers, profile.settings.model.depth
-    if not profile.settings.model.matrices:
-        return ""
-    if any(not layer.grad_w for layer in layers):
-        return _still(profile)
-    ratio = profile.log10_ratio_w
-    if ratio is None:
-        return ""
-    known = sorted((layer.grad_w for layer in layers), key=lambda grad_w: grad_w.log10 or 0.0)
-    least, most = known[0], known[-1]
-    reach = f"{short(least)} to {short(most)}"
-    if abs(ratio) <= _ABOUT_EQUAL:
-        if float(most / least) <= 10.0**_ABOUT_EQUAL:
-            pace = f"no layer lags behind{_pace(layers)}"
-            return f"The weight gradients are about equal, {reach}{_since(profile)}: {pace}."
-        return (
-            f"Layer 1's weights get about as large a gradient as layer {depth}'s; over the layers"
-            f" it reaches from {reach}."
-        )
-    relative = _relative_ratio(layers)
-    last = f"layer {depth}'s gradient"
-    gets = f"Layer 1's weights get {_compared(ratio, last)}"
-    if relative is not None and abs(relative - ratio) > 0.5 * _ABOUT_EQUAL:
-        gets += f" (relative to ‖W‖, {short_power(relative)})"
-        if relative * ratio <= 0.0 or abs(relative) <= _ABOUT_EQUAL:
-            return f"{gets}."
-    if ratio > 0.0:
-        return f"{gets}: a step that suits the last layers is too large for the first ones."
-    weakest = max(ratio, ratio if relative is None else relative)
-    hardly = weakest < math.log10(profile.settings.vanish_below)
-    return f"{gets}: the first layers {'hardly learn' if hardly else 'learn more slowly'}."
-
-
-def _still(profile: Profile) -> str:
-    """Return which weights have no gradient, where the signal itself arrives."""
-    still = [layer.layer for layer in profile.layers if not layer.grad_w]
-    where = f"layer {still[0]}" if len(still) == 1 else f"{len(still)} layers, {still[0]} first"
-    is_input = profile.settings.rows == 1 and profile.measured.graph.is_plain
-    why = ", whose input is 0" if is_input else ""
-    return f"The weight gradient is exactly 0 in {where}{why}."
-
-
-def _relative_ratio(layers: Sequence[LayerRecord]) -> float | None:
-    """Return log10 of layer 1's ‖∂L/∂W‖/‖W‖ over layer N's."""
-    first, last = layers[0].relative, layers[-1].relative
-    return (first / last).log10 if first and last else None
-
-
-def _pace(layers: Sequence[LayerRecord]) -> str:
-    """Return how far all layers move, where it is hardly at all, or too far."""
-    moves = [float(layer.relative) if layer.relative is not None else 0.0 for layer in layers]
-    if all(0.0 < move < _LITTLE for move in moves):
-        return ", all move little"
-    if all(move > 1.0 for move in moves):
-        return ", all move by more than their size at a learning rate of 1"
-    return ""
-
-
-def _since(profile: Profile) -> str:
-    """Return why the weight gradients do not follow the signal, where they do not.
-
-    ‖∂L/∂W_k‖ is ‖∂L/∂a_k‖·‖f_{k-1}‖ for one row.
-    """
-    growth = profile.log10_growth
-    if growth is None or abs(growth) <= _ABOUT_EQUAL:
-        return ""
-    if profile.verdict is Verdict.VANISHING and growth < 0.0:
-        return ", since activations shrink as fast going forward"
-    if profile.verdict is Verdict.EXPLODING and growth > 0.0:
-        return ", since activations grow as fast going forward"
-    return ""
-
-
 def dead_units(layer: LayerRecord) -> int:
     """Return how many units of a layer have slope 0 on every row, where those are many."""
-    share, n = layer.dead_fraction, layer.n_out
+    share, n = layer.dead_fraction, layer.units
     if share is None or share < MANY_DEAD:
         return 0
     return round(share * n) if 2.0 * math.sqrt(n) * (share - 0.5) >= _HEALTHY_DEVIATIONS else 0
@@ -319,7 +252,7 @@ def _dead_units(profile: Profile) -> str:
     on = "this input" if rows == 1 else f"every one of the {rows:,} rows"
     more = f"; so are many in {_other(len(hit) - 1)}" if len(hit) > 1 else ""
     return (
-        f"In layer {worst.layer}, {dead_units(worst):,} of {worst.n_out:,} units are dead (slope 0"
+        f"In layer {worst.layer}, {dead_units(worst):,} of {worst.units:,} units are dead (slope 0"
         f" on {on}){more}."
     )
 

@@ -1,0 +1,111 @@
+"""How far the layers move, in words: by the gradients of their weights."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from vanish.numbers.scaled import ZERO
+from vanish.numbers.words import compared, short, short_power
+from vanish.simulation.profile import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vanish.simulation.layers import LayerRecord
+    from vanish.simulation.profile import Profile
+
+# Within a factor of ten, gradients are about equal.
+_ABOUT_EQUAL = 1.0
+
+# At a learning rate of 1 a layer that moves by less than this share of its size moves little.
+_LITTLE = 0.01
+
+
+def learning(profile: Profile) -> str:
+    """Return how far the layers move, by the gradients of their weights."""
+    layers, depth = profile.layers, profile.settings.model.depth
+    if not profile.settings.model.matrices:
+        return ""
+    if any(not layer.grad_w for layer in layers):
+        return _still(profile)
+    ratio = profile.log10_ratio_w
+    if ratio is None:
+        return ""
+    known = sorted((layer.grad_w for layer in layers), key=lambda grad_w: grad_w.log10 or 0.0)
+    least, most = known[0], known[-1]
+    reach = f"{short(least)} to {short(most)}"
+    if _is_shared(profile):
+        return _parts(ratio, depth, reach)
+    if abs(ratio) <= _ABOUT_EQUAL:
+        if float(most / least) <= 10.0**_ABOUT_EQUAL:
+            pace = f"no layer lags behind{_pace(layers)}"
+            return f"The weight gradients are about equal, {reach}{_since(profile)}: {pace}."
+        return (
+            f"Layer 1's weights get about as large a gradient as layer {depth}'s; over the layers"
+            f" it reaches from {reach}."
+        )
+    relative = profile.log10_relative_ratio
+    last = f"layer {depth}'s gradient"
+    gets = f"Layer 1's weights get {compared(ratio, last)}"
+    if relative is not None and abs(relative - ratio) > 0.5 * _ABOUT_EQUAL:
+        gets += f" (relative to ‖W‖, {short_power(relative)})"
+        if relative * ratio <= 0.0 or abs(relative) <= _ABOUT_EQUAL:
+            return f"{gets}."
+    if ratio > 0.0:
+        return f"{gets}: a step that suits the last layers is too large for the first ones."
+    weakest = max(ratio, ratio if relative is None else relative)
+    hardly = weakest < math.log10(profile.settings.vanish_below)
+    return f"{gets}: the first layers {'hardly learn' if hardly else 'learn more slowly'}."
+
+
+def _is_shared(profile: Profile) -> bool:
+    """Tell whether all layers share a matrix, so that none of them learns by itself."""
+    blocks = (run.block for run in profile.measured.graph.runs)
+    return any(slot.tied and slot.letter.isupper() for block in blocks for slot in block.slots)
+
+
+def _parts(ratio: float, depth: int, reach: str) -> str:
+    """Return how much the layers add to the gradient of what they share."""
+    last = f"layer {depth}'s"
+    part = f"Layer 1's part in the weight gradient is {compared(ratio, last)}"
+    if abs(ratio) <= _ABOUT_EQUAL:
+        return f"{part}; over the layers the parts reach from {reach}."
+    share = "less" if ratio < 0.0 else "more"
+    return f"{part}: to what the shared weights learn the first layers add {share} than the last."
+
+
+def _still(profile: Profile) -> str:
+    """Return which weights have no gradient, where the signal itself arrives."""
+    still = [layer.layer for layer in profile.layers if not layer.grad_w]
+    where = f"layer {still[0]}" if len(still) == 1 else f"{len(still)} layers, {still[0]} first"
+    is_input = profile.settings.rows == 1 and profile.measured.graph.is_plain
+    why = ", whose input is 0" if is_input else ""
+    what = "part in the weight gradient" if _is_shared(profile) else "weight gradient"
+    return f"The {what} is exactly 0 in {where}{why}."
+
+
+def _pace(layers: Sequence[LayerRecord]) -> str:
+    """Return how far all layers move, where it is hardly at all, or too far."""
+    moves = [layer.relative or ZERO for layer in layers]
+    # A move that float64 rounds to 0 is little, too.
+    if all(move and float(move) < _LITTLE for move in moves):
+        return ", all move little"
+    if all(float(move) > 1.0 for move in moves):
+        return ", all move by more than their size at a learning rate of 1"
+    return ""
+
+
+def _since(profile: Profile) -> str:
+    """Return why the weight gradients do not follow the signal, where they do not.
+
+    ‖∂L/∂W_k‖ is ‖∂L/∂a_k‖·‖f_{k-1}‖ for one row.
+    """
+    growth = profile.log10_growth
+    if growth is None or abs(growth) <= _ABOUT_EQUAL:
+        return ""
+    if profile.verdict is Verdict.VANISHING and growth < 0.0:
+        return ", since activations shrink as fast going forward"
+    if profile.verdict is Verdict.EXPLODING and growth > 0.0:
+        return ", since activations grow as fast going forward"
+    return ""
