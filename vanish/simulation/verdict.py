@@ -217,7 +217,9 @@ def _decades(profile: Profile) -> str:
     if profile.log10_ratio is not None and abs(profile.log10_ratio) >= _STEADY_DECADES:
         # Of very many layers a small rate is no zero.
         digits = max(digits, math.ceil(-math.log10(abs(measured))))
-    return f" ({measured:.{digits}f} decades a layer, in theory {expected:.{digits}f})"
+    # Adding 0 takes the sign from a zero.
+    told = [f"{round(rate, digits) + 0.0:.{digits}f}" for rate in (measured, expected)]
+    return f" ({told[0]} decades a layer, in theory {told[1]})"
 
 
 def _fault(fault: Fault) -> str:
