@@ -381,11 +381,11 @@ SHOWN: dict[str, Any] = {
         act=["tanh", "relu"], layers=[2, 3, 4]
     ),
     "train --act=relu --layers=1 --epochs=2": lambda: vanish.train(act="relu", layers=1, epochs=2),
-    "train --act=relu --layers=1,2 --epochs=2": lambda: vanish.train(
-        [TrainingSettings(act="relu", layers=n, epochs=2) for n in (1, 2)]
+    "train --act=relu --layers=1,2 --width=4 --epochs=1": lambda: vanish.train(
+        [TrainingSettings(act="relu", layers=n, width=4, epochs=1) for n in (1, 2)]
     ),
-    "train --act=relu --layers=1 --epochs=2 --per-layer": lambda: (
-        vanish.train(act="relu", layers=1, epochs=2, history=range(3)).by_layer
+    "train --act=relu --layers=1 --width=4 --epochs=1 --per-layer": lambda: (
+        vanish.train(act="relu", layers=1, width=4, epochs=1, history=range(2)).by_layer
     ),
     "theory --act=relu --block=residual": lambda: vanish.theory("relu", block="residual"),
     "theory --act=relu --block=residual --layers=3": lambda: vanish.theory(

@@ -47,10 +47,10 @@ RESULTS: dict[str, Any] = {
         [vanish.TrainingSettings(act="relu", layers=n, epochs=2) for n in (1, 2)]
     ),
     "train --act=relu --layers=1 --epochs=2": lambda: vanish.train(act="relu", layers=1, epochs=2),
-    "train --act=relu --layers=1,2 --epochs=2 --per-layer": lambda: (
+    "train --act=relu --layers=1,2 --width=4 --epochs=1 --per-layer": lambda: (
         vanish.train(
-            [vanish.TrainingSettings(act="relu", layers=n, epochs=2) for n in (1, 2)],
-            history=range(3),
+            [vanish.TrainingSettings(act="relu", layers=n, width=4, epochs=1) for n in (1, 2)],
+            history=range(2),
         ).by_layer
     ),
 }
