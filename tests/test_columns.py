@@ -31,6 +31,7 @@ PRINTED = {
         "--widths 4,3,2 --trials 5",
         "-n 2 --width 4,40000 --memory 1M",
         "--norm-bound -n 2",
+        "--block bottleneck -n 2 --width 4 --hidden 2,2x --weight-std 1 --weight-std W=1,V=2",
     ],
     "vanish sweep --per-layer": ["-n 2", "--layer-acts relu,tanh --trials 3"],
     "vanish train": ["-n 1,2 --width 4 --epochs 1", "-n 1 --epochs 1 --trials 3 --act relu"],
@@ -101,6 +102,8 @@ def fits(scale: Scale, cell: Any) -> bool:
             return number or (isinstance(cell, str) and Decimal(cell).is_finite())
         case Scale.NUMBER | Scale.LOG10:
             return number
+        case Scale.EITHER:
+            return number or isinstance(cell, str)
 
 
 def faults(columns: Sequence[Column[Any]], rows: Sequence[dict[str, Any]]) -> list[str]:

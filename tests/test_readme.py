@@ -91,8 +91,9 @@ def run_session(block: Block) -> None:
         assert status == 0 or command.text == "echo $?", f"{where}: after exit status {status}"
         if "torch" in command.text:
             pytest.importorskip("torch")
-        if "| jq " in command.text and shutil.which("jq") is None:
-            pytest.skip("no jq")
+        for program in ("jq", "sqlite3"):
+            if re.search(rf"(?:^|\| ){program} ", command.text) and not shutil.which(program):
+                pytest.skip(f"no {program}")
         line = last_of_recipe(command.text) if command.text.startswith("make ") else command.text
         status, text = run_in_terminal(f"(exit {status})\n{line}", env={"NO_COLOR": "1"})
         printed = without_progress(text)
@@ -143,9 +144,6 @@ def is_long(number: str) -> bool:
 
 def run_python(block: Block, directory: Path) -> None:
     """Run a Python block as a script, or compare it as a session if it has prompts."""
-    for needed in ("pandas", "duckdb"):
-        if f"import {needed}\n" in block.text:
-            pytest.importorskip(needed)
     path = directory / "block.txt"
     path.write_text(block.text, encoding="utf-8")
     module = ["-m", "doctest"] if ">>> " in block.text else []

@@ -28,6 +28,7 @@ class Scale(StrEnum):
     LOG10 = "decimal logarithm"
     EXACT = "number, decimal text beyond float64"
     FLAG = "true or false"
+    EITHER = "number or text"
 
 
 class Column(Generic[Record]):

@@ -10,6 +10,7 @@ import pickle
 import pkgutil
 import runpy
 from fractions import Fraction
+from html import unescape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -380,6 +381,18 @@ SHOWN: dict[str, Any] = {
         act=["tanh", "relu"], layers=[2, 3, 4]
     ),
     "train --act=relu --layers=1 --epochs=2": lambda: vanish.train(act="relu", layers=1, epochs=2),
+    "train --act=relu --layers=1,2 --width=4 --epochs=1": lambda: vanish.train(
+        [TrainingSettings(act="relu", layers=n, width=4, epochs=1) for n in (1, 2)]
+    ),
+    "train --act=relu --layers=1 --width=4 --epochs=1 --per-layer": lambda: (
+        vanish.train(act="relu", layers=1, width=4, epochs=1, history=range(2)).by_layer
+    ),
+    "theory --act=relu --block=residual": lambda: vanish.theory("relu", block="residual"),
+    "theory --act=relu --block=residual --layers=3": lambda: vanish.theory(
+        "relu", block="residual", layers=3
+    ),
+    "blocks": vanish.blocks,
+    "blocks residual": lambda: vanish.blocks("residual"),
 }
 
 
@@ -395,6 +408,7 @@ def test_print_shows_what_the_command_writes_into_a_pipe(line: str) -> None:
     inner = html.removeprefix("<pre>").removesuffix("</pre>")
     assert "<" not in inner
     assert ">" not in inner
+    assert unescape(inner) == str(result)
 
 
 def test_a_notebook_shows_names_as_text() -> None:
@@ -445,6 +459,7 @@ RECORDS: dict[str, Any] = {
     "theory": lambda: vanish.theory("tanh", layers=3, width=4),
     "acts": lambda: vanish.acts(["tanh", SQUARE]),
     "collapse": lambda: vanish.collapse(layers=3),
+    "layers of a training": lambda: vanish.train(layers=1, width=4, epochs=1, history=[1]).by_layer,
 }
 
 

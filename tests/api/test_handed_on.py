@@ -7,11 +7,13 @@ import sys
 from typing import Any
 from unittest import mock
 
+import pandas as pd
 import pytest
 from command import run_in_process
 
 import vanish
 from vanish import VanishError
+from vanish.api.shown import Shown
 
 RESULTS: dict[str, Any] = {
     "--act=tanh --layers=5": lambda: vanish.simulate(act="tanh", layers=5),
@@ -45,7 +47,23 @@ RESULTS: dict[str, Any] = {
         [vanish.TrainingSettings(act="relu", layers=n, epochs=2) for n in (1, 2)]
     ),
     "train --act=relu --layers=1 --epochs=2": lambda: vanish.train(act="relu", layers=1, epochs=2),
+    "train --act=relu --layers=1,2 --width=4 --epochs=1 --per-layer": lambda: (
+        vanish.train(
+            [vanish.TrainingSettings(act="relu", layers=n, width=4, epochs=1) for n in (1, 2)],
+            history=range(2),
+        ).by_layer
+    ),
 }
+
+
+def results(kind: type = Shown) -> set[type]:
+    """Return the types of results that functions return."""
+    below: list[type] = kind.__subclasses__()
+    return {found for each in below for found in results(each)} or {kind}
+
+
+def test_no_result_is_left_out() -> None:
+    assert {type(make()) for make in RESULTS.values()} == results()
 
 
 @pytest.mark.parametrize("line", RESULTS)
@@ -64,7 +82,6 @@ def test_to_dict_is_what_json_has(line: str) -> None:
 
 @pytest.mark.parametrize("line", RESULTS)
 def test_to_pandas_has_the_rows(line: str) -> None:
-    pandas = pytest.importorskip("pandas")
     result = RESULTS[line]()
     frame, found = result.to_pandas(), result.to_dict()
     runs = found.get("runs")
@@ -74,16 +91,36 @@ def test_to_pandas_has_the_rows(line: str) -> None:
     for name, column in frame.items():
         for value, row in zip(column, rows, strict=True):
             # pandas has NaN in a column of numbers where JSON has null.
-            assert value == row[name] or (row[name] is None and pandas.isna(value))
+            assert value == row[name] or (row[name] is None and pd.isna(value))
 
 
 def test_pandas_has_numbers_as_numbers() -> None:
-    pandas = pytest.importorskip("pandas")
     frame = vanish.simulate(act="tanh", layers=4).to_pandas()
-    numbers = pandas.api.types.is_numeric_dtype
+    numbers = pd.api.types.is_numeric_dtype
     assert [*frame["layer"]] == [1, 2, 3, 4]
     assert all(numbers(frame[name]) for name in ("layer", "n_in", "grad_w", "log10_grad_w"))
     assert not numbers(frame["act"])
+
+
+def test_pandas_reckons_with_columns_that_are_empty() -> None:
+    # Of a batch theory expects nothing.
+    frame = vanish.simulate(act="tanh", layers=4, batch=2).to_pandas()
+    assert (frame["log10_grad_w"] - frame["log10_predicted"]).isna().all()
+    assert frame["log10_predicted"].dtype == float
+
+
+def test_layers_of_a_training_need_epochs_that_were_kept() -> None:
+    with pytest.raises(VanishError) as why:
+        _ = vanish.train(act="relu", layers=1, epochs=1).by_layer
+    assert str(why.value) == "by_layer: no epoch was kept: give history, such as range(101)"
+
+
+def test_layers_of_a_training_with_gaps_are_listed() -> None:
+    trained = vanish.train(act="relu", layers=1, epochs=3, history=[0, 3])
+    head, *rows = str(trained.by_layer).splitlines()
+    assert head.split("\t") == [*trained.layer_rows()[0]]
+    assert len(rows) == len(trained.by_layer.to_pandas()) == 4
+    assert repr(trained.by_layer) == f"<TrainedLayers: {trained.summary()}>"
 
 
 @pytest.mark.parametrize("call", [vanish.acts, vanish.derive])

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from vanish.api.explaining import acts, blocks, collapse, derive, theory
 from vanish.api.measuring import compare, simulate, simulate_grid, sweep, train
-from vanish.api.results import Profile, Training
+from vanish.api.results import Profile
+from vanish.api.trainings import Training
 from vanish.errors import UsageError, VanishError
 from vanish.network.activations import Activation, register, verify
 from vanish.network.arrays import Network, Rows

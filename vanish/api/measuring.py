@@ -16,9 +16,8 @@ from vanish.api.results import (
     Comparison,
     Profile,
     Sweep,
-    Training,
-    Trainings,
 )
+from vanish.api.trainings import Training, Trainings
 from vanish.simulation import run
 from vanish.simulation.settings import Settings
 from vanish.sweeps.grid import Grid

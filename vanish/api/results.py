@@ -10,7 +10,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from vanish.api.shown import COLUMNS, Shown, as_table, read
+from vanish.api.shown import COLUMNS, Shown, as_table, listed, read
 from vanish.lessons.collapse import LayerCollapse
 from vanish.network.activations import Activation
 from vanish.network.formulas.named import NamedBlock
@@ -18,7 +18,6 @@ from vanish.numbers.words import plural
 from vanish.simulation import profile, remedy
 from vanish.simulation.gradients import gradients
 from vanish.simulation.profile import Verdict
-from vanish.training import result as training
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -104,56 +103,6 @@ class Comparison(Shown, tuple[Profile, ...]):
         return "; ".join(each.summary() for each in self)
 
 
-class Training(Shown, training.Training):
-    """A network after its training, of every trial."""
-
-    __doc__ = training.Training.__doc__
-
-    def draw(self) -> str:
-        """Return the table."""
-        return Trainings([self]).draw()
-
-    def rows(self) -> list[dict[str, Cell]]:
-        """Return a single mapping of column to value."""
-        return Trainings([self]).rows()
-
-    def given(self) -> Mapping[str, Any]:
-        """Return its settings as they were used."""
-        return Trainings([self]).given()
-
-    def summary(self) -> str:
-        """Return the activation, the depth and what came of it."""
-        settings = self.settings
-        layers = plural(settings.layers, "hidden layer")
-        return f"{settings.act_name}, {layers}, {self.outcome.value}"
-
-
-class Trainings(Shown, tuple[Training, ...]):
-    """Trained networks side by side."""
-
-    __slots__ = ()
-
-    def draw(self) -> str:
-        """Return the table."""
-        from vanish.render.train import view  # noqa: PLC0415 - only to print
-
-        return as_table(view(self))
-
-    def rows(self) -> list[dict[str, Cell]]:
-        """Return a mapping of column to value a network."""
-        from vanish.render.train import rows  # noqa: PLC0415 - only to print
-
-        return list(rows(self))
-
-    def given(self) -> Mapping[str, Any]:
-        """Return the settings that all share, and which of the others there are."""
-        return training.common_settings(self)
-
-    def summary(self) -> str:
-        """Return each outcome."""
-        return "; ".join(each.summary() for each in self)
-
-
 class Sweep(Shown, tuple[dict[str, Any], ...]):  # noqa: SLOT001 - has more than items
     """The rows of a sweep, in the grid's order.
 
@@ -176,9 +125,7 @@ class Sweep(Shown, tuple[dict[str, Any], ...]):  # noqa: SLOT001 - has more than
     def draw(self) -> str:
         """Return the map or the table of the points; of layers, tab-separated values."""
         if self.per_layer:
-            from vanish.render.delimited import delimited  # noqa: PLC0415 - only to print
-
-            return delimited(self, "\t", header=True)
+            return listed(self)
         from vanish.render.sweep import view  # noqa: PLC0415 - only to print
 
         return as_table(view(self.grid, self, None))

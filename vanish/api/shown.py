@@ -28,6 +28,13 @@ def as_table(view: View) -> str:
     return table(view, Canvas(COLUMNS, colour=False))
 
 
+def listed(rows: Iterable[Mapping[str, Cell]]) -> str:
+    """Return rows that are too many for a table as tab-separated values."""
+    from vanish.render.delimited import delimited  # noqa: PLC0415 - only to print
+
+    return delimited(rows, "\t")
+
+
 class Shown(ABC):
     """A result that people can look at, and programs go on with."""
 
@@ -59,6 +66,8 @@ class Shown(ABC):
     def to_pandas(self) -> DataFrame:
         """Return the rows as a pandas DataFrame, with the values of `to_dict`.
 
+        What has no value is NaN in a column of numbers, and in one without any value.
+
         Raises
         ------
         UsageError
@@ -70,7 +79,10 @@ class Shown(ABC):
             raise UsageError("to_pandas: pandas is not installed: pip install pandas") from None
         from vanish.render.json import lines  # noqa: PLC0415 - only to hand on
 
-        return DataFrame([read(line) for line in lines(self.rows()).splitlines()])
+        frame = DataFrame([read(line) for line in lines(self.rows()).splitlines()])
+        # What is None throughout is no number to pandas, and cannot be reckoned with.
+        empty = frame.columns[frame.isna().all()]
+        return frame.astype(dict.fromkeys(empty, float))
 
     def __str__(self) -> str:
         return self.draw().removesuffix("\n")

@@ -30,7 +30,11 @@ SETTINGS: Table[[Settings]] = Table(
     _setting("width", Scale.COUNT, "the size of every layer; empty where they differ"),
     _setting("widths", Scale.TEXT, "all sizes, input first; empty where all are the same"),
     _setting("init", Scale.TEXT, "the initialiser; empty beside weight_std or weights"),
-    _setting("weight_std", Scale.NUMBER, "of Gaussian weights of variance weight_std²/n_in"),
+    _setting(
+        "weight_std",
+        Scale.EITHER,
+        "of Gaussian weights of variance weight_std²/n_in; W=1.5,V=0.1 where matrices differ",
+    ),
     _setting("bias_std", Scale.NUMBER, "the standard deviation of the biases"),
     _setting("gain", Scale.NUMBER, "the factor for all weights"),
     _setting("input", Scale.TEXT, "the input's file; empty for random rows"),
@@ -141,7 +145,11 @@ LATER: Table[[Settings]] = Table(
     ("vanish sweep", "vanish sweep --per-layer"),
     "a point",
     _setting("block", Scale.TEXT, "the layer's formula"),
-    _setting("hidden", Scale.TEXT, "the size inside a block, where it was given"),
+    _setting(
+        "hidden",
+        Scale.EITHER,
+        "the size inside a block, where it was given: a number, or 4x for four times its output",
+    ),
     _setting("steps", Scale.TEXT, "the file of the layers' own inputs; empty for normal numbers"),
 )
 _LATER_LAYERS = ("log10_predicted_f",)
