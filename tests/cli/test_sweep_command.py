@@ -47,6 +47,7 @@ from vanish.sweeps.grid import Grid
 from vanish.sweeps.journal import Journal
 from vanish.sweeps.run import Task, simulate_points
 from vanish.system import memory
+from vanish.system.lock import open_locked
 from vanish.theories import infinitewidth as theory
 
 if TYPE_CHECKING:
@@ -690,6 +691,23 @@ def test_two_sweeps_of_one_file_do_not_mix(tmp_path: Path, gate: Gate, resuming:
             end_group(first.pid)
     assert first.returncode == 0
     assert path.read_bytes() == good(f"{SLOW} -f csv -j 1")
+
+
+def test_a_sweep_that_ended_while_another_waited_keeps_its_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.csv"
+    other = good("--act tanh --layers 2,3 --width 4 -f csv -j 1")
+
+    def open_late(name: str, who: str) -> int:
+        path.write_bytes(other)
+        return open_locked(name, who)
+
+    monkeypatch.setattr("vanish.sweeps.journal.open_locked", open_late)
+    message = refused(f"{GRID} -j 1 -o", path)
+    assert message.startswith(f"Error: {path}: it holds something else than the results of this")
+    assert path.read_bytes() == other
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_a_damaged_line_is_told_and_its_point_run_again(tmp_path: Path, expected: bytes) -> None:
