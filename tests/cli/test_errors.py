@@ -234,6 +234,8 @@ help zzzz
 --input good.npz
 --input -
 --input - --target -
+--block rnn --input - --steps -
+--input row.txt -f csv -o ./row.txt
 --input row.txt --batch 2
 --input row.txt --widths 2,2
 --input row.txt --weights good.npz

@@ -127,7 +127,7 @@ def command(
                 raise UsageError(
                     f"--{flag} without --values: it says what chain is measured: give --values"
                 )
-    destination = out.Destination.choose(format_name, output, formats=TEXTS)
+    destination = out.Destination.choose(format_name, output, formats=TEXTS, inputs=[weights])
     if fragment and destination.format != "latex":
         raise UsageError("--fragment is one of LaTeX: give --format latex beside it")
     block_given = parse.was_given(ctx, "block")
