@@ -147,6 +147,10 @@ compare
 swep
 tour
 --act sigmoid relu
+--act sigmoid 20
+--layers 3, 20
+train sigmoid
+derive 3
 --act sigmoid, relu --layers 5
 --widths 3 4
 --layers 5 10
