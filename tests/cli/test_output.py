@@ -214,6 +214,14 @@ def test_a_full_stdout_is_one_error(arguments: tuple[str, ...]) -> None:
     assert b"no space left" in result.stderr
 
 
+@pytest.mark.parametrize("redirection", ["> /dev/full", ">&-"])
+def test_the_manual_has_no_output_to_give(redirection: str) -> None:
+    result = run_in_shell(f"vanish help columns {redirection}")
+    assert result.status == 2
+    assert is_one_error(result.stderr)
+    assert b"--output" not in result.stderr
+
+
 def test_a_closed_stdout_is_one_error() -> None:
     result = run_in_shell(f"vanish {shlex.join(COMMAND)} >&-")
     assert result.status == 2
