@@ -92,6 +92,7 @@ FILES = {
     "nothing_but_norms.npz": npz(block="S(x - LN(x))", layers=2),
     "nothing.npz": npz(block="S(x - LN(x))"),
     "class.txt": b"9\n",
+    "twice.toml": b'layer_acts = "relu"\nlayer-acts = "tanh"\n',
     "nul.toml": b'layers = 2\noutput = "\\u0000.csv"\n',
     "empty.csv": b"",
     "cells.csv": b'1,2,"a\n3,4,b',
@@ -204,6 +205,7 @@ help zzzz
 --weight-std 0
 --weight-std -1
 --weight-std nan
+--weight-std =1
 --weight-std 1 --init orthogonal
 --bias-std -1
 --bias-std inf
@@ -355,6 +357,8 @@ help zzzz
 --layers 2 acts
 --plot x.bmp
 derive --wrt W4
+derive --act ''
+derive --block ''
 theory --init he_normal --weight-std 1
 theory --layers 3
 theory --weight-std 1e-20
@@ -421,6 +425,7 @@ sweep --layers 2 --output row.txt --format csv
 sweep --layers 2 --force
 sweep --layers 2 --output /dev/null --format csv --resume
 sweep --config nul.toml
+sweep --config twice.toml
 --loss cross_entropy --widths 2,2 --target class.txt
 train --optimizer sdg
 train --epochs 0
