@@ -92,6 +92,7 @@ FILES = {
     "nothing_but_norms.npz": npz(block="S(x - LN(x))", layers=2),
     "nothing.npz": npz(block="S(x - LN(x))"),
     "class.txt": b"9\n",
+    "twice.toml": b'layer_acts = "relu"\nlayer-acts = "tanh"\n',
     "nul.toml": b'layers = 2\noutput = "\\u0000.csv"\n',
     "empty.csv": b"",
     "cells.csv": b'1,2,"a\n3,4,b',
@@ -147,6 +148,10 @@ compare
 swep
 tour
 --act sigmoid relu
+--act sigmoid 20
+--layers 3, 20
+train sigmoid
+derive 3
 --act sigmoid, relu --layers 5
 --widths 3 4
 --layers 5 10
@@ -209,6 +214,7 @@ sweep --gain 1 --last-gain 0
 --weight-std 0
 --weight-std -1
 --weight-std nan
+--weight-std =1
 --weight-std 1 --init orthogonal
 --bias-std -1
 --bias-std inf
@@ -243,6 +249,8 @@ sweep --gain 1 --last-gain 0
 --input good.npz
 --input -
 --input - --target -
+--block rnn --input - --steps -
+--input row.txt -f csv -o ./row.txt
 --input row.txt --batch 2
 --input row.txt --widths 2,2
 --input row.txt --weights good.npz
@@ -358,6 +366,8 @@ sweep --gain 1 --last-gain 0
 --layers 2 acts
 --plot x.bmp
 derive --wrt W4
+derive --act ''
+derive --block ''
 theory --init he_normal --weight-std 1
 theory --layers 3
 theory --weight-std 1e-20
@@ -424,6 +434,7 @@ sweep --layers 2 --output row.txt --format csv
 sweep --layers 2 --force
 sweep --layers 2 --output /dev/null --format csv --resume
 sweep --config nul.toml
+sweep --config twice.toml
 --loss cross_entropy --widths 2,2 --target class.txt
 train --optimizer sdg
 train --epochs 0

@@ -95,6 +95,18 @@ def test_a_seed_may_have_any_number_of_digits() -> None:
         Settings(seed=-(10**5000))
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        *(("7", 7), ("7B", 7), ("500MB", 500 * 10**6), ("2G", 2 * 10**9), ("3k", 3000)),
+        *(("1 KiB", 2**10), ("1.5 GiB", 3 * 2**29), ("4mib", 2**22), ("2TiB", 2**41)),
+        ("0.0001", 1),
+    ],
+)
+def test_an_amount_of_memory_is_in_bytes(given: str, expected: int) -> None:
+    assert size(given) == expected
+
+
 @pytest.mark.parametrize("given", ["9" * 400, "9" * 400 + "GB", "0", "0.0GB", "1e5", "-1", "٣MB"])
 def test_an_amount_of_memory_is_one(given: str) -> None:
     with pytest.raises(UsageError, match="no amount of memory"):

@@ -27,6 +27,7 @@ from command import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vanish.cli import progress
 from vanish.system.atomic import Files
 
 if TYPE_CHECKING:
@@ -212,6 +213,14 @@ def test_a_full_stdout_is_one_error(arguments: tuple[str, ...]) -> None:
     assert result.status == 2
     assert is_one_error(result.stderr)
     assert b"no space left" in result.stderr
+
+
+@pytest.mark.parametrize("redirection", ["> /dev/full", ">&-"])
+def test_the_manual_has_no_output_to_give(redirection: str) -> None:
+    result = run_in_shell(f"vanish help columns {redirection}")
+    assert result.status == 2
+    assert is_one_error(result.stderr)
+    assert b"--output" not in result.stderr
 
 
 def test_a_closed_stdout_is_one_error() -> None:
@@ -461,3 +470,27 @@ def test_an_interrupt_leaves_no_traceback_and_no_file(gives_input: bool, tmp_pat
         stdout, stderr = process.communicate()
     assert (process.returncode, stdout, stderr) == (130, b"", b"")
     assert [*tmp_path.iterdir()] == [pipe]
+
+
+def test_a_bar_knows_the_next_part_by_its_first_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+
+    class Shown:
+        task_ids = (0,)
+
+        def start(self) -> None:
+            pass
+
+        refresh = stop = start
+
+        def update(self, _: int, completed: float) -> None:
+            seen.append(completed)
+
+    monkeypatch.setattr(progress, "_PATIENCE", -1.0)
+    monkeypatch.setattr(progress, "_BETWEEN", -1.0)
+    monkeypatch.setattr(progress, "_bar", lambda _: Shown())
+    bar = progress.Bar("simulating", 4)
+    for done, steps in ((1, 2), (2, 2), (1, 1), (1, 1), (1, 2), (2, 2)):
+        bar.watch(done, steps)
+    bar.close()
+    assert seen == [0.125, 0.25, 0.5, 0.75, 0.875, 1.0]

@@ -47,6 +47,7 @@ from vanish.sweeps.grid import Grid
 from vanish.sweeps.journal import Journal
 from vanish.sweeps.run import Task, simulate_points
 from vanish.system import memory
+from vanish.system.lock import open_locked
 from vanish.theories import infinitewidth as theory
 
 if TYPE_CHECKING:
@@ -228,13 +229,13 @@ def test_a_point_for_which_there_is_no_memory_has_the_same_bytes_everywhere(
         ("--layers 2 --resume -o -", "--resume without --output: give the file"),
         ("--layers 2 --per-layer -f table", "--per-layer beside a table"),
         ("--layers 2 --plot x.gif", "--plot x.gif: give a name that ends in"),
-        ("--seed 2,3 --plot x.png", "a grid in which seed vary: a figure has one number across"),
+        ("--seed 2,3 --plot x.png", "a grid in which seed varies: a figure has one number across"),
         ("--layers 2,3 --seed 1:57:57 --plot x.png", "with at most 56 lines"),
         (
             "--weight-std W=1 --weight-std 2 --block residual --plot x.png",
-            "weight_std vary: a figure has one",
+            "weight_std varies: a figure has one",
         ),
-        ("--layers 2 --plot x.png", "a grid in which nothing vary"),
+        ("--layers 2 --plot x.png", "a grid in which nothing varies"),
         (
             "--layers 2,3 --width 2,3 --init auto,orthogonal --plot x.png",
             "layers, width, init vary",
@@ -301,6 +302,7 @@ def test_a_file_of_options_is_as_good_as_the_command_line(tmp_path: Path, expect
         ("layers = []", "layers: an empty list"),
         ("layers = ", "{}.toml: "),
         ("layers = 1\nlayers = 2", "{}.toml: "),
+        ("layer_acts = 'relu'\nlayer-acts = 'tanh'", "layer-acts stands in it in two spellings"),
         ("[layers]\na = 1", ""),
         ("act = {a = 1}", ""),
         ("layers = [[2, 3], [4]]\nact = [[]]", ""),
@@ -690,6 +692,23 @@ def test_two_sweeps_of_one_file_do_not_mix(tmp_path: Path, gate: Gate, resuming:
             end_group(first.pid)
     assert first.returncode == 0
     assert path.read_bytes() == good(f"{SLOW} -f csv -j 1")
+
+
+def test_a_sweep_that_ended_while_another_waited_keeps_its_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.csv"
+    other = good("--act tanh --layers 2,3 --width 4 -f csv -j 1")
+
+    def open_late(name: str, who: str) -> int:
+        path.write_bytes(other)
+        return open_locked(name, who)
+
+    monkeypatch.setattr("vanish.sweeps.journal.open_locked", open_late)
+    message = refused(f"{GRID} -j 1 -o", path)
+    assert message.startswith(f"Error: {path}: it holds something else than the results of this")
+    assert path.read_bytes() == other
+    assert [*tmp_path.iterdir()] == [path]
 
 
 def test_a_damaged_line_is_told_and_its_point_run_again(tmp_path: Path, expected: bytes) -> None:

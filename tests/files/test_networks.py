@@ -698,3 +698,23 @@ def test_a_line_that_is_no_header_is_named(file: Path, text: str, complaint: str
     file.write_text(text)
     with pytest.raises(InputError, match=complaint):
         read_rows(str(file))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "layout"),
+    [
+        ("a/kernel", "b/kernel", "in_out"),
+        ("coefs_0", "coefs_1", "in_out"),
+        ("a.weight", "b.weight", "out_in"),
+        # Of names of two libraries nobody knows: as PyTorch has them, as for any other name.
+        ("a/kernel", "b.weight", "out_in"),
+    ],
+)
+def test_square_weights_lie_as_their_names_usually_mean(
+    tmp_path: Path, first: str, second: str, layout: str
+) -> None:
+    path = tmp_path / "square.npz"
+    np.savez(path, **{first: np.eye(2), second: np.eye(2)})  # type: ignore[arg-type]
+    network = networks.read_network(str(path))
+    assert isinstance(network, Network)
+    assert network.layout == layout

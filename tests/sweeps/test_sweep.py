@@ -13,7 +13,7 @@ import threading
 import time
 import types
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -397,6 +397,35 @@ def test_a_point_that_always_kills_its_worker_fails_and_no_other(
         row = failure(found[point])
         assert row["error"] == "its worker died again and again, perhaps for want of memory"
         assert (row["seed"], row["layers"], row["verdict"]) == (point, 3, None)
+
+
+class Falling(Here[list[Outcome]]):
+    """Workers of whom all that are at work die with the one who gets point 1, as on one machine."""
+
+    count = 2
+    died = (ChildProcessError,)
+
+    def __init__(self, work: Callable[[Sequence[int]], list[Outcome]]) -> None:
+        super().__init__(work)
+        self._beside: list[Future[list[Outcome]]] | None = []
+
+    def submit(self, share: Sequence[int]) -> Future[list[Outcome]]:
+        """Do a share, but before the first death not to its end."""
+        if self._beside is not None or 1 in share:
+            future: Future[list[Outcome]] = Future()
+            lost = [*(self._beside or []), future]
+            self._beside = lost
+            if 1 in share:
+                self._beside = None
+                for each in lost:
+                    each.set_exception(ChildProcessError())
+            return future
+        return super().submit(share)
+
+
+def test_who_died_beside_another_is_not_taken_for_the_cause() -> None:
+    found = collect(SEEDS, Falling)
+    assert {point for point, each in found.items() if each.failed} == {1}
 
 
 def test_no_worker_is_left_when_a_sweep_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

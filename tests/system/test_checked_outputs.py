@@ -238,6 +238,36 @@ def test_two_outputs_that_are_one_file_are_refused(pair: str, place: Path) -> No
             assert "the same file as " in one_line(run_in_process(*shlex.split(line)))
 
 
+# What is read, and where the results may not go.
+READING = {
+    "weights": "--act relu --weights {} -f csv -o {}",
+    "input": "--act relu --input {} -f csv -o {}",
+    "target": "--act relu --loss mse --target {} -f csv -o {}",
+    "steps": "--act tanh --block rnn --steps {} -f csv -o {}",
+    "saved": "--act relu --weights {} --save-weights {}",
+    "data": "train --data {} -f csv -o {}",
+    "derive": "derive --values --weights {} --format text -o {}",
+    "grid": "sweep --weights {} -f csv -o {}",
+    "second of a grid": "sweep --input u.txt --input {} -f csv -o {}",
+    "config": "sweep --config {} -f csv -o {}",
+}
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize("reading", READING)
+def test_what_is_read_is_not_written_over(reading: str, place: Path) -> None:
+    Path("link.png").symlink_to("x.png")
+    Path("x.png").write_bytes(b"layers = 2\n" if reading == "config" else b"1 2\n")
+    Path("u.txt").write_bytes(b"1 2\n")
+    before = files_in(place)
+    for read, written in SAME[:2] + SAME[3:4]:
+        message = one_line(run_in_process(*shlex.split(READING[reading].format(read, written))))
+        assert message == (
+            f"Error: {written}: the same file as {read}, which is read: give another name\n"
+        )
+        assert files_in(place) == before
+
+
 def test_a_device_may_be_named_twice() -> None:
     check_outputs("/dev/null", "/dev/null")
     line = "--act relu -n 3 --format csv -q -o /dev/null --save-weights /dev/null"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import resource
 from typing import TYPE_CHECKING
 
 import pytest
@@ -136,6 +137,20 @@ def test_the_least_counts_and_is_named(system: System) -> None:
     system.write("sys/fs/cgroup/memory.max", "100000000\n")
     with pytest.raises(MemoryLimitError, match=r"this process may take 100\.0 MB"):
         memory.require(10**11, "it", "give less")
+
+
+@pytest.mark.parametrize(("name", "pages"), [("RLIMIT_AS", 5000), ("RLIMIT_DATA", 1000)])
+def test_a_limit_leaves_what_is_not_taken_of_the_same(
+    system: System, monkeypatch: pytest.MonkeyPatch, name: str, pages: int
+) -> None:
+    system.write("proc/self/statm", "5000 2000 300 20 0 1000 0\n")
+    number, limit = getattr(resource, name), 10**9
+
+    def getrlimit(which: int) -> tuple[int, int]:
+        return (limit if which == number else resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+
+    monkeypatch.setattr(resource, "getrlimit", getrlimit)
+    assert memory.allowed() == limit - pages * resource.getpagesize()
 
 
 def test_a_small_run_is_not_refused_where_nothing_is_free(system: System) -> None:

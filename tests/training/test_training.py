@@ -376,6 +376,13 @@ def test_divergence_is_told_with_its_epoch() -> None:
     assert (several.outcome, several.outcome_share) == (Outcome.DIVERGED, 1.0)
 
 
+def test_weights_of_no_use_have_diverged_though_all_is_finite() -> None:
+    # Of a sigmoid nothing overflows; 2^500, the bound, is 3e150.
+    outcomes = [train(**SMALL, act="sigmoid", lr=lr, epochs=1).outcome for lr in (1e130, 1e170)]
+    assert outcomes[0] is not Outcome.DIVERGED
+    assert outcomes[1] is Outcome.DIVERGED
+
+
 def test_a_trial_that_diverged_is_the_worst_of_all() -> None:
     good = train(**SMALL, epochs=2)
     lost = train(**SMALL, epochs=2, act="identity", lr=1e160)

@@ -166,6 +166,14 @@ def to_file(
         )
 
     with crew() as workers, Journal(part, task.header, len(task.grid), resume=resume) as journal:
+        if not force:
+            # Another sweep may have had the journal, and have ended and written the file.
+            try:
+                _keep_other_results(task, destination)
+            except OutputError:
+                if not journal.done:
+                    journal.remove()
+                raise
         if journal.damaged and not destination.quiet:
             lines = "line is" if journal.damaged == 1 else "lines are"
             streams.say(

@@ -46,6 +46,8 @@ def read_config(path: str) -> dict[str, Any]:
         if name not in known:
             names = [each.replace("_", "-") for each in known]
             raise unknown_name(f"option in {path}", written, names)
+        if name in found:
+            raise UsageError(f"{path}: {written} stands in it in two spellings: leave one out")
         found[name] = _texts(path, name, value) if name in AXES else _plain(path, name, value)
     return found
 

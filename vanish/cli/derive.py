@@ -127,10 +127,11 @@ def command(
                 raise UsageError(
                     f"--{flag} without --values: it says what chain is measured: give --values"
                 )
-    destination = out.Destination.choose(format_name, output, formats=TEXTS)
+    destination = out.Destination.choose(format_name, output, formats=TEXTS, inputs=[weights])
     if fragment and destination.format != "latex":
         raise UsageError("--fragment is one of LaTeX: give --format latex beside it")
     block_given = parse.was_given(ctx, "block")
+    parse.split_list([block], "--block")  # refuses an empty one, which the settings take for none
     wanted = weights is not None
     read = networks.reader(weights_layout, wanted=wanted, beside_block=block_given)
     network = parse.converted(weights, read)
@@ -141,7 +142,7 @@ def command(
         # A network of a file may have one, too.
         block=block if block_given else "",
         hidden=hidden,
-        act=act or "sigmoid",
+        act="sigmoid" if act is None else act,
         init=init,
         weight_std=parse.converted(weight_std, parse.stds),
         bias_std=bias_std,

@@ -31,7 +31,7 @@ def command(words: Words = None) -> None:
     """
     from vanish.manual.lookup import answer
 
-    streams.require_stdout()
+    streams.require_stdout(or_file=False)
     text = answer(" ".join(words or []), tuple(_usages()))
     size = streams.window()
     if size is not None:
@@ -39,7 +39,7 @@ def command(words: Words = None) -> None:
         from vanish.render.table import Canvas
 
         text = page(text, Canvas(size[0], streams.in_colour()))
-    streams.write_stdout([text])
+    streams.write_stdout([text], or_file=False)
 
 
 def _usages() -> Iterator[Usage]:

@@ -42,6 +42,7 @@ class Destination(Form):
         quiet: bool = False,
         plot: str | None = None,
         beside: Iterable[str | None] = (),
+        inputs: Iterable[str | None] = (),
         columns: tuple[Column[Any], ...] = (),
     ) -> Destination:
         """Return the destination that a command's options describe, having checked it.
@@ -56,6 +57,8 @@ class Destination(Form):
             The file of the command's figure, if one is asked for.
         beside
             Further files that it will write.
+        inputs
+            The files that it reads, None for what was not given.
         columns
             Those that --columns names, see `cli.choice.columns`.
 
@@ -65,7 +68,7 @@ class Destination(Form):
             If the format or a file's suffix is unknown, or an option means nothing in this
             format, or there is no matplotlib for a figure.
         OutputError
-            If one of the outputs cannot be written, or two are the same file.
+            If one of the outputs cannot be written, two are the same file, or one is read.
         """
         if output == STANDARD_STREAM:
             output = None
@@ -75,7 +78,7 @@ class Destination(Form):
             _check_figure(plot)
         if output is None:
             require_stdout()
-        check_outputs(output, plot, *beside)
+        check_outputs(output, plot, *beside, inputs=inputs)
         return cls(chosen, output, header, rows, quiet, columns)
 
     def write_table(

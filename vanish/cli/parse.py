@@ -168,7 +168,7 @@ def stds(given: str) -> float | tuple[tuple[str, float], ...]:
         found = {letter.strip(): float(number) for letter, number in pairs}
     except ValueError:
         found = {}
-    if not found or len(found) < given.count("="):
+    if not all(found) or len(found) < max(1, given.count("=")):
         raise UsageError(
             f"--weight-std {given!r}: give a number, or one a letter such as W=1.5,V=0.1"
         )

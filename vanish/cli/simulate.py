@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CONDITION_HOLDS = 3
 
-_INPUTS = ("input", "target", "weights")
+_INPUTS = ("input", "steps", "target", "weights")
 
 
 @opt.takes("vanish")
@@ -59,6 +59,7 @@ def command(ctx: typer.Context, **options: Any) -> None:
         quiet=options["quiet"],
         plot=plot,
         beside=[save_weights],
+        inputs=[options[name] for name in _INPUTS],
         columns=chosen,
     )
     conditions = parse.names(options["fail_on"], "--fail-on", "condition", VERDICTS)

@@ -83,8 +83,13 @@ class ReaderGoneError(Exception):
     """
 
 
-def require_stdout() -> None:
+def require_stdout(*, or_file: bool = True) -> None:
     """Refuse to begin what nobody can be given.
+
+    Parameters
+    ----------
+    or_file
+        Whether the command has --output.
 
     Raises
     ------
@@ -92,11 +97,19 @@ def require_stdout() -> None:
         If standard output is closed.
     """
     if sys.stdout is None:
-        raise OutputError("standard output is closed: give --output FILE")
+        what = "give --output FILE" if or_file else "open it"
+        raise OutputError(f"standard output is closed: {what}")
 
 
-def write_stdout(parts: Iterable[str]) -> None:
+def write_stdout(parts: Iterable[str], *, or_file: bool = True) -> None:
     """Write text part by part, and let its reader have it.
+
+    Parameters
+    ----------
+    parts
+        The text.
+    or_file
+        Whether the command has --output.
 
     Raises
     ------
@@ -105,7 +118,7 @@ def write_stdout(parts: Iterable[str]) -> None:
     ReaderGoneError
         If its reader went away.
     """
-    require_stdout()
+    require_stdout(or_file=or_file)
     try:
         for part in parts:
             _write_all(sys.stdout, _encode(part, sys.stdout))
@@ -115,9 +128,8 @@ def write_stdout(parts: Iterable[str]) -> None:
     except OSError as error:
         # What is still buffered must not be tried again when Python exits.
         discard(sys.stdout)
-        raise OutputError(
-            f"standard output: {reason(error)}: make room, or give --output FILE"
-        ) from None
+        what = "make room, or give --output FILE" if or_file else "make room for it"
+        raise OutputError(f"standard output: {reason(error)}: {what}") from None
 
 
 def _write_all(stream: TextIO, data: bytes) -> None:

@@ -144,8 +144,16 @@ def _destination(options: Mapping[str, Any], chosen: tuple[Column[Any], ...]) ->
         quiet=options["quiet"],
         plot=options["plot"],
         beside=[part],
+        inputs=[options["config"], *_read(options)],
         columns=chosen,
     )
+
+
+def _read(options: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the names of the files that the axes of a sweep read."""
+    for name, option in AXES.items():
+        if option.kind in (Kind.ROWS, Kind.NETWORK):
+            yield from options.get(name) or ()
 
 
 def _is_streamed(output: str | None) -> bool:

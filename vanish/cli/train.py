@@ -145,7 +145,13 @@ def command(
     table = LAYERS if per_layer else NETWORKS
     chosen = choice.columns(columns, lambda: table.columns)
     destination = out.Destination.choose(
-        format_name, output, header=not no_header, quiet=quiet, plot=plot, columns=chosen
+        format_name,
+        output,
+        header=not no_header,
+        quiet=quiet,
+        plot=plot,
+        inputs=[data],
+        columns=chosen,
     )
     conditions = parse.names(fail_on, "--fail-on", "condition", OUTCOMES)
     depths = _depths(layers)

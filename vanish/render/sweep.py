@@ -93,9 +93,10 @@ def require_drawn(grid: Grid) -> Map | Lines:
     """
     found = find_map(grid) or find_lines(grid)
     if found is None:
-        given = ", ".join(grid.varying) or "nothing"
+        verb = "vary" if len(grid.varying) > 1 else "varies"
+        given = f"{', '.join(grid.varying) or 'nothing'} {verb}"
         raise UsageError(
-            f"--plot of a grid in which {given} vary: a figure has one number across, with at most"
+            f"--plot of a grid in which {given}: a figure has one number across, with at most"
             f" {_MOST_LINES} lines, or is a map of two: give lists or ranges of one or two of"
             f" {', '.join(_ACROSS)}, beside two of nothing but act"
         )

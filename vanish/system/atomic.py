@@ -13,7 +13,7 @@ from vanish.errors import OutputError
 from vanish.system.signals import held, temporary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from types import TracebackType
     from typing import BinaryIO
 
@@ -122,7 +122,7 @@ def _put_back(place: Path, before: str | None) -> None:
             Path(before).replace(place)
 
 
-def check_outputs(*paths: str | None) -> None:
+def check_outputs(*paths: str | None, inputs: Iterable[str | None] = ()) -> None:
     """Refuse files that cannot be written, before the work for them is done.
 
     What shows beforehand is all but a disk that fills up and what others do meanwhile.
@@ -131,12 +131,15 @@ def check_outputs(*paths: str | None) -> None:
     ----------
     paths
         Their names; None for one that is not asked for.
+    inputs
+        The names of what is read, None as well; what is no name of a file is left alone.
 
     Raises
     ------
     OutputError
-        If one of them cannot be written, or two are the same file.
+        If one of them cannot be written, two are the same file, or one is read.
     """
+    read = {place: name for name in inputs if name and (place := _regular(name))}
     seen: dict[object, str] = {}
     for path in paths:
         if path is None:
@@ -153,9 +156,21 @@ def check_outputs(*paths: str | None) -> None:
             # as /proc, a quota, a directory that is too deep for one more name.
             with reported(path), _beside(place) as name:
                 _create(name).close()
+        if place in read:
+            raise OutputError(
+                f"{path}: the same file as {read[place]}, which is read: give another name"
+            )
         if identity in seen:
             raise OutputError(f"{path}: the same file as {seen[identity]}: give two names")
         seen[identity] = path
+
+
+def _regular(path: str) -> Path | None:
+    """Return the regular file behind a name and all its links, None where there is none."""
+    with suppress(OSError, ValueError):  # ValueError: a NUL in the name
+        place = Path(path).resolve()
+        return place if place.is_file() else None
+    return None
 
 
 def find_place(path: str) -> Path:
