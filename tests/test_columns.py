@@ -66,7 +66,7 @@ def table_of(command: str) -> list[Column[Any]]:
         # What landed later stands behind the error, whatever it is about.
         forward = ("log10_rms_a", "log10_predicted_rms_a", "mean_f", "std_f", "saturated")
         last = (*forward, "max_abs_a", "slope_bound")
-        later = ("log10_predicted_f", *sweep.LATER.names, *last)
+        later = ("log10_predicted_f", *sweep.LATER.names, *last, *sweep.LAST.names)
         found = [each for each in found if each.name not in later] + [
             each for name in later for each in found if each.name == name
         ]
@@ -176,7 +176,7 @@ def test_a_row_is_got_column_by_column() -> None:
 def test_a_sweep_has_a_column_for_every_setting() -> None:
     # How weights were read came later, and rows keep their places.
     own = {name for name in Settings().as_dict() if not name.startswith("weights_layout")}
-    columns = {*sweep.SETTINGS.names, *sweep.LATER.names}
+    columns = {*sweep.SETTINGS.names, *sweep.LATER.names, *sweep.LAST.names}
     assert columns == own == {*settings_cells(Settings(), "dense")}
 
 

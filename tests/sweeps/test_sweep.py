@@ -171,11 +171,11 @@ def test_per_layer_rows_are_the_contract_and_the_settings(name: str, crew: str) 
 
 def test_columns_are_settings_results_and_the_error() -> None:
     later = ["block", "hidden", "steps"]
-    settings = [name for name in settings_cells(Settings()) if name not in later]
-    assert columns(per_layer=False) == [*settings, *SUMMARY, "error", *later]
+    settings = [n for n in settings_cells(Settings()) if n not in (*later, "bias_init")]
+    assert columns(per_layer=False) == [*settings, *SUMMARY, "error", *later, "bias_init"]
     forward = ["log10_rms_a", "log10_predicted_rms_a", "mean_f", "std_f", "saturated", "max_abs_a"]
-    last = [*forward, "slope_bound"]
-    assert columns(per_layer=True)[-12:] == ["error", "log10_predicted_f", *later, *last]
+    last = [*forward, "slope_bound", "bias_init"]
+    assert columns(per_layer=True)[-13:] == ["error", "log10_predicted_f", *later, *last]
     assert len({*columns(per_layer=True)}) == len(columns(per_layer=True))
 
 

@@ -20,6 +20,7 @@ TABLES: tuple[Table[Any], ...] = (
     sweep.SUMMARY,
     sweep.ERROR,
     sweep.LATER,
+    sweep.LAST,
     train.NETWORKS,
     train.LAYERS,
     columns.THEORY,

@@ -249,6 +249,7 @@ def _title(profile: Profile, block: str, act: str, init: str) -> str:
         "" if settings.weights or std else init,
         f"gain {settings.gain:g}" if settings.gain != 1.0 else "",
         f"bias_std {settings.bias_std:g}" if settings.bias_std else "",
+        f"bias_init {settings.bias_init}" if settings.bias_init else "",
         f"batch {settings.rows}" if settings.rows > 1 else "",
         f"{settings.trials:,} trials" if settings.trials > 1 else "",
         "sampled" if profile.engine == "sampled" else "",

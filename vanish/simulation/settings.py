@@ -52,7 +52,7 @@ class Settings:
         Instead of `init`: Gaussian entries of variance weight_std²/n_in; a mapping has one for
         each letter, and what it leaves out is drawn as `init` says.
     bias_std
-        Standard deviation of the entries of b_k.
+        Standard deviation of the entries of b_k, which are normal.
     gain
         Multiplies the weights in every case.
     input
@@ -90,6 +90,9 @@ class Settings:
         nothing says it, as large as that, or as a row of `steps`.
     steps
         The inputs u of a block that has one, a row a layer; without them normal numbers.
+    bias_init
+        How b_k is drawn, by name, instead of `bias_std`; without both as `init` has it: torch
+        has biases of its own, all others zeros.
 
     Raises
     ------
@@ -121,6 +124,7 @@ class Settings:
     block: str = ""
     hidden: int | str | None = None
     steps: Rows | None = None
+    bias_init: str | None = None
 
     def __post_init__(self) -> None:
         values.take_all(self, SETTINGS)

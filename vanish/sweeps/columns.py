@@ -144,6 +144,15 @@ LATER: Table[[Settings]] = Table(
     _setting("hidden", Scale.TEXT, "the size inside a block, where it was given"),
     _setting("steps", Scale.TEXT, "the file of the layers' own inputs; empty for normal numbers"),
 )
+LAST: Table[[Settings]] = Table(
+    ("vanish sweep", "vanish sweep --per-layer"),
+    "a point",
+    _setting(
+        "bias_init",
+        Scale.TEXT,
+        "how biases are drawn; empty beside bias_std or weights, and where a block has none",
+    ),
+)
 _LATER_LAYERS = ("log10_predicted_f",)
 _LAST_LAYERS = (
     "log10_rms_a",
@@ -166,15 +175,17 @@ SHARED: Table[[Settings]] = Table(
 def names(*, per_layer: bool) -> list[str]:
     """Return the names of the cells of a row, of a point or of each of its layers."""
     if not per_layer:
-        return [*SETTINGS.names, *SUMMARY.names, *ERROR.names, *LATER.names]
+        return [*SETTINGS.names, *SUMMARY.names, *ERROR.names, *LATER.names, *LAST.names]
     later = (*_LATER_LAYERS, *_LAST_LAYERS)
     layers = [name for name in LAYERS.names if name not in later]
-    return [*SHARED.names, *layers, *ERROR.names, *_LATER_LAYERS, *LATER.names, *_LAST_LAYERS]
+    last = (*_LAST_LAYERS, *LAST.names)
+    return [*SHARED.names, *layers, *ERROR.names, *_LATER_LAYERS, *LATER.names, *last]
 
 
 def records(*, per_layer: bool) -> list[Column[Any]]:
     """Return the columns of a row, of a point or of each of its layers."""
-    tables = (SHARED, LAYERS, ERROR, LATER) if per_layer else (SETTINGS, SUMMARY, ERROR, LATER)
+    own = (SHARED, LAYERS) if per_layer else (SETTINGS, SUMMARY)
+    tables = (*own, ERROR, LATER, LAST)
     known: dict[str, Column[Any]] = {
         column.name: column for table in tables for column in table.columns
     }

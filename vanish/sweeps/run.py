@@ -139,7 +139,7 @@ def settings_cells(settings: Settings, engine: str) -> dict[str, Any]:
     cells = {
         name: shown(each) if isinstance(each, list | dict) else each for name, each in used.items()
     }
-    return columns.SETTINGS.row(cells) | columns.LATER.row(cells)
+    return columns.SETTINGS.row(cells) | columns.LATER.row(cells) | columns.LAST.row(cells)
 
 
 def error_rows(task: Task, point: int, message: str) -> Rows:
