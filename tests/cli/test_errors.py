@@ -178,6 +178,16 @@ help zzzz
 --init he_norml
 --init he
 --init xyz
+--init normal
+--init 'normal(0)'
+--init 'uniform(1,0)'
+--init 'auto(3)'
+--init 'siren(x=2)'
+--init 'he_normal(2'
+--bias-init he_normal
+--bias-init normal
+--bias-init nromal(1)
+--bias-std 1 --bias-init zeros
 --init orthogonal,
 --format tvs
 --format yaml
@@ -305,6 +315,7 @@ help zzzz
 --weights good.npz --weight-std 1
 --weights good.npz --init orthogonal
 --weights good.npz --bias-std 1
+--weights good.npz --bias-init zeros
 --weights good.npz --layer-acts relu
 --weights - --input -
 
@@ -320,6 +331,7 @@ help zzzz
 --plot missing/x.png
 --save-weights x.npz
 --save-weights x.npz --act relu --init he_normal,orthogonal
+--block 'x + S(Wx)' --bias-init zeros
 --save-weights '' --act relu
 --save-weights - --act relu
 --save-weights . --act relu
@@ -340,6 +352,9 @@ help zzzz
 --engine sampled --weights good.npz
 --engine sampled --norm-bound
 --engine sampled --init he_uniform
+--engine sampled --init 'constant(1)'
+--engine sampled --init identity,he_normal
+--engine sampled --init torch
 --engine sampled --layers 100000 --memory 1kB
 --save-weights x.npz --act relu --engine sampled
 --save-weights x.npz --act relu --trials 2
@@ -350,6 +365,11 @@ help zzzz
 --plot x.bmp
 derive --wrt W4
 theory --init he_normal --weight-std 1
+theory --init 'normal(0.02)'
+theory --init zeros
+theory --init 'uniform(0,1)'
+theory --init 'normal(0.02)' --layers 3 --width 0
+theory --block residual --init 'normal(0.02)'
 theory --layers 3
 theory --weight-std 1e-20
 theory --weight-std 1:2

@@ -350,6 +350,7 @@ def test_as_dict_holds_every_setting_as_it_was_used() -> None:
         "block": "S(Wx+b)",
         "hidden": None,
         "steps": None,
+        "bias_init": "zeros",
     }
 
 

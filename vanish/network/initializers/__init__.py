@@ -113,7 +113,7 @@ def get_of_biases(name: str) -> Initializer:
 def _read(name: str) -> tuple[Family, tuple[float, ...]]:
     """Return what a name with its numbers means."""
     if _REGISTRY.spelled(name.partition("(")[0]) == AUTO:
-        raise UsageError(f"{_KIND} {name!r}: auto takes no numbers: write it alone, as init")
+        raise UsageError(f"{_KIND} {name!r}: auto takes no numbers and draws no biases: write auto")
     before, opening, behind = name.partition("(")
     family = _REGISTRY.get(before)
     if opening or any(each.default is None for each in family.takes):

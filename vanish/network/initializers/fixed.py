@@ -92,8 +92,8 @@ def families() -> Iterator[Family]:
     yield Family(
         "constant",
         _constant,
-        "one number everywhere, so that the units of a hidden layer are alike and stay so; theory"
-        " has no law for it",
+        "one number everywhere; where biases are, too, the units of a hidden layer are alike and"
+        " stay so; theory has no law for it",
         (Number("value", aliases=("c", "val"), least=-LARGEST),),
         "constant(0.5)",
         of_biases=True,
@@ -104,7 +104,6 @@ def families() -> Iterator[Family]:
         "zeros everywhere; theory has no law for it",
         example="zeros",
         of_biases=True,
-        aliases=("zero",),
     )
     yield Family(
         "identity",

@@ -52,7 +52,6 @@ def families() -> Iterator[Family]:
         " the variance of he_uniform, which is kaiming_uniform_ by itself",
         example="torch",
         of_biases=True,
-        aliases=("pytorch",),
     )
     yield Family(
         "keras",

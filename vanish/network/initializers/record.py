@@ -108,8 +108,8 @@ class Initializer(NamedTuple):
             )
         if width is None and not self.scales_with_width:
             raise UsageError(
-                f"init {self.name}: its weight_std depends on the layers' size: give weight_std,"
-                " which is std·√n_in"
+                f"init {self.name}: its weight_std depends on n_in: give weight_std, which is √n_in"
+                " times the entries' standard deviation"
             )
         return self.weight_std(width or 1, width or 1)
 

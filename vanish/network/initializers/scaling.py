@@ -33,6 +33,9 @@ _GAIN = Number("gain", 1.0)
 # The slope of a leaky relu below 0.
 _SLOPE = Number("a", 0.0, ("slope", "alpha", "negative_slope"), -1e150, 1e150)
 
+# People take it for what PyTorch does by itself.
+_NOTES = {"he_uniform": "; nn.Linear of PyTorch has another one, see `vanish help kaiming_uniform`"}
+
 
 def _xavier(law: Law, gain: float) -> Initializer:
     return Initializer("", law, gain, fan_average)
@@ -74,7 +77,7 @@ def families() -> Iterator[Family]:
             yield Family(
                 full,
                 partial(make, law),
-                f"{law.value} entries of variance {variance}",
+                f"{law.value} entries of variance {variance}{_NOTES.get(full, '')}",
                 takes,
                 f"{full}({example})" if example else full,
             )
