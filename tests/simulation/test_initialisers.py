@@ -16,7 +16,7 @@ from vanish import Settings
 from vanish.network import initializers
 from vanish.network.activations import Activation
 from vanish.network.graph import Variable
-from vanish.network.streams import Streams
+from vanish.network.streams import Role, Streams
 from vanish.simulation.run import Simulation
 from vanish.simulation.verdict import explain
 from vanish.training.run import Run
@@ -186,6 +186,15 @@ def test_biases_are_the_initialisers_unless_somebody_says_so() -> None:
     assert set(own) == set(torch)
     beside = biases(bias_init="torch", **options)
     assert all(np.array_equal(torch[at], beside[at]) for at in torch)  # type: ignore[arg-type]
+
+
+def test_a_seed_means_the_same_weights_and_biases_as_ever() -> None:
+    run = Simulation(Settings(act="tanh", widths=(3, 4), weight_std=0.7, bias_std=0.3, seed=5))
+    [layer] = run.chain.layers
+    weights, shifts = (Streams(5).generator(role, 1) for role in (Role.WEIGHTS, Role.BIAS))
+    w = (0.7 / math.sqrt(3)) * weights.standard_normal((4, 3))
+    assert np.allclose(layer.weight.multiplied_out(), w, rtol=1e-15, atol=0.0)
+    assert np.array_equal(layer.bias, 0.3 * shifts.standard_normal(4))  # type: ignore[arg-type]
 
 
 def test_other_biases_change_no_weight() -> None:
@@ -385,6 +394,7 @@ def test_several_initialisers_with_numbers_are_compared() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_initialisers_with_numbers_are_an_axis(tmp_path: Path) -> None:
     line = ["--act=tanh", "--layers=3", "--width=4", "--format=csv"]
     axes = ["--init=normal(0.2),uniform(-1,1)", "--bias-init=zeros,normal(0.1)"]

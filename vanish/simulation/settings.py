@@ -47,7 +47,8 @@ class Settings:
     widths
         The whole list n_0, n_1, …, n_N instead of both.
     init
-        The initialiser's name; ``auto`` takes each activation's conventional one.
+        The initialiser's name, with its numbers if it takes some, such as ``normal(0.02)``;
+        ``auto`` takes each activation's conventional one.
     weight_std
         Instead of `init`: Gaussian entries of variance weight_std²/n_in; a mapping has one for
         each letter, and what it leaves out is drawn as `init` says.

@@ -6,12 +6,12 @@ that differ only in that factor share a draw, and no matrix is ever multiplied b
 
 from __future__ import annotations
 
-from functools import lru_cache
-from itertools import chain
+from functools import lru_cache, partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
-from vanish.network.initializers import fixed, frameworks, scaling
+from vanish.network.initializers import scaling
 from vanish.network.initializers.laws import Law, draw
 from vanish.network.initializers.record import LARGEST, SMALLEST, Family, Initializer, fan_in, one
 from vanish.network.registry import Registry
@@ -38,10 +38,26 @@ AUTO = "auto"
 _KIND = "initialiser"
 _REGISTRY = Registry(
     _KIND,
-    chain(scaling.families(), fixed.families(), frameworks.families()),
+    scaling.families(),
     synonyms={"glorot": "xavier", "kaiming": "he"},
     beside=(AUTO,),
 )
+
+# Start-up: these are imported when somebody asks for one of them.
+_LATER = {
+    "fixed": ("normal", "uniform", "truncated_normal", "constant", "zeros", "identity"),
+    "frameworks": ("torch", "keras", "flax", "siren"),
+}
+
+
+def _imported(module: str, name: str) -> Family:
+    found: Iterator[Family] = import_module(f"{__name__}.{module}").families()
+    return next(each for each in found if each.name == name)
+
+
+for _module, _names in _LATER.items():
+    for _name in _names:
+        _REGISTRY.defer(_name, partial(_imported, _module, _name))
 
 
 def from_weight_std(weight_std: float) -> Initializer:

@@ -3,7 +3,7 @@
 # Not annotations from the future: see vanish/network/graph.py.
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, Optional
+from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.errors import UsageError
 from vanish.network.initializers.laws import Law, draw, entries
@@ -58,8 +58,8 @@ class Initializer(NamedTuple):
     factor: float
     fan: Callable[[int, int], float]
     shift: float = 0.0
-    bias: Optional["Initializer"] = None
-    first: Optional["Initializer"] = None
+    bias: "Initializer | None" = None
+    first: "Initializer | None" = None
 
     def at(self, k: int) -> "Initializer":
         """Return what draws the matrices of layer k."""
