@@ -138,7 +138,27 @@ _TARGETS = (
 )
 _NAMES: dict[str, Sequence[str]] = {
     "act": (*activations.names(), "swish", "LeakyReLU", "relu,tanh", "tanh,", "all"),
-    "init": (*initializers.names(), "auto", "he", "HE_NORMAL", "auto,orthogonal"),
+    "init": (
+        *(
+            *initializers.names(),
+            "auto",
+            "he",
+            "HE_NORMAL",
+            "auto,orthogonal",
+            "normal(0.02),zeros",
+        ),
+        *("uniform(-1,1)", "uniform(1,-1)", "constant(0.5)", "he_normal(a=0.2", "normal(1e999)"),
+        *("normal()", "(", "siren(0)", "truncated_normal(0.1)", "orthogonal(gain=sqrt(2))"),
+    ),
+    "bias_init": (
+        "zeros",
+        "normal(0.1)",
+        "uniform(-1,1)",
+        "constant(-1)",
+        "torch",
+        "he_normal",
+        "",
+    ),
     "loss": names.LOSSES.split(", "),
     "engine": names.ENGINES.split(", "),
     "block": (

@@ -183,6 +183,16 @@ help zzzz
 --init he_norml
 --init he
 --init xyz
+--init normal
+--init 'normal(0)'
+--init 'uniform(1,0)'
+--init 'auto(3)'
+--init 'siren(x=2)'
+--init 'he_normal(2'
+--bias-init he_normal
+--bias-init normal
+--bias-init nromal(1)
+--bias-std 1 --bias-init zeros
 --init orthogonal,
 --format tvs
 --format yaml
@@ -322,6 +332,7 @@ sweep --gain 1 --last-gain 0
 --weights good.npz --weight-std 1
 --weights good.npz --init orthogonal
 --weights good.npz --bias-std 1
+--weights good.npz --bias-init zeros
 --weights good.npz --layer-acts relu
 --weights - --input -
 
@@ -337,6 +348,7 @@ sweep --gain 1 --last-gain 0
 --plot missing/x.png
 --save-weights x.npz
 --save-weights x.npz --act relu --init he_normal,orthogonal
+--block 'x + S(Wx)' --bias-init zeros
 --save-weights '' --act relu
 --save-weights - --act relu
 --save-weights . --act relu
@@ -357,6 +369,9 @@ sweep --gain 1 --last-gain 0
 --engine sampled --weights good.npz
 --engine sampled --norm-bound
 --engine sampled --init he_uniform
+--engine sampled --init 'constant(1)'
+--engine sampled --init identity,he_normal
+--engine sampled --init torch
 --engine sampled --layers 100000 --memory 1kB
 --save-weights x.npz --act relu --engine sampled
 --save-weights x.npz --act relu --trials 2
@@ -369,6 +384,11 @@ derive --wrt W4
 derive --act ''
 derive --block ''
 theory --init he_normal --weight-std 1
+theory --init 'normal(0.02)'
+theory --init zeros
+theory --init 'uniform(0,1)'
+theory --init 'normal(0.02)' --layers 3 --width 0
+theory --block residual --init 'normal(0.02)'
 theory --layers 3
 theory --weight-std 1e-20
 theory --weight-std 1:2
@@ -499,7 +519,7 @@ NOT_HERE = (
         "activation {self.name}:",
     ),
     *("init beside weight_std: give", "layers without width", "act is empty: give"),
-    "a sweep has one number a point",
+    *("a sweep has one number a point", "by_layer: no epoch was kept"),
     *("block is empty: give", "width beside block: leave out one", "no affine map stands for"),
     *("outside float64: take", "batch {settings[0].rows}: give", "give a list of values"),
     *("settings of type", "rows of several lengths"),

@@ -40,6 +40,8 @@ TABLES = tuple(names.FORMATS.split(", "))
 # A page shows the command line as it was spelled: see tests/render/test_report.py.
 FORMATS = {"derive": ("auto", "text", "latex", "markdown", "json")}
 
+INITS = tuple(each.example for each in initializers.families())
+
 # The options that take a name, with the names; "names" is the argument of acts.
 CHOICES: dict[str, tuple[str, ...]] = {
     "names": (*activations.names(), "swish", "gelu_new"),
@@ -48,7 +50,15 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "--block": ("residual", "layernorm_after", "pre_ln"),
     "blocks names": (*NAMED.names(), "skip"),
     "--last-act": ("identity", "log_sigmoid"),
-    "--init": (*initializers.names(), "glorot_normal", "kaiming_uniform"),
+    "--init": ("auto", "glorot_normal", "kaiming_uniform", "kaiming_normal(a=0.2)", *INITS),
+    "--bias-init": ("normal(0.1)", "uniform(low=-1,high=1)", "constant(c=0.1)", "zeros", "torch"),
+    "theory --init": (
+        "auto",
+        "glorot_normal",
+        "kaiming_normal(a=0.2)",
+        "torch",
+        "siren(w0=9)",
+    ),
     "--loss": losses.names(),
     "--engine": ("auto", "dense", "sampled"),
     "--weights-layout": ("auto", "out_in", "in_out"),
@@ -131,6 +141,7 @@ def arguments(case: Named, name: str) -> list[str]:
         ("--loss", case.command): ["--last-act=identity"],
         ("--engine", case.command): ["--init=he_normal"],
         ("--init", "derive"): ["--values"],
+        ("--bias-init", "derive"): ["--values"],
         ("--act", "theory"): [],
     }
     act = ["--act=relu"] if case.command == "theory" else []

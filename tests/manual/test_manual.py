@@ -251,3 +251,17 @@ def test_colour_is_for_terminals_that_have_it() -> None:
     _, plain = run_in_terminal([*VANISH, "help", "formats"], env={"NO_COLOR": "1"})
     assert "\x1b[" in coloured
     assert re.sub(r"\x1b\[[\d;]*m", "", coloured).split() == plain.split()
+
+
+def test_the_two_laws_called_kaiming_uniform_do_what_the_manual_says() -> None:
+    told = answer("kaiming_uniform")
+    assert answer("nn.Linear") == told
+    line = re.search(r"Try `(vanish [^`]*)`", told)
+    assert line is not None
+    verdicts = run_in_process(*shlex.split(line[1])[1:]).stderr.decode()
+    found = re.findall(r"^relu, (\w+): (\w+)\..*? gets (\S+) of layer 50's", verdicts, re.MULTILINE)
+    assert [name for name, _, _ in found] == ["he_uniform", "torch"]
+    for _, word, share in found:
+        assert word in told
+        assert f"{share} of" in " ".join(told.split())
+    assert "`vanish help kaiming_uniform`" in answer("he_uniform")

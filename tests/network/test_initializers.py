@@ -22,7 +22,9 @@ VARIANCES = {
 
 
 def test_names() -> None:
-    assert initializers.names() == ("auto", *VARIANCES, "orthogonal")
+    later = ("normal", "uniform", "truncated_normal", "constant", "zeros", "identity")
+    frameworks = ("torch", "keras", "flax", "siren")
+    assert initializers.names() == ("auto", *VARIANCES, "orthogonal", *later, *frameworks)
 
 
 @pytest.mark.parametrize("name", VARIANCES)

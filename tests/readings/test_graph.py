@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from vanish.errors import UsageError
 from vanish.gauss.quadrature import NoLawError
 from vanish.network import activations
+from vanish.network.biases import Biases
 from vanish.network.chain import Chain
 from vanish.network.chainrule import back
 from vanish.network.graph import (
@@ -33,7 +34,7 @@ from vanish.network.graph import (
     X,
     article_graph,
 )
-from vanish.network.initializers import Law
+from vanish.network.initializers import Law, from_bias_std
 from vanish.network.streams import Role, Streams, Trials, draw_step, role_of
 from vanish.network.weights import Weight
 from vanish.numbers.scaled import Magnitude, Scaled
@@ -550,7 +551,8 @@ def sampled_chain(
     block = Trials(0, 0, trials, trials)
     steps = dict.fromkeys(range(1, graph.depth + 1), width)
     chain = sampled.SampledChain(
-        graph, weights, acts, BIAS_STD, x, streams, block, segment, steps=steps
+        *(graph, weights, acts, Biases(from_bias_std(BIAS_STD)), x, streams, block, segment),
+        steps=steps,
     )
     for _ in chain.forward():
         pass
@@ -673,7 +675,7 @@ def test_sampled_steps_are_drawn_or_given() -> None:
         Graph((RECURRENT, 2)),
         {},
         [activations.get("tanh")] * 2,
-        0.0,
+        None,
         np.ones((4, 2, 5)),
         *(streams, block),
         steps={1: 3, 2: given_rows},

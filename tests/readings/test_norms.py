@@ -227,7 +227,7 @@ def test_the_size_of_a_row_of_x_leaves_the_gradient_of_a_matrix_before_a_norm_as
         passes.backward()
         trials = Trials(0, 0, 5, 5)
         drawn = SampledChain(
-            graph, dict.fromkeys(entries, law), acts, 0.0, np.broadcast_to(each, (5, 3, 4)),
+            graph, dict.fromkeys(entries, law), acts, None, np.broadcast_to(each, (5, 3, 4)),
             *(Streams(0), trials),
         )  # fmt: skip
         for _ in drawn.forward():

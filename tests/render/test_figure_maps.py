@@ -248,6 +248,13 @@ def test_chains_of_several_activations_have_no_line() -> None:
     assert not drawn.lines(axes)
 
 
+def test_biases_of_another_law_have_no_line() -> None:
+    at = {"act": ["tanh"], "weight_std": WEIGHTS, "gain": [0.5, 2.0]}
+    for biases, count in (({}, 1), ({"bias_std": [0.1]}, 1), ({"bias_init": ["uniform(-1,1)"]}, 0)):
+        (axes,) = maps(swept(at | biases))
+        assert len(drawn.lines(axes)) == count
+
+
 @pytest.mark.parametrize(
     ("row", "sign"),
     [

@@ -350,6 +350,8 @@ def test_as_dict_holds_every_setting_as_it_was_used() -> None:
         "block": "S(Wx+b)",
         "hidden": None,
         "steps": None,
+        "last_gain": None,
+        "bias_init": "zeros",
     }
 
 

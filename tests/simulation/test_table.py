@@ -100,7 +100,10 @@ def test_the_manual_has_a_line_an_option() -> None:
     assert {*names} == {row.name for row in table.OPTIONS}
     by_name = {entry.name: entry for entry in found}
     assert by_name["layers"] == ("layers", "--layers, -n", "Number of layers.", "20")
-    assert by_name["gain"] == ("gain", "--gain", "Multiply all weights by X.", "1.0")
+    told = (
+        "Multiply all weights by X, or those of each layer by its own: X,X,..., input side first."
+    )
+    assert by_name["gain"] == ("gain", "--gain", told, "1.0")
     assert by_name["seed"].default == "0"
     assert by_name["widths"].default == by_name["resume"].default == ""
     assert by_name["norm_bound"].flags == "--norm-bound/--no-norm-bound"

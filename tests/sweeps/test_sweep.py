@@ -170,7 +170,7 @@ def test_per_layer_rows_are_the_contract_and_the_settings(name: str, crew: str) 
 
 
 def test_columns_are_settings_results_and_the_error() -> None:
-    later, latest = ["block", "hidden", "steps"], ["last_gain"]
+    later, latest = ["block", "hidden", "steps"], ["last_gain", "bias_init"]
     settings = [name for name in settings_cells(Settings()) if name not in [*later, *latest]]
     assert columns(per_layer=False) == [*settings, *SUMMARY, "error", *later, *latest]
     forward = ["log10_rms_a", "log10_predicted_rms_a", "mean_f", "std_f", "saturated", "max_abs_a"]

@@ -18,7 +18,7 @@ from vanish.render.derivation import BYTES_A_LAYER
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 from vanish.simulation.table import LAYERS, SETTINGS, named
-from vanish.simulation.values import taken
+from vanish.simulation.values import check_count, taken
 from vanish.system import memory
 from vanish.theories import infinitewidth
 from vanish.theories.blocks import Setting, survey, weight_stds
@@ -32,9 +32,12 @@ if TYPE_CHECKING:
     Watch = Callable[[int, int], None]
     Stds = float | Mapping[str, float]
 
-_MEASURED = ("width", "hidden", "init", "weight_std", "bias_std", "gain", "weights", "seed")
+_MEASURED = (
+    *("width", "hidden", "init", "weight_std", "bias_std", "gain", "weights", "seed"),
+    "bias_init",
+)
 
-_COLLAPSING = ("layers", "width", "widths", "init", "weight_std", "bias_std", "seed")
+_COLLAPSING = ("layers", "width", "widths", "init", "weight_std", "bias_std", "bias_init", "seed")
 
 
 def derive(
@@ -59,7 +62,8 @@ def derive(
         N.
     values
         Whether to put its numbers under each factor, measured on a chain of `act` (sigmoid
-        where it is not given), `width`, `hidden`, `init`, `weight_std`, `bias_std` and `seed`.
+        where it is not given), `width`, `hidden`, `init`, `weight_std`, `bias_std`,
+        `bias_init` and `seed`.
     full
         Whether to write out every step of a deep chain.
     act
@@ -185,7 +189,7 @@ def theory(
         infinitewidth.point(each, std, bias, rms)
         for each in shown
         for bias in one_or_several("bias_std", bias_std)
-        for std in (stds if init is None else [_weight_std(each, init)])
+        for std in (stds if init is None else [_weight_std(each, init, width)])
     ]
     spreads = None
     if layers is not None and width is not None:
@@ -302,7 +306,8 @@ def collapse(act: Act | Sequence[Act] = "identity", *, batch: int = 16, **option
     batch
         How many random inputs to compare on, at least 2.
     options
-        The chain: `layers`, `width`, `widths`, `init`, `weight_std`, `bias_std`, `seed`.
+        The chain: `layers`, `width`, `widths`, `init`, `weight_std`, `bias_std`,
+        `bias_init`, `seed`.
 
     Examples
     --------
@@ -324,7 +329,9 @@ def collapse(act: Act | Sequence[Act] = "identity", *, batch: int = 16, **option
     return Collapse.of(settings, chains)
 
 
-def _weight_std(activation: Activation, init: str) -> float:
+def _weight_std(activation: Activation, init: str, width: int | None) -> float:
     """Return the weight_std of an initialiser between layers of one width."""
     name = activation.init if init == initializers.AUTO else init
-    return initializers.get(name).weight_std(1, 1)
+    if width is not None:
+        check_count("width", width := taken(SETTINGS["width"], width))
+    return initializers.get(name).std_between(width)

@@ -24,6 +24,7 @@ def command(
     init: opt.OneInit = "auto",
     weight_std: opt.WeightStd = None,
     bias_std: opt.BiasStd = 0.0,
+    bias_init: opt.BiasInit = None,
     batch: opt.Inputs = _INPUTS,
     seed: opt.Seed = 0,
     format_name: opt.Format = "auto",
@@ -59,6 +60,7 @@ def command(
                 init=init,
                 weight_std=weight_std,
                 bias_std=bias_std,
+                bias_init=bias_init,
                 batch=batch,
                 seed=seed,
             )

@@ -76,6 +76,7 @@ _MEASURED = (
     "init",
     "weight_std",
     "bias_std",
+    "bias_init",
     "gain",
     "weights",
     "weights_layout",
@@ -97,6 +98,7 @@ def command(
     init: opt.OneInit = "auto",
     weight_std: opt.WeightStds = None,
     bias_std: opt.BiasStd = 0.0,
+    bias_init: opt.BiasInit = None,
     gain: opt.Gain = "1.0",
     weights: opt.Weights = None,
     weights_layout: opt.WeightsLayout = None,
@@ -110,8 +112,8 @@ def command(
     Starts from the nested expression L(S(W_N S(... S(W_1 x + b_1) ...) + b_N)) and applies
     the chain rule once a line, to the same factors that the simulation evaluates.
     Of another --block than S(Wx+b) the values f_k are named, not nested.
-    --width, --hidden, --init, --weight-std, --bias-std, --gain, --weights and --seed say what chain
-    --values measures.
+    --width, --hidden, --init, --weight-std, --bias-std, --bias-init, --gain, --weights and --seed
+    say what chain --values measures.
     """
     from vanish.cli import networks
     from vanish.lessons.derivation import Derivation, first_matrix, measured_factors, parse_variable
@@ -146,6 +148,7 @@ def command(
         init=init,
         weight_std=parse.converted(weight_std, parse.stds),
         bias_std=bias_std,
+        bias_init=bias_init,
         gain=parse.gains(gain),
         weights=network,
         seed=seed,

@@ -123,6 +123,7 @@ OneBlock = Annotated[
     ),
 ]
 BiasStd = Annotated[float, option("bias_std")]
+BiasInit = Annotated[str | None, option("bias_init")]
 Gain = Annotated[str, option("gain")]
 Weights = Annotated[str | None, option("weights")]
 WeightsLayout = Annotated[str | None, option("weights_layout")]

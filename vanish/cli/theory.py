@@ -139,7 +139,7 @@ def command(
         theory.point(each, std, bias, input_rms)
         for each in shown
         for bias in bias_stds
-        for std in ([_weight_std(each, init)] if init else weight_stds)
+        for std in ([_weight_std(each, init, width)] if init else weight_stds)
     ]
     spreads = None
     if layers is not None and width is not None:
@@ -284,9 +284,12 @@ def _draw(points: Sequence[TheoryPoint], input_rms: float) -> Figure:
     return phase_figure(points, input_rms)
 
 
-def _weight_std(activation: Activation, init: str) -> float:
+def _weight_std(activation: Activation, init: str, width: int | None) -> float:
     """Return the weight_std of an initialiser between layers of one width."""
     from vanish.network import initializers
+    from vanish.simulation.values import check_count
 
     name = activation.init if init == initializers.AUTO else init
-    return initializers.get(name).weight_std(1, 1)
+    if width is not None:
+        check_count("width", width)
+    return initializers.get(name).std_between(width)

@@ -145,7 +145,7 @@ def medians(settings: Settings, shown: Sequence[int]) -> finitewidth.Medians | N
     if (
         settings.model.act_name not in _EXACT
         or not settings.model.graph.is_plain
-        or settings.bias_std
+        or settings.model.drawn_biases is not None
         or settings.weights is not None
         or settings.loss != "readout"
         or settings.rows > 1

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from vanish.manual.spelling import key
 from vanish.network import activations, initializers, losses
 from vanish.network.formulas.named import NAMED
-from vanish.network.initializers import Law
 from vanish.render.contract import TABLES
 from vanish.training import optimizers
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from vanish.columns import Column
     from vanish.network.activations import Activation
     from vanish.network.formulas.named import NamedBlock
-    from vanish.network.initializers import Initializer
+    from vanish.network.initializers.record import Family
     from vanish.network.losses import Loss
     from vanish.training.optimizers import Optimizer
 
@@ -110,9 +109,8 @@ def registered_names() -> Iterator[str]:
 def _registered() -> Iterator[tuple[tuple[str, ...], str]]:
     for act in activations.registered():
         yield (act.name, *act.aliases), _activation(act)
-    for name in initializers.names():
-        if name != initializers.AUTO:
-            yield (name,), _initializer(initializers.get(name))
+    for family in initializers.families():
+        yield (family.name, family.example, *family.aliases), _initializer(family)
     for name in losses.names():
         yield (name,), _loss(losses.get(name))
     for block in NAMED:
@@ -132,17 +130,30 @@ def _activation(act: Activation) -> str:
     )
 
 
-def _initializer(init: Initializer) -> str:
-    if init.law is Law.ORTHOGONAL:
-        law = "the corner of a random orthogonal matrix: its rows or columns are orthonormal"
-    else:
-        fan = "n_in" if init.fan(2, 4) == 2 else "((n_in + n_out)/2)"
-        law = f"{init.law.value} entries of variance {init.factor**2:.3g}/{fan}"
-    return (
-        f"**Initialiser `{init.name}`**: W has {law}. Between layers of one size its weight_std"
-        f" is {init.weight_std(64, 64):.4g}. Who has it: `vanish help init`.\n\n"
-        f"Try `vanish --layers 20 --init {init.name}`."
+def _initializer(family: Family) -> str:
+    init = initializers.get(
+        family.name if all(each.default is not None for each in family.takes) else family.example
     )
+    size = "one size" if init.scales_with_width else "64 units"
+    std = f"the weight_std of `{init.name}` is {init.weight_std(64, 64):.4g}"
+    sized = f" Between layers of {size} {std}." if init.law.is_random else ""
+    of_biases = (
+        f" Biases may be drawn so, too: `--bias-init {_quoted(family.example)}`."
+        if family.of_biases
+        else ""
+    )
+    tried = dict.fromkeys((init.name, family.example))
+    commands = ", ".join(f"`vanish --layers 20 --init {_quoted(name)}`" for name in tried)
+    return (
+        f"**Initialiser `{family.name}`**{_also(family.aliases)}: W has {family.meaning}."
+        f"{sized}{of_biases} Who has it: `vanish help init`.\n\n"
+        f"Try {commands}."
+    )
+
+
+def _quoted(name: str) -> str:
+    """Return a name as a shell takes it."""
+    return f"'{name}'" if "(" in name else name
 
 
 def _loss(loss: Loss) -> str:

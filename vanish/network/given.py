@@ -113,6 +113,11 @@ class Given(Model):
         """None."""
         return ()
 
+    @property
+    def drawn_biases(self) -> None:
+        """None: they are given."""
+        return None
+
     def initializer(self, letter: str, k: int) -> Initializer:
         """Nothing is drawn."""
         raise LookupError(f"{letter}{k} is given")

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from vanish.network import activations, initializers
+from vanish.network.biases import Biases
 from vanish.network.described import Gains, Uniform
 from vanish.network.shaped import Shaped
 from vanish.network.sizes import layer_runs, uniform_runs
@@ -63,6 +64,11 @@ class Model(Shaped):
     def initializer_kinds(self) -> tuple[Initializer, ...]:
         """The initialisers that there are; none for given weights."""
 
+    @property
+    @abstractmethod
+    def drawn_biases(self) -> Biases | None:
+        """How biases are drawn; None for zeros, and for given ones."""
+
     @cached_property
     def activations(self) -> tuple[Activation, ...]:
         """The activation of each layer."""
@@ -100,7 +106,7 @@ class Model(Shaped):
 
     @cached_property
     def variances(self) -> Mapping[Variable, Magnitude]:
-        """σ² of each matrix, the gain included: n_in times the variance of its entries."""
+        """σ² of each matrix, the gain included: n_in times the mean square of its entries."""
         found = {}
         for address, k, shape in self.parameters:
             if len(shape) == 2:
@@ -129,6 +135,8 @@ class Drawn(Model):
     weight_std
         Gaussian entries of variance weight_std²/n_in instead: one number for all matrices, or
         some by their letters.
+    bias
+        How biases are drawn; None for as the initialiser does it, zeros unless it says so.
     formula, hidden, classifies
         As for any.
     """
@@ -141,6 +149,7 @@ class Drawn(Model):
         gains: Gains | None = None,
         init: str = initializers.AUTO,
         weight_std: float | Mapping[str, float] | None = None,
+        bias: Initializer | None = None,
         formula: Formula | None = None,
         hidden: Hidden | None = None,
         classifies: bool = False,
@@ -149,6 +158,7 @@ class Drawn(Model):
         self._shape: Final = sizes
         self._init: Final = init
         self._weight_std: Final = weight_std
+        self._bias: Final = bias
 
     @property
     def depth(self) -> int:
@@ -193,8 +203,10 @@ class Drawn(Model):
         if isinstance(self._weight_std, float):
             return (initializers.from_weight_std(self._weight_std),) * self.depth
         if self._init == initializers.AUTO:
-            return tuple(initializers.get(each.init) for each in self.activations)
-        return (initializers.get(self._init),) * self.depth
+            conventional = (initializers.get(each.init) for each in self.activations)
+            return tuple(each.at(k) for k, each in enumerate(conventional, 1))
+        each = initializers.get(self._init)
+        return (each.at(1), *(each,) * (self.depth - 1))
 
     @cached_property
     def initializer_kinds(self) -> tuple[Initializer, ...]:
@@ -205,3 +217,13 @@ class Drawn(Model):
             conventional = (activations.get(each).init for each in self.acts.kinds)
             return tuple(map(initializers.get, conventional))
         return (initializers.get(self._init),)
+
+    @cached_property
+    def drawn_biases(self) -> Biases | None:
+        """How biases are drawn; None for zeros."""
+        law = self._bias
+        if law is None and self._init != initializers.AUTO:
+            law = initializers.get(self._init).bias
+        if law is None or not self.biases or not law.weight_std(1, 1):
+            return None
+        return Biases(law, None if law.has_fixed_scale else self.bias_inputs)

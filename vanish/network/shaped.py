@@ -99,6 +99,22 @@ class Shaped(Lettered):
         """The shape of every matrix, (n_out, n_in)."""
         return (shape for _, _, shape in self.parameters if len(shape) == 2)
 
+    @cached_property
+    def bias_inputs(self) -> Mapping[Variable, int]:
+        """How many numbers the matrix beside a bias takes; of one that stands alone its size."""
+        found: dict[Variable, int] = {}
+        for section in self.sections:
+            shapes = section.sizes.parameters
+            for node in section.block.nodes:
+                of_op = [shapes[slot] for slot in node.op.slots]
+                for slot, shape in zip(node.op.slots, of_op, strict=True):
+                    if len(shape) == 1:
+                        size = max(of_op, key=len)[-1]
+                        layers = range(section.first, section.last + 1)
+                        for address in dict.fromkeys(map(slot.at, layers)):
+                            found.setdefault(address, size)
+        return found
+
     @property
     def weight_count(self) -> int:
         """How many weights there are."""

@@ -193,7 +193,7 @@ SLOPES.means("affine", back=_passed_on, by=_passed_on_by)
 def _mean_forward(run: Ensemble, op: Op, k: int, f: Unit) -> tuple[Unit, Magnitude]:
     spread = run.variance(op.slots[0], k) * f.square
     if len(op.slots) > 1:
-        spread += run.bias
+        spread += run.bias(op.slots[1], k)
     return normal(spread), f.square
 
 

@@ -110,8 +110,8 @@ def _united(run: Unification, op: Op, _: int, f: int) -> tuple[int, None]:
 Reading.called("size").means("shift", forward=_united)
 
 
-def _mean_forward(run: Ensemble, _: Op, __: int, f: Unit) -> tuple[Unit, None]:
-    return f + normal(run.bias), None
+def _mean_forward(run: Ensemble, op: Op, k: int, f: Unit) -> tuple[Unit, None]:
+    return f + normal(run.bias(op.slots[0], k)), None
 
 
 def _mean_passed_on(_: Ensemble, __: Op, ___: range, ____: None, g: Cotangent) -> tuple[Cotangent]:

@@ -131,6 +131,8 @@ class Ensemble:
     steps
         The mean square of the entries of u_k, by layer; where it is not given, u_k is standard
         normal.
+    bias_variances
+        σ_b² of each bias by its address, where it is not that of `bias_std`.
     """
 
     def __init__(
@@ -141,13 +143,15 @@ class Ensemble:
         bias_std: float,
         n_in: Mapping[Variable, int] | None = None,
         steps: Mapping[int, Magnitude] | None = None,
+        bias_variances: Mapping[Variable, Magnitude] | None = None,
     ) -> None:
         self._activations = dict(enumerate(activations, 1))
         self.sizes = sizes
         self._variances = variances
         self._n_in = n_in or {}
         self._steps = steps
-        self.bias = Magnitude.of(bias_std) * Magnitude.of(bias_std)
+        self._bias = Magnitude.of(bias_std) * Magnitude.of(bias_std)
+        self._biases = bias_variances or {}
 
     @classmethod
     def plain(
@@ -182,6 +186,10 @@ class Ensemble:
     def variances(self, slot: Slot, layers: Iterable[int]) -> Magnitudes:
         """Return those of some layers, shape (L, 1)."""
         return Magnitudes.column([self.variance(slot, k) for k in layers])
+
+    def bias(self, slot: Slot, k: int) -> Magnitude:
+        """Return σ_b² of a bias of layer k."""
+        return self._biases.get(slot.at(k), self._bias)
 
     def step(self, k: int) -> Unit:
         """Return what is known of u_k."""

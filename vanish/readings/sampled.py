@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from vanish.network.activations import Activation
+    from vanish.network.biases import Biases
     from vanish.network.chainrule import Passed
     from vanish.network.graph import Graph, Slot
     from vanish.network.initializers import Law
@@ -84,8 +85,8 @@ class SampledChain:
         By address.
     activations
         S of each layer, layer 1 first.
-    bias_std
-        The standard deviation of the entries of the biases.
+    biases
+        How biases are drawn; None for zeros.
     x
         The inputs, shape (T, B, n_0).
     streams, trials
@@ -105,7 +106,7 @@ class SampledChain:
         graph: Graph,
         weights: Mapping[Variable, SampledWeight],
         activations: Sequence[Activation],
-        bias_std: float,
+        biases: Biases | None,
         x: FloatArray,
         streams: Streams,
         trials: Trials,
@@ -119,7 +120,7 @@ class SampledChain:
         for (letter, k), weight in weights.items():
             self._weights.setdefault(letter, {})[k] = weight
         self._activations = dict(enumerate(activations, 1))
-        self._bias_std = bias_std
+        self._biases = biases
         self._steps = steps or {}
         self._streams, self.trials, self._watch = streams, trials, watch
         # By letter.
@@ -224,11 +225,9 @@ class SampledChain:
 
     def bias(self, slot: Slot, k: int, n_out: int) -> Stack | None:
         """Draw a bias of layer k, one row a trial; None for zero."""
-        if not self._bias_std:
+        if self._biases is None:
             return None
-        role = role_of(slot.letter, Role.BIAS)
-        generator = self._streams.generator(role, slot.at(k).layer, self.trials.block)
-        return Stack(self._bias_std * self.trials.rows(generator.standard_normal, (1, n_out)))
+        return Stack(self._biases.draw(self._streams, self.trials, slot.at(k), (1, n_out)))
 
     def activation(self, k: int) -> Activation:
         """Return S of layer k."""

@@ -172,10 +172,10 @@ def _layers(
     square, mean = start.square, start.mean()
     m = math.copysign(float((mean.squared() / square).root()), mean.mantissa)
     for section, (skip, scale, before, between, behind) in families.items():
-        matrix, *bias = next(
+        matrix, *biases = next(
             node.op.slots for node in section.block.nodes if node.op.kind == "affine"
         )
-        has_bias = bool(bias) or bool(section.block.places("shift"))
+        biases += (node.op.slots[0] for node in section.block.nodes if node.op.kind == "shift")
         values = seen[section].values.at((..., 0)).listed()
         for k, value in enumerate(values, section.first):
             of, shift = by_layer[k]
@@ -187,7 +187,7 @@ def _layers(
                 if before == LN:
                     variance = variance / Magnitude.of(max(1.0 - m * m, 1e-300))
             a = ensemble.variance(matrix, k) * taken
-            share = a / (a + ensemble.bias) if has_bias else Magnitude.of(1.0)
+            share = a / (a + ensemble.bias(biases[0], k)) if biases else Magnitude.of(1.0)
             if between:
                 variance = variance * share / a
             layer = Layer(

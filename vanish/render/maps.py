@@ -120,7 +120,8 @@ def map_figure(grid: Grid, found: Map, rows: Sequence[Mapping[str, Any]]) -> Fig
         limits = [
             (max(low, min(0.0, high)), high) for low, high in (axes.get_xlim(), axes.get_ylim())
         ]
-        if found.across == "weight_std" and "layer_acts" not in grid.axes:
+        # The line is that of one activation and of normal biases.
+        if found.across == "weight_std" and not {"layer_acts", "bias_init"} & grid.axes.keys():
             _draw_critical(axes, grid, found.up, name, across, up)
         axes.set(xlim=limits[0], ylim=limits[1], facecolor="0.85")
         axes.set_xlabel(_AXIS_LABELS.get(found.across, found.across))

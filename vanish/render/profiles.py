@@ -251,6 +251,7 @@ def _title(profile: Profile, block: str, act: str, init: str) -> str:
         f"gain {_gains(settings.gain)}" if settings.gain != 1.0 else "",
         "" if settings.last_gain is None else f"last gain {settings.last_gain:g}",
         f"bias_std {settings.bias_std:g}" if settings.bias_std else "",
+        f"bias_init {settings.bias_init}" if settings.bias_init else "",
         f"batch {settings.rows}" if settings.rows > 1 else "",
         f"{settings.trials:,} trials" if settings.trials > 1 else "",
         "sampled" if profile.engine == "sampled" else "",

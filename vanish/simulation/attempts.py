@@ -16,6 +16,7 @@ from vanish.simulation.workbench import FEW, SpentError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from vanish.network.initializers import Law
     from vanish.network.model import Model
     from vanish.simulation.settings import Settings
     from vanish.simulation.workbench import Bench, Change
@@ -170,13 +171,21 @@ def _alike(one: Model, other: Model) -> bool:
     """Tell whether two networks differ by no more than a number's missing digits."""
     if one.activations != other.activations or not one.initializers:
         return False
-    if [each.law for each in one.initializers] != [each.law for each in other.initializers]:
+    if [each.unit for each in one.initializers] != [each.unit for each in other.initializers]:
+        return False
+    if _bias_law(one) != _bias_law(other):
         return False
     most = 2.0 * ROUNDING / one.depth
-    return all(
-        (quotient := (a / b).log10) is not None and abs(quotient) <= most
-        for a, b in zip(one.weight_variances, other.weight_variances, strict=True)
-    )
+    pairs = zip(one.weight_variances, other.weight_variances, strict=True)
+    # The logarithm of a number is None where it is 0.
+    logs = ((a.log10, b.log10) for a, b in pairs)
+    return all(a is b if a is None or b is None else abs(a - b) <= most for a, b in logs)
+
+
+def _bias_law(model: Model) -> tuple[Law, float, float] | None:
+    """Return what biases depend on; None for zeros."""
+    law = None if model.drawn_biases is None else model.drawn_biases.law
+    return None if law is None else (*law.unit, law.factor)
 
 
 def _text(value: float | str | tuple[float, ...]) -> str:

@@ -66,7 +66,13 @@ def _critical_std(bench: Bench) -> float | None:
     hidden = set(bench.settings.model.activations[:-1])
     if len(hidden) > 1:
         return None
-    return theory.critical(hidden.pop(), bench.settings.bias_std).weight_std
+    # The initialiser goes, and with it what it makes of biases.
+    bias_std = bench.settings.bias_std
+    if bench.settings.bias_init is not None:
+        law = initializers.get_of_biases(bench.settings.bias_init)
+        middle = bench.settings.model.sizes[bench.settings.model.depth // 2]
+        bias_std = law.weight_std(middle, middle) / math.sqrt(middle)
+    return theory.critical(hidden.pop(), bias_std).weight_std
 
 
 def _conventional(_: Bench) -> Proposals:

@@ -26,6 +26,8 @@ def require_known_names(settings: Settings) -> None:
         activations.get(act)
     if settings.init != initializers.AUTO:
         initializers.get(settings.init)
+    if settings.bias_init is not None:
+        initializers.get_of_biases(settings.bias_init)
     stds = settings.weight_std
     if stds is not None:
         for std in [each for _, each in stds] if isinstance(stds, tuple) else [stds]:
@@ -80,6 +82,12 @@ def require_one_shape(settings: Settings) -> None:
             f"weight_std beside init {settings.init}: both set the weights: give one of them",
             *("weight_std", "init"),
         )
+    if settings.bias_std and settings.bias_init is not None:
+        raise ConflictError(
+            f"bias_std beside bias_init {settings.bias_init}: both set the biases: give one of"
+            " them",
+            *("bias_std", "bias_init"),
+        )
     if settings.layer_acts is not None:
         _require_one_act_a_layer(settings, settings.layer_acts)
     if isinstance(settings.gain, tuple):
@@ -88,7 +96,7 @@ def require_one_shape(settings: Settings) -> None:
 
 def _require_nothing_drawn(settings: Settings, name: str) -> None:
     """Require that nothing is said of a network's weights beside the weights."""
-    for other in ("layers", "width", "widths", "weight_std", "hidden"):
+    for other in ("layers", "width", "widths", "weight_std", "hidden", "bias_init"):
         if getattr(settings, other) is not None:
             raise ConflictError(
                 f"{other} beside weights: {name} has sizes and weights of its own: leave out"
@@ -143,11 +151,12 @@ def require_fitting_block(settings: Settings) -> None:
             f" batch: give batch {least} or more",
             *("block", "batch", "input"),
         )
-    if settings.bias_std and not model.biases:
+    if (settings.bias_std or settings.bias_init is not None) and not model.biases:
+        other = "bias_std" if settings.bias_std else "bias_init"
         raise ConflictError(
-            f"bias_std beside block {settings.block!r}, which has no bias: leave out bias_std, or"
+            f"{other} beside block {settings.block!r}, which has no bias: leave out {other}, or"
             " add + b",
-            *("bias_std", "block"),
+            *(other, "block"),
         )
     if isinstance(settings.gain, tuple) or settings.last_gain is not None:
         _require_untied(settings)

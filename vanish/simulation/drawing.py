@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.network import initializers
 from vanish.network.chain import Chain
 from vanish.network.streams import Role, Streams, Trials, draw_step, role_of
 from vanish.network.weights import Matrix, Weight
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from vanish.network.blockarrays import BlockNetwork
     from vanish.network.chain import Parameter
     from vanish.network.graph import Variable
-    from vanish.network.initializers import Law
+    from vanish.network.initializers import Initializer, Law
     from vanish.numbers.scaled import FloatArray
     from vanish.simulation.settings import Settings
 
@@ -51,20 +50,20 @@ class Draws:
     def __init__(self, streams: Streams, trial: int = 0) -> None:
         self.seed = streams.seed
         self._streams, self._trial = streams, trial
-        self._kept: dict[Variable, tuple[Law, Matrix]] = {}
+        self._kept: dict[Variable, tuple[tuple[Law, float], Matrix]] = {}
         self._given: tuple[AnyNetwork, Mapping[Variable, Parameter]] | None = None
 
-    def matrix(self, address: Variable, law: Law, shape: tuple[int, ...]) -> Matrix:
+    def matrix(self, address: Variable, initializer: Initializer, shape: tuple[int, ...]) -> Matrix:
         """Return the unscaled matrix of an address, shape (n_out, n_in)."""
         kept = self._kept.get(address)
-        if kept and kept[0] is law and kept[1].entries.shape == shape:
+        if kept and kept[0] == initializer.unit and kept[1].entries.shape == shape:
             return kept[1]
         self._kept.pop(address, None)
         letter, k = address
         generator = self._streams.generator(role_of(letter, Role.WEIGHTS), k, self._trial)
         n_out, n_in = shape
-        matrix = Matrix(initializers.draw(law, generator, n_out, n_in))
-        self._kept[address] = law, matrix
+        matrix = Matrix(initializer.draw(generator, n_out, n_in))
+        self._kept[address] = initializer.unit, matrix
         return matrix
 
     def given(self, network: AnyNetwork) -> Mapping[Variable, Parameter]:
@@ -84,7 +83,7 @@ class Draws:
         model = settings.model
         return all(
             (kept := self._kept.get(address)) is not None
-            and kept[0] is model.initializer(address.letter, k).law
+            and kept[0] == model.initializer(address.letter, k).unit
             and kept[1].entries.shape == shape
             for address, k, shape in model.parameters
             if len(shape) == 2
@@ -129,6 +128,7 @@ def _drawn(
     settings: Settings, streams: Streams, draws: Draws, trials: Trials, *, entries: bool
 ) -> dict[Variable, Parameter]:
     model = settings.model
+    biases = model.drawn_biases
     addressed = list(model.parameters)
 
     def parameter(one: Addressed) -> Known:
@@ -138,15 +138,10 @@ def _drawn(
         initializer = model.initializer(address.letter, k)
         n_out, n_in = shape
         scale = Magnitude.of(initializer.scale(n_in, n_out)) * model.gain(k)
-        return address, Weight(draws.matrix(address, initializer.law, shape), scale)
+        return address, Weight(draws.matrix(address, initializer, shape), scale)
 
     def bias(address: Variable, shape: tuple[int, ...]) -> FloatArray | None:
-        if not settings.bias_std:
-            return None
-        letter, k = address
-        generator = streams.generator(role_of(letter, Role.BIAS), k, trials.block)
-        entries: FloatArray = trials.rows(generator.standard_normal, shape)[0]
-        return settings.bias_std * entries
+        return None if biases is None else biases.draw(streams, trials, address, shape)[0]
 
     if model.weight_count < _WORTH_THREADS:
         return dict(map(parameter, addressed))

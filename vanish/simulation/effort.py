@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 _DRAWING, _PASSING, _SAMPLING, _MEASURING = 40_000, 70_000, 80_000, 130_000
 
 # A drawn number by its law, and one of an orthogonal matrix for each of its lesser size, too.
-_NUMBER = {Law.NORMAL: 11, Law.UNIFORM: 6, Law.ORTHOGONAL: 11}
+_NUMBER = {
+    Law.NORMAL: 11,
+    Law.UNIFORM: 6,
+    Law.ORTHOGONAL: 11,
+    Law.TRUNCATED: 17,
+    Law.CONSTANT: 1,
+    Law.IDENTITY: 1,
+}
 _ORTHOGONAL = 1
 # A weight that is met both ways, by the first row and by each; a value and its slope.
 _WEIGHT, _ROW, _VALUE = 1, 0.1, 40

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vanish.gauss.quadrature import NoLawError
+from vanish.network.initializers import Law
 from vanish.network.streams import Streams, Trials
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 from vanish.readings import meanfield
@@ -223,12 +224,21 @@ def expected_of(settings: Settings) -> tuple[list[meanfield.Expected], str]:
     """
     if settings.weights is not None or settings.loss != "readout" or settings.rows > 1:
         return [], ""
-    model = settings.model
+    model, biases = settings.model, settings.model.drawn_biases
+    if reason := _oddity(settings):
+        return [], reason
     n_in = {address: shape[1] for address, _, shape in model.parameters if len(shape) == 2}
     ensemble = meanfield.Ensemble(
         *(model.activations, model.sizes, model.variances, settings.bias_std),
         n_in=n_in,
         steps=_step_squares(settings),
+        bias_variances=None
+        if biases is None or settings.bias_std
+        else {
+            address: Magnitude.of(biases.rms(address)) ** 2
+            for address, _, shape in model.parameters
+            if len(shape) == 1
+        },
     )
     try:
         return meanfield.expected(ensemble, _input_norm(settings), model.graph), ""
@@ -242,6 +252,22 @@ def _units(model: Model) -> Iterator[int]:
         places = section.block.argument_places
         units = sum(section.sizes.places[place] for place in places)
         yield from repeat(units, section.length)
+
+
+def _oddity(settings: Settings) -> str:
+    """Return what is drawn by a law that theory does not know; empty where nothing is.
+
+    Entries of W need a mean of 0, and b must be normal, but where it is small: that of torch
+    has the variance 1/(3 n_in), and what its law adds is of the order 1/n_in².
+    """
+    for each in settings.model.initializer_kinds:
+        if each.oddity:
+            return f"init {each.name}, {each.oddity}"
+    biases = settings.model.drawn_biases
+    if biases is None or biases.law.law is Law.NORMAL or not biases.law.has_fixed_scale:
+        return ""
+    odd = biases.law.oddity or "which is not normal"
+    return f"bias_init {biases.law.name}, {odd}"
 
 
 def _rms_a(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vanish.network import losses
+from vanish.network import initializers, losses
 from vanish.network.described import Acts, Gains, Uniform
 from vanish.network.given import Given
 from vanish.network.model import Drawn
@@ -13,6 +13,7 @@ from vanish.simulation.table import LAYERS, PLAIN, WIDTH
 
 if TYPE_CHECKING:
     from vanish.network.blocks import Formula
+    from vanish.network.initializers import Initializer
     from vanish.network.model import Model
     from vanish.simulation.settings import Settings
 
@@ -44,10 +45,18 @@ def model_of(settings: Settings, *, classifies: bool = False) -> Model:
         gains=gains,
         init=settings.init,
         weight_std=dict(std) if isinstance(std, tuple) else std,
+        bias=_bias_of(settings),
         formula=formula,
         hidden=hidden,
         classifies=classifies,
     )
+
+
+def _bias_of(settings: Settings) -> Initializer | None:
+    """Return how biases are drawn; None where nothing is said of them."""
+    if settings.bias_init is not None:
+        return initializers.get_of_biases(settings.bias_init)
+    return initializers.from_bias_std(settings.bias_std) if settings.bias_std else None
 
 
 def given_depth(settings: Settings) -> int | None:

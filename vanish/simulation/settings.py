@@ -47,12 +47,13 @@ class Settings:
     widths
         The whole list n_0, n_1, …, n_N instead of both.
     init
-        The initialiser's name; ``auto`` takes each activation's conventional one.
+        The initialiser's name, with its numbers if it takes some, such as ``normal(0.02)``;
+        ``auto`` takes each activation's conventional one.
     weight_std
         Instead of `init`: Gaussian entries of variance weight_std²/n_in; a mapping has one for
         each letter, and what it leaves out is drawn as `init` says.
     bias_std
-        Standard deviation of the entries of b_k.
+        Standard deviation of the entries of b_k, which are normal.
     gain
         Multiplies the weights in every case; a list has one factor a layer.
     last_gain
@@ -92,6 +93,9 @@ class Settings:
         nothing says it, as large as that, or as a row of `steps`.
     steps
         The inputs u of a block that has one, a row a layer; without them normal numbers.
+    bias_init
+        How b_k is drawn, by name, instead of `bias_std`; without both as `init` has it: torch
+        has biases of its own, all others zeros.
 
     Raises
     ------
@@ -124,6 +128,7 @@ class Settings:
     hidden: int | str | None = None
     steps: Rows | None = None
     last_gain: float | None = None
+    bias_init: str | None = None
 
     def __post_init__(self) -> None:
         values.take_all(self, SETTINGS)

@@ -18,6 +18,7 @@ _SPELLINGS: dict[str, Callable[[str], str]] = {
     "layer_acts": activations.spelled,
     "last_act": activations.spelled,
     "init": initializers.spelled,
+    "bias_init": initializers.spelled,
     "loss": losses.spelled,
     "engine": partial(spelled, known=ENGINE_NAMES),
 }

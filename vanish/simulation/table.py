@@ -136,7 +136,8 @@ OPTIONS = (
         *("init", Kind.NAME),
         f"How weights are drawn; several are compared: {names.INITIALIZERS}. auto is the"
         " activation's convention: he_normal for the relu family, lecun_normal for selu,"
-        " xavier_normal for the others.",
+        " xavier_normal for the others. Some take numbers: normal(0.02), uniform(-1,1),"
+        " he_normal(0.2) for a leaky slope, see vanish help init.",
         group=Group.WEIGHTS,
         metavar="NAME,...",
         default="auto",
@@ -163,6 +164,17 @@ OPTIONS = (
         default=0.0,
         limits=Limits(f"a number from 0 to {_LARGEST_STD:g}", least=0.0, most=_LARGEST_STD),
         axis="Standard deviations of the biases.",
+    ),
+    _setting(
+        *("bias_init", Kind.NAME),
+        "Instead of --bias-std: how biases are drawn, zeros, normal(0.1), uniform(-1,1),"
+        " constant(0.1) or torch, in ±1/√n_in.",
+        group=Group.WEIGHTS,
+        metavar="NAME",
+        shown="zeros, but of --init torch",
+        choices=names.OF_BIASES,
+        axis="How biases are drawn.",
+        axis_metavar="NAME,...",
     ),
     _setting(
         *("gain", Kind.NUMBERS),

@@ -251,7 +251,7 @@ def _drawn(
         settings.model.graph,
         weights,
         settings.model.activations,
-        settings.bias_std,
+        settings.model.drawn_biases,
         draw_input(settings, streams, trials),
         streams,
         trials,

@@ -36,4 +36,13 @@ def as_dict(settings: Settings) -> dict[str, Any]:
         "weight_std": dict(std) if isinstance(std := settings.weight_std, tuple) else std,
         "gain": list(gain) if isinstance(gain := settings.gain, tuple) else gain,
         "steps": settings.steps.name if settings.steps else None,
+        "bias_init": _bias_name(settings),
     }
+
+
+def _bias_name(settings: Settings) -> str | None:
+    """Return how biases were drawn; None where `bias_std` says it, or there are none to draw."""
+    model = settings.model
+    if settings.weights or settings.bias_std or not model.biases:
+        return None
+    return "zeros" if model.drawn_biases is None else model.drawn_biases.law.name

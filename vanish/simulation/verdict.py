@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from vanish.numbers.words import compared, listed, short, short_power
+from vanish.simulation.alike import alike_units
 from vanish.simulation.death import constant_lines, explain_death
 from vanish.simulation.learning import learning
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, rank
@@ -93,14 +94,20 @@ def explain(profile: Profile, search: Search | None = None) -> Story:
         qualifier, sentence = explain_death(profile)
         constant = constant_lines(profile)
         told = " ".join(
-            filter(None, (sentence, constant, _trials(profile), _advice(profile, search)))
+            filter(
+                None,
+                (
+                    *(sentence, alike_units(profile), constant),
+                    *(_trials(profile), _advice(profile, search)),
+                ),
+            )
         )
         return Story(verdict.value, qualifier, told)
     if profile.log10_ratio is None:
         sentences = ["With one layer there is nothing to vanish on the way."]
     else:
         sentences = [_signal(profile), learning(profile)]
-    sentences += [_dead_units(profile), constant_lines(profile)]
+    sentences += [alike_units(profile), _dead_units(profile), constant_lines(profile)]
     sentences += [_trials(profile), _advice(profile, search)]
     return Story(verdict.value, _qualifier(profile), " ".join(filter(None, sentences)))
 

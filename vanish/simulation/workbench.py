@@ -140,7 +140,7 @@ class Bench:
         """Whether a layer's S is of anything but its weighted inputs."""
         network = self.settings.weights
         if network is None:
-            return self.settings.bias_std > 0.0
+            return self.settings.model.drawn_biases is not None
         return any(each.ndim == 1 and each.any() for each in network.arrays.values())
 
     @property

@@ -170,6 +170,11 @@ LAST: Table[[Settings]] = Table(
     _setting(
         "last_gain", Scale.NUMBER, "the factor for the weights of layer N, where it was given"
     ),
+    _setting(
+        "bias_init",
+        Scale.TEXT,
+        "how biases are drawn; empty beside bias_std or weights, and where a block has none",
+    ),
 )
 
 # What a layer has of its own takes the place of the setting.

@@ -254,7 +254,7 @@ def weight_stds(
     if isinstance(given, float):
         return given
     drawn = initializers.get(activation.init if init == initializers.AUTO else init)
-    std = drawn.weight_std(1, 1)
+    std = drawn.std_between()
     if given is None:
         return std
     by_letter = dict(given)

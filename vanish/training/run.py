@@ -125,9 +125,12 @@ class Run:
         drawn = the_chain(chain, Draws(streams, trial), one).parameters
         self._first: dict[Variable, FloatArray] = {}
         for address, view in self.parameters.by_address.items():
-            if isinstance(weight := drawn[address], Weight):
-                view[...] = weight.multiplied_out()
+            found = drawn[address]
+            if isinstance(found, Weight):
+                view[...] = found.multiplied_out()
                 self._first[address] = view.copy()
+            elif found is not None:
+                view[...] = found
         self._matrices = _matrices(chain.model.graph)
         self._norms = self._by_layer(self._first)
         optimizer = optimizers.get(settings.optimizer)

@@ -61,7 +61,7 @@ class TrainingSettings:
         The size of each.
     init
         The initialiser's name; ``auto`` takes each activation's conventional one. Biases
-        start at 0.
+        start at 0, but where it draws them, as torch does.
     data
         What to learn: ``spirals``, ``digits``, the path of a .csv or .npz file, or `Data`.
     epochs

@@ -1,0 +1,86 @@
+"""What keeps the size of a signal whatever the layers' sizes are: xavier, he, lecun, orthogonal.
+
+He et al. 2015, "Delving deep into rectifiers", eq. 10: variance 2/n_in. By itself he is that for
+the whole family of relu; with the slope a below 0 it is eq. 15, 2/((1 + a²) n_in).
+Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural
+networks", eq. 12: variance 2/(n_in + n_out).
+LeCun et al. 1998, "Efficient backprop", eq. 16: variance 1/n_in.
+Saxe et al. 2013, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
+networks", section 3: orthogonal.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING
+
+from vanish.network.initializers.laws import Law
+from vanish.network.initializers.record import (
+    Family,
+    Initializer,
+    Number,
+    fan_average,
+    fan_in,
+    one,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_GAIN = Number("gain", 1.0)
+
+# The slope of a leaky relu below 0.
+_SLOPE = Number("a", 0.0, ("slope", "alpha", "negative_slope"), -1e150, 1e150)
+
+# People take it for what PyTorch does by itself.
+_NOTES = {"he_uniform": "; nn.Linear of PyTorch has another one, see `vanish help kaiming_uniform`"}
+
+
+def _xavier(law: Law, gain: float) -> Initializer:
+    return Initializer("", law, gain, fan_average)
+
+
+def _he(law: Law, a: float) -> Initializer:
+    return Initializer("", law, math.sqrt(2.0) / math.hypot(1.0, a), fan_in)
+
+
+def _lecun(law: Law) -> Initializer:
+    return Initializer("", law, 1.0, fan_in)
+
+
+def _orthogonal(gain: float) -> Initializer:
+    return Initializer("", Law.ORTHOGONAL, gain, one)
+
+
+def families() -> Iterator[Family]:
+    """Yield them, in the order in which they are listed."""
+    for name, make, takes, example, variance in (
+        (
+            "xavier",
+            _xavier,
+            (_GAIN,),
+            "1.414",
+            "2/(n_in + n_out), times gain² where one is said",
+        ),
+        (
+            "he",
+            _he,
+            (_SLOPE,),
+            "0.2",
+            "2/n_in, of a leaky slope a below 0 2/((1 + a²) n_in)",
+        ),
+        ("lecun", _lecun, (), "", "1/n_in"),
+    ):
+        for law in (Law.NORMAL, Law.UNIFORM):
+            full = f"{name}_{law.value}"
+            yield Family(
+                full,
+                partial(make, law),
+                f"{law.value} entries of variance {variance}{_NOTES.get(full, '')}",
+                takes,
+                f"{full}({example})" if example else full,
+            )
+    meaning = "the corner of a random orthogonal matrix: its rows or columns are orthonormal"
+    meaning += ", times gain where one is said"
+    yield Family("orthogonal", _orthogonal, meaning, (_GAIN,), "orthogonal(1.414)")
