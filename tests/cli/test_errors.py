@@ -212,6 +212,10 @@ help zzzz
 --widths 3,2x99999999999
 --widths 3,2xx3
 --gain 1,2 --layers 3
+--init lsuv --width 1 --layers 2
+--init lsuv --bias-std 3 --act tanh --layers 2
+--init lsuv --engine sampled
+theory --act tanh --init lsuv
 --gain 1,,2
 --gain 1,2 --layers 2 --last-gain 3
 --last-gain 0

@@ -24,7 +24,7 @@ VARIANCES = {
 def test_names() -> None:
     later = ("normal", "uniform", "truncated_normal", "constant", "zeros", "identity")
     frameworks = ("torch", "keras", "flax", "siren")
-    assert initializers.names() == ("auto", *VARIANCES, "orthogonal", *later, *frameworks)
+    assert initializers.names() == ("auto", *VARIANCES, "orthogonal", "lsuv", *later, *frameworks)
 
 
 @pytest.mark.parametrize("name", VARIANCES)

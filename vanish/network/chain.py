@@ -84,6 +84,10 @@ class Chain:
             parameters[Variable("b", k)] = layer.bias
         return cls(article_graph(len(layers)), parameters, [layer.activation for layer in layers])
 
+    def with_parameters(self, parameters: Mapping[Variable, Parameter]) -> Chain:
+        """Return the same chain with other parameters of the same shapes."""
+        return Chain(self.graph, parameters, (*self._activations.values(),), self._steps)
+
     def of(self, op: Op, k: int) -> list[Any]:
         """Return the parameters of an operation of layer k."""
         return [self.parameters[slot.at(k)] for slot in op.slots]

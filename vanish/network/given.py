@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from vanish.network.described import Gains
 from vanish.network.graph import Graph, article_graph
+from vanish.network.initializers import LSUV
 from vanish.network.model import Model
 from vanish.network.sizes import LayerRun, layer_runs
 
@@ -32,6 +33,8 @@ class Given(Model):
         As for any.
     network
         The arrays.
+    by_data
+        Whether they are scaled by what they make of the data.
 
     Raises
     ------
@@ -46,8 +49,10 @@ class Given(Model):
         *,
         gains: Gains | None = None,
         formula: Formula | None = None,
+        by_data: bool = False,
     ) -> None:
         super().__init__(acts, gains or Gains(), formula)
+        self._by_data: Final = by_data
         self.network: Final = network
 
     @property
@@ -112,6 +117,16 @@ class Given(Model):
     def initializer_kinds(self) -> tuple[Initializer, ...]:
         """None."""
         return ()
+
+    @property
+    def is_scaled_by_data(self) -> bool:
+        """Whether the matrices are scaled by what they make of the data."""
+        return self._by_data
+
+    @property
+    def init_name(self) -> str:
+        """Always the same, but of weights that are scaled."""
+        return LSUV if self._by_data else "weights"
 
     @property
     def drawn_biases(self) -> None:

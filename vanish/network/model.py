@@ -65,6 +65,11 @@ class Model(Shaped):
         """The initialisers that there are; none for given weights."""
 
     @property
+    def is_scaled_by_data(self) -> bool:
+        """Whether the matrices are scaled by what they make of the data."""
+        return any(each.by_data for each in self.initializer_kinds)
+
+    @property
     @abstractmethod
     def drawn_biases(self) -> Biases | None:
         """How biases are drawn; None for zeros, and for given ones."""

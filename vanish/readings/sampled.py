@@ -45,7 +45,7 @@ def refusal(model: Model) -> str:
     if not kinds:
         return "weights"
     # Of uniform entries the products of a matrix and a vector have no simple law.
-    undrawn = (f"init {each.name}" for each in kinds if each.law not in MATRICES)
+    undrawn = (f"init {each.name}" for each in kinds if each.law not in MATRICES or each.by_data)
     return next(undrawn, SAMPLED.refusal(model.graph))
 
 

@@ -247,7 +247,7 @@ def _title(profile: Profile, block: str, act: str, init: str) -> str:
         f"hidden {settings.hidden}" if settings.hidden is not None else "",
         f"weights {settings.weights.label}" if settings.weights else "",
         f"weight_std {std}" if std else "",
-        "" if settings.weights or std else init,
+        init if not (settings.weights or std) or settings.model.is_scaled_by_data else "",
         f"gain {_gains(settings.gain)}" if settings.gain != 1.0 else "",
         "" if settings.last_gain is None else f"last gain {settings.last_gain:g}",
         f"bias_std {settings.bias_std:g}" if settings.bias_std else "",

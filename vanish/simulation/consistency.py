@@ -103,7 +103,8 @@ def _require_nothing_drawn(settings: Settings, name: str) -> None:
                 f" {other}",
                 *(other, "weights"),
             )
-    if settings.init != initializers.AUTO or settings.bias_std:
+    is_drawn = settings.init not in (initializers.AUTO, initializers.LSUV)
+    if is_drawn or settings.bias_std:
         other = "bias_std" if settings.bias_std else "init"
         raise ConflictError(
             f"{other} beside weights: {name} holds its parameters: leave out {other}",

@@ -90,7 +90,9 @@ class Draws:
         )
 
 
-def the_chain(settings: Settings, draws: Draws, trials: Trials, *, entries: bool = False) -> Chain:
+def the_chain(
+    settings: Settings, draws: Draws, trials: Trials, x: FloatArray, *, entries: bool = False
+) -> Chain:
     """Return the network that the settings describe.
 
     Parameters
@@ -101,6 +103,8 @@ def the_chain(settings: Settings, draws: Draws, trials: Trials, *, entries: bool
         Where the weights come from.
     trials
         The one trial.
+    x
+        The batch, shape (B, n_0), by which weights may be scaled.
     entries
         As for `run.compare`.
     """
@@ -110,7 +114,13 @@ def the_chain(settings: Settings, draws: Draws, trials: Trials, *, entries: bool
         if settings.weights is None
         else _given(settings, settings.weights, draws)
     )
-    return Chain(model.graph, parameters, model.activations, steps_of(settings, streams, trials))
+    steps = steps_of(settings, streams, trials)
+    chain = Chain(model.graph, parameters, model.activations, steps)
+    if not model.is_scaled_by_data:
+        return chain
+    from vanish.readings.unitvariance import unit_variance  # noqa: PLC0415 - start-up
+
+    return unit_variance(chain, x, model.gain)
 
 
 def steps_of(settings: Settings, streams: Streams, trials: Trials) -> Mapping[int, FloatArray]:

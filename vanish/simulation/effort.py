@@ -58,11 +58,13 @@ def passing(settings: Settings) -> float:
     """Return what it takes to go forward and back once, with weights that are there."""
     rows = settings.rows
     values = _VALUE * rows * settings.model.unit_count / 2
-    return (
+    once = (
         _PASSING * settings.model.depth
         + (_WEIGHT + _ROW * rows) * settings.model.weight_count
         + values
     )
+    # Weights that the data scale take another way forward.
+    return 1.5 * once if settings.model.is_scaled_by_data else once
 
 
 def sampling(settings: Settings, trials: int) -> float:

@@ -34,7 +34,8 @@ def model_of(settings: Settings, *, classifies: bool = False) -> Model:
     if hidden is None and settings.steps is not None:
         hidden = hidden_of(settings.steps.values.shape[1])
     if settings.weights is not None:
-        return Given(acts, settings.weights, gains=gains, formula=formula)
+        by_data = settings.init == initializers.LSUV
+        return Given(acts, settings.weights, gains=gains, formula=formula, by_data=by_data)
     layers = settings.layers or (len(settings.layer_acts) if settings.layer_acts else LAYERS)
     width = settings.width or WIDTH
     n_in = width if settings.input is None else settings.input.values.shape[1]

@@ -13,8 +13,8 @@ ACTIVATIONS = (
 ALL = "all"
 INITIALIZERS = (
     "auto, xavier_normal, xavier_uniform, he_normal, he_uniform, lecun_normal,"
-    " lecun_uniform, orthogonal, normal, uniform, truncated_normal, constant, zeros, identity,"
-    " torch, keras, flax, siren"
+    " lecun_uniform, orthogonal, lsuv, normal, uniform, truncated_normal, constant, zeros,"
+    " identity, torch, keras, flax, siren"
 )
 OF_BIASES = "normal, uniform, constant, zeros, torch"
 LOSSES = "readout, sum, mse, cross_entropy, bce"

@@ -198,8 +198,9 @@ class Simulation:
         require_memory(settings, DENSE)
         self.settings = settings
         streams, trials = Streams(settings.seed), Trials.one(trial, settings.model.sizes)
-        self.chain = the_chain(settings, draws or Draws(streams, trial), trials, entries=entries)
         self.x = draw_input(settings, streams, trials)[0]
+        draws = draws or Draws(streams, trial)
+        self.chain = the_chain(settings, draws, trials, self.x, entries=entries)
         self._tally = ForwardTally(1) if forward else None
         # What a number format loses is only said of the article's chain.
         self._census = Census(self.x) if entries and settings.model.graph.is_plain else None

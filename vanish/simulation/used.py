@@ -25,7 +25,7 @@ def as_dict(settings: Settings) -> dict[str, Any]:
         "layers": model.depth,
         "width": sizes[0] if uniform else None,
         "widths": None if uniform else list(sizes),
-        "init": None if settings.weights or settings.weight_std is not None else model.init_name,
+        "init": None if _says_no_init(settings) else model.init_name,
         "input": settings.input.name if settings.input else None,
         "batch": settings.rows,
         "loss": losses.get(settings.loss).name,
@@ -38,6 +38,12 @@ def as_dict(settings: Settings) -> dict[str, Any]:
         "steps": settings.steps.name if settings.steps else None,
         "bias_init": _bias_name(settings),
     }
+
+
+def _says_no_init(settings: Settings) -> bool:
+    """Tell whether weights are as they were given, or have a standard deviation instead."""
+    given = settings.weights is not None and not settings.model.is_scaled_by_data
+    return given or settings.weight_std is not None
 
 
 def _bias_name(settings: Settings) -> str | None:

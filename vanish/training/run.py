@@ -122,7 +122,7 @@ class Run:
         shapes = {address: shape for address, _, shape in chain.model.parameters}
         self.parameters, self.gradients = Parameters(shapes), Parameters(shapes)
         one = Trials.one(trial, chain.model.sizes)
-        drawn = the_chain(chain, Draws(streams, trial), one).parameters
+        drawn = the_chain(chain, Draws(streams, trial), one, split.train.x).parameters
         self._first: dict[Variable, FloatArray] = {}
         for address, view in self.parameters.by_address.items():
             found = drawn[address]

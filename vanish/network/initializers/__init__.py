@@ -14,6 +14,7 @@ from vanish.errors import UsageError
 from vanish.network.initializers import scaling
 from vanish.network.initializers.laws import Law, draw
 from vanish.network.initializers.record import LARGEST, SMALLEST, Family, Initializer, fan_in, one
+from vanish.network.initializers.scaling import LSUV
 from vanish.network.registry import Registry
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AUTO",
+    "LSUV",
     "Initializer",
     "Law",
     "draw",

@@ -51,6 +51,8 @@ class Initializer(NamedTuple):
         How b is drawn beside such a W; None for zeros.
     first
         What draws the matrices of layer 1 instead, if something else does.
+    by_data
+        Whether W is then scaled by what it makes of the data, see `unitvariance`.
     """
 
     name: str
@@ -60,6 +62,7 @@ class Initializer(NamedTuple):
     shift: float = 0.0
     bias: "Initializer | None" = None
     first: "Initializer | None" = None
+    by_data: bool = False
 
     def at(self, k: int) -> "Initializer":
         """Return what draws the matrices of layer k."""
@@ -127,6 +130,8 @@ class Initializer(NamedTuple):
     @property
     def oddity(self) -> str:
         """Why mean-field theory has no law for it, as part of a sentence; empty where it has."""
+        if self.by_data:
+            return "which the data scale"
         if not self.law.is_random:
             return "which is not random"
         return "whose mean is not 0" if self.shift else ""

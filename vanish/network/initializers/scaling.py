@@ -28,6 +28,8 @@ from vanish.network.initializers.record import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+LSUV = "lsuv"
+
 _GAIN = Number("gain", 1.0)
 
 # The slope of a leaky relu below 0.
@@ -51,6 +53,10 @@ def _lecun(law: Law) -> Initializer:
 
 def _orthogonal(gain: float) -> Initializer:
     return Initializer("", Law.ORTHOGONAL, gain, one)
+
+
+def _lsuv() -> Initializer:
+    return Initializer("", Law.ORTHOGONAL, 1.0, one, by_data=True)
 
 
 def families() -> Iterator[Family]:
@@ -84,3 +90,10 @@ def families() -> Iterator[Family]:
     meaning = "the corner of a random orthogonal matrix: its rows or columns are orthonormal"
     meaning += ", times gain where one is said"
     yield Family("orthogonal", _orthogonal, meaning, (_GAIN,), "orthogonal(1.414)")
+    yield Family(
+        LSUV,
+        _lsuv,
+        "an orthogonal matrix times what gives W f + b variance 1 over the batch and the units,"
+        " layer after layer (Mishkin and Matas 2016, algorithm 1); it scales given weights, too",
+        example=LSUV,
+    )
