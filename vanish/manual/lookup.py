@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.errors import UsageError
 from vanish.manual import pages
-from vanish.manual.spelling import key, words
+from vanish.manual.spelling import forms, key, words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vanish.manual.pages import Term
 
@@ -71,17 +71,23 @@ def answer(asked: str, usages: Sequence[Usage]) -> str:
     if not asked.strip():
         return pages.topics()
     wanted = key(asked)
-    found = "\n\n".join(dict.fromkeys(_found(asked, usages)))
+    found = _joined(_found(asked, usages))
     topic = next((name for name in pages.TOPICS if wanted == key(name)), None)
     if topic is not None:
         return _page(topic) + (f"\n## The word {topic}\n\n{found}\n" if found else "")
-    found = found or "\n\n".join(_containing(asked))
-    if found:
-        return f"{found}\n"
     topic = next((name for name in pages.TOPICS if wanted == key(name)[:-1]), None)
-    if topic is not None:
+    if topic is not None and not found:
         return _page(topic)
-    raise _unknown(asked, usages)
+    for form in forms(asked):
+        found = found or _joined(_found(form, usages))
+    found = found or _joined(_containing(asked))
+    if not found:
+        raise _unknown(asked, usages)
+    return f"{found}\n"
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(dict.fromkeys(parts))
 
 
 def _page(topic: str) -> str:
@@ -100,20 +106,15 @@ def _found(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
     yield from map(_told, by_hand)
     options = [*_usages(asked, usages)]
     yield from options
-    # A word explained by hand that has no column is the name of none, unless of an option's.
-    if asked.startswith("-"):
-        return
-    if not options and (wanted in map(key, pages.TOPICS) or _settled(by_hand)):
+    # A flag is no column's name; nor is a topic's, unless it is an option's as well.
+    if asked.startswith("-") or (wanted in map(key, pages.TOPICS) and not options):
         return
     from vanish.manual import records  # noqa: PLC0415 - it imports numpy
 
-    yield from records.columns(asked)
+    # What a term has told of its columns is not told again.
+    if wanted not in {key(name) for term in by_hand for name in term.columns}:
+        yield from records.columns(asked)
     yield from records.registered(asked)
-
-
-def _settled(terms: Sequence[Term]) -> bool:
-    """Tell whether there are terms, and none has a column."""
-    return bool(terms) and not any(term.columns for term in terms)
 
 
 def _told(term: Term) -> str:
@@ -160,6 +161,8 @@ def _example(flag: str, command: str) -> str:
 def _containing(asked: str) -> Iterator[str]:
     """Yield the terms that have all words of what was asked in one of their names."""
     wanted = words(asked)
+    if len(key(asked)) < 3:  # part of too much: no, of, an
+        return
     for term in pages.terms():
         if wanted and any(wanted <= words(name) for name in term.names):
             yield _told(term)
@@ -171,7 +174,8 @@ def _unknown(asked: str, usages: Sequence[Usage]) -> UsageError:
     known = [*pages.TOPICS, *(name for term in pages.terms() for name in term.names)]
     known += [name for usage in usages for name in usage.names]
     known += [*records.column_names(), *records.registered_names()]
-    by_key = {key(name): name for name in reversed(known)}
+    # A sign is near no word: its name, such as chi, is only how its key is written.
+    by_key = {key(name): name for name in reversed(known) if name.isascii() or not asked.isascii()}
     near = get_close_matches(key(asked), by_key, n=_NEAREST, cutoff=0.6)
     near = (
         near or [each for each in by_key if len(key(asked)) > 2 and key(asked) in each][:_NEAREST]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from vanish.manual import pages
 from vanish.manual.spelling import key
 from vanish.network import activations, initializers, losses
 from vanish.network.formulas.named import NAMED
@@ -12,9 +13,8 @@ from vanish.render.contract import TABLES
 from vanish.training import optimizers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from vanish.columns import Column
     from vanish.network.activations import Activation
     from vanish.network.formulas.named import NamedBlock
     from vanish.network.initializers import Initializer
@@ -72,26 +72,34 @@ def column_names() -> Iterator[str]:
 
 
 def columns(word: str) -> Iterator[str]:
-    """Yield what the columns of that name mean, Markdown: those that mean the same once."""
+    """Yield what the columns of that name mean, Markdown, with a command line for each."""
+    for (name, meaning), commands in _alike(word).items():
+        yield (
+            f"**Column `{name}`** of {_listed(commands)}: {meaning}.\n\n"
+            f"Try `{PRINTING[commands[0]]}`."
+        )
+
+
+def meanings(word: str) -> Iterator[str]:
+    """Yield what the columns of that name mean, Markdown, a line each."""
+    for (name, meaning), commands in _alike(word).items():
+        yield f"`{name}` of {_listed(commands)}: {meaning}"
+
+
+def _alike(word: str) -> dict[tuple[str, str], list[str]]:
+    """Return by name and meaning the commands that print the columns of that name."""
     found: dict[tuple[str, str], list[str]] = {}
     for table in TABLES:
         for column in table.columns:
             if key(column.name) == key(word):
-                commands = found.setdefault((_meaning(column), column.name), [])
+                meaning = f"{column.meaning} ({column.scale})"
+                commands = found.setdefault((column.name, meaning), [])
                 commands += [each for each in table.printed_by if each not in commands]
-    for (meaning, name), commands in found.items():
-        listed = ", ".join(f"`{command}`" for command in commands)
-        yield f"**Column `{name}`** of {listed}: {meaning}.\n\nTry `{PRINTING[commands[0]]}`."
+    return found
 
 
-def meanings(name: str) -> Iterator[str]:
-    """Yield what a column of that name says, a line each: of those that mean the same one."""
-    found = (column for table in TABLES for column in table.columns if column.name == name)
-    return (f"`{name}`: {each}" for each in dict.fromkeys(map(_meaning, found)))
-
-
-def _meaning(column: Column[Any]) -> str:
-    return f"{column.meaning} ({column.scale})"
+def _listed(commands: Sequence[str]) -> str:
+    return ", ".join(f"`{command}`" for command in commands)
 
 
 def registered(word: str) -> Iterator[str]:
@@ -112,7 +120,7 @@ def _registered() -> Iterator[tuple[tuple[str, ...], str]]:
         yield (act.name, *act.aliases), _activation(act)
     for name in initializers.names():
         if name != initializers.AUTO:
-            yield (name,), _initializer(initializers.get(name))
+            yield (name, *_synonyms(name)), _initializer(initializers.get(name))
     for name in losses.names():
         yield (name,), _loss(losses.get(name))
     for block in NAMED:
@@ -121,54 +129,118 @@ def _registered() -> Iterator[tuple[tuple[str, ...], str]]:
         yield (name,), _optimizer(optimizers.get(name))
 
 
+def _synonyms(name: str) -> tuple[str, ...]:
+    """Return an initialiser's name with other words for its family."""
+    family, _, law = name.partition("_")
+    return tuple(f"{word}_{law}" for word, ours in initializers.SYNONYMS.items() if ours == family)
+
+
+def _entry(title: str, meaning: str, facts: Iterable[str], *tried: str) -> str:
+    listed = "\n".join(f"- {fact}" for fact in facts if fact)
+    lines = ", ".join(f"`{line}`" for line in tried)
+    return f"**{title}**: {meaning}.\n\n{listed}\n\nTry {lines}."
+
+
 def _activation(act: Activation) -> str:
     note = f" {act.note[0].upper()}{act.note[1:].rstrip('.')}." if act.note else ""
-    flat = " S' is 0 on an interval, so that units can be inactive." if act.flat else ""
-    return (
-        f"**Activation `{act.name}`**{_also(act.aliases)}: S(x) = {act.formula},"
-        f" S'(x) = {act.derivative}, range {act.range}. Its slope is at most"
-        f" {act.sup_slope:.5g}, at {act.sup_place}. Convention draws its weights by"
-        f" `{act.init}`.{flat}{note}\n\nTry `vanish acts {act.name}`, `vanish --act {act.name}`."
+    flat = " It is 0 on an interval, so that units can be inactive." if act.flat else ""
+    return _entry(
+        f"Activation `{act.name}`{_also(act.aliases)}",
+        act.meaning,
+        (
+            f"S(x) = {act.formula}.{note} Its range is {act.range}.",
+            f"S'(x) = {act.derivative}. Its size is at most {act.sup_slope:.5g}, at"
+            f" {act.sup_place}.{flat}",
+            f"Source: {act.source}.",
+            f"`--act {act.name}` takes it, `--last-act` and `--layer-acts` for single layers;"
+            f" `--init auto` draws its weights by `{act.init}`.",
+        ),
+        f"vanish acts {act.name}",
+        f"vanish --act {act.name}",
     )
 
 
 def _initializer(init: Initializer) -> str:
-    if init.law is Law.ORTHOGONAL:
-        law = "the corner of a random orthogonal matrix: its rows or columns are orthonormal"
-    else:
-        fan = "n_in" if init.fan(2, 4) == 2 else "((n_in + n_out)/2)"
-        law = f"{init.law.value} entries of variance {init.factor**2:.3g}/{fan}"
-    return (
-        f"**Initialiser `{init.name}`**: W has {law}. Between layers of one size its weight_std"
-        f" is {init.weight_std(64, 64):.4g}. Who has it: `vanish help init`.\n\n"
-        f"Try `vanish --layers 20 --init {init.name}`."
+    acts = ", ".join(act.name for act in activations.registered() if act.init == init.name)
+    auto = f" `--init auto` takes it for {acts}." if acts else ""
+    return _entry(
+        f"Initialiser `{init.name}`{_also(_synonyms(init.name))}",
+        init.meaning,
+        (
+            f"W has {_law(init)}. Between layers of one size that is a weight_std of"
+            f" {init.weight_std(64, 64):.4g}.",
+            f"Source: {init.source}.",
+            f"`--init {init.name}` takes it.{auto} `--weight-std X` draws normal entries of"
+            " variance X²/n_in instead, `--gain X` multiplies W.",
+        ),
+        f"vanish --layers 20 --init {init.name}",
+        "vanish help init",
     )
+
+
+def _law(init: Initializer) -> str:
+    if init.law is Law.ORTHOGONAL:
+        return (
+            "orthonormal rows or columns: it is the n_out × n_in corner of a random orthogonal"
+            " matrix"
+        )
+    fan, times = ("n_in", 1) if init.fan(2, 4) == 2 else ("(n_in + n_out)", 2)
+    over = f"{times * init.factor**2:.3g}/{fan}"
+    if init.law is Law.UNIFORM:
+        # Uniform between ±e has variance e²/3.
+        return f"entries uniform in ±√({3 * times * init.factor**2:.3g}/{fan}), of variance {over}"
+    return f"normal entries of mean 0 and variance {over}"
 
 
 def _loss(loss: Loss) -> str:
-    needs = " It takes a `--target`." if loss.takes_target else ""
+    target = f"`--loss {loss.name}` takes it"
+    target += ", `--target` its t." if loss.takes_target else "."
     inside = (
-        f" It contains {loss.contains}, so the last layer must have another activation."
+        f" It contains {loss.contains}: the last layer must have another activation."
         if loss.contains
         else ""
     )
-    return f"**Loss `{loss.name}`**: `--loss {loss.name}`.{needs}{inside} See `vanish help loss`."
+    return _entry(
+        f"Loss `{loss.name}`",
+        loss.meaning,
+        (
+            f"L = {loss.formula}, for a row f of the output f_N, and the mean over the rows;"
+            f" ∂L/∂f = {loss.derivative}.",
+            f"Source: {loss.source}.",
+            f"{target}{inside}",
+        ),
+        f"vanish --loss {loss.name} --last-act identity --layers 5",
+        "vanish help loss",
+    )
 
 
 def _block(block: NamedBlock) -> str:
-    return (
-        f"**Block `{block.name}`**{_also(block.aliases)}: `{block.text}`, {block.meaning}"
-        f" ({block.source}). In an infinitely wide network one block multiplies E‖∂L/∂f‖² by"
-        f" {block.growth}.\n\nTry `vanish blocks {block.name}`,"
-        f" `vanish theory --block {block.name} --act tanh`."
+    return _entry(
+        f"Block `{block.name}`{_also(block.aliases)}",
+        block.meaning,
+        (
+            f"`{block.text}`. In an infinitely wide network one block multiplies E‖∂L/∂f‖² by"
+            f" {block.growth}; the letters: `vanish blocks`.",
+            f"Source: {'; '.join(map(pages.cited, block.source.split('; ')))}.",
+            f"`--block {block.name}` of `vanish`, `sweep`, `train`, `theory` and `derive` takes it,"
+            " or any other formula.",
+        ),
+        f"vanish blocks {block.name}",
+        f"vanish theory --block {block.name} --act tanh",
     )
 
 
 def _optimizer(optimizer: Optimizer) -> str:
-    return (
-        f"**Optimizer `{optimizer.name}`** of `vanish train`, with a learning rate of"
-        f" {optimizer.lr:g} where --lr gives none. See `vanish help optimizer`.\n\nTry"
-        f" `vanish train --optimizer {optimizer.name} --layers 1,8 --epochs 10`."
+    return _entry(
+        f"Optimizer `{optimizer.name}`",
+        optimizer.meaning,
+        (
+            f"A step: {optimizer.formula}; g is the gradient, η the learning rate, {optimizer.lr:g}"
+            " where --lr gives none.",
+            f"Source: {optimizer.source}.",
+            f"`--optimizer {optimizer.name}` of `vanish train` takes it.",
+        ),
+        f"vanish train --optimizer {optimizer.name} --layers 1,8 --epochs 10",
     )
 
 

@@ -74,12 +74,18 @@ class Initializer(NamedTuple):
         The square root of variance × fan.
     fan
         Maps (n_in, n_out) to what the variance is divided by.
+    meaning
+        What it is for, in a line.
+    source
+        Who has it: the paper, its year, the place in it where that is known.
     """
 
     name: str
     law: Law
     factor: float
     fan: Callable[[int, int], float]
+    meaning: str
+    source: str
 
     def scale(self, n_in: int, n_out: int) -> float:
         """Return the factor between the unscaled draw and W."""
@@ -90,6 +96,12 @@ class Initializer(NamedTuple):
         # A corner of an orthogonal matrix of that size has entries of variance 1/max.
         entry = 1.0 if self.law is not Law.ORTHOGONAL else 1.0 / math.sqrt(max(n_in, n_out))
         return self.scale(n_in, n_out) * entry * math.sqrt(n_in)
+
+
+_AS_THEORY = (
+    "as theory parametrises it",
+    'Poole et al. 2016, "Exponential expressivity in deep neural networks through transient chaos"',
+)
 
 
 def from_weight_std(weight_std: float) -> Initializer:
@@ -103,33 +115,48 @@ def from_weight_std(weight_std: float) -> Initializer:
     # Beyond these, even divided by √n_in, float64 would run out.
     if not 1e-290 <= weight_std <= 1e300:
         raise UsageError(f"weight_std {weight_std:g}: give a number from 1e-290 to 1e300")
-    return Initializer("weight_std", Law.NORMAL, weight_std, _fan_in)
+    return Initializer("weight_std", Law.NORMAL, weight_std, _fan_in, *_AS_THEORY)
 
 
 AUTO = "auto"
 
-# He et al. 2015, "Delving deep into rectifiers", eq. 10: variance 2/n_in. The slope of
-# leaky_relu is not put in: the rule is the same for the whole family.
-# Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward
-# neural networks", eq. 12: variance 2/(n_in + n_out).
-# LeCun et al. 1998, "Efficient backprop", eq. 16: variance 1/n_in.
-# Saxe et al. 2013, "Exact solutions to the nonlinear dynamics of learning in deep linear
-# neural networks", section 3: orthogonal.
+# Other words for families.
+SYNONYMS = {"glorot": "xavier", "kaiming": "he"}
+
+_XAVIER = (
+    "between 1/n_in, which keeps the mean square of a_k where S has slope 1, and 1/n_out, which"
+    " keeps that of the signal going back"
+)
+_GLOROT = (
+    'Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural '
+    'networks", eq. '
+)
+_KAIMING = "keeps the mean square of a_k where relu makes half of it 0"
+_HE = (
+    'He et al. 2015, "Delving deep into rectifiers: surpassing human-level performance on '
+    'ImageNet classification", eq. 10'
+)
+_FORWARD = "keeps the mean square of a_k where S has slope 1; selu is made for it"
+_LECUN = 'LeCun et al. 1998, "Efficient backprop", eq. 16'
+_ISOMETRY = "keeps lengths exactly from the narrower to the wider of the two layers"
+_SAXE = (
+    'Saxe, McClelland and Ganguli 2014, "Exact solutions to the nonlinear dynamics of learning in '
+    'deep linear neural networks", section 3'
+)
+
+# The slope of leaky_relu is not put into he: the rule is the same for the whole family.
 _REGISTRY = Registry(
     "initialiser",
     (
-        *(
-            Initializer(f"{family}_{law.value}", law, factor, fan)
-            for family, factor, fan in (
-                ("xavier", 1.0, _fan_average),
-                ("he", math.sqrt(2.0), _fan_in),
-                ("lecun", 1.0, _fan_in),
-            )
-            for law in (Law.NORMAL, Law.UNIFORM)
-        ),
-        Initializer("orthogonal", Law.ORTHOGONAL, 1.0, _one),
+        Initializer("xavier_normal", Law.NORMAL, 1.0, _fan_average, _XAVIER, f"{_GLOROT}12"),
+        Initializer("xavier_uniform", Law.UNIFORM, 1.0, _fan_average, _XAVIER, f"{_GLOROT}16"),
+        Initializer("he_normal", Law.NORMAL, math.sqrt(2.0), _fan_in, _KAIMING, _HE),
+        Initializer("he_uniform", Law.UNIFORM, math.sqrt(2.0), _fan_in, _KAIMING, _HE),
+        Initializer("lecun_normal", Law.NORMAL, 1.0, _fan_in, _FORWARD, _LECUN),
+        Initializer("lecun_uniform", Law.UNIFORM, 1.0, _fan_in, _FORWARD, _LECUN),
+        Initializer("orthogonal", Law.ORTHOGONAL, 1.0, _one, _ISOMETRY, _SAXE),
     ),
-    synonyms={"glorot": "xavier", "kaiming": "he"},
+    synonyms=SYNONYMS,
     beside=(AUTO,),
 )
 
