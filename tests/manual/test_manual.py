@@ -130,6 +130,8 @@ def test_terms_have_all_that_an_entry_is() -> None:
         assert re.search(r"^Try `vanish ", term.text, re.MULTILINE), term.names[0]
         for name in term.names:
             assert name == name.strip() != ""
+            # No registry is asked about a term that has no column.
+            assert term.columns or not [*records.registered(name)]
             if key(name) == "rms":  # a measure, and a norm: both are told
                 continue
             assert by_key.setdefault(key(name), term.names[0]) == term.names[0], name

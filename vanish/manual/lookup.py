@@ -106,8 +106,10 @@ def _found(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
     yield from map(_told, by_hand)
     options = [*_usages(asked, usages)]
     yield from options
-    # A flag is no column's name; nor is a topic's, unless it is an option's as well.
-    if asked.startswith("-") or (wanted in map(key, pages.TOPICS) and not options):
+    # A word explained by hand that has no column is the name of none, unless of an option's.
+    if asked.startswith("-"):
+        return
+    if not options and (wanted in map(key, pages.TOPICS) or _settled(by_hand)):
         return
     from vanish.manual import records  # noqa: PLC0415 - it imports numpy
 
@@ -115,6 +117,11 @@ def _found(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
     if wanted not in {key(name) for term in by_hand for name in term.columns}:
         yield from records.columns(asked)
     yield from records.registered(asked)
+
+
+def _settled(terms: Sequence[Term]) -> bool:
+    """Tell whether there are terms, and none has a column."""
+    return bool(terms) and not any(term.columns for term in terms)
 
 
 def _told(term: Term) -> str:
