@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from vanish.errors import UsageError
 from vanish.manual import pages
 from vanish.manual.spelling import forms, key, words
+from vanish.network.formulas.named import NAMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -106,10 +107,11 @@ def _found(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
     yield from map(_told, by_hand)
     options = [*_usages(asked, usages)]
     yield from options
-    # A word explained by hand that has no column is the name of none, unless of an option's.
+    # A word explained by hand is the name of no record, unless it is also one of a column, an
+    # option or a block.
     if asked.startswith("-"):
         return
-    if not options and (wanted in map(key, pages.TOPICS) or _settled(by_hand)):
+    if not options and (wanted in map(key, pages.TOPICS) or _settled(wanted, by_hand)):
         return
     from vanish.manual import records  # noqa: PLC0415 - it imports numpy
 
@@ -119,9 +121,12 @@ def _found(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
     yield from records.registered(asked)
 
 
-def _settled(terms: Sequence[Term]) -> bool:
-    """Tell whether there are terms, and none has a column."""
-    return bool(terms) and not any(term.columns for term in terms)
+def _settled(wanted: str, terms: Sequence[Term]) -> bool:
+    """Tell whether there are terms, and nothing but they can tell of the word."""
+    blocks = (name for block in NAMED for name in (block.name, *block.aliases))
+    return (
+        bool(terms) and not any(term.columns for term in terms) and wanted not in map(key, blocks)
+    )
 
 
 def _told(term: Term) -> str:
