@@ -203,7 +203,7 @@ def test_a_python_block_runs(name: str, block: Block, workplaces: dict[str, Path
 PLACEHOLDER = re.compile(r"\b(?:[A-Z]{2,}|N)\b(?!=)|…|tcp://")
 
 # Commands that are named, with an option that they have, and not meant to be run so.
-NAMES_ALONE = {"train", "train --block", "theory --block", "theory --block --layers"}
+NAMES_ALONE = {"train"}
 
 
 def inline_commands() -> list[str]:

@@ -61,7 +61,7 @@ def test_all_that_is_built_in_has_a_meaning_formulas_and_a_source() -> None:
 
 # Who, and when; in running text a line may end in the middle.
 CITED = re.compile(
-    r"(?:[A-Z]\w+,\s)?[A-Z]\w+(?:\set\sal\.|\sand\s[A-Z]\w+)?(?=\s\d{4}\b)\s\d{4}", re.ASCII
+    r"(?:[A-Z]\w+,\s)?[A-Z]\w+(?:\set\sal\.|\sand\s[A-Z]\w+)?\s(?:19|20)\d\d\b", re.ASCII
 )
 
 

@@ -48,7 +48,7 @@ def tables() -> str:
             (
                 f"## {', '.join(f'`{command}`' for command in table.printed_by)}",
                 "",
-                f"A row is about {table.each}.",
+                f"A row is about {table.each}. Try `{PRINTING[table.printed_by[0]]}`.",
                 "",
                 "| column | | meaning |",
                 "|---|---|---|",
