@@ -75,6 +75,8 @@ def answer(asked: str, usages: Sequence[Usage]) -> str:
     found = _joined(_found(asked, usages))
     topic = next((name for name in pages.TOPICS if wanted == key(name)), None)
     if topic is not None:
+        found = found.replace(f" More: `vanish help {topic}`.", "")
+        found = found.replace(f"More: `vanish help {topic}`.\n\n", "")
         return _page(topic) + (f"\n## The word {topic}\n\n{found}\n" if found else "")
     topic = next((name for name in pages.TOPICS if wanted == key(name)[:-1]), None)
     if topic is not None and not found:
@@ -130,14 +132,17 @@ def _settled(wanted: str, terms: Sequence[Term]) -> bool:
 
 
 def _told(term: Term) -> str:
-    title = f"**{term.names[0]}**: "
-    if not term.columns:
-        return title + term.text
-    from vanish.manual import records  # noqa: PLC0415 - it imports numpy
+    parts = [
+        pages.cited(" ".join(part.split())) if part.startswith("Source: ") else part
+        for part in term.text.split("\n\n")
+    ]
+    if term.columns:
+        from vanish.manual import records  # noqa: PLC0415 - it imports numpy
 
-    text, _, tried = term.text.partition("\n\nTry ")
-    listed = "\n".join(f"- {each}" for name in term.columns for each in records.meanings(name))
-    return f"{title}{text}\n\nIts columns:\n\n{listed}\n\nTry {tried}"
+        lines = (f"- {each}" for name in term.columns for each in records.meanings(name))
+        # Before what is to be tried, which stands last.
+        parts[-1:-1] = ["Its columns:", "\n".join(lines)]
+    return f"**{term.names[0]}**: " + "\n\n".join(parts)
 
 
 def _usages(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
@@ -184,8 +189,10 @@ def _unknown(asked: str, usages: Sequence[Usage]) -> UsageError:
     from vanish.manual import records  # noqa: PLC0415 - it imports numpy
 
     known = [*pages.TOPICS, *(name for term in pages.terms() for name in term.names)]
-    known += [name for usage in usages for name in usage.names]
+    known += [name for usage in usages for name in usage.names if " " not in name]
     known += [*records.column_names(), *records.registered_names()]
+    if asked.startswith("-"):
+        known = [name for name in known if name.startswith("-")]
     # A sign is near no word: its name, such as chi, is only how its key is written.
     by_key = {key(name): name for name in reversed(known) if name.isascii() or not asked.isascii()}
     near = get_close_matches(key(asked), by_key, n=_NEAREST, cutoff=0.6)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 # In the order in which they are listed, with what each is about. The tests hold that each has
 # its page, and each page its topic.
 TOPICS = {
-    "tour": "what it shows, from one chain to comparing many: the article, step by step",
+    "tour": "start here: the article that it implements, step by step",
     "columns": "every column of every command, with its meaning",
     "formats": "table, tsv, csv, json, jsonl, markdown, html; files; figures",
     "scripts": "exit statuses, jq, pandas, duckdb, shell completion",
@@ -95,8 +95,10 @@ def _sources() -> dict[str, str]:
 
 
 def cited(source: str) -> str:
-    """Return a source such as ``He et al. 2016`` with its title; an unknown one as it is."""
-    return _sources().get(source, source)
+    """Return a text with the titles of its sources, such as ``He et al. 2016``, behind them."""
+    for who, with_title in _sources().items():
+        source = source.replace(who, with_title)
+    return source
 
 
 @cache

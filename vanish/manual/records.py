@@ -50,20 +50,11 @@ def tables() -> str:
                 "",
                 f"A row is about {table.each}. Try `{PRINTING[table.printed_by[0]]}`.",
                 "",
-                "| column | | meaning |",
-                "|---|---|---|",
-                *(
-                    f"| `{column.name}` | {column.scale} | {_cell(column.meaning)} |"
-                    for column in table.columns
-                ),
+                *(f"- `{each.name}`: {each.meaning} ({each.scale})" for each in table.columns),
             )
         )
         for table in TABLES
     )
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", r"\|")
 
 
 def column_names() -> Iterator[str]:
@@ -221,7 +212,7 @@ def _block(block: NamedBlock) -> str:
         (
             f"`{block.text}`. In an infinitely wide network one block multiplies E‖∂L/∂f‖² by"
             f" {block.growth}; the letters: `vanish blocks`.",
-            f"Source: {'; '.join(map(pages.cited, block.source.split('; ')))}.",
+            f"Source: {pages.cited(block.source)}.",
             f"`--block {block.name}` of `vanish`, `sweep`, `train`, `theory` and `derive` takes it,"
             " or any other formula.",
         ),
