@@ -201,7 +201,7 @@ def test_a_python_block_runs(name: str, block: Block, workplaces: dict[str, Path
 PLACEHOLDER = re.compile(r"\b(?:[A-Z]{2,}|N)\b(?!=)|…|tcp://")
 
 # Commands that are named, with an option that they have, and not meant to be run so.
-NAMES_ALONE = {"train", "train --block", "theory --block", "theory --block --layers"}
+NAMES_ALONE = {"train"}
 
 
 def inline_commands() -> list[str]:
@@ -221,8 +221,9 @@ def test_a_command_in_the_text_runs(
     assert run_in_process(*shlex.split(line)).status == 0
 
 
-def test_readme_is_short() -> None:
+def test_readme_and_the_tour_are_short() -> None:
     assert len(PAGES[README].encode()) <= 9000
+    assert len(PAGES["vanish/manual/tour.md"].encode()) <= 9500
 
 
 def test_every_page_has_its_topic_and_every_topic_its_page() -> None:

@@ -166,7 +166,7 @@ acts relu --layers 3 4
 --layers=3,20
 train --epochs x
 acts --layers 3,4
-help chi_2
+help chy_1
 help zzzz
 
 --act sigmod

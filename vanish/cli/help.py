@@ -32,7 +32,7 @@ def command(words: Words = None) -> None:
     from vanish.manual.lookup import answer
 
     streams.require_stdout(or_file=False)
-    text = answer(" ".join(words or []), tuple(_usages()))
+    text = answer(" ".join(words or []), tuple(usages()))
     size = streams.window()
     if size is not None:
         from vanish.render.manual import page
@@ -42,7 +42,7 @@ def command(words: Words = None) -> None:
     streams.write_stdout([text], or_file=False)
 
 
-def _usages() -> Iterator[Usage]:
+def usages() -> Iterator[Usage]:
     """Yield every command and option, as the command line itself has them."""
     from vanish.cli.app import build
     from vanish.manual.lookup import Usage

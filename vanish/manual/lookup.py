@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.errors import UsageError
 from vanish.manual import pages
-from vanish.manual.spelling import key, words
+from vanish.manual.spelling import forms, key, words
+from vanish.network.formulas.named import NAMED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from vanish.manual.pages import Term
 
@@ -71,17 +72,25 @@ def answer(asked: str, usages: Sequence[Usage]) -> str:
     if not asked.strip():
         return pages.topics()
     wanted = key(asked)
-    found = "\n\n".join(dict.fromkeys(_found(asked, usages)))
+    found = _joined(_found(asked, usages))
     topic = next((name for name in pages.TOPICS if wanted == key(name)), None)
     if topic is not None:
+        found = found.replace(f" More: `vanish help {topic}`.", "")
+        found = found.replace(f"More: `vanish help {topic}`.\n\n", "")
         return _page(topic) + (f"\n## The word {topic}\n\n{found}\n" if found else "")
-    found = found or "\n\n".join(_containing(asked))
-    if found:
-        return f"{found}\n"
     topic = next((name for name in pages.TOPICS if wanted == key(name)[:-1]), None)
-    if topic is not None:
+    if topic is not None and not found:
         return _page(topic)
-    raise _unknown(asked, usages)
+    for form in forms(asked):
+        found = found or _joined(_found(form, usages))
+    found = found or _joined(_containing(asked))
+    if not found:
+        raise _unknown(asked, usages)
+    return f"{found}\n"
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(dict.fromkeys(parts))
 
 
 def _page(topic: str) -> str:
@@ -100,31 +109,40 @@ def _found(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
     yield from map(_told, by_hand)
     options = [*_usages(asked, usages)]
     yield from options
-    # A word explained by hand that has no column is the name of none, unless of an option's.
+    # A word explained by hand is the name of no record, unless it is also one of a column, an
+    # option or a block.
     if asked.startswith("-"):
         return
-    if not options and (wanted in map(key, pages.TOPICS) or _settled(by_hand)):
+    if not options and (wanted in map(key, pages.TOPICS) or _settled(wanted, by_hand)):
         return
     from vanish.manual import records  # noqa: PLC0415 - it imports numpy
 
-    yield from records.columns(asked)
+    # What a term has told of its columns is not told again.
+    if wanted not in {key(name) for term in by_hand for name in term.columns}:
+        yield from records.columns(asked)
     yield from records.registered(asked)
 
 
-def _settled(terms: Sequence[Term]) -> bool:
-    """Tell whether there are terms, and none has a column."""
-    return bool(terms) and not any(term.columns for term in terms)
+def _settled(wanted: str, terms: Sequence[Term]) -> bool:
+    """Tell whether there are terms, and nothing but they can tell of the word."""
+    blocks = (name for block in NAMED for name in (block.name, *block.aliases))
+    return (
+        bool(terms) and not any(term.columns for term in terms) and wanted not in map(key, blocks)
+    )
 
 
 def _told(term: Term) -> str:
-    title = f"**{term.names[0]}**: "
-    if not term.columns:
-        return title + term.text
-    from vanish.manual import records  # noqa: PLC0415 - it imports numpy
+    parts = [
+        pages.cited(" ".join(part.split())) if part.startswith("Source: ") else part
+        for part in term.text.split("\n\n")
+    ]
+    if term.columns:
+        from vanish.manual import records  # noqa: PLC0415 - it imports numpy
 
-    text, _, tried = term.text.partition("\n\nTry ")
-    listed = "\n".join(f"- {each}" for name in term.columns for each in records.meanings(name))
-    return f"{title}{text}\n\nIts columns:\n\n{listed}\n\nTry {tried}"
+        lines = (f"- {each}" for name in term.columns for each in records.meanings(name))
+        # Before what is to be tried, which stands last.
+        parts[-1:-1] = ["Its columns:", "\n".join(lines)]
+    return f"**{term.names[0]}**: " + "\n\n".join(parts)
 
 
 def _usages(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
@@ -160,6 +178,8 @@ def _example(flag: str, command: str) -> str:
 def _containing(asked: str) -> Iterator[str]:
     """Yield the terms that have all words of what was asked in one of their names."""
     wanted = words(asked)
+    if len(key(asked)) < 3:  # part of too much: no, of, an
+        return
     for term in pages.terms():
         if wanted and any(wanted <= words(name) for name in term.names):
             yield _told(term)
@@ -169,9 +189,12 @@ def _unknown(asked: str, usages: Sequence[Usage]) -> UsageError:
     from vanish.manual import records  # noqa: PLC0415 - it imports numpy
 
     known = [*pages.TOPICS, *(name for term in pages.terms() for name in term.names)]
-    known += [name for usage in usages for name in usage.names]
+    known += [name for usage in usages for name in usage.names if " " not in name]
     known += [*records.column_names(), *records.registered_names()]
-    by_key = {key(name): name for name in reversed(known)}
+    if asked.startswith("-"):
+        known = [name for name in known if name.startswith("-")]
+    # A sign is near no word: its name, such as chi, is only how its key is written.
+    by_key = {key(name): name for name in reversed(known) if name.isascii() or not asked.isascii()}
     near = get_close_matches(key(asked), by_key, n=_NEAREST, cutoff=0.6)
     near = (
         near or [each for each in by_key if len(key(asked)) > 2 and key(asked) in each][:_NEAREST]

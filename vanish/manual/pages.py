@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 # In the order in which they are listed, with what each is about. The tests hold that each has
 # its page, and each page its topic.
 TOPICS = {
-    "tour": "what it shows, from one chain to comparing many: the article, step by step",
+    "tour": "start here: the article that it implements, step by step",
     "columns": "every column of every command, with its meaning",
     "formats": "table, tsv, csv, json, jsonl, markdown, html; files; figures",
     "scripts": "exit statuses, jq, pandas, duckdb, shell completion",
@@ -21,6 +22,7 @@ TOPICS = {
     "training": "what becomes of a network whose gradient vanishes",
     "networks": "your own weights and data, losses and targets",
     "numbers": "how exact they are, their range, what fewer bits lose",
+    "sources": "the papers that formulas are from",
     "speed": "beside numpy, PyTorch, JAX and scikit-learn",
     "python": "each command as a function",
     "architecture": "how it is built, and how to add to it",
@@ -83,6 +85,20 @@ def topics() -> str:
         " `vanish help log10_grad_w`, `vanish help --weight-std`, `vanish help gelu`,"
         " `vanish help chi_1`. The options of a command are told by `vanish COMMAND --help`.\n"
     )
+
+
+@cache
+def _sources() -> dict[str, str]:
+    """Return the entries of the page of sources by who and when."""
+    entries = re.findall(r"^- (.+? \d{4}),\s(.+?)\.$", page("sources"), re.MULTILINE | re.DOTALL)
+    return {who: " ".join(f"{who}, {what}".split()) for who, what in entries}
+
+
+def cited(source: str) -> str:
+    """Return a text with the titles of its sources, such as ``He et al. 2016``, behind them."""
+    for who, with_title in _sources().items():
+        source = source.replace(who, with_title)
+    return source
 
 
 @cache

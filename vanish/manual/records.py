@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from vanish.manual import pages
 from vanish.manual.spelling import key
 from vanish.network import activations, initializers, losses
 from vanish.network.formulas.named import NAMED
@@ -11,9 +12,8 @@ from vanish.render.contract import TABLES
 from vanish.training import optimizers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from vanish.columns import Column
     from vanish.network.activations import Activation
     from vanish.network.formulas.named import NamedBlock
     from vanish.network.initializers.record import Family
@@ -47,22 +47,13 @@ def tables() -> str:
             (
                 f"## {', '.join(f'`{command}`' for command in table.printed_by)}",
                 "",
-                f"A row is about {table.each}.",
+                f"A row is about {table.each}. Try `{PRINTING[table.printed_by[0]]}`.",
                 "",
-                "| column | | meaning |",
-                "|---|---|---|",
-                *(
-                    f"| `{column.name}` | {column.scale} | {_cell(column.meaning)} |"
-                    for column in table.columns
-                ),
+                *(f"- `{each.name}`: {each.meaning} ({each.scale})" for each in table.columns),
             )
         )
         for table in TABLES
     )
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", r"\|")
 
 
 def column_names() -> Iterator[str]:
@@ -71,26 +62,34 @@ def column_names() -> Iterator[str]:
 
 
 def columns(word: str) -> Iterator[str]:
-    """Yield what the columns of that name mean, Markdown: those that mean the same once."""
+    """Yield what the columns of that name mean, Markdown, with a command line for each."""
+    for (name, meaning), commands in _alike(word).items():
+        yield (
+            f"**Column `{name}`** of {_listed(commands)}: {meaning}.\n\n"
+            f"Try `{PRINTING[commands[0]]}`."
+        )
+
+
+def meanings(word: str) -> Iterator[str]:
+    """Yield what the columns of that name mean, Markdown, a line each."""
+    for (name, meaning), commands in _alike(word).items():
+        yield f"`{name}` of {_listed(commands)}: {meaning}"
+
+
+def _alike(word: str) -> dict[tuple[str, str], list[str]]:
+    """Return by name and meaning the commands that print the columns of that name."""
     found: dict[tuple[str, str], list[str]] = {}
     for table in TABLES:
         for column in table.columns:
             if key(column.name) == key(word):
-                commands = found.setdefault((_meaning(column), column.name), [])
+                meaning = f"{column.meaning} ({column.scale})"
+                commands = found.setdefault((column.name, meaning), [])
                 commands += [each for each in table.printed_by if each not in commands]
-    for (meaning, name), commands in found.items():
-        listed = ", ".join(f"`{command}`" for command in commands)
-        yield f"**Column `{name}`** of {listed}: {meaning}.\n\nTry `{PRINTING[commands[0]]}`."
+    return found
 
 
-def meanings(name: str) -> Iterator[str]:
-    """Yield what a column of that name says, a line each: of those that mean the same one."""
-    found = (column for table in TABLES for column in table.columns if column.name == name)
-    return (f"`{name}`: {each}" for each in dict.fromkeys(map(_meaning, found)))
-
-
-def _meaning(column: Column[Any]) -> str:
-    return f"{column.meaning} ({column.scale})"
+def _listed(commands: Sequence[str]) -> str:
+    return ", ".join(f"`{command}`" for command in commands)
 
 
 def registered(word: str) -> Iterator[str]:
@@ -110,7 +109,7 @@ def _registered() -> Iterator[tuple[tuple[str, ...], str]]:
     for act in activations.registered():
         yield (act.name, *act.aliases), _activation(act)
     for family in initializers.families():
-        yield (family.name, family.example, *family.aliases), _initializer(family)
+        yield (family.name, family.example, *_also_called(family)), _initializer(family)
     for name in losses.names():
         yield (name,), _loss(losses.get(name))
     for block in NAMED:
@@ -119,14 +118,28 @@ def _registered() -> Iterator[tuple[tuple[str, ...], str]]:
         yield (name,), _optimizer(optimizers.get(name))
 
 
+def _entry(title: str, meaning: str, facts: Iterable[str], *tried: str) -> str:
+    listed = "\n".join(f"- {fact}" for fact in facts if fact)
+    lines = ", ".join(f"`{line}`" for line in tried)
+    return f"**{title}**: {meaning}.\n\n{listed}\n\nTry {lines}."
+
+
 def _activation(act: Activation) -> str:
     note = f" {act.note[0].upper()}{act.note[1:].rstrip('.')}." if act.note else ""
-    flat = " S' is 0 on an interval, so that units can be inactive." if act.flat else ""
-    return (
-        f"**Activation `{act.name}`**{_also(act.aliases)}: S(x) = {act.formula},"
-        f" S'(x) = {act.derivative}, range {act.range}. Its slope is at most"
-        f" {act.sup_slope:.5g}, at {act.sup_place}. Convention draws its weights by"
-        f" `{act.init}`.{flat}{note}\n\nTry `vanish acts {act.name}`, `vanish --act {act.name}`."
+    flat = " It is 0 on an interval, so that units can be inactive." if act.flat else ""
+    return _entry(
+        f"Activation `{act.name}`{_also(act.aliases)}",
+        act.meaning,
+        (
+            f"S(x) = {act.formula}.{note} Its range is {act.range}.",
+            f"S'(x) = {act.derivative}. Its size is at most {act.sup_slope:.5g}, at"
+            f" {act.sup_place}.{flat}",
+            f"Source: {act.source}.",
+            f"`--act {act.name}` takes it, `--last-act` and `--layer-acts` for single layers;"
+            f" `--init auto` draws its weights by `{act.init}`.",
+        ),
+        f"vanish acts {act.name}",
+        f"vanish --act {act.name}",
     )
 
 
@@ -137,18 +150,33 @@ def _initializer(family: Family) -> str:
     size = "one size" if init.scales_with_width else "64 units"
     std = f"the weight_std of `{init.name}` is {init.weight_std(64, 64):.4g}"
     sized = f" Between layers of {size} {std}." if init.law.is_random else ""
+    acts = ", ".join(act.name for act in activations.registered() if act.init == family.name)
+    auto = f" `--init auto` takes it for {acts}." if acts else ""
+    tried = [*dict.fromkeys(map(_quoted, (init.name, family.example)))]
+    example = tried[-1]
     of_biases = (
-        f" Biases may be drawn so, too: `--bias-init {_quoted(family.example)}`."
-        if family.of_biases
-        else ""
+        f" Biases may be drawn so, too: `--bias-init {example}`." if family.of_biases else ""
     )
-    tried = dict.fromkeys((init.name, family.example))
-    commands = ", ".join(f"`vanish --layers 20 --init {_quoted(name)}`" for name in tried)
-    return (
-        f"**Initialiser `{family.name}`**{_also(family.aliases)}: W has {family.meaning}."
-        f"{sized}{of_biases} Who has it: `vanish help init`.\n\n"
-        f"Try {commands}."
+    listed = " or ".join(f"`--init {name}`" for name in tried)
+    return _entry(
+        f"Initialiser `{family.name}`{_also(_also_called(family))}",
+        family.purpose,
+        (
+            f"W has {family.meaning}.{sized}",
+            f"Source: {family.source}.",
+            f"{listed} takes it.{auto}{of_biases} `--weight-std X` draws normal entries"
+            " of variance X²/n_in instead, `--gain X` multiplies W.",
+        ),
+        *(f"vanish --layers 20 --init {name}" for name in tried),
+        "vanish help init",
     )
+
+
+def _also_called(family: Family) -> tuple[str, ...]:
+    """Return the other names of initialisers, with other words for what they are called after."""
+    stem, _, law = family.name.partition("_")
+    others = (word for word, ours in initializers.SYNONYMS.items() if ours == stem)
+    return (*family.aliases, *(f"{word}_{law}" for word in others))
 
 
 def _quoted(name: str) -> str:
@@ -157,29 +185,54 @@ def _quoted(name: str) -> str:
 
 
 def _loss(loss: Loss) -> str:
-    needs = " It takes a `--target`." if loss.takes_target else ""
+    target = f"`--loss {loss.name}` takes it"
+    target += ", `--target` its t." if loss.takes_target else "."
     inside = (
-        f" It contains {loss.contains}, so the last layer must have another activation."
+        f" It contains {loss.contains}: the last layer must have another activation."
         if loss.contains
         else ""
     )
-    return f"**Loss `{loss.name}`**: `--loss {loss.name}`.{needs}{inside} See `vanish help loss`."
+    return _entry(
+        f"Loss `{loss.name}`",
+        loss.meaning,
+        (
+            f"L = {loss.formula}, for a row f of the output f_N, and the mean over the rows;"
+            f" ∂L/∂f = {loss.derivative}.",
+            f"Source: {loss.source}.",
+            f"{target}{inside}",
+        ),
+        f"vanish --loss {loss.name} --last-act identity --layers 5",
+        "vanish help loss",
+    )
 
 
 def _block(block: NamedBlock) -> str:
-    return (
-        f"**Block `{block.name}`**{_also(block.aliases)}: `{block.text}`, {block.meaning}"
-        f" ({block.source}). In an infinitely wide network one block multiplies E‖∂L/∂f‖² by"
-        f" {block.growth}.\n\nTry `vanish blocks {block.name}`,"
-        f" `vanish theory --block {block.name} --act tanh`."
+    return _entry(
+        f"Block `{block.name}`{_also(block.aliases)}",
+        block.meaning,
+        (
+            f"`{block.text}`. In an infinitely wide network one block multiplies E‖∂L/∂f‖² by"
+            f" {block.growth}; the letters: `vanish blocks`.",
+            f"Source: {pages.cited(block.source)}.",
+            f"`--block {block.name}` of `vanish`, `sweep`, `train`, `theory` and `derive` takes it,"
+            " or any other formula.",
+        ),
+        f"vanish blocks {block.name}",
+        f"vanish theory --block {block.name} --act tanh",
     )
 
 
 def _optimizer(optimizer: Optimizer) -> str:
-    return (
-        f"**Optimizer `{optimizer.name}`** of `vanish train`, with a learning rate of"
-        f" {optimizer.lr:g} where --lr gives none. See `vanish help optimizer`.\n\nTry"
-        f" `vanish train --optimizer {optimizer.name} --layers 1,8 --epochs 10`."
+    return _entry(
+        f"Optimizer `{optimizer.name}`",
+        optimizer.meaning,
+        (
+            f"A step: {optimizer.formula}; g is the gradient, η the learning rate, {optimizer.lr:g}"
+            " where --lr gives none.",
+            f"Source: {optimizer.source}.",
+            f"`--optimizer {optimizer.name}` of `vanish train` takes it.",
+        ),
+        f"vanish train --optimizer {optimizer.name} --layers 1,8 --epochs 10",
     )
 
 

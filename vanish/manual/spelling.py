@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _SPELLED = str.maketrans(
     {
@@ -38,6 +43,17 @@ def key(word: str) -> str:
     spelled = unicodedata.normalize("NFKC", word.strip()).lower().translate(_SPELLED)
     letters = "".join(each for each in spelled if each.isalnum())
     return letters or "".join(spelled.split())
+
+
+def forms(word: str) -> Iterator[str]:
+    """Yield what a word may be a form of: ``W₃`` is one of ``W``, and ``chains`` of ``chain``."""
+    bare = re.sub(r"(?<=[^\W\d_])_?\d+", "", unicodedata.normalize("NFKC", word))
+    if bare != word:
+        yield bare
+    for ending in ("s", "es"):
+        # What is left of a shorter one is no word: as, is, yes.
+        if bare.endswith(ending) and len(bare) > len(ending) + 2:
+            yield bare.removesuffix(ending)
 
 
 def words(name: str) -> set[str]:

@@ -41,6 +41,12 @@ class Loss(NamedTuple):
         What it is called.
     row_gradient
         Maps the output f_N, shape (B, n_N), and the reference to ∂L_b/∂f_N of each row b.
+    meaning
+        What it is, in a line.
+    formula, derivative
+        L of a row f of the output, and ∂L/∂f, as text; t is the row's target.
+    source
+        Who has it: the paper, its year, the place in it where that is known.
     takes_target
         Whether the reference is a target given by the user, shape (1 or B, n_N), rather than
         the readout r, shape (1, n_N).
@@ -60,6 +66,10 @@ class Loss(NamedTuple):
 
     name: str
     row_gradient: Callable[[Scaled, FloatArray], Scaled]
+    meaning: str
+    formula: str
+    derivative: str
+    source: str
     takes_target: bool = False
     takes_classes: bool = False
     takes_bits: bool = False
@@ -135,8 +145,7 @@ def _log_sum(z: FloatArray) -> FloatArray:
 
 
 def _cross_entropy(values: FloatArray, exponents: Exponents, target: FloatArray) -> Exponential:
-    # L = ln Σ_j e^(f_j) - f_t for a row's class t (Bridle 1990, "Probabilistic interpretation
-    # of feedforward classification network outputs"), so ∂L/∂f_j = p_j for j ≠ t, and
+    # L = ln Σ_j e^(f_j) - f_t for a row's class t, so ∂L/∂f_j = p_j for j ≠ t, and
     # p_t - 1 = -Σ_{j≠t} p_j, the sum being exact where p_t is nearly 1. All of it in
     # logarithms, since a row that is certain of its class has a small gradient and no zero.
     is_target = target == np.arange(values.shape[-1])
@@ -203,6 +212,10 @@ def _plain(powers: NDArray[np.int64]) -> Exponents:
 def _entropy(
     name: str,
     rule: Callable[[FloatArray, Exponents, FloatArray], Exponential],
+    meaning: str,
+    formula: str,
+    derivative: str,
+    source: str,
     *,
     takes_classes: bool = False,
     takes_bits: bool = False,
@@ -218,6 +231,10 @@ def _entropy(
     return Loss(
         name,
         row_gradient,
+        meaning,
+        formula,
+        derivative,
+        source,
         takes_target=True,
         takes_classes=takes_classes,
         takes_bits=takes_bits,
@@ -273,11 +290,54 @@ def cross_entropy_gradient(logits: FloatArray, classes: NDArray[np.intp], out: F
 _REGISTRY = Registry(
     "loss",
     (
-        Loss("readout", _readout),
-        Loss("sum", _sum),
-        Loss("mse", _mse, takes_target=True),
-        _entropy("cross_entropy", _cross_entropy, takes_classes=True),
-        _entropy("bce", _bce, takes_bits=True, contains="sigmoid"),
+        Loss(
+            "readout",
+            _readout,
+            "a random readout, the default: what is read is the chain alone",
+            "r·f, r random signs over √n_N, so that ‖r‖ = 1",
+            "r",
+            "vanish's own: mean-field theory wants a gradient that is independent of f_N and"
+            " symmetric in sign",
+        ),
+        Loss(
+            "sum",
+            _sum,
+            "the sum of the outputs",
+            "Σ_j f_j",
+            "1 at each output",
+            "the common practice of f.sum().backward() in PyTorch",
+        ),
+        Loss(
+            "mse",
+            _mse,
+            "half the squared distance from the target",
+            "½‖f - t‖²",
+            "f - t",
+            'Rumelhart, Hinton and Williams 1986, "Learning representations by'
+            ' back-propagating errors", eq. 3',
+            takes_target=True,
+        ),
+        _entropy(
+            "cross_entropy",
+            _cross_entropy,
+            "minus the logarithm of what the softmax of the outputs gives the right class",
+            "ln Σ_j e^(f_j) - f_t, with t the row's class",
+            "softmax(f) - onehot(t)",
+            'Bridle 1990, "Probabilistic interpretation of feedforward classification network'
+            ' outputs"',
+            takes_classes=True,
+        ),
+        _entropy(
+            "bce",
+            _bce,
+            "minus the logarithm of what the sigmoids of the outputs give the right bits",
+            "Σ_j (ln(1+e^(f_j)) - t_j f_j), with t of zeros and ones",
+            "σ(f) - t",
+            'a logistic regression for each output: Cox 1958, "The regression analysis of binary'
+            ' sequences"',
+            takes_bits=True,
+            contains="sigmoid",
+        ),
     ),
 )
 

@@ -35,6 +35,12 @@ class Optimizer(NamedTuple):
         What it is called.
     lr
         The learning rate where none is given.
+    meaning
+        What it is, in a line.
+    formula
+        What a step does, as text.
+    source
+        Who has it: the paper, its year, the place in it where that is known.
     start
         Maps a learning rate and the number of parameters to the function that makes the
         steps of one run, with what it has to remember.
@@ -42,11 +48,13 @@ class Optimizer(NamedTuple):
 
     name: str
     lr: float
+    meaning: str
+    formula: str
+    source: str
     start: Callable[[float, int], Update]
 
 
 def _sgd(lr: float, _: int) -> Update:
-    # θ ← θ - ηg (Robbins and Monro 1951)
     def update(theta: FloatArray, g: FloatArray) -> None:
         np.multiply(g, lr, g)
         np.subtract(theta, g, theta)
@@ -55,8 +63,7 @@ def _sgd(lr: float, _: int) -> Update:
 
 
 def _momentum(lr: float, size: int) -> Update:
-    # v ← μv + g, θ ← θ - ηv: Polyak 1964, "Some methods of speeding up the convergence of
-    # iteration methods", in the form of PyTorch's SGD. Sutskever et al. 2013, "On the
+    # v ← μv + g, θ ← θ - ηv, in the form of PyTorch's SGD. Sutskever et al. 2013, "On the
     # importance of initialization and momentum in deep learning", eq. 1, put η into v, which
     # is the same as long as η does not change.
     v, step = np.zeros(size), np.empty(size)
@@ -71,7 +78,6 @@ def _momentum(lr: float, size: int) -> Update:
 
 
 def _adam(lr: float, size: int) -> Update:
-    # Kingma and Ba 2015, "Adam: a method for stochastic optimization", algorithm 1:
     # m ← β₁m + (1-β₁)g, v ← β₂v + (1-β₂)g², θ ← θ - η m̂/(√v̂+ε) with m̂ = m/(1-β₁ᵗ) and
     # v̂ = v/(1-β₂ᵗ)
     m, v, work = np.zeros(size), np.zeros(size), np.empty(size)
@@ -100,9 +106,31 @@ def _adam(lr: float, size: int) -> Update:
 _REGISTRY = Registry(
     "optimizer",
     (
-        Optimizer("sgd", 0.02, _sgd),
-        Optimizer("momentum", 0.002, _momentum),
-        Optimizer("adam", 0.001, _adam),
+        Optimizer(
+            "sgd",
+            0.02,
+            "plain gradient descent, the default: it shows the symptom",
+            "θ ← θ - ηg",
+            'Robbins and Monro 1951, "A stochastic approximation method"',
+            _sgd,
+        ),
+        Optimizer(
+            "momentum",
+            0.002,
+            "gradient descent with a velocity",
+            f"v ← {_MOMENTUM:g} v + g, θ ← θ - ηv",
+            'Polyak 1964, "Some methods of speeding up the convergence of iteration methods"',
+            _momentum,
+        ),
+        Optimizer(
+            "adam",
+            0.001,
+            "divides by the gradient's own size, and so hides the symptom",
+            f"m ← {_BETA_1:g} m + {1 - _BETA_1:.1g} g, v ← {_BETA_2:g} v + {1 - _BETA_2:.1g} g²,"
+            f" θ ← θ - η m̂/(√v̂+{_EPSILON:g}), m̂ and v̂ being m and v over 1 - βᵗ",
+            'Kingma and Ba 2015, "Adam: a method for stochastic optimization", algorithm 1',
+            _adam,
+        ),
     ),
 )
 

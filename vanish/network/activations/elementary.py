@@ -21,10 +21,15 @@ def _identity(x: FloatArray) -> Pair:
 IDENTITY = Activation(
     name="identity",
     aliases=("linear", "none"),
+    meaning="no activation: however many layers, they are one affine map",
     pair=_identity,
     formula="x",
     derivative="1",
     latex=(r"x", r"1"),
+    source=(
+        'no activation: the linear chains of Saxe, McClelland and Ganguli 2014, "Exact solutions '
+        'to the nonlinear dynamics of learning in deep linear neural networks"'
+    ),
     sup_slope=1.0,
     sup_at="every x",
     homogeneous=True,
@@ -40,10 +45,14 @@ def _sin(x: FloatArray) -> Pair:
 SIN = Activation(
     name="sin",
     aliases=("sine",),
+    meaning="the sine, for networks that stand for pictures, sounds and fields",
     pair=_sin,
     formula="sin x",
     derivative="cos x",
     latex=(r"\sin x", r"\cos x"),
+    source=(
+        'Sitzmann et al. 2020, "Implicit neural representations with periodic activation functions"'
+    ),
     sup_slope=1.0,
     sup_at="x = kπ",
     lower=-1.0,

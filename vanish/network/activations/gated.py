@@ -21,19 +21,20 @@ if TYPE_CHECKING:
 
 
 def _gelu(x: FloatArray) -> Pair:
-    # Hendrycks and Gimpel 2016, "Gaussian error linear units", section 2: S = xΦ(x),
-    # S' = Φ(x) + xφ(x), as φ = Φ'
+    # S = xΦ(x), S' = Φ(x) + xφ(x), as φ = Φ'
     below = gaussian.distribution(x)
     return x * below, below + x * gaussian.density(x)
 
 
 GELU = Activation(
     name="gelu",
+    meaning="x times the probability that a standard normal number is below x",
     pair=_gelu,
     formula="xΦ(x)",
     derivative="Φ(x)+xφ(x)",
     latex=(r"x\,\Phi(x)", r"\Phi(x)+x\,\varphi(x)"),
     note="Φ and φ are the standard normal distribution function and density.",
+    source='Hendrycks and Gimpel 2016, "Gaussian error linear units (GELUs)", section 2',
     sup_slope=1.1289041451851547,
     sup_at=1.4142135623730951,
     lower=-0.16997120747990366,
@@ -43,7 +44,7 @@ GELU = Activation(
 )
 
 
-# Hendrycks and Gimpel 2016, section 2: the tanh form.
+# The tanh form, ½x(1 + tanh u), is xσ(2u).
 _GELU_TANH_SCALE = math.sqrt(2.0 / math.pi)
 _GELU_TANH_CUBIC = 0.044715
 
@@ -61,6 +62,7 @@ def _gelu_tanh(x: FloatArray) -> Pair:
 GELU_TANH = Activation(
     name="gelu_tanh",
     aliases=("gelu_new",),
+    meaning="gelu with a tanh in place of Φ, as GPT-2 has it",
     pair=_gelu_tanh,
     formula="xσ(2√(2/π)(x+0.044715x³))",
     derivative="σ(2u)+2xu'σ'(2u)",
@@ -69,6 +71,7 @@ GELU_TANH = Activation(
         r"\sigma(2u)+2x\,u^{\prime}\,\sigma^{\prime}(2u)",
     ),
     note="σ is the sigmoid, u = √(2/π)(x+0.044715x³).",
+    source='Hendrycks and Gimpel 2016, "Gaussian error linear units (GELUs)", section 2',
     sup_slope=1.1289930686587717,
     sup_at=1.4185040087908283,
     lower=-0.17004075057125406,
@@ -79,8 +82,7 @@ GELU_TANH = Activation(
 
 
 def _silu(x: FloatArray) -> Pair:
-    # Elfwing et al. 2018, "Sigmoid-weighted linear units for neural network function
-    # approximation in reinforcement learning": S = xσ(x), S' = σ(x) + xσ'(x)
+    # S = xσ(x), S' = σ(x) + xσ'(x)
     gate, gate_slope = SIGMOID.pair(x)
     return x * gate, gate + x * gate_slope
 
@@ -88,11 +90,17 @@ def _silu(x: FloatArray) -> Pair:
 SILU = Activation(
     name="silu",
     aliases=("swish",),
+    meaning="x times its sigmoid",
     pair=_silu,
     formula="xσ(x)",
     derivative="σ(x)+xσ'(x)",
     latex=(r"x\,\sigma(x)", r"\sigma(x)+x\,\sigma^{\prime}(x)"),
     note="σ is the sigmoid.",
+    source=(
+        'Elfwing, Uchibe and Doya 2018, "Sigmoid-weighted linear units for neural network '
+        'function approximation in reinforcement learning"; as swish Ramachandran, Zoph and Le '
+        '2017, "Searching for activation functions"'
+    ),
     sup_slope=1.099839320128867,
     sup_at=2.3993572805154677,
     lower=-0.2784645427610738,
@@ -103,7 +111,6 @@ SILU = Activation(
 
 
 def _mish(x: FloatArray) -> Pair:
-    # Misra 2019, "Mish: a self regularized non-monotonic activation function":
     # S = x t with t = tanh(ln(1+e^x)), S' = t + xσ(x)(1-t²)
     # With n = e^x, t = ((1+n)²-1)/((1+n)²+1) and 1-t² = 4(1+n)²/((1+n)²+1)²; for x > 0
     # numerator and denominator are divided by n², and n⁴, to be written in z = 1/n.
@@ -119,11 +126,13 @@ def _mish(x: FloatArray) -> Pair:
 
 MISH = Activation(
     name="mish",
+    meaning="x times the tanh of its softplus, close to silu",
     pair=_mish,
     formula="x tanh(ln(1+e^x))",
     derivative="t+xσ(x)(1-t²)",
     latex=(r"x\tanh(\ln(1+e^{x}))", r"t+x\,\sigma(x)(1-t^{2}),\ t=\tanh(\ln(1+e^{x}))"),
     note="σ is the sigmoid, t = tanh(ln(1+e^x)).",
+    source='Misra 2019, "Mish: a self regularized non-monotonic activation function"',
     sup_slope=1.088498161251728,
     sup_at=1.4905711794854284,
     lower=-0.30884341301725043,
@@ -134,19 +143,20 @@ MISH = Activation(
 
 
 def _hard_swish(x: FloatArray) -> Pair:
-    # Howard et al. 2019, "Searching for MobileNetV3", section 5.2: x·ReLU6(x+3)/6, with slope
-    # (2x+3)/6 between -3 and 3
+    # x·ReLU6(x+3)/6, with slope (2x+3)/6 between -3 and 3
     slope = np.where(x >= 3.0, 1.0, x / 3.0 + 0.5)
     return x * (np.clip(x + 3.0, 0.0, 6.0) / 6.0), np.where(x <= -3.0, 0.0, slope)
 
 
 HARD_SWISH = Activation(
     name="hard_swish",
+    meaning="silu with the hard sigmoid as its gate",
     pair=_hard_swish,
     formula="x clip(x+3, 0, 6)/6",
     derivative="0 if x ≤ -3, 1 if x ≥ 3, else (2x+3)/6",
     latex=(r"\frac{x}{6}\min(\max(x+3,0),6)", r"\frac{2x+3}{6}[|x|<3]+[x\geq 3]"),
     note="clip(x, a, b) is min(max(x, a), b).",
+    source='Howard et al. 2019, "Searching for MobileNetV3", section 5.2',
     sup_slope=1.5,
     sup_at="x → 3⁻",
     kinks=(-3.0, 3.0),

@@ -39,6 +39,11 @@ class Activation:
         Which of them are values of S: ``"lower"``, ``"upper"``, both or none.
     formula, derivative
         S(x) and S'(x) as text.
+    meaning
+        What it is, in a line.
+    source
+        Who has it: the paper, its year, the place in it where that is known. Each that is built
+        in has both; of one's own nothing asks for them.
     domain
         Where S is defined.
     latex
@@ -64,6 +69,8 @@ class Activation:
     attained: tuple[str, ...] = ()
     formula: str = ""
     derivative: str = ""
+    meaning: str = ""
+    source: str = ""
     domain: str = "(-∞, ∞)"
     latex: tuple[str, str] = ("", "")
     note: str = ""

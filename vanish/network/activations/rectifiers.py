@@ -15,18 +15,19 @@ if TYPE_CHECKING:
 
 
 def _relu(x: FloatArray) -> Pair:
-    # Nair and Hinton 2010, "Rectified linear units improve restricted Boltzmann machines"
     return np.maximum(x, 0.0), (x > 0.0).astype(np.float64)
 
 
 RELU = Activation(
     name="relu",
     aliases=("ramp",),
+    meaning="the ramp: what is positive passes, all else becomes 0",
     pair=_relu,
     formula="max(x, 0)",
     derivative="1 if x > 0 else 0",
     latex=(r"\max(x,0)", r"[x>0]"),
     note="S'(0) = 0, as in PyTorch; the article's table has 1 there.",
+    source='Nair and Hinton 2010, "Rectified linear units improve restricted Boltzmann machines"',
     sup_slope=1.0,
     sup_at="x > 0",
     kinks=(0.0,),
@@ -39,7 +40,7 @@ RELU = Activation(
 )
 
 
-# Maas et al. 2013, "Rectifier nonlinearities improve neural network acoustic models".
+# Maas, Hannun and Ng's own.
 _LEAKY_SLOPE = 0.01
 
 
@@ -51,10 +52,15 @@ def _leaky_relu(x: FloatArray) -> Pair:
 LEAKY_RELU = Activation(
     name="leaky_relu",
     aliases=("lrelu",),
+    meaning="relu that passes a hundredth of what is negative, so that no unit dies",
     pair=_leaky_relu,
     formula="x if x > 0 else 0.01x",
     derivative="1 if x > 0 else 0.01",
     latex=(r"\max(x,0)+0.01\min(x,0)", r"[x>0]+0.01\,[x\leq 0]"),
+    source=(
+        'Maas, Hannun and Ng 2013, "Rectifier nonlinearities improve neural network acoustic '
+        'models"'
+    ),
     sup_slope=1.0,
     sup_at="x > 0",
     kinks=(0.0,),
@@ -66,17 +72,18 @@ LEAKY_RELU = Activation(
 
 
 def _relu6(x: FloatArray) -> Pair:
-    # Krizhevsky 2010, "Convolutional deep belief networks on CIFAR-10"
     return np.clip(x, 0.0, 6.0), ((x > 0.0) & (x < 6.0)).astype(np.float64)
 
 
 RELU6 = Activation(
     name="relu6",
+    meaning="relu, cut at 6",
     pair=_relu6,
     formula="clip(x, 0, 6)",
     derivative="1 if 0 < x < 6 else 0",
     latex=(r"\min(\max(x,0),6)", r"[0<x<6]"),
     note="clip(x, a, b) is min(max(x, a), b).",
+    source='Krizhevsky 2010, "Convolutional deep belief networks on CIFAR-10"',
     sup_slope=1.0,
     sup_at="0 < x < 6",
     kinks=(0.0, 6.0),
@@ -89,17 +96,22 @@ RELU6 = Activation(
 
 
 def _elu(x: FloatArray) -> Pair:
-    # Clevert et al. 2015, eq. 16 with α = 1: S = e^x-1 and S' = e^x below 0
+    # S = e^x-1 and S' = e^x below 0
     below = np.minimum(x, 0.0)
     return np.where(x > 0.0, x, np.expm1(below)), np.exp(below)
 
 
 ELU = Activation(
     name="elu",
+    meaning="relu that bends to -1 below 0, so that outputs have a mean nearer to 0",
     pair=_elu,
     formula="x if x > 0 else e^x-1",
     derivative="1 if x > 0 else e^x",
     latex=(r"\max(x,0)+e^{\min(x,0)}-1", r"e^{\min(x,0)}"),
+    source=(
+        'Clevert, Unterthiner and Hochreiter 2016, "Fast and accurate deep network learning by '
+        'exponential linear units (ELUs)", section 3, with α = 1'
+    ),
     sup_slope=1.0,
     sup_at="x ≥ 0",
     lower=-1.0,
@@ -108,14 +120,13 @@ ELU = Activation(
 )
 
 
-# Klambauer et al. 2017, "Self-normalizing neural networks", eq. 14: the pair for which
-# mean 0 and variance 1 are a fixed point.
+# Klambauer et al. 2017, eq. 14: the pair for which mean 0 and variance 1 are a fixed point.
 _SELU_LAMBDA = 1.0507009873554805
 _SELU_ALPHA = 1.6732632423543772
 
 
 def _selu(x: FloatArray) -> Pair:
-    # Klambauer et al. 2017, eq. 2: λx above 0; below, λα(e^x-1) with slope λα e^x
+    # λx above 0; below, λα(e^x-1) with slope λα e^x
     below = np.minimum(x, 0.0)
     value = np.where(x > 0.0, x, _SELU_ALPHA * np.expm1(below))
     slope = np.where(x > 0.0, 1.0, _SELU_ALPHA * np.exp(below))
@@ -124,6 +135,7 @@ def _selu(x: FloatArray) -> Pair:
 
 SELU = Activation(
     name="selu",
+    meaning="elu, scaled so that mean 0 and variance 1 are a fixed point of wide layers",
     pair=_selu,
     formula="λx if x > 0 else λα(e^x-1)",
     derivative="λ if x > 0 else λαe^x",
@@ -132,6 +144,7 @@ SELU = Activation(
         r"\lambda[x>0]+\lambda\alpha e^{x}[x\leq 0]",
     ),
     note="λ = 1.0507009873554805, α = 1.6732632423543772.",
+    source='Klambauer et al. 2017, "Self-normalizing neural networks", eq. 2',
     sup_slope=1.7580993408473768,  # λα
     sup_at="x → 0⁻",
     kinks=(0.0,),
@@ -142,19 +155,23 @@ SELU = Activation(
 
 
 def _softplus(x: FloatArray) -> Pair:
-    # Dugas et al. 2001, "Incorporating second-order functional knowledge for better option
-    # pricing": S = ln(1+e^x), S' = σ(x)
+    # S = ln(1+e^x), S' = σ(x)
     z = np.exp(-np.abs(x))
     return np.maximum(x, 0.0) + np.log1p(z), np.where(x >= 0.0, 1.0, z) / (1.0 + z)
 
 
 SOFTPLUS = Activation(
     name="softplus",
+    meaning="a smooth relu, whose slope is the sigmoid",
     pair=_softplus,
     formula="ln(1+e^x)",
     derivative="σ(x)",
     latex=(r"\ln(1+e^{x})", r"\sigma(x)"),
     note="σ is the sigmoid.",
+    source=(
+        'Dugas et al. 2001, "Incorporating second-order functional knowledge for better option '
+        'pricing"'
+    ),
     sup_slope=1.0,
     sup_at="x → ∞",
     lower=0.0,
@@ -170,11 +187,16 @@ def _log_sigmoid(x: FloatArray) -> Pair:
 
 LOG_SIGMOID = Activation(
     name="log_sigmoid",
+    meaning="the logarithm of the sigmoid: softplus, mirrored",
     pair=_log_sigmoid,
     formula="-ln(1+e^-x)",
     derivative="σ(-x)",
     latex=(r"-\ln(1+e^{-x})", r"\sigma(-x)"),
     note="σ is the sigmoid.",
+    source=(
+        "-softplus(-x), Dugas et al. 2001; the log-likelihood of a logistic regression, Cox "
+        '1958, "The regression analysis of binary sequences"'
+    ),
     sup_slope=1.0,
     sup_at="x → -∞",
     lower=-math.inf,

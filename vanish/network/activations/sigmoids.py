@@ -26,10 +26,15 @@ def _sigmoid(x: FloatArray) -> Pair:
 SIGMOID = Activation(
     name="sigmoid",
     aliases=("logistic",),
+    meaning="the logistic curve, which levels off at 0 and 1",
     pair=_sigmoid,
     formula="1/(1+e^-x)",
     derivative="S(1-S)",
     latex=(r"\frac{1}{1+e^{-x}}", r"S(x)(1-S(x))"),
+    source=(
+        'Rumelhart, Hinton and Williams 1986, "Learning representations by back-propagating '
+        'errors", eq. 2'
+    ),
     sup_slope=0.25,
     sup_at=0.0,
     lower=0.0,
@@ -45,10 +50,12 @@ def _tanh(x: FloatArray) -> Pair:
 
 TANH = Activation(
     name="tanh",
+    meaning="a sigmoid stretched to reach from -1 to 1, with slope 1 at 0",
     pair=_tanh,
     formula="(e^x-e^-x)/(e^x+e^-x)",
     derivative="1-S²",
     latex=(r"\frac{e^{x}-e^{-x}}{e^{x}+e^{-x}}", r"1-S(x)^{2}"),
+    source='LeCun et al. 1998, "Efficient backprop", section 4.4',
     sup_slope=1.0,
     sup_at=0.0,
     lower=-1.0,
@@ -64,10 +71,12 @@ def _softsign(x: FloatArray) -> Pair:
 
 SOFTSIGN = Activation(
     name="softsign",
+    meaning="like tanh, but it levels off as 1/|x|, not exponentially",
     pair=_softsign,
     formula="x/(1+|x|)",
     derivative="1/(1+|x|)²",
     latex=(r"\frac{x}{1+|x|}", r"\frac{1}{(1+|x|)^{2}}"),
+    source='Elliott 1993, "A better activation function for artificial neural networks"',
     sup_slope=1.0,
     sup_at=0.0,
     lower=-1.0,
@@ -76,17 +85,18 @@ SOFTSIGN = Activation(
 
 
 def _hard_sigmoid(x: FloatArray) -> Pair:
-    # Howard et al. 2019, "Searching for MobileNetV3", section 5.2: ReLU6(x+3)/6
     return np.clip(x + 3.0, 0.0, 6.0) / 6.0, np.where(np.abs(x) < 3.0, 1.0 / 6.0, 0.0)
 
 
 HARD_SIGMOID = Activation(
     name="hard_sigmoid",
+    meaning="the sigmoid as three straight lines",
     pair=_hard_sigmoid,
     formula="clip(x+3, 0, 6)/6",
     derivative="1/6 if |x| < 3 else 0",
     latex=(r"\frac{1}{6}\min(\max(x+3,0),6)", r"\frac{1}{6}[|x|<3]"),
     note="clip(x, a, b) is min(max(x, a), b).",
+    source='Howard et al. 2019, "Searching for MobileNetV3", section 5.2',
     sup_slope=1.0 / 6.0,
     sup_at="|x| < 3",
     kinks=(-3.0, 3.0),
@@ -103,11 +113,13 @@ def _hard_tanh(x: FloatArray) -> Pair:
 
 HARD_TANH = Activation(
     name="hard_tanh",
+    meaning="tanh as three straight lines: x, cut at -1 and at 1",
     pair=_hard_tanh,
     formula="clip(x, -1, 1)",
     derivative="1 if |x| < 1 else 0",
     latex=(r"\min(\max(x,-1),1)", r"[|x|<1]"),
     note="clip(x, a, b) is min(max(x, a), b).",
+    source='Collobert et al. 2011, "Natural language processing (almost) from scratch"',
     sup_slope=1.0,
     sup_at="|x| < 1",
     kinks=(-1.0, 1.0),

@@ -37,11 +37,14 @@ __all__ = [
 
 AUTO = "auto"
 
+# Other words for families.
+SYNONYMS = {"glorot": "xavier", "kaiming": "he"}
+
 _KIND = "initialiser"
 _REGISTRY = Registry(
     _KIND,
     scaling.families(),
-    synonyms={"glorot": "xavier", "kaiming": "he"},
+    synonyms=SYNONYMS,
     beside=(AUTO,),
 )
 

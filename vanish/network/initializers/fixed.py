@@ -62,6 +62,9 @@ def families() -> Iterator[Family]:
         "normal",
         normal,
         "normal entries of standard deviation std, whatever n_in is",
+        "one spread for all layers; 0.02 where norms keep the sizes",
+        'Radford et al. 2018, "Improving language understanding by generative pre-training", with'
+        " 0.02",
         (_STD,),
         "normal(0.02)",
         of_biases=True,
@@ -75,6 +78,8 @@ def families() -> Iterator[Family]:
         _uniform,
         "uniform entries from low to high, whatever n_in is; where their mean is not 0 theory has"
         " no law for it",
+        "one interval for all layers",
+        "uniform_ of PyTorch's nn.init",
         edges,
         "uniform(-1,1)",
         of_biases=True,
@@ -85,6 +90,8 @@ def families() -> Iterator[Family]:
         "normal entries that are drawn again beyond 2 std, whatever n_in is; std is that before the"
         f" cut, as in Keras and JAX, and {CUT_STD:.4f} std is left of it. PyTorch's"
         " trunc_normal_(std=0.02) cuts at ±2 itself, which is 100 std: that is normal(0.02)",
+        "normal entries without outliers",
+        "TruncatedNormal of Keras and truncated_normal of JAX",
         (_STD,),
         "truncated_normal(0.02)",
         aliases=("trunc_normal",),
@@ -94,6 +101,8 @@ def families() -> Iterator[Family]:
         _constant,
         "one number everywhere; where biases are, too, the units of a hidden layer are alike and"
         " stay so; theory has no law for it",
+        "shows what weights that are alike do",
+        "constant_ of PyTorch's nn.init",
         (Number("value", aliases=("c", "val"), least=-LARGEST),),
         "constant(0.5)",
         of_biases=True,
@@ -102,6 +111,8 @@ def families() -> Iterator[Family]:
         "zeros",
         _zeros,
         "zeros everywhere; theory has no law for it",
+        "for biases, and to show that nothing flows through zeros",
+        "zeros_ of PyTorch's nn.init",
         example="zeros",
         of_biases=True,
     )
@@ -110,6 +121,9 @@ def families() -> Iterator[Family]:
         _identity,
         "ones on its diagonal and zeros elsewhere, also where it is not square; theory has no law"
         " for it",
+        "hands the signal on as it is",
+        'Le, Jaitly and Hinton 2015, "A simple way to initialize recurrent networks of rectified '
+        'linear units"',
         example="identity",
         aliases=("eye",),
     )

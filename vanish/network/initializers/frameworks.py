@@ -50,6 +50,8 @@ def families() -> Iterator[Family]:
         "what PyTorch's nn.Linear has where nobody says anything: uniform entries in ±1/√n_in, a"
         " variance of 1/(3 n_in), and b the same. That is kaiming_uniform_ with a = √5, a sixth of"
         " the variance of he_uniform, which is kaiming_uniform_ by itself",
+        "PyTorch's default",
+        "reset_parameters of PyTorch's nn.Linear",
         example="torch",
         of_biases=True,
     )
@@ -58,6 +60,8 @@ def families() -> Iterator[Family]:
         _keras,
         "what Keras' Dense has where nobody says anything: xavier_uniform (Keras says"
         " glorot_uniform), and b = 0",
+        "Keras' default",
+        "Dense of Keras; Glorot and Bengio 2010",
         example="keras",
     )
     yield Family(
@@ -65,14 +69,18 @@ def families() -> Iterator[Family]:
         _flax,
         "what Flax' nn.Dense has where nobody says anything: normal entries of variance 1/n_in that"
         " are cut at 2 standard deviations of what they are before the cut, and b = 0",
+        "Flax' default",
+        "nn.Dense of Flax, lecun_normal of JAX; LeCun et al. 1998",
         example="flax",
     )
     yield Family(
         "siren",
         _siren,
         "uniform entries in ±√(6/n_in)/omega, of layer 1 in ±1/n_in, for S = sin(omega x)"
-        " (Sitzmann et al. 2020, section 3.2), and b = 0; the authors' own program draws b as"
-        " `--bias-init torch` does",
+        ", and b = 0; the authors' own program draws b as `--bias-init torch` does",
+        "keeps the law of the arguments of sines from layer to layer",
+        'Sitzmann et al. 2020, "Implicit neural representations with periodic activation '
+        'functions", section 3.2',
         (Number("omega", 30.0, ("w0", "omega_0")),),
         "siren(30)",
     )

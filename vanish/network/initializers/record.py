@@ -168,6 +168,10 @@ class Family(NamedTuple):
         Given the numbers, returns one without its name.
     meaning
         What W has, as part of a sentence.
+    purpose
+        What it is for, in a line.
+    source
+        Who has it: the paper, its year, the place in it where that is known; or the framework.
     takes
         The numbers, in their order.
     example
@@ -179,6 +183,8 @@ class Family(NamedTuple):
     name: str
     make: Callable[..., Initializer]
     meaning: str
+    purpose: str
+    source: str
     takes: tuple[Number, ...] = ()
     example: str = ""
     of_biases: bool = False

@@ -1,12 +1,6 @@
 """What keeps the size of a signal whatever the layers' sizes are: xavier, he, lecun, orthogonal.
 
-He et al. 2015, "Delving deep into rectifiers", eq. 10: variance 2/n_in. By itself he is that for
-the whole family of relu; with the slope a below 0 it is eq. 15, 2/((1 + a²) n_in).
-Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural
-networks", eq. 12: variance 2/(n_in + n_out).
-LeCun et al. 1998, "Efficient backprop", eq. 16: variance 1/n_in.
-Saxe et al. 2013, "Exact solutions to the nonlinear dynamics of learning in deep linear neural
-networks", section 3: orthogonal.
+By itself he is one law for the whole family of relu; with the slope a below 0 it is another.
 """
 
 from __future__ import annotations
@@ -31,6 +25,22 @@ if TYPE_CHECKING:
 LSUV = "lsuv"
 
 _GAIN = Number("gain", 1.0)
+
+_XAVIER = (
+    "between 1/n_in, which keeps the mean square of a_k where S has slope 1, and 1/n_out, which"
+    " keeps that of the signal going back"
+)
+_GLOROT = (
+    'Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural '
+    'networks", eq. '
+)
+_KAIMING = "keeps the mean square of a_k where relu makes half of it 0"
+_DELVING = (
+    'He et al. 2015, "Delving deep into rectifiers: surpassing human-level performance on '
+    'ImageNet classification", eq. 10, of a leaky slope eq. 15'
+)
+_FORWARD = "keeps the mean square of a_k where S has slope 1; selu is made for it"
+_BACKPROP = 'LeCun et al. 1998, "Efficient backprop", eq. 16'
 
 # The slope of a leaky relu below 0.
 _SLOPE = Number("a", 0.0, ("slope", "alpha", "negative_slope"), -1e150, 1e150)
@@ -61,13 +71,15 @@ def _lsuv() -> Initializer:
 
 def families() -> Iterator[Family]:
     """Yield them, in the order in which they are listed."""
-    for name, make, takes, example, variance in (
+    for name, make, takes, example, variance, purpose, sources in (
         (
             "xavier",
             _xavier,
             (_GAIN,),
             "1.414",
             "2/(n_in + n_out), times gain² where one is said",
+            _XAVIER,
+            (f"{_GLOROT}12", f"{_GLOROT}16"),
         ),
         (
             "he",
@@ -75,25 +87,40 @@ def families() -> Iterator[Family]:
             (_SLOPE,),
             "0.2",
             "2/n_in, of a leaky slope a below 0 2/((1 + a²) n_in)",
+            _KAIMING,
+            (_DELVING, _DELVING),
         ),
-        ("lecun", _lecun, (), "", "1/n_in"),
+        ("lecun", _lecun, (), "", "1/n_in", _FORWARD, (_BACKPROP, _BACKPROP)),
     ):
-        for law in (Law.NORMAL, Law.UNIFORM):
+        for law, source in zip((Law.NORMAL, Law.UNIFORM), sources, strict=True):
             full = f"{name}_{law.value}"
             yield Family(
                 full,
                 partial(make, law),
                 f"{law.value} entries of variance {variance}{_NOTES.get(full, '')}",
+                purpose,
+                source,
                 takes,
                 f"{full}({example})" if example else full,
             )
     meaning = "the corner of a random orthogonal matrix: its rows or columns are orthonormal"
     meaning += ", times gain where one is said"
-    yield Family("orthogonal", _orthogonal, meaning, (_GAIN,), "orthogonal(1.414)")
+    yield Family(
+        "orthogonal",
+        _orthogonal,
+        meaning,
+        "keeps lengths exactly from the narrower to the wider of the two layers",
+        'Saxe, McClelland and Ganguli 2014, "Exact solutions to the nonlinear dynamics of learning '
+        'in deep linear neural networks", section 3',
+        (_GAIN,),
+        "orthogonal(1.414)",
+    )
     yield Family(
         LSUV,
         _lsuv,
         "an orthogonal matrix times what gives W f + b variance 1 over the batch and the units,"
-        " layer after layer (Mishkin and Matas 2016, algorithm 1); it scales given weights, too",
+        " layer after layer; it scales given weights, too",
+        "starts every layer with values of one size, whatever the activation does",
+        'Mishkin and Matas 2016, "All you need is a good init", algorithm 1',
         example=LSUV,
     )
