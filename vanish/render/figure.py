@@ -83,6 +83,8 @@ def _formula(activation: Activation) -> str:
         return ""
     # A fraction would reach into the line above, and its digits be too small to read.
     text = _FRACTION.sub(_inline, activation.latex[0])
+    # The sign of a root is of a font that browsers lack.
+    text = re.sub(r"\\sqrt\{([^{}]*)\}", r"(\1)^{1/2}", text)
     # matplotlib sets names without the space that LaTeX has before them.
     text = re.sub(r"(?<=[\w})])\s*(\\(?:max|min|tanh|ln|sin)\b)", r"\,\1", text)
     return f"\n$S(x)={text}$"
