@@ -667,9 +667,19 @@ def test_a_figure_is_written_beside_the_data(name: str, suffix: str, tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suffix", MAGIC)
-def test_the_same_figure_has_the_same_bytes_in_another_process(suffix: str, tmp_path: Path) -> None:
-    command = shlex.split(COMMANDS["simulation"])
+@pytest.mark.parametrize(
+    ("line", "suffix"),
+    [
+        *((COMMANDS["simulation"], suffix) for suffix in MAGIC),
+        ("--act sigmoid,tanh,relu,elu,gelu --layers 3 --width 4 -f tsv -q", "svg"),
+        ("theory --act tanh,gelu --weight-std 0.5,1,2 --bias-std 0,1 -f tsv -q", "svg"),
+        ("sweep --act tanh --layers 2,4,8 --width 4,8,16 -f tsv -q -j 1", "svg"),
+    ],
+)
+def test_the_same_figure_has_the_same_bytes_in_another_process(
+    line: str, suffix: str, tmp_path: Path
+) -> None:
+    command = shlex.split(line)
     here, there = (tmp_path / f"{name}.{suffix}" for name in ("here", "there"))
     run_in_process(*command, "--plot", str(here))
     result = run(*command, "--plot", str(there), env={"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7"})
