@@ -88,10 +88,12 @@ def test_lines_bands_and_theory_are_what_the_rows_say(tmp_path: Path) -> None:
     (axes,) = figure.axes
     for act in acts:
         assert not misdrawn(figure, rows, "layers", act)
-    assert axes.get_title() == "gradient against depth"
     assert axes.get_xlabel() == "layers N"
-    assert axes.get_ylabel() == "‖∂L/∂a₁‖ to ‖∂L/∂a_N‖"
-    assert figure.get_suptitle() == "6 points · width 16 · trials 9 · seed 0"
+    assert axes.get_ylabel() == "ratio of ‖∂L/∂a₁‖ to ‖∂L/∂a_N‖"
+    assert figure.get_suptitle().split("\n") == [
+        "Gradient against depth",
+        "6 points · width 16 · trials 9 · seed 0",
+    ]
     assert {line.get_linestyle() for line in drawn.labelled(axes, THEORY)} == {"--"}
     assert {drawn.called(axes, act)[0].get_linestyle() for act in acts} == {"-"}
     texts = drawn.legend_texts(figure)
@@ -217,8 +219,26 @@ def test_nineteen_lines_are_told_apart_beside_their_legend() -> None:
     assert len(looks) == len(names) == 19
     # Dashes are those of lines, so that theory is silent.
     assert not drawn.labelled(axes, THEORY)
-    assert drawn.legend_texts(figure)[:19] == [*names]
+    # The rows go up from one to the next, and each name stands beside its own end.
+    ends = drawn.end_names(axes)
+    assert sorted(ends, key=ends.__getitem__) == [*names]
+    assert drawn.led_to(axes) == [*names]
+    assert not set(drawn.legend_texts(figure)) & set(names)
     assert not drawn.hidden(figure)
+    assert not drawn.crowded(figure)
+
+
+def test_long_names_are_numbers_that_the_legend_explains() -> None:
+    blocks = [f"x + {gain} V S(W LN(x)+b)" for gain in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)]
+    heights = np.linspace(0.0, -9.0, 2 * len(blocks))
+    rows = [{"block": blocks[i // 2], "log10_ratio": float(at)} for i, at in enumerate(heights)]
+    figure = figure_of({"block": blocks, "layers": [2, 3]}, rows)
+    (axes,) = figure.axes
+    ends = drawn.end_names(axes)
+    assert sorted(ends, key=ends.__getitem__, reverse=True) == [*"12345678"]
+    shown = [f"{number}  {block}" for number, block in enumerate(blocks, 1)]
+    assert drawn.legend_texts(figure)[:8] == shown
+    assert not drawn.crowded(figure)
 
 
 @pytest.mark.parametrize(
@@ -243,4 +263,19 @@ def test_numbers_that_go_up_by_factors_have_a_logarithmic_axis(
     low, high = axes.get_xlim()
     assert low < values[0] < values[-1] < high
     ticks = drawn.shown_layers(axes)
-    assert scale == "linear" or {values[0], values[-1]} <= set(ticks) <= set(values)
+    assert {values[0], values[-1]} <= set(ticks) <= set(values)
+    assert not drawn.crowded(figure)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "count"), [(1, 40, 40), (1, 14, 14), (3, 999, 400), (64, 128, 65)]
+)
+def test_many_numbers_have_the_first_the_last_and_round_ones(
+    low: int, high: int, count: int
+) -> None:
+    values = np.unique(np.linspace(low, high, count).astype(int)).tolist()
+    figure = figure_of({"layers": values}, [ROW] * len(values))
+    ticks = drawn.shown_layers(figure.axes[0])
+    assert (ticks[0], ticks[-1]) == (low, high)
+    assert 3 <= len(ticks) <= 12
+    assert not drawn.crowded(figure)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 import vanish
 from vanish import Rows, Settings
 from vanish.network import activations
+from vanish.render import style
 from vanish.render.figure import phase_figure, sweep_figure
 from vanish.sweeps.grid import Grid
 from vanish.theories import crossing
@@ -168,9 +169,11 @@ def test_a_phase_diagram_hides_nothing_and_says_what_it_shows() -> None:
     figure = phases(acts, np.linspace(0.5, 3.0, 6), np.linspace(0.0, 1.0, 5), 0.5)
     assert [axes.get_title() for axes in maps(figure)] == acts
     assert not drawn.hidden(figure)
+    assert not drawn.crowded(figure)
     assert drawn.is_finite(figure)
     texts = drawn.svg_texts(figure)
-    assert "mean-field theory, infinitely wide chains, input of mean square 0.25" in texts
+    shown = "mean-field theory, infinitely wide chains, input of mean square 0.25"
+    assert any(text.endswith(shown) for text in texts)
     assert {"χ₁: below 1 vanishing, above exploding", "critical in theory: χ₁ = 1"} <= set(texts)
     # The colours are those of log10 χ₁, the numbers beside them χ₁.
     bar = next(axes for axes in figure.axes if not axes.get_title())
@@ -193,6 +196,45 @@ def test_a_slope_of_0_has_the_colour_of_the_smallest() -> None:
     found = field(axes, 2)
     assert np.isfinite(found).all()
     assert (found[:, 0] < -1.0).all()
+
+
+def misnamed(axes: Axes, sides: FloatArray) -> list[str]:
+    """Return the words of a map that do not stand on a cell of their side.
+
+    Parameters
+    ----------
+    axes
+        The map.
+    sides
+        Shape (rows, columns): below 0 vanishing, above 0 exploding.
+    """
+    mesh: Any = axes.collections[0]
+    x, y = mesh.get_coordinates()[0, :, 0], mesh.get_coordinates()[:, 0, 1]
+    to_data = (axes.transScale + axes.transLimits).inverted()
+    wrong = []
+    for text in axes.texts:
+        # One on the edge of two cells may stand on either.
+        at_x, at_y = to_data.transform(text.get_position())
+        columns = {int(np.searchsorted(x, at_x * (1.0 + shift))) - 1 for shift in (-1e-9, 1e-9)}
+        row = min(max(int(np.searchsorted(y, at_y)) - 1, 0), len(sides) - 1)
+        found = {float(np.sign(sides[row, column])) for column in columns}
+        if found != {{"vanishing": -1.0, "exploding": 1.0}[text.get_text()]}:
+            wrong.append(text.get_text())
+    return wrong
+
+
+@pytest.mark.slow
+def test_words_say_in_a_grey_print_which_side_is_which() -> None:
+    acts = activations.names()
+    figure = phases(acts, np.linspace(0.5, 3.0, 9), np.linspace(0.0, 1.0, 5))
+    named = [text.get_text() for axes in maps(figure) for text in axes.texts]
+    assert named.count("vanishing") >= 15
+    assert named.count("exploding") >= 15
+    for axes in maps(figure):
+        assert not misnamed(axes, field(axes, 5))
+    assert not drawn.crowded(figure)
+    (axes,) = maps(phases(["tanh"], np.linspace(0.5, 3.0, 9), np.linspace(0.0, 1.0, 5)))
+    assert misnamed(axes, -field(axes, 5)) == ["vanishing", "exploding"]
 
 
 # Sweeps.
@@ -282,7 +324,10 @@ def test_one_layer_has_no_decades_and_is_no_failure() -> None:
 
 def test_a_sweep_s_figure_has_its_title_and_no_cell_below_0() -> None:
     figure = swept({"weight_std": [0.1, 3.0], "bias_std": [0.0, 1.0], "trials": [7]})
-    assert figure.get_suptitle() == "4 points · trials 7"
+    assert figure.get_suptitle().split("\n") == [
+        "Decades that the gradient gains a layer, by weight_std and bias_std",
+        "4 points · trials 7",
+    ]
     (axes,) = maps(figure)
     assert axes.get_xlim()[0] >= 0.0
     assert axes.get_ylim()[0] == 0.0
@@ -307,3 +352,59 @@ def test_a_ratio_of_0_is_0_in_the_table_of_a_sweep() -> None:
             assert (cell == "0") == math.isinf(log10)
         assert (found[3] == "-∞") == math.isinf(ordered[0])
     assert cells["40"][:4] == ["0", "0", "0", "-∞"]
+
+
+def test_words_over_a_sweep_are_its_verdicts() -> None:
+    axes: dict[str, Any] = {"weight_std": WEIGHTS, "layers": [3, 9, 20]}
+    verdicts = ["vanishing", "vanishing", "vanishing", "stable", "stable", "dead"]
+    verdicts += ["stable", "exploding", "exploding", "exploding", "stable", "stable"]
+    values = {"vanishing": -0.4, "exploding": 0.4, "stable": 0.01, "dead": None}
+    rows = [{"verdict": v, "decades_per_layer": values[v], "error": None} for v in verdicts]
+    grid = Grid(axes)
+    figure = sweep_figure(grid, rows)
+    (shown,) = maps(figure)
+    assert {text.get_text() for text in shown.texts} == {"vanishing", "exploding"}
+    signs = {"vanishing": -1.0, "exploding": 1.0}
+    at = {
+        tuple(grid.coordinates(i)[name] for name in ("layers", "weight_std")): signs.get(v, 0.0)
+        for i, v in enumerate(verdicts)
+    }
+    sides = np.array([[at[n, std] for std in WEIGHTS] for n in (3, 9, 20)])
+    assert not misnamed(shown, sides)
+    assert set(misnamed(shown, -sides)) == {"vanishing", "exploding"}
+    assert not drawn.crowded(figure)
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [([2, 4, 8, 16, 32], "log"), ([2, 3, 4, 6, 8], "linear"), ([1e-300, 1.0, 1e300], "log")],
+)
+def test_cells_of_numbers_that_go_up_by_factors_are_of_one_size(
+    values: list[Any], scale: str
+) -> None:
+    for name, other in (("width", "layers"), ("layers", "width"), ("gain", "layers")):
+        if isinstance(values[0], float) != (name == "gain"):
+            continue
+        figure = swept({name: values, other: [3, 9]})
+        (axes,) = maps(figure)
+        across = axes.get_xlabel().startswith(name)
+        assert (axes.get_xscale() if across else axes.get_yscale()) == scale
+        ticks = axes.get_xticks() if across else axes.get_yticks()
+        assert ticks.tolist() == values
+        mesh: Any = axes.collections[0]
+        corners = np.asarray(mesh.get_coordinates())
+        edges = corners[0, :, 0] if across else corners[:, 0, 1]
+        assert all(
+            low < value < high for low, value, high in zip(edges, values, edges[1:], strict=False)
+        )
+        if scale == "log" and values[0] > 1e-200:
+            assert edges[1:] / edges[:-1] == pytest.approx(np.full(len(values), 2.0))
+        assert drawn.figure_bytes(figure, "png")
+        assert not drawn.crowded(figure)
+
+
+@pytest.mark.parametrize("count", range(1, 57))
+def test_panels_are_broader_than_high_and_few_places_are_left_out(count: int) -> None:
+    rows, columns = style.grid(count)
+    assert rows <= columns <= rows + 3
+    assert 0 <= rows * columns - count < columns

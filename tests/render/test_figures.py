@@ -155,9 +155,8 @@ def test_several_runs_have_axes_for_each_measure() -> None:
     assert signal.get_ylim() == weights.get_ylim()
     assert [len(drawn.labelled(axes, "theory")) for axes in (slopes, signal, weights)] == [0, 3, 3]
     assert len(drawn.labelled(weights, NORM_BOUND)) == 3
-    assert "the signal going back" in signal.get_title()
-    assert "∂aₖ" in signal.get_title()
-    assert "∂Wₖ" in weights.get_title()
+    assert (signal.get_title(), signal.get_ylabel()) == ("signal going back", "‖∂L/∂aₖ‖")
+    assert (weights.get_title(), weights.get_ylabel()) == ("how far layer k moves", "‖∂L/∂Wₖ‖")
 
 
 def misdrawn_forward(profiles: Sequence[Profile], figure: Figure) -> list[str]:
@@ -180,7 +179,7 @@ def test_the_signal_going_forward_is_beside_theory(acts: list[str]) -> None:
     figure = gradient_figure(found)
     assert len(figure.axes) == 2 + len(acts)
     assert not misdrawn_forward(found, figure)
-    assert "rms of aₖ" in figure.axes[-1].get_title()
+    assert figure.axes[-1].get_ylabel() == "rms of aₖ"
     assert not drawn.hidden(figure)
 
 
@@ -213,7 +212,7 @@ def test_the_command_measures_the_way_forward_for_its_figure(tmp_path: Path) -> 
     options = "--act tanh,relu --layers 3 --width 4 --format table --quiet"
     result = run_in_process(*options.split(), "--plot", str(path))
     assert result == run_in_process(*options.split())
-    assert "rms of aₖ: the signal going forward" in path.read_text(encoding="utf-8")
+    assert "signal going forward<" in path.read_text(encoding="utf-8")
 
 
 def test_a_block_without_s_has_no_way_forward_to_show() -> None:
@@ -244,6 +243,7 @@ def test_nothing_is_drawn_nowhere_hidden_or_without_a_scale(name: str) -> None:
     depth = len(found[0].layers)
     assert drawn.is_finite(figure)
     assert not drawn.hidden(figure)
+    assert not drawn.crowded(figure)
     for axes in figure.axes:
         assert drawn.decades(axes) >= 3.0
         ticks = drawn.shown_layers(axes)
@@ -265,6 +265,18 @@ def test_a_legend_within_the_axes_is_noticed() -> None:
     figure = gradient_figure(profiles(["relu"], layers=3, width=4))
     figure.axes[0].legend()
     assert drawn.hidden(figure)
+
+
+def test_texts_that_run_into_each_other_are_noticed() -> None:
+    figure = gradient_figure(profiles(["relu"], layers=3, width=4))
+    assert not drawn.crowded(figure)
+    slopes = figure.axes[0]
+    slopes.set_xticks([1.0, 1.01, 3.0], ["1", "1.01", "3"])
+    assert drawn.crowded(figure) == ["'1.01' over '1'"]
+    slopes.set_xticks([1.0, 3.0], ["1", "3"])
+    assert not drawn.crowded(figure)
+    figure.text(1.0, 0.5, "beyond")
+    assert drawn.crowded(figure) == ["'beyond' off the page"]
 
 
 @pytest.mark.slow
@@ -385,13 +397,15 @@ def test_a_bound_far_above_leaves_the_axes_and_the_legend_says_so() -> None:
         (bound,) = drawn.labelled(figure.axes[1], NORM_BOUND)
         assert (max(drawn.points(bound)[1]) > figure.axes[1].get_ylim()[1]) == leaves
         (text,) = [text for text in drawn.legend_texts(figure) if NORM_BOUND in text]
-        assert text.endswith("goes on") == leaves
+        assert text.endswith("leaves the axes") == leaves
 
 
 def test_the_title_is_that_of_the_table() -> None:
     for name in ("one", "two", "trials"):
         found, figure = figure_of(name)
-        assert figure.get_suptitle() == view(found, 3).title
+        what, settings = figure.get_suptitle().split("\n")
+        assert what == "How much gradient reaches each layer"
+        assert settings == view(found, 3).title
         assert "seed 0" in figure.get_suptitle()
 
 
@@ -465,7 +479,11 @@ def test_nineteen_lines_are_told_apart_with_and_without_colour() -> None:
         assert "None" not in {marker for _, marker, _ in looks}
         # On white paper every line can be seen.
         assert max(brightness(colour) for colour, _, _ in looks) < 0.75
-    assert set(drawn.legend_texts(figure)) >= set(activations.names())
+        # Each has its name at its end, which is one of the axes' sides.
+        ends = drawn.end_names(axes)
+        assert set(ends) == set(activations.names())
+        assert drawn.led_to(axes) == sorted(ends, key=ends.__getitem__)
+    assert not set(drawn.legend_texts(figure)) & set(activations.names())
 
 
 def test_lines_that_coincide_show_all_their_markers() -> None:
@@ -569,7 +587,10 @@ def test_no_legend_hides_a_curve() -> None:
     figure = activation_figure([*activations.registered()])
     assert not drawn.hidden(figure)
     assert drawn.is_finite(figure)
-    assert drawn.legend_texts(figure) == ["S(x)", "S'(x)"]
+    assert drawn.legend_texts(figure)[:2] == ["S(x)", "S'(x)"]
+    assert {"S' at a kink", "a limit of S' that it does not take"} < {*drawn.legend_texts(figure)}
+    assert not drawn.crowded(figure)
+    assert drawn.legend_texts(activation_figure([activations.get("tanh")])) == ["S(x)", "S'(x)"]
 
 
 # Texts.
@@ -578,8 +599,9 @@ def test_no_legend_hides_a_curve() -> None:
 def test_text_stays_text() -> None:
     texts = drawn.svg_texts(gradient_figure(profiles(["sigmoid", "relu"], layers=3, width=4)))
     assert {"sigmoid", "relu", "theory: root mean square"} <= set(texts)
-    assert "3 layers · width 4 · init auto · loss readout · seed 0" in texts
-    assert {"layer k (input side first)", "‖∂L/∂aₖ‖: the signal going back", "10⁻¹"} <= set(texts)
+    shown = "3 layers · width 4 · init auto · loss readout · seed 0"
+    assert any(text.endswith(shown) for text in texts)
+    assert {"layer k (input side first)", "signal going back", "‖∂L/∂aₖ‖", "10⁻¹"} <= set(texts)
     texts = drawn.svg_texts(activation_figure([activations.get("tanh")]))
     assert {"S(x)", "S'(x)", "tanh: sup|S'| = 1"} <= set(texts)
 
@@ -645,9 +667,19 @@ def test_a_figure_is_written_beside_the_data(name: str, suffix: str, tmp_path: P
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("suffix", MAGIC)
-def test_the_same_figure_has_the_same_bytes_in_another_process(suffix: str, tmp_path: Path) -> None:
-    command = shlex.split(COMMANDS["simulation"])
+@pytest.mark.parametrize(
+    ("line", "suffix"),
+    [
+        *((COMMANDS["simulation"], suffix) for suffix in MAGIC),
+        ("--act sigmoid,tanh,relu,elu,gelu --layers 3 --width 4 -f tsv -q", "svg"),
+        ("theory --act tanh,gelu --weight-std 0.5,1,2 --bias-std 0,1 -f tsv -q", "svg"),
+        ("sweep --act tanh --layers 2,4,8 --width 4,8,16 -f tsv -q -j 1", "svg"),
+    ],
+)
+def test_the_same_figure_has_the_same_bytes_in_another_process(
+    line: str, suffix: str, tmp_path: Path
+) -> None:
+    command = shlex.split(line)
     here, there = (tmp_path / f"{name}.{suffix}" for name in ("here", "there"))
     run_in_process(*command, "--plot", str(here))
     result = run(*command, "--plot", str(there), env={"TZ": "Asia/Tokyo", "PYTHONHASHSEED": "7"})

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import shlex
 import sys
+from functools import cache
 from html.parser import HTMLParser
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 from xml.etree import ElementTree as ET
@@ -18,7 +21,7 @@ from command import run_in_process
 from vanish import Settings
 from vanish.lessons.derivation import Derivation, first_matrix, parse_variable
 from vanish.readings.notation import MATHML, TEXT, mathematics
-from vanish.render.derivation import mathml
+from vanish.render.derivation import mathml, wrapped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,11 +29,14 @@ if TYPE_CHECKING:
 # Elements of HTML that have no end tag.
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 # What MathML Core has, and we use.
-MATH = {"math", "mtable", "mtr", "mtd", "mrow", "mfrac", "msub", "msqrt", "mi", "mn", "mo"}
+MATH = {"math", "mrow", "mfrac", "msub", "msqrt", "mi", "mn", "mo"}
 
 
 class Page(HTMLParser):
-    """A page taken apart; a tag that is not closed, or closed twice, is refused."""
+    """A page taken apart; a tag that is not closed, or closed twice, is refused.
+
+    The tables are those of the numbers, and beside them what is shown at a glance.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -39,6 +45,9 @@ class Page(HTMLParser):
         self.identifiers: list[str] = []
         self.attributes: list[tuple[str, str]] = []
         self.tables: list[list[list[str]]] = []
+        self.glances: list[list[list[str]]] = []
+        self.derivations: list[list[list[str]]] = []
+        self.elements: list[tuple[str, dict[str, str]]] = []
         self.text: dict[str, list[str]] = {}
         self.feed(text)
         self.close()
@@ -50,16 +59,21 @@ class Page(HTMLParser):
         if tag not in VOID:
             self.open.append(tag)
         if tag == "table":
-            self.tables.append([])
+            kinds = {"glance": self.glances, "derivation": self.derivations}
+            self.table: list[list[str]] = []
+            kinds.get(dict(attrs).get("class") or "", self.tables).append(self.table)
         elif tag == "tr":
-            self.tables[-1].append([])
+            self.table.append([])
         elif tag in ("th", "td"):
-            self.tables[-1][-1].append("")
+            self.table[-1].append("")
         elif tag in ("pre", "p", "dd", "h1"):
             self.text.setdefault(tag, []).append("")
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag == "br" and self.open[-1] == "th":
+            self.table[-1][-1] += "\n"
         self.attributes += [(name, value or "") for name, value in attrs]
         self.identifiers += [value or "" for name, value in attrs if name == "id"]
 
@@ -68,7 +82,7 @@ class Page(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] in ("th", "td"):
-            self.tables[-1][-1][-1] += data
+            self.table[-1][-1] += data
         for tag in {*self.open} & {*self.text}:
             self.text[tag][-1] += data
 
@@ -85,10 +99,15 @@ class Page(HTMLParser):
         return found
 
 
-def page(line: str) -> Page:
+@cache
+def html(line: str) -> str:
     result = run_in_process(*shlex.split(line), "--format", "html")
     assert result.status == 0
-    return Page(result.stdout.decode())
+    return result.stdout.decode()
+
+
+def page(line: str) -> Page:
+    return Page(html(line))
 
 
 def as_written(value: Any) -> str:
@@ -107,9 +126,8 @@ LINES = [
 ]
 
 
-@pytest.mark.parametrize("line", LINES)
-def test_a_page_is_whole_by_itself_and_has_the_numbers_of_the_json(line: str) -> None:
-    found = page(line)
+def check_numbers(found: Page, line: str) -> None:
+    """Check that a page has the numbers and settings of the JSON document of a command."""
     document = json.loads(run_in_process(*shlex.split(line), "--format", "json").stdout)
     for run, rows in zip(document["runs"], found.rows(len(document["runs"])), strict=True):
         for layer, row in zip(run["layers"], rows, strict=True):
@@ -117,6 +135,13 @@ def test_a_page_is_whole_by_itself_and_has_the_numbers_of_the_json(line: str) ->
             assert shown == dict.fromkeys(shown, "") | row
         for value in run["settings"].values():
             assert value is None or any(str(value) in each for each in found.text["dd"])
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_page_is_whole_by_itself_and_has_the_numbers_of_the_json(line: str) -> None:
+    found = page(line)
+    check_numbers(found, line)
+    document = json.loads(run_in_process(*shlex.split(line), "--format", "json").stdout)
     assert not found.tags & {"script", "link", "img", "iframe", "object", "embed", "base"}
     for name, value in found.attributes:
         assert not name.startswith("on")
@@ -162,6 +187,80 @@ def test_chosen_columns_are_the_table() -> None:
     assert alone == [["layer"], ["1"], ["2"], ["3"]]
 
 
+@pytest.mark.parametrize("line", LINES)
+def test_at_a_glance_a_run_is_what_a_terminal_shows(line: str) -> None:
+    found = page(line)
+    document = json.loads(run_in_process(*shlex.split(line), "--format", "json").stdout)
+    assert len(found.glances) == len(document["runs"])
+    for run, (heads, *rows) in zip(document["runs"], found.glances, strict=True):
+        assert heads[0] == "layer"
+        assert [row[0] for row in rows] == [str(layer["layer"]) for layer in run["layers"]]
+        weights = heads.index("‖∂L/∂W‖")
+        for row, layer in zip(rows, run["layers"], strict=True):
+            # Three digits; of several trials both are the median.
+            mantissa, _, power = row[weights].partition("e")
+            log10 = math.log10(float(mantissa)) + int(power or 0)
+            assert log10 == pytest.approx(float(layer["log10_grad_w"]), abs=5e-3)
+
+
+@pytest.mark.slow
+def test_a_deep_network_is_elided_at_a_glance_alone() -> None:
+    found = page("--layers 60 --width 2 --act tanh")
+    (glance,) = found.glances
+    assert len(glance) == 1 + 24
+    assert ["⋮ 37 more layers"] in glance
+    assert len(found.rows(1)[0]) == 60
+    assert not page("--layers 60 --width 2 --act tanh --columns layer").glances
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_page_can_be_heard_and_gone_through_without_a_mouse(line: str) -> None:
+    elements = page(line).elements
+    assert ("html", {"lang": "en"}) in elements
+    assert [tag for tag, _ in elements if tag in ("main", "h1", "footer")] == [
+        *("main", "h1", "footer")
+    ]
+    # Each heading is at most one level below the last one.
+    levels = [int(tag[1]) for tag, _ in elements if re.fullmatch("h[1-6]", tag)]
+    assert all(below <= above + 1 for above, below in pairwise(levels))
+    for number, (tag, attributes) in enumerate(elements):
+        if tag == "svg":
+            assert attributes["role"] == "img"
+            assert "How much gradient" in attributes["aria-label"]
+        if tag == "th":
+            assert attributes["scope"] in {"col", "row"}
+        if tag == "table":
+            # What is too broad is scrolled by a region that has a name and takes the focus.
+            around = elements[number - 1]
+            assert around[0] == "div"
+            assert (around[1]["role"], around[1]["tabindex"]) == ("region", "0")
+            assert around[1]["aria-label"]
+            of_table = [each for each, _ in elements[number + 1 : number + 3]]
+            assert of_table == ["thead", "tr"] or attributes["role"] == "presentation"
+    rows = [i for i, (tag, _) in enumerate(elements) if tag == "tr"]
+    named = [elements[i + 1] for i in rows if elements[i + 1][0] != "td"]
+    assert all("scope" in attributes for _, attributes in named)
+    assert sum(attributes["scope"] == "row" for _, attributes in named) >= len(named) / 2
+
+
+@pytest.mark.slow
+def test_the_numbers_of_another_run_are_noticed() -> None:
+    shown, other = page("--layers 3 --width 4 --act tanh"), page("--layers 3 --width 4 --act sin")
+    assert shown.rows(1) != other.rows(1)
+    with pytest.raises(AssertionError):
+        check_numbers(shown, "--layers 3 --width 4 --act sin")
+    check_numbers(other, "--layers 3 --width 4 --act sin")
+    before, numbers = html("--layers 3 --width 4 --act sin").split("<details", 1)
+    wrong = re.sub(r"(<td>-?[0-9.]*)([0-8])</td>", one_more, numbers, count=1)
+    with pytest.raises(AssertionError):
+        check_numbers(Page(f"{before}<details{wrong}"), "--layers 3 --width 4 --act sin")
+
+
+def one_more(digits: re.Match[str]) -> str:
+    """Return a cell whose last digit is off by one."""
+    return f"{digits[1]}{int(digits[2]) + 1}</td>"
+
+
 @pytest.mark.parametrize("fault", ["<p>", "</p>", "<p><b></p></b>", '<i id="a"></i><i id="a"></i>'])
 def test_a_page_that_is_not_well_formed_is_found(fault: str) -> None:
     Page("<div>x</div>")
@@ -201,7 +300,7 @@ def test_without_matplotlib_a_page_says_how_to_get_figures() -> None:
     line = "--layers 2 --width 3 --act tanh"
     assert "svg" in page(line).tags
     with mock.patch.dict(sys.modules, {"matplotlib": None, "matplotlib.figure": None}):
-        bare = page(line)
+        bare = Page(html.__wrapped__(line))
     assert "svg" not in bare.tags
     assert any("pip install" in each and "'plot'" in each for each in bare.text["p"])
 
@@ -247,11 +346,17 @@ def as_text(element: ET.Element) -> str:
         return base + index.translate(str.maketrans("0123456789k-", "₀₁₂₃₄₅₆₇₈₉ₖ₋"))
     if element.tag == "msqrt":
         return f"sqrt({''.join(parts)})"
-    return (element.text or "").strip() + "".join(parts)
+    return (element.text or "").strip().replace("−", "-") + "".join(parts)
 
 
 def plain(text: str) -> str:
     return re.sub(r"\s", "", text).replace("layers", "N")
+
+
+def pieces(shown: Derivation) -> list[list[str]]:
+    """Return the derivation's lines in the pieces that a terminal of one column has of them."""
+    lines = (line if line.startswith("+ ") else f"= {line}" for line in shown.lines(TEXT))
+    return [[plain(each) for each in wrapped("", line, 1)] for line in lines]
 
 
 @pytest.mark.parametrize("layers", [1, 2, 3, 12])
@@ -259,13 +364,16 @@ def plain(text: str) -> str:
 def test_mathml_says_what_the_text_says(block: str, layers: int) -> None:
     shown = derivation(block, layers)
     root = ET.fromstring("".join(mathml(shown)))  # noqa: S314 - no XML from outside: vanish wrote it
-    assert {each.tag for each in root.iter()} <= MATH
+    assert {each.tag for each in root.iter()} - {"table", "tbody", "tr", "td"} <= MATH
     for each in root.iter():
         # What is no token holds elements alone, and a fraction or an index has two.
         assert each.tag in {"mi", "mn", "mo"} or not (each.text or "").strip()
         assert not (each.tail or "").strip()
         assert len(each) == 2 or each.tag not in {"mfrac", "msub"}
     rows = [[as_text(cell) for cell in row] for row in root[0]]
+    # A page breaks the lines where the text is broken.
+    for row, line in zip(root[0][-len(pieces(shown)) :], pieces(shown), strict=True):
+        assert [as_text(each) for each in row[1]] == line
     lines = [plain(line if line.startswith("+ ") else f"= {line}") for line in shown.lines(TEXT)]
     assert [right for _, right in rows][-len(lines) :] == lines
     assert rows[-len(lines)][0] == plain(TEXT.partial("L", TEXT.named(shown.by)))

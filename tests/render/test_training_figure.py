@@ -87,7 +87,8 @@ def test_nothing_is_drawn_nowhere_hidden_or_without_a_scale(name: str) -> None:
     # The identity behind the hidden layers is layer N.
     assert {1.0, depth + 1.0} <= set(drawn.shown_layers(gradients))
     assert len(drawn.tick_labels(gradients)) >= 3
-    assert figure.get_suptitle() == title(trained)
+    assert figure.get_suptitle() == f"Training by depth\n{title(trained)}"
+    assert not drawn.crowded(figure)
 
 
 @pytest.mark.parametrize("name", RUNS)
@@ -133,6 +134,16 @@ def test_nineteen_kinds_are_told_apart() -> None:
     ]
     assert len(set(looks)) == 19
     assert set(looks) == {(line.get_color(), line.get_marker()) for line in drawn.lines(gradients)}
+    # Each is named at both: on the right at the end of the line of the last epoch.
+    last = {
+        (line.get_color(), line.get_marker()): line
+        for line in drawn.labelled(gradients, f"epoch {EPOCHS}")
+    }
+    at_end = dict(zip(activations.names(), map(last.__getitem__, looks), strict=True))
+    for axes, known in ((accuracy, None), (gradients, at_end)):
+        ends = drawn.end_names(axes)
+        assert drawn.led_to(axes, known) == sorted(ends, key=ends.__getitem__)
+        assert {*ends} == {*activations.names()}
 
 
 def test_many_depths_do_not_run_into_each_other() -> None:

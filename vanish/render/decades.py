@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # What changes by less is no news: an axis shows so many decades at least.
 _LEAST = 3.0
 
+# So many decades of a bound that leaves the axes are shown, by those of what was measured.
+_ROOM = 0.3
+
 _MARGIN = 0.04
 
 # Of the strip for zeros with one lane, with each further one, and at most: shares of the
@@ -155,7 +158,7 @@ def _limits(shown: Sequence[Curve | Band]) -> tuple[float, float]:
     farthest = ends(each for each in shown if leaves(each))
     if low > high:
         low, high = farthest if farthest[0] <= farthest[1] else (0.0, 0.0)
-    room = max(_LEAST, 0.5 * (high - low))
+    room = max(_LEAST, _ROOM * (high - low))
     low = min(low, max(farthest[0], low - room))
     high = max(high, min(farthest[1], high + room))
     missing = max(0.0, _LEAST - (high - low))
@@ -183,8 +186,8 @@ def _break(axes: Axes, bottom: float, low: float) -> None:
     slash = [(-1.0, -0.6), (1.0, 0.6)]
     for shift in (-0.12, 0.12):
         axes.plot(
-            [0.0],
-            [low + shift * (low - bottom)],
+            [0.0, 1.0],
+            [low + shift * (low - bottom)] * 2,
             marker=slash,
             markersize=9,
             color="black",

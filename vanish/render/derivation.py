@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from vanish.lessons.derivation import is_shared
@@ -101,19 +102,28 @@ def wrapped(before: str, line: str, width: int | None) -> Iterator[str]:
     yield row + "\n"
 
 
-def _pieces(line: str) -> list[str]:
-    """Return a line in pieces that are not to be broken."""
+def _pieces(line: str, seen: str | None = None) -> list[str]:
+    """Return a line in pieces that are not to be broken.
+
+    Parameters
+    ----------
+    line
+        The line.
+    seen
+        The same with others in place of the letters that are not to be looked at.
+    """
+    signs = seen or line
     cuts, brackets = [0], []
-    for at, sign in enumerate(line):
+    for at, sign in enumerate(signs):
         if sign == "(":
             # Of a function, or what a ∂ differentiates: part of a symbol.
-            brackets.append(at > 0 and line[at - 1] not in " (")
+            brackets.append(at > 0 and signs[at - 1] not in " (")
         elif sign == ")":
             brackets.pop()
         elif sign == " " and not any(brackets):
-            if line[at : at + 3] in {" · ", " + ", " - "}:
+            if signs[at : at + 3] in {" · ", " + ", " - "}:
                 cuts.append(at)
-            elif line[at - 1] == ",":
+            elif signs[at - 1] == ",":
                 cuts.append(at + 1)
     return [line[start:end] for start, end in zip(cuts, [*cuts[1:], len(line)], strict=True)]
 
@@ -171,24 +181,53 @@ def markdown(shown: Derivation) -> Iterator[str]:
 
 
 def mathml(shown: Derivation) -> Iterator[str]:
-    """Yield the derivation as a formula in MathML Core: what L and f_k are, then its lines.
+    """Yield the derivation for a page: what L and f_k are, then its lines, in MathML Core.
 
-    Numbers and matrix form are left out.
+    It is a table, whose rows a printer can part, and in which long lines are broken where
+    `wrapped` would: each piece is a formula. Numbers and matrix form are left out.
     """
-    yield '<math display="block"><mtable displaystyle="true">\n'
+    yield '<table class="derivation" role="presentation"><tbody>\n'
     for left, right in (("L", _loss(shown, MATHML)), *_definitions(shown, MATHML)):
         yield _equation(left, f"= {right}")
     left = MATHML.partial("L", MATHML.named(shown.by))
     for line in shown.lines(MATHML):
         yield _equation(left, line if line.startswith(PLUS) else f"= {line}")
         left = ""
-    yield "</mtable></math>\n"
+    yield "</tbody></table>\n"
 
 
 def _equation(*sides: str) -> str:
     """Return a row whose sides stand under those of the others."""
-    cells = "".join(f"<mtd>{mathematics(side)}</mtd>" for side in sides)
-    return f"<mtr>{cells}</mtr>\n"
+    cells = "".join(f"<td>{_formulas(side)}</td>" for side in sides)
+    return f"<tr>{cells}</tr>\n"
+
+
+def _formulas(side: str) -> str:
+    """Return what `MATHML` wrote as one formula for each piece that is not to be broken."""
+    pieces = []
+    for number, piece in enumerate(_pieces(side, _without_elements(side)) if side else []):
+        text = mathematics(piece).replace("<mo>-</mo>", "<mo>−</mo>")
+        # MathML takes what stands first for a sign, and what does not for an operator.
+        text = re.sub(r"(<mo>[(·]</mo>)<mo>−", r'\1<mo form="prefix">−', text)
+        if number or piece.startswith(PLUS):
+            text = re.sub(r"^<mo>(?=[+·−])", _FIRST, text)
+        pieces.append(f'<math displaystyle="true">{text}</math>')
+    return " ".join(pieces)
+
+
+# An operator at the start of a formula, a blank in front of which the last one ended.
+_FIRST = '<mo form="infix" lspace="0" rspace="0.25em">'
+
+
+def _without_elements(text: str) -> str:
+    """Return text of the same length in which elements are letters: no place to break at."""
+    depth, start, kept = 0, 0, list(text)
+    for tag in re.finditer(r"<(/?)\w+>", text):
+        start = tag.start() if not depth else start
+        depth += -1 if tag[1] else 1
+        if not depth:
+            kept[start : tag.end()] = "x" * (tag.end() - start)
+    return "".join(kept)
 
 
 def _loss(shown: Derivation, notation: Notation) -> str:

@@ -5,6 +5,7 @@ All of them come through this door; that of `vanish train` stands in `training_f
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -55,24 +56,48 @@ def activation_figure(shown: Sequence[Activation]) -> Figure:
 
     At a kink S' jumps: a dot is its value there, a circle a limit that it does not take.
     """
-    across = min(len(shown), 4)
-    down = -(-len(shown) // across)
-    figure = style.new_figure(3.3 * across, 2.7 * down)
+    down, across = style.grid(len(shown))
+    figure = style.new_figure(max(4.0, 3.1 * across), 2.5 * down + 0.6)
     for number, activation in enumerate(shown):
         axes = figure.add_subplot(down, across, number + 1)
         axes.axhline(0.0, color="0.6", linewidth=0.6)
         axes.axvline(0.0, color="0.6", linewidth=0.6)
         _draw_pair(axes, activation)
-        formula = f"\n$S(x)={activation.latex[0]}$" if activation.latex[0] else ""
         axes.set_title(
-            f"{activation.name}: sup|S'| = {activation.sup_slope:.4g}{formula}", fontsize="small"
+            f"{activation.name}: sup|S'| = {activation.sup_slope:.4g}{_formula(activation)}",
+            fontsize="medium",
         )
         axes.set_xlim(-_REACH, _REACH)
         axes.set_ylim(*_height(activation))
-        axes.set_xlabel("x")
+        if number + across >= len(shown):
+            axes.set_xlabel("x")
+    style.entitle(figure, "Activations S(x) and their slopes S'(x)", "")
     # One for all, outside: within the axes it would hide a curve somewhere.
-    style.key(figure, style.entries(figure.axes[:1]))
+    style.key(figure, style.entries(figure.axes))
     return figure
+
+
+def _formula(activation: Activation) -> str:
+    """Return S(x) on a line of its own, for matplotlib's mathematics, if it is known."""
+    if not activation.latex[0]:
+        return ""
+    # A fraction would reach into the line above, and its digits be too small to read.
+    text = _FRACTION.sub(_inline, activation.latex[0])
+    # The sign of a root is of a font that browsers lack.
+    text = re.sub(r"\\sqrt\{([^{}]*)\}", r"(\1)^{1/2}", text)
+    # matplotlib sets names without the space that LaTeX has before them.
+    text = re.sub(r"(?<=[\w})])\s*(\\(?:max|min|tanh|ln|sin)\b)", r"\,\1", text)
+    return f"\n$S(x)={text}$"
+
+
+_FRACTION = re.compile(r"\\frac\{((?:[^{}]|\{[^{}]*\})*)\}\{((?:[^{}]|\{[^{}]*\})*)\}")
+
+
+def _inline(fraction: re.Match[str]) -> str:
+    """Return a fraction with a slash, in brackets unless it is all there is."""
+    above, below = (f"({part})" if re.search(r"[-+]", part) else part for part in fraction.groups())
+    is_all = fraction[0] == fraction.string
+    return f"{above}/{below}" if is_all else f"({above}/{below})"
 
 
 # The article's figures show about this part of the axis, either way from 0.
@@ -98,8 +123,16 @@ def _draw_pair(axes: Axes, activation: Activation) -> None:
         limits = activation.slope(beside)
         dots: dict[str, Any] = {"color": style.COLOURS[1], "markersize": 4, "linestyle": "none"}
         taken = np.isclose(limits, limits[1], rtol=1e-9, atol=1e-12)
-        axes.plot(beside[~taken], limits[~taken], marker="o", markerfacecolor="white", **dots)
-        axes.plot([kink], [limits[1]], marker="o", **dots)
+        if not taken.all():
+            axes.plot(
+                beside[~taken],
+                limits[~taken],
+                marker="o",
+                markerfacecolor="white",
+                label="a limit of S' that it does not take",
+                **dots,
+            )
+        axes.plot([kink], [limits[1]], marker="o", label="S' at a kink", **dots)
 
 
 def _height(activation: Activation) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from vanish.lessons import spread
-from vanish.render import decades, style
+from vanish.render import decades, line_names, style
 from vanish.render.decades import Band, Curve, log10s
 from vanish.render.profiles import title
 from vanish.simulation.measured import HIGH, LOW, magnitude_quantiles
@@ -17,6 +17,7 @@ from vanish.simulation.verdict import subject
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from vanish.numbers.scaled import FloatArray, Magnitude
@@ -24,12 +25,17 @@ if TYPE_CHECKING:
     from vanish.render.style import Look
     from vanish.simulation.profile import Profile
 
+    # What to draw of each measure, by the fields of `_Run`.
+    _Shown = Mapping[str, Sequence[Curve | Band]]
+
 # With more runs than this beside each other, theory, norm bounds and bands would hide what
 # was measured.
 _FEW = 4
 
 # Of theory's medians so many layers are found at most, and the line drawn through them.
 _SHOWN = 101
+
+_TITLE = "How much gradient reaches each layer"
 
 _SIGNAL = "‖∂L/∂{}ₖ‖"
 _WEIGHTS = "‖∂L/∂Wₖ‖"
@@ -51,42 +57,87 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
     the 95 % quantile. What is exactly 0 lies in a strip below the axis. Where the signal going
     forward was measured, the last axes show the root mean square of a_k, and theory's √q_k.
     """
-    several = len(profiles) > 1
     depth = max(len(profile.layers) for profile in profiles)
     runs = [*_runs(profiles)]
-    slopes = [each for run in runs for each in run.slopes]
-    signal = [each for run in runs for each in run.signal]
-    weights = [each for run in runs for each in run.weights]
-    forward = [each for run in runs for each in run.forward]
-    if several:
-        figure = style.new_figure(10.5, 8.2) if forward else style.new_figure(13.0, 4.6)
-        panels = [figure.add_subplot(*((2, 2) if forward else (1, 3)), i) for i in (1, 2, 3)]
-        left, middle, right = panels
-        is_cut = decades.draw((middle, signal), (right, weights))
-        signals = " or ".join(sorted({_signal(profile) for profile in profiles}))
-        middle.set_title(f"{signals}: the signal going back", fontsize="medium")
-        right.set_title(f"{_WEIGHTS}: how far layer k moves", fontsize="medium")
-        last = figure.add_subplot(2, 2, 4) if forward else None
+    shown = {name: [each for run in runs for each in getattr(run, name)] for name in _Run._fields}
+    called = line_names.names([] if len(runs) == 1 else [_label(run.slopes) for run in runs])
+    signals = " or ".join(sorted({_signal(profile) for profile in profiles}))
+    if len(runs) == 1:
+        figure, height, is_cut = _together(shown, signals)
     else:
-        figure = style.new_figure(13.5 if forward else 10.5, 4.6)
-        ratios = (1.0, 1.4, 1.0) if forward else (1.0, 1.4)
-        left, right, *rest = figure.subplots(1, len(ratios), width_ratios=ratios)
-        is_cut = decades.draw((right, [*signal, *weights]))
-        right.set_title("gradients", fontsize="medium")
-        last = rest[0] if rest else None
-    if last is not None:
-        decades.draw((last, forward))
-        last.set_title(f"{_FORWARD}: the signal going forward", fontsize="medium")
-    decades.draw((left, slopes))
-    left.set_title("slopes, multiplied from layer N to k", fontsize="medium")
+        figure, height, is_cut = _beside_each_other(shown, signals, len(called.ends))
     for axes in figure.axes:
         style.number_layers(axes, depth)
-    style.entitle(figure, title(profiles))
-    entries = style.entries(figure.axes)
+        named = {str(line.get_label()): line for line in axes.lines}
+        ends = {called.ends[label]: named[label] for label in called.ends if label in named}
+        line_names.name(axes, ends, height)
+    style.entitle(figure, _TITLE, title(profiles))
+    entries = called.entries(style.entries(figure.axes))
     if is_cut:
-        entries[f"{_NORM_BOUND}, which goes on"] = entries.pop(_NORM_BOUND)
+        entries[f"{_NORM_BOUND}, which leaves the axes"] = entries.pop(_NORM_BOUND)
     style.key(figure, entries)
     return figure
+
+
+def _together(shown: _Shown, signals: str) -> tuple[Figure, float, bool]:
+    """Draw one run, all gradients on the same axes.
+
+    Parameters
+    ----------
+    shown
+        What to draw of each measure, by the fields of `_Run`.
+    signals
+        How the signal going back is written.
+
+    Returns
+    -------
+    figure, height, is_cut
+        The figure, the height of its axes in inches at least, and whether a bound leaves them.
+    """
+    height = 3.0
+    figure = style.new_figure(11.5 if shown["forward"] else 9.0, height + 1.1)
+    ratios = (1.0, 1.4, 1.0)[: 3 if shown["forward"] else 2]
+    left, middle, *rest = figure.subplots(1, len(ratios), width_ratios=ratios)
+    decades.draw((left, shown["slopes"]))
+    is_cut = decades.draw((middle, [*shown["signal"], *shown["weights"]]))
+    _label_axes(left, "slopes, from layer N to k", "product")
+    _label_axes(middle, "gradients", f"{signals}, {_WEIGHTS}")
+    for axes in rest:
+        decades.draw((axes, shown["forward"]))
+        _label_axes(axes, "signal going forward", _FORWARD)
+    return figure, height, is_cut
+
+
+def _beside_each_other(shown: _Shown, signals: str, names: int) -> tuple[Figure, float, bool]:
+    """Draw several runs, as `_together` does one, each measure on axes of its own.
+
+    So many lines have their names at their ends.
+    """
+    rows, columns = (2, 2) if shown["forward"] else (1, 3)
+    height = max(2.3, line_names.height(names))
+    figure = style.new_figure(10.5 if rows == 2 else 12.0, rows * (height + 0.75) + 0.5)
+    panels = [figure.add_subplot(rows, columns, i + 1) for i in range(3 + bool(shown["forward"]))]
+    left, back, moves, *rest = panels
+    decades.draw((left, shown["slopes"]))
+    is_cut = decades.draw((back, shown["signal"]), (moves, shown["weights"]))
+    _label_axes(left, "slopes, from layer N to k", "product")
+    _label_axes(back, "signal going back", signals)
+    _label_axes(moves, "how far layer k moves", _WEIGHTS)
+    for axes in rest:
+        decades.draw((axes, shown["forward"]))
+        _label_axes(axes, "signal going forward", _FORWARD)
+    return figure, height, is_cut
+
+
+def _label_axes(axes: Axes, what: str, quantity: str) -> None:
+    axes.set_title(what, fontsize="medium")
+    axes.set_ylabel(quantity)
+
+
+def _label(lines: Sequence[Curve | Band]) -> str:
+    """Return what the legend says of the measured line among others."""
+    measured = next(each for each in lines if isinstance(each, Curve))
+    return str(measured.style["label"])
 
 
 class _Run(NamedTuple):
@@ -180,6 +231,10 @@ def _run(
             label = f"band: middle 90 % of {profile.trials:,} trials, line: median"
             found[name].insert(0, Band(layers, low, high, look.colour, lane, label))
     if among == 1:
+        if len(profile.layers) <= style.MARKED:
+            for each in (curve for curves in found.values() for curve in curves):
+                if isinstance(each, Curve):
+                    each.style["markevery"] = (0, 1)
         # The one shows behind the other, where they coincide.
         (curve,) = (each for each in found["weights"] if isinstance(each, Curve))
         curve.style.update(linewidth=2.6, markersize=7.5, markerfacecolor="white", zorder=1.9)

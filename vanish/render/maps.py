@@ -11,7 +11,7 @@ import numpy as np
 
 from vanish.errors import UsageError
 from vanish.network import activations
-from vanish.render import style
+from vanish.render import map_axes, style
 from vanish.render import sweep as sweeps
 from vanish.render import theory as theories
 from vanish.theories import crossing
@@ -47,7 +47,7 @@ def phase_figure(points: Sequence[TheoryPoint], input_rms: float = 1.0) -> Figur
         If the points are no grid of at least two numbers each way.
     """
     names = list(dict.fromkeys(point.act for point in points))
-    figure, panels = _panels(names)
+    figure, panels = map_axes.panels(names)
     for name, axes in panels.items():
         of_act = [point for point in points if point.act == name]
         weights = sorted({point.weight_std for point in of_act if point.weight_std is not None})
@@ -60,21 +60,22 @@ def phase_figure(points: Sequence[TheoryPoint], input_rms: float = 1.0) -> Figur
         chi = {(point.weight_std, point.bias_std): point.chi_1 or 0.0 for point in of_act}
         # A true zero is below every colour.
         logs = [[math.log10(chi[w, b]) if chi[w, b] else -99.0 for w in weights] for b in biases]
-        mesh = axes.pcolormesh(
-            weights, biases, logs, cmap="PuOr_r", vmin=-1.0, vmax=1.0, shading="nearest"
-        )
+        mesh = map_axes.cells(axes, weights, biases, logs, 1.0)
+        axes.set(xlim=(weights[0], weights[-1]), ylim=(biases[0], biases[-1]))
+        map_axes.say_sides(axes, weights, biases, np.round(logs, _SURE))
         fine = _fine(biases[0], biases[-1])
         line = _crossings(activations.get(name), [(bias, 1.0) for bias in fine], input_rms)
         _draw_crossings(axes, line, fine, weights)
-        axes.set(xlim=(weights[0], weights[-1]), ylim=(biases[0], biases[-1]))
-        axes.set_xlabel(_AXIS_LABELS["weight_std"])
-        axes.set_ylabel(_AXIS_LABELS["bias_std"])
+    map_axes.label(figure, "weight_std", "bias_std")
     bar = _colour_bar(figure, mesh, "χ₁: below 1 vanishing, above exploding")
     bar.set_ticks(np.log10(_CHI_TICKS).tolist(), labels=[f"{chi:g}" for chi in _CHI_TICKS])
-    style.entitle(figure, theories.title(input_rms))
+    style.entitle(figure, "Phase diagram: χ₁ by weight_std and bias_std", theories.title(input_rms))
     style.key(figure, style.entries(figure.axes))
     return figure
 
+
+# A χ₁ this near to 1, in digits of its logarithm, is on neither side.
+_SURE = 2
 
 _CHI_TICKS = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
@@ -92,81 +93,48 @@ def map_figure(grid: Grid, found: Map, rows: Sequence[Mapping[str, Any]]) -> Fig
     rows
         One summary a point, in its order.
     """
-    figure, panels = _panels(found.panels)
+    figure, panels = map_axes.panels(found.panels)
     if "layer_acts" in grid.axes:
         figure.axes[0].set_title("mixed", fontsize="medium")
     across, up = (sorted(grid.axes[name]) for name in (found.across, found.up))
     at = sweeps.by_place(grid, found, rows)
     for name, axes in panels.items():
-        decades_a_layer = np.array([[_decades(at[name, x, y]) for x in across] for y in up])
-        mesh = axes.pcolormesh(
-            across,
-            up,
-            np.ma.masked_invalid(decades_a_layer),
-            cmap="PuOr_r",
-            vmin=-0.5,
-            vmax=0.5,
-            shading="nearest",
-        )
-        of_act = [(x, y, row) for (act, x, y), row in at.items() if act == name]
-        dead = [(x, y) for x, y, row in of_act if row["verdict"] == "dead"]
-        if dead:
-            axes.plot(*zip(*dead, strict=True), "x", color="0.4", markersize=4, label="exactly 0")
-        failed = [(x, y) for x, y, row in of_act if row["error"]]
-        if failed:
-            places = [*zip(*failed, strict=True)]
-            axes.plot(*places, linestyle="none", marker="$?$", color="black", label="failed")
-        # No cell reaches below 0.
-        limits = [
-            (max(low, min(0.0, high)), high) for low, high in (axes.get_xlim(), axes.get_ylim())
-        ]
+        of_act = [[at[name, x, y] for x in across] for y in up]
+        gained = np.ma.masked_invalid([[_decades(row) for row in line] for line in of_act])
+        mesh = map_axes.cells(axes, across, up, gained, 0.5)
+        sides = [[_SIDES.get(row["verdict"], 0) for row in line] for line in of_act]
+        map_axes.say_sides(axes, across, up, sides)
+        _put_signs(axes, [(x, y, at[name, x, y]) for y in up for x in across])
         # The line is that of one activation and of normal biases.
         if found.across == "weight_std" and not {"layer_acts", "bias_init"} & grid.axes.keys():
             _draw_critical(axes, grid, found.up, name, across, up)
-        axes.set(xlim=limits[0], ylim=limits[1], facecolor="0.85")
-        axes.set_xlabel(_AXIS_LABELS.get(found.across, found.across))
-        axes.set_ylabel(_AXIS_LABELS.get(found.up, found.up))
-        ticks = style.apart(up)
-        if len(ticks) <= _TICKS:
-            axes.set_yticks(ticks, [f"{each:g}" for each in ticks])
-    _colour_bar(figure, mesh, "decades a layer\nvanishing below 0, exploding above")
-    style.entitle(figure, sweeps.title(grid))
+    map_axes.label(figure, found.across, found.up)
+    _colour_bar(figure, mesh, "decades a layer, going back\nbelow 0 vanishing, above exploding")
+    what = f"Decades that the gradient gains a layer, by {found.across} and {found.up}"
+    style.entitle(figure, what, sweeps.title(grid))
     style.key(figure, style.entries(figure.axes))
     return figure
 
 
-# More values than this on an axis are not all named.
-_TICKS = 8
-
-_AXIS_LABELS = {
-    "weight_std": "weight_std",
-    "bias_std": "bias_std",
-    "layers": "layers N",
-}
+_SIDES = {"vanishing": -1, "exploding": 1}
 
 
-# Of a map, in inches.
-_HEIGHT = 3.5
-
-
-def _panels(names: Sequence[str]) -> tuple[Figure, dict[str, Axes]]:
-    """Return a figure with axes for each activation, below its name."""
-    columns = 2 if len(names) == 4 else min(len(names), 3)
-    lines = -(-len(names) // columns)
-    figure = style.new_figure(4.0 * columns + 1.9, _HEIGHT * lines)
-    panels = {}
-    for number, name in enumerate(names):
-        panels[name] = figure.add_subplot(lines, columns, number + 1)
-        panels[name].set_title(name, fontsize="medium")
-    return figure, panels
+def _put_signs(axes: Axes, points: Sequence[tuple[float, float, Mapping[str, Any]]]) -> None:
+    """Put a sign on what has no colour."""
+    dead = [(x, y) for x, y, row in points if row["verdict"] == "dead"]
+    if dead:
+        axes.plot(*zip(*dead, strict=True), "x", color="0.4", markersize=4, label="exactly 0")
+    failed = [(x, y) for x, y, row in points if row["error"]]
+    if failed:
+        places = [*zip(*failed, strict=True)]
+        axes.plot(*places, linestyle="none", marker="$?$", color="black", label="failed")
 
 
 def _colour_bar(figure: Figure, mesh: Any, label: str) -> Any:
     """Put a bar beside all maps, as broad as beside one, and return it."""
-    lines = figure.get_figheight() / _HEIGHT
     bar: dict[str, Any] = {
         "extend": "both",
-        "aspect": 20.0 * lines,
+        "aspect": 5.7 * figure.get_figheight(),
         "fraction": 0.6 / figure.get_figwidth(),
     }
     return figure.colorbar(mesh, ax=figure.axes, label=label, **bar)

@@ -14,6 +14,7 @@ from vanish.network.graph import LAYER, Graph
 from vanish.render import derivation
 from vanish.render.delimited import cell
 from vanish.render.profiles import title, view
+from vanish.render.view import Elided
 from vanish.simulation.verdict import subject
 
 if TYPE_CHECKING:
@@ -30,7 +31,11 @@ _DERIVED_LAYERS = 3
 # What fits beside each other on paper, with all digits.
 _COLUMNS_ACROSS = 6
 
+# So many layers of a deep network are shown at a glance.
+_GLANCED = 24
+
 _STYLE = """
+:root { color-scheme: light; }
 body { font: 16px/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff;
   max-width: 70rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: anywhere; }
 h1 { font-size: 1.35rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
@@ -40,20 +45,28 @@ pre { background: #f3f3f3; padding: .6rem .8rem; white-space: pre-wrap; }
 .vanishing { border-color: #0072b2; } .exploding { border-color: #d55e00; }
 .dead { border-color: #000; } .stable { border-color: #009e73; }
 .wide { overflow-x: auto; margin-bottom: 1rem; }
+.wide:focus-visible, summary:focus-visible { outline: 2px solid #0072b2; outline-offset: 2px; }
 table { border-collapse: collapse; font-size: .8rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .15rem .6rem; text-align: right; white-space: nowrap;
   border-bottom: 1px solid #ddd; }
-th { border-bottom: 1px solid #555; } th:first-child, td.text { text-align: left; }
+thead th { border-bottom: 1px solid #555; vertical-align: bottom; }
+tbody th { font-weight: normal; } td.text { text-align: left; }
+table.glance { font-size: .9rem; } summary { font-weight: bold; margin: .8rem 0; }
 dl { columns: 3 16rem; font-size: .85rem; } dl div { break-inside: avoid; }
 dt { display: inline; color: #555; } dt::after { content: ": "; } dd { display: inline; margin: 0; }
-svg { max-width: 100%; height: auto; } math { text-align: left; }
-math mtd { text-align: left; padding: .2rem .25rem; }
+figure { margin: 1rem 0; } figcaption { color: #555; font-size: .85rem; }
+svg { max-width: 100%; min-width: 52rem; height: auto; }
+table.derivation { font-size: 1rem; } .derivation td { border: 0; padding: 0 .25rem;
+  text-align: left; vertical-align: baseline; white-space: normal; overflow-wrap: normal;
+  line-height: 2.7; }
+.derivation td + td { padding-left: 1.75rem; text-indent: -1.5rem; }
 footer { margin-top: 2rem; color: #555; font-size: .85rem; }
 @page { margin: 15mm; }
 @media print { body { font-size: 10pt; max-width: none; margin: 0; padding: 0; }
-  table { font-size: 6.5pt; } th, td { padding: .1rem .3rem; } math { font-size: 8pt; }
+  table { font-size: 6.5pt; } th, td { padding: .1rem .3rem; } svg { min-width: 0; }
+  table.glance { font-size: 8pt; } table.derivation { font-size: 9pt; }
   .wide { overflow: visible; } tr, figure, .verdict { break-inside: avoid; }
-  thead { display: table-header-group; } h2, h3 { break-after: avoid; } }
+  thead { display: table-header-group; } h2, h3, summary { break-after: avoid; } }
 """
 
 
@@ -98,10 +111,11 @@ def page(profiles: Sequence[Profile], searches: Sequence[Search | None], asked: 
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{heading}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{heading}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
         f"<h1>{heading}</h1>\n<pre><code>{_text(asked.command)}</code></pre>\n"
         f"{_figure(profiles)}{sections}{''.join(_derivations(profiles))}"
-        f"<footer>vanish {_text(__version__)}. What the words and columns mean:"
+        "</main>\n<footer>vanish "
+        f"{_text(__version__)}. What the words and columns mean:"
         " <code>vanish help columns</code>.</footer>\n</body>\n</html>\n"
     )
 
@@ -115,18 +129,41 @@ def _run(
     profile: Profile, search: Search | None, among: Sequence[Profile], asked: Asked
 ) -> Iterator[str]:
     """Yield the section of one run."""
-    yield f"<section>\n<h2>{_text(subject(profile, among))}</h2>\n"
+    name = subject(profile, among)
+    shown = view([profile], _GLANCED, [search])
+    yield f"<section>\n<h2>{_text(name)}</h2>\n"
     if asked.told:
-        # Its rows are rounded, those of the contract are not.
-        yield from _told(view([profile], 1, [search]))
+        yield from _told(shown)
+    if not asked.columns:
+        yield from _glance(shown, name)
     yield "<h3>Settings</h3>\n<dl>\n"
-    for name, value in profile.settings.as_dict().items():
+    for setting, value in profile.settings.as_dict().items():
         if value is not None:
-            shown = _text(cell(value) if isinstance(value, float | bool) else str(value))
-            yield f"<div><dt>{_text(name)}</dt><dd>{shown}</dd></div>\n"
-    yield "</dl>\n<h3>Layers</h3>\n"
-    yield from _layers(profile.rows(), asked.columns)
-    yield "</section>\n"
+            written = _text(cell(value) if isinstance(value, float | bool) else str(value))
+            yield f"<div><dt>{_text(setting)}</dt><dd>{written}</dd></div>\n"
+    yield "</dl>\n<details open>\n<summary>The numbers, with all their digits</summary>\n"
+    yield from _layers(profile.rows(), asked.columns, name)
+    yield "</details>\n</section>\n"
+
+
+def _glance(shown: View, name: str) -> Iterator[str]:
+    """Yield the table of a view, which is rounded; the figure stands for its bars."""
+    kept = [i for i, heading in enumerate(shown.columns) if not _is_drawn(shown, i)]
+    heads = [shown.columns[i] for i in kept]
+    yield "<h3>Layer by layer, rounded</h3>\n"
+    yield from _table_head(heads, f"{name}, rounded", "glance")
+    for row in shown.rows:
+        if isinstance(row, Elided):
+            count = row.text.partition(":")[0]
+            yield f'<tr><td class="text" colspan="{len(kept)}">⋮ {_text(count)}</td></tr>\n'
+        else:
+            yield _table_row([(heads[0] == "layer" and i == 0, str(row[i])) for i in kept])
+    yield "</tbody>\n</table></div>\n"
+
+
+def _is_drawn(shown: View, i: int) -> bool:
+    """Whether a column of a view is drawn, not written."""
+    return any(not isinstance(row, Elided) and not isinstance(row[i], str) for row in shown.rows)
 
 
 def _told(shown: View) -> Iterator[str]:
@@ -145,7 +182,7 @@ def _told(shown: View) -> Iterator[str]:
         yield "</ul>\n"
 
 
-def _layers(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str]) -> Iterator[str]:
+def _layers(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str], name: str) -> Iterator[str]:
     """Yield the rows as tables, each with as many columns as fit, the layer in front."""
     empty = [] if columns else [n for n in rows[0] if all(row[n] is None for row in rows)]
     names = [name for name in columns or rows[0] if name not in empty]
@@ -154,18 +191,42 @@ def _layers(rows: Sequence[Mapping[str, Cell]], columns: Sequence[str]) -> Itera
     for start in range(0, len(others) or 1, _COLUMNS_ACROSS):
         some = others[start : start + _COLUMNS_ACROSS]
         shown = ["layer", *some] if leading else some
-        heads = "".join(f'<th scope="col">{_text(name)}</th>' for name in shown)
-        yield f'<div class="wide"><table>\n<thead><tr>{heads}</tr></thead>\n<tbody>\n'
+        yield from _table_head(shown, f"{name}: {', '.join(some) or 'layers'}")
         for row in rows:
-            yield f"<tr>{''.join(_cell(row[name]) for name in shown)}</tr>\n"
+            yield _table_row([(each == "layer", row[each]) for each in shown])
         yield "</tbody>\n</table></div>\n"
     if empty:
         yield f"<p>Without a value in any layer: {_text(', '.join(empty))}.</p>\n"
 
 
-def _cell(value: Cell) -> str:
-    words = ' class="text"' if isinstance(value, str) else ""
+def _table_head(heads: Sequence[str], label: str, kind: str = "") -> Iterator[str]:
+    """Yield a table up to its first row, in a frame that a keyboard can scroll."""
+    lines = ("<br>".join(map(_text, head.split("\n"))) for head in heads)
+    cells = "".join(f'<th scope="col">{head}</th>' for head in lines)
+    of_kind = f' class="{kind}"' if kind else ""
+    yield f'<div class="wide" role="region" tabindex="0" aria-label="{_text(label)}">'
+    yield f"<table{of_kind}>\n<thead><tr>{cells}</tr></thead>\n<tbody>\n"
+
+
+def _table_row(cells: Sequence[tuple[bool, Cell]]) -> str:
+    """Return a row: of each cell whether it is the row's name, and what is in it."""
+    return f"<tr>{''.join(_cell(value, is_name=is_name) for is_name, value in cells)}</tr>\n"
+
+
+def _cell(value: Cell, *, is_name: bool) -> str:
+    if is_name:
+        return f'<th scope="row">{_text(cell(value))}</th>'
+    words = ' class="text"' if isinstance(value, str) and not _NUMBER.match(value) else ""
     return f"<td{words}>{_text(cell(value))}</td>"
+
+
+# What is written as text since float64 does not hold it, and what is rounded.
+_NUMBER = re.compile(r"[-+×÷~≤]?\d")
+
+
+_CAPTION = (
+    "What was measured, beside its bounds and what theory expects; the numbers are in the tables."
+)
 
 
 def _figure(profiles: Sequence[Profile]) -> str:
@@ -184,24 +245,31 @@ def _figure(profiles: Sequence[Profile]) -> str:
     drawn = stream.getvalue().decode()
     # What stands before the element is for a file of its own, and the metadata name addresses.
     drawn = drawn[drawn.index("<svg") :]
-    drawn = re.sub(r"<metadata>.*?</metadata>\s*", "", drawn, flags=re.DOTALL)
-    return f"<figure>\n{drawn}</figure>\n"
+    drawn = re.sub(r"<(metadata|title)>.*?</\1>\s*", "", drawn, flags=re.DOTALL)
+    label = _text(" · ".join(figure.get_suptitle().split("\n")))
+    drawn = drawn.replace("<svg", f'<svg role="img" aria-label="{label}"', 1)
+    return (
+        '<figure>\n<div class="wide" role="region" tabindex="0" aria-label="Figure">\n'
+        f"{drawn}</div>\n<figcaption>{_CAPTION}</figcaption>\n</figure>\n"
+    )
 
 
 def _derivations(profiles: Sequence[Profile]) -> Iterator[str]:
     """Yield the derivation of each block that was run."""
-    found: dict[tuple[object, int], Graph] = {}
+    found: dict[tuple[object, int], tuple[Graph, str]] = {}
     for profile in profiles:
         graph = profile.measured.graph
         blocks = list(dict.fromkeys(run.block for run in graph.runs))
         # Layers whose sizes differ have the article's in place of a skip.
         for block in [each for each in blocks if each != LAYER] or blocks:
             depth = min(graph.depth, _DERIVED_LAYERS)
-            found.setdefault((block, depth), Graph((block, depth)))
-    for graph in found.values():
+            text = str(profile.settings.as_dict()["block"])
+            found.setdefault((block, depth), (Graph((block, depth)), text))
+    for graph, text in found.values():
         by = parse_variable(first_matrix(graph), graph)
         layers = "1 layer" if graph.depth == 1 else f"{graph.depth} layers"
-        yield f"<section>\n<h2>The derivation, of {layers}</h2>\n"
-        yield '<div class="wide">\n'
+        of_block = f": {_text(text)}" if len(found) > 1 else ""
+        yield f"<section>\n<h2>The derivation, of {layers}{of_block}</h2>\n"
+        yield '<div class="wide" role="region" tabindex="0" aria-label="Derivation">\n'
         yield from derivation.mathml(Derivation(graph, by))
         yield "</div>\n</section>\n"

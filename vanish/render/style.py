@@ -7,6 +7,7 @@ become a text a letter. Only formulas are mathematics.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import sys
 import textwrap
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
     # Where a legend stands, of what `Figure.legend` takes.
@@ -34,16 +36,25 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 _LINES = ("-", "--", "-.", (0, (1, 1)))
 
-# More markers than this on one line would run into each other, and so would those of more
-# lines, if every point were marked.
-_MARKED, _FEW = 20, 4
+# More markers than this on one line would run into each other; more lines are thinner.
+MARKED, _FEW = 20, 4
+
+# Lines of more points than this zigzag, and are thin.
+_MANY = 200
 
 # In inches: a character of a title and one of a legend, and the line before its text.
-_CHARACTER, _SMALL, _HANDLE = 0.09, 0.07, 0.65
+_CHARACTER, _SMALL, _HANDLE = 0.1, 0.07, 0.65
+
+# In points, of the title: a slide that a figure fills enlarges it by about a fifth.
+_TITLE = 11.0
 _LEGEND_ROW = 0.2
 
-# Values that are nearer to another one than this share of an axis are not named.
-_APART = 0.06
+# In inches, of a number at a tick.
+_DIGIT = 0.09
+
+
+# How settings are called on an axis, where their names do not say what they are.
+AXIS_LABELS = {"layers": "layers N", "batch": "batch: rows of the input", "width": "width n"}
 
 
 class Look(NamedTuple):
@@ -65,14 +76,14 @@ class Look(NamedTuple):
 
     def style(self, points: int, lines: int) -> dict[str, Any]:
         """Return it for one of so many lines of so many points."""
-        crowd = min(lines, points // 4) if lines > _FEW else 1
-        step = max(1, points // _MARKED, crowd)
+        step = max(1, points // MARKED, min(lines, points // 4))
+        thick = 1.5 if lines <= _FEW and points <= _MANY else 1.1
         return {
             "color": self.colour,
             "marker": self.marker,
             "linestyle": self.line,
             "markersize": 5,
-            "linewidth": 1.5 if lines <= _FEW else 1.1,
+            "linewidth": thick,
             "markevery": (self.shift * max(1, step // lines) % step, step),
         }
 
@@ -140,10 +151,10 @@ def plain(text: str) -> str:
     return text.replace("$", r"\$")
 
 
-def entitle(figure: Figure, text: str) -> None:
-    """Write what was run above all axes, on as many lines as it takes.
+def entitle(figure: Figure, what: str, text: str) -> None:
+    """Write above all axes what a figure shows, and below that what was run.
 
-    Lines end between the parts of the text, which · parts, and only a part that is longer
+    Lines end between the parts of the latter, which · parts, and only a part that is longer
     than a line is broken.
     """
     across = int(figure.get_figwidth() / _CHARACTER)
@@ -153,7 +164,7 @@ def entitle(figure: Figure, text: str) -> None:
     ]
     wrapped = textwrap.wrap(" · ".join(parts), across, break_on_hyphens=False)
     lines = [line.replace("\xa0", " ") for line in wrapped]
-    figure.suptitle("\n".join(lines), fontsize="medium", parse_math=False)
+    figure.suptitle("\n".join([what, *lines]).rstrip(), fontsize=_TITLE, parse_math=False)
 
 
 def key(figure: Figure, entries: Mapping[str, Any]) -> None:
@@ -215,6 +226,13 @@ def _columns(lengths: Sequence[int], width: float) -> int:
     return 1
 
 
+def grid(count: int) -> tuple[int, int]:
+    """Return in how many rows and columns so many axes stand, broader than high, few left out."""
+    least = math.ceil(math.sqrt(count))
+    columns = min((least, least + 1), key=lambda each: (-count % each, each)) if count > 1 else 1
+    return -(-count // columns), columns
+
+
 def entries(axes: Sequence[Axes]) -> dict[str, Any]:
     """Return what is labelled on some axes, each text once: grey where colours differ.
 
@@ -272,13 +290,50 @@ def layer_ticks(depth: int) -> list[int]:
     return [1, *(k for k in inner if k - 1 >= 0.6 * step and depth - k >= 0.6 * step), depth]
 
 
-def apart(values: Sequence[float]) -> list[float]:
-    """Return those of ascending values whose labels do not run into each other."""
-    kept = [values[-1]]
-    for value in reversed(values[:-1]):
-        if kept[-1] - value >= _APART * (values[-1] - values[0]):
-            kept.append(value)
-    return kept[::-1]
+def goes_by_factors(values: Sequence[float]) -> bool:
+    """Whether ascending values want a logarithmic axis: far, in steps that grow with them."""
+    x = np.asarray(values)
+    if x[0] <= 0.0 or x[-1] < _FAR * x[0] or x.size < 3:
+        return False
+    steps, factors = np.diff(x), np.diff(np.log(x))
+    return bool(factors.max() / factors.min() < steps.max() / steps.min())
+
+
+# A logarithmic axis goes up by such a factor at least.
+_FAR = 16.0
+
+
+def name_values(
+    axis: Axis, values: Sequence[float], scaled: Sequence[float], inches: float
+) -> None:
+    """Put ascending values on an axis as ticks, but for those that would run into others.
+
+    Parameters
+    ----------
+    axis
+        The axis.
+    values, scaled
+        The values, and where they lie on it: the same, or their logarithms.
+    inches
+        The length of the axis, at least.
+    """
+    texts = [f"{value:g}" for value in values]
+    is_across = axis is axis.axes.xaxis
+    wide = _DIGIT * max(map(len, texts)) if is_across else _DIGIT
+    gap = (wide + _DIGIT) / inches * (scaled[-1] - scaled[0])
+    kept = [len(scaled) - 1]
+    for i in reversed(range(len(scaled) - 1)):
+        if scaled[kept[-1]] - scaled[i] >= gap:
+            kept.append(i)
+    # The first one has a place, if need be its neighbour's.
+    if kept[-1] and len(kept) > 1:
+        kept.pop()
+    kept = sorted({*kept, 0})
+    axis.set_ticks([values[i] for i in kept], [texts[i] for i in kept])
+
+
+# The dots an inch of a PNG: a figure of 10 inches is sharp on a screen of 1920 pixels.
+_DPI = 192
 
 
 def save(figure: Figure, stream: BinaryIO, format_name: str) -> None:
@@ -288,12 +343,16 @@ def save(figure: Figure, stream: BinaryIO, format_name: str) -> None:
     # Without these, SVG has random identifiers and SVG and PDF the time; and what is
     # written would be curves.
     fixed: dict[Any, Any] = {"svg.hashsalt": "vanish", "svg.fonttype": "none", "pdf.fonttype": 42}
-    metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(format_name)
+    metadata: dict[str, Any] = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(
+        format_name, {}
+    )
+    # What a reader of screens, or a list of files, has of a figure.
+    metadata = metadata | {"Title": figure.get_suptitle()}
     with mpl.rc_context(fixed), warnings.catch_warnings(), _quiet("fontTools"):
         # The name of a file may have letters that the font lacks; a box stands for them.
         warnings.filterwarnings("ignore", message="Glyph ")
         _settle(figure)
-        figure.savefig(stream, format=format_name, dpi=160, metadata=metadata)
+        figure.savefig(stream, format=format_name, dpi=_DPI, metadata=metadata)
 
 
 def _settle(figure: Figure) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from vanish.render import decades, style
+from vanish.render import decades, line_names, style
 from vanish.render import sweep as sweeps
 from vanish.render.decades import Band, Curve
 from vanish.sweeps.grid import shown
@@ -31,20 +31,23 @@ _FEW = 7
 # The strip of the failed points, one lane a line and at most: shares of the axis.
 _LANE, _WIDEST = 0.05, 0.25
 
-# An axis is logarithmic where it goes up by such a factor in even steps.
-_FAR = 16.0
-
 # The powers of ten that matplotlib can draw.
 _REACH = (-305.0, 305.0)
+
+# The axes are about so wide, in inches.
+_WIDTH = 5.5
+
+# So many values of the number across are its ticks.
+_TICKS = 12
 
 # Settings that the title names though nobody gave them.
 _NAMED = ("act", "init", "layers", "width", "seed")
 
-_LABELS = {"layers": "layers N", "batch": "batch: rows of the input", "width": "width n"}
-
 _SHORT = {"layers": "depth"}
 
 _SAYS = {"explode_above": "exploding: above", "vanish_below": "vanishing: below"}
+
+_DASHES = {"explode_above": (0, (6, 1, 1, 1)), "vanish_below": (0, (1, 1.5))}
 
 # Of a point without neighbours.
 _MARK = {"marker": "x", "markersize": 6}
@@ -94,7 +97,9 @@ def lines_figure(grid: Grid, found: Lines, rows: Sequence[Mapping[str, Any]]) ->
     """
     across = found.across
     lines = [*_lines(grid, across, rows)]
-    figure = style.new_figure(7.0, 4.6)
+    called = line_names.names([_label(line) for line in lines], _FEW)
+    height = max(3.3, line_names.height(len(called.ends)))
+    figure = style.new_figure(7.0, height + 1.1)
     axes = figure.add_subplot()
     drawn: list[Curve | Band] = [*_thresholds(lines, rows)]
     for number, (line, look) in enumerate(zip(lines, style.looks(), strict=False)):
@@ -103,12 +108,14 @@ def lines_figure(grid: Grid, found: Lines, rows: Sequence[Mapping[str, Any]]) ->
     _draw_failed(axes, lines)
     _hide_beyond(axes)
     _scale(axes, lines[0].x)
-    label = _LABELS.get(across, across)
-    axes.set_xlabel(label)
-    axes.set_ylabel(sweeps.ratio(grid).replace("\n", " "))
-    axes.set_title(f"gradient against {_SHORT.get(across, across)}", fontsize="medium")
-    style.key_beside(figure, style.entries([axes]))
-    style.entitle(figure, _title(grid, rows))
+    axes.set_xlabel(style.AXIS_LABELS.get(across, across))
+    axes.set_ylabel("ratio of " + sweeps.ratio(grid).replace("\n", " "))
+    named = {str(line.get_label()): line for line in axes.lines}
+    ends = {called.ends[label]: named[label] for label in called.ends if label in named}
+    line_names.name(axes, ends, height)
+    put = style.key if ends else style.key_beside
+    put(figure, called.entries(style.entries([axes])))
+    style.entitle(figure, f"Gradient against {_SHORT.get(across, across)}", _title(grid, rows))
     return figure
 
 
@@ -161,9 +168,13 @@ def _quantile(row: Mapping[str, Any], name: str) -> float:
     return _log10(row, name) if (row["trials"] or 1) > 1 else math.nan
 
 
+def _label(line: _Line) -> str:
+    return style.plain(line.name) or "measured"
+
+
 def _drawn(line: _Line, look: Look, number: int, among: int) -> Iterator[Curve | Band]:
     """Yield what is drawn of a line, in pieces where points have failed."""
-    measured = look.style(line.x.size, among) | {"label": style.plain(line.name) or "measured"}
+    measured = look.style(line.x.size, among) | {"label": _label(line)}
     for count, piece in enumerate(_pieces(line.median)):
         label = {"label": "_"} if count else {}
         every = {"markevery": (0, 1)} if piece.size == 1 else {}
@@ -180,7 +191,7 @@ def _drawn(line: _Line, look: Look, number: int, among: int) -> Iterator[Curve |
             "linestyle": "--",
             "linewidth": 1.1,
             "zorder": 3,
-            "label": "mean-field theory",
+            "label": "mean-field theory\n(root mean square)",
         }
         mark = _MARK if piece.size == 1 else {}
         yield Curve(line.x[piece], line.predicted[piece], drawn | mark, number)
@@ -202,10 +213,10 @@ def _thresholds(lines: Sequence[_Line], rows: Sequence[Mapping[str, Any]]) -> It
                 continue
             drawn: dict[str, Any] = {
                 "color": "0.35",
-                "linewidth": 0.8,
-                "linestyle": (0, (5, 1, 1, 1)),
+                "linewidth": 1.0,
+                "linestyle": _DASHES[name],
+                "label": f"{says} {value:g}",
             }
-            drawn["label"] = f"{says} {value:g}"
             yield Curve(ends, np.full(2, math.log10(value)), drawn, may_leave=True)
 
 
@@ -242,18 +253,23 @@ def _draw_failed(axes: Axes, lines: Sequence[_Line]) -> None:
 
 
 def _scale(axes: Axes, x: FloatArray) -> None:
-    """Let the axis across be logarithmic where the numbers go up by factors."""
-    if x[0] <= 0.0 or x[-1] < _FAR * x[0] or x.size < 3:
-        return
-    steps, factors = np.diff(x), np.diff(np.log(x))
-    if factors.max() / factors.min() < steps.max() / steps.min():
+    """Let the axis across be logarithmic where the numbers go up by factors.
+
+    Ticks are the numbers themselves, or the first, the last and round ones between them: there
+    is none at 0 layers.
+    """
+    values = x.tolist()
+    if style.goes_by_factors(values):
         logs = np.log10(x)
         ends = logs[[0, -1]] + 0.04 * (logs[-1] - logs[0]) * np.array([-1.0, 1.0])
         axes.set_xlim(*10.0 ** np.clip(ends, *_REACH))
         axes.set_xscale("log")
-        kept = style.apart(logs.tolist())
-        ticks = [float(each) for each, log in zip(x, logs.tolist(), strict=True) if log in kept]
-        # The first one has a place, if need be its neighbour's.
-        ticks[0] = float(x[0])
-        axes.set_xticks(ticks, [f"{each:g}" for each in ticks])
         axes.minorticks_off()
+        style.name_values(axes.xaxis, values, logs.tolist(), _WIDTH)
+        return
+    if len(values) > _TICKS:
+        low, high = values[0], values[-1]
+        round_ones = axes.get_xticks().tolist()
+        near = 0.6 * (round_ones[1] - round_ones[0])
+        values = [low, *(tick for tick in round_ones if low + near <= tick <= high - near), high]
+    style.name_values(axes.xaxis, values, values, _WIDTH)

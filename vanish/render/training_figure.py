@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanish.render import decades, style
+from vanish.render import decades, line_names, style
 from vanish.render.decades import Curve
 from vanish.render.train import kinds, title
 from vanish.training.columns import NETWORKS
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 # Beside the start and the end so many epochs are drawn, the later the darker.
 _BETWEEN = 3
+
+# How opaque the start is drawn: seen from the last row.
+_PALEST = 0.4
 
 # With more kinds of networks only the start and the end are drawn.
 _FEW = 3
@@ -47,15 +50,23 @@ def training_figure(trained: Sequence[Training]) -> Figure:
     trained
         The networks, with their history.
     """
-    figure = style.new_figure(10.5, 4.4)
-    left, right = figure.subplots(1, 2)
     found = kinds(trained)
+    called = line_names.names([style.plain(name) for name in found])
+    height = max(2.9, line_names.height(len(called.ends)))
+    figure = style.new_figure(9.5, height + 1.4)
+    left, right = figure.subplots(1, 2)
     curves: list[Curve] = []
+    # The kinds whose last line on the right is that of the end.
+    ended: list[str] = []
     for number, ((name, networks), look) in enumerate(
         zip(found.items(), style.looks(), strict=False)
     ):
         _accuracy(left, networks, style.plain(name), look, len(found))
-        curves += _gradients(networks[-1], look, number, len(found))
+        gradients = [*_gradients(networks[-1], look, number, len(found))]
+        ended += [style.plain(name)] * any(
+            each.style.get("label") == _end(networks[-1]) for each in gradients
+        )
+        curves += gradients
     decades.draw((right, curves))
     chance = trained[0].trials[0].chance
     left.axhline(chance, color="0.4", linestyle=":", label="guessing")
@@ -71,9 +82,21 @@ def training_figure(trained: Sequence[Training]) -> Figure:
     right.set_ylabel("‖∂L/∂Wₖ‖")
     plural = "" if depths[-1] == 1 else "s"
     right.set_title(f"{depths[-1]} hidden layer{plural}: gradient by layer", fontsize="medium")
-    style.entitle(figure, title(trained))
-    style.key(figure, style.entries([left, right]))
+    ends = [line for line in right.lines if line.get_label() == _end(trained[0])]
+    for axes, lines in (
+        (left, {str(line.get_label()): line for line in left.lines}),
+        (right, dict(zip(ended, ends, strict=True))),
+    ):
+        shown = {called.ends[each]: lines[each] for each in called.ends if each in lines}
+        line_names.name(axes, shown, height)
+    style.entitle(figure, "Training by depth", title(trained))
+    style.key(figure, called.entries(style.entries([left, right])))
     return figure
+
+
+def _end(training: Training) -> str:
+    """Return what the legend says of the last epoch."""
+    return f"epoch {training.settings.epochs:,}"
 
 
 def shown_epochs(epochs: int) -> list[int]:
@@ -144,13 +167,13 @@ def _gradients(training: Training, look: Look, number: int, among: int) -> Itera
             continue
         last = epoch == shown[-1]
         drawn = look.style(layers.size, among) | {
-            "alpha": 0.25 + 0.75 * (epoch / epochs) ** 0.5,
+            "alpha": _PALEST + (1.0 - _PALEST) * (epoch / epochs) ** 0.5,
             "linestyle": "--" if epoch == 0 else "-",
             "linewidth": 1.8 if last else 1.1,
             "markersize": 5 if last else 3,
         }
         if epoch in (shown[0], shown[-1]):
-            drawn["label"] = f"epoch {epoch:,}" if last else "the start; the later, the darker"
+            drawn["label"] = _end(training) if last else "the start; the later, the darker"
         else:
             drawn["marker"] = ""
         yield Curve(layers, log10, drawn, number)
