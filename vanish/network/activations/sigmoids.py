@@ -34,6 +34,8 @@ SIGMOID = Activation(
     sup_at=0.0,
     lower=0.0,
     upper=1.0,
+    family="sigmoid",
+    definition=("1/(1+exp(-x))", "sigmoid(x)*sigmoid(-x)"),
 )
 
 
@@ -53,6 +55,8 @@ TANH = Activation(
     sup_at=0.0,
     lower=-1.0,
     upper=1.0,
+    family="tanh",
+    definition=("(exp(x)-exp(-x))/(exp(x)+exp(-x))", "sech(x)^2"),
 )
 
 
@@ -72,6 +76,8 @@ SOFTSIGN = Activation(
     sup_at=0.0,
     lower=-1.0,
     upper=1.0,
+    family="softsign",
+    definition=("x/(1+abs(x))", "1/(1+abs(x))^2"),
 )
 
 
@@ -94,6 +100,8 @@ HARD_SIGMOID = Activation(
     lower=0.0,
     upper=1.0,
     attained=("lower", "upper"),
+    family="hard_sigmoid",
+    definition=("clip(x+3,0,6)/6", "where(abs(x)<3,1/6,0)"),
 )
 
 
@@ -115,4 +123,6 @@ HARD_TANH = Activation(
     lower=-1.0,
     upper=1.0,
     attained=("lower", "upper"),
+    family="hard_tanh",
+    definition=("clip(x,-1,1)", "where(abs(x)<1,1,0)"),
 )

@@ -144,10 +144,13 @@ class Cursor:
         The formula.
     tokens
         Its tokens, the end included.
+    deepest
+        So many parts may be in each other.
     """
 
-    def __init__(self, source: Source, tokens: Sequence[Token]) -> None:
+    def __init__(self, source: Source, tokens: Sequence[Token], *, deepest: int = _DEEPEST) -> None:
         self._source = source
+        self._deepest = deepest
         self.tokens: Final = tokens
         self._at = 0
         self._depth = 0
@@ -193,9 +196,9 @@ class Cursor:
             If it is too deep: Python's own stack must hold all of it. `what` is named.
         """
         self._depth += 1
-        if self._depth > _DEEPEST:
+        if self._depth > self._deepest:
             raise self.fault(
-                self.token, f"{what} are more than {_DEEPEST} deep in each other: give fewer"
+                self.token, f"{what} are more than {self._deepest} deep in each other: give fewer"
             )
         yield
         self._depth -= 1
