@@ -15,7 +15,7 @@ from __future__ import annotations
 import copyreg
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vanish.errors import UsageError
 from vanish.network.activations import catalogue

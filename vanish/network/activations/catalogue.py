@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
-from vanish.errors import UsageError
 from vanish.network.formulas.calls import name_of, read_call
 from vanish.network.registry import Registry, folded
 
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
 
     from vanish.network.activations.parametrised import Family
     from vanish.network.activations.record import Activation
-    from vanish.errors import UsageError
-from vanish.network.formulas.calls import Parameter
+    from vanish.network.formulas.calls import Parameter
 
 # The family of each that every process has, in the order in which all of them are shown. A
 # family is imported when one of it is asked for.

@@ -191,9 +191,9 @@ def _logarithm(node: Call) -> Node | None:
         case Call("log1p", (Call("exp", (u,)),)):
             return _softplus(u)
         case Call("ln", (Sum(terms) as inside,)):
-            u = _one_and_exp(inside)
-            if u is not None:
-                return _softplus(u)
+            grown = _one_and_exp(inside)
+            if grown is not None:
+                return _softplus(grown)
             if ONE in terms:
                 rest = tuple(each for each in terms if each != ONE)
                 return _of("log1p", Sum(rest) if len(rest) > 1 else rest[0])
@@ -216,7 +216,7 @@ def _sign_squared(node: Power) -> Node | None:
 
 
 def _signed(node: Product) -> Node | None:
-    """U sign(u) is |u|, and |u| sign(u) is u."""
+    """The product of u and sign(u) is |u|, and |u| sign(u) is u."""
     for sign, second, base in _pairs(node):
         match sign:
             case Call("sign", (u,)) if base == u:

@@ -16,6 +16,7 @@ So -x^2 is -(x^2), 2^-x is 2^(-x) and x^2^3 is x^(2^3). Nothing is evaluated as 
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
@@ -75,8 +76,8 @@ def parse(text: str, parameters: Collection[str] = ()) -> Node:
     return _Parser(Source("activation", text), parameters).formula()
 
 
-class _Parser:
-    """Reads one formula.
+class _Arithmetic(ABC):
+    """Reads numbers, x, signs and brackets.
 
     Parameters
     ----------
@@ -178,6 +179,27 @@ class _Parser:
                 token, "this number leaves float64: give one between 1e-300 and 1e300"
             )
         return Number(Fraction(token.text)) if rounded else ZERO
+
+    @abstractmethod
+    def _word(self, token: Token) -> Node:
+        """Return what a word that was taken means, with what stands in its brackets."""
+
+    def _close(self, opening: Token) -> None:
+        token = self._cursor.token
+        if token.text not in (")", ""):
+            raise self._cursor.fault(token, misreadings.unexpected(token))
+        self._cursor.close(opening)
+
+    def _require_sign(self) -> None:
+        """Require that what comes behind a value is no other value."""
+        token = self._cursor.token
+        is_word = token.kind == "word" and token.text not in misreadings.CHOOSING
+        if is_word or token.kind == "number" or token.text == "(":
+            raise self._cursor.fault(token, "a sign is missing here: write 2*x for 2x")
+
+
+class _Parser(_Arithmetic):
+    """Reads one formula, with the functions in it."""
 
     def _word(self, token: Token) -> Node:
         cursor = self._cursor
@@ -286,23 +308,6 @@ class _Parser:
             raise cursor.fault(cursor.token, f"one too many: {usage}")
         self._close(opening)
         return Where(condition, chosen[0], chosen[1])
-
-    def _close(self, opening: Token) -> None:
-        if self._cursor.token.text not in (")", ""):
-            token = self._cursor.token
-            raise self._cursor.fault(token, misreadings.unexpected(token))
-        self._cursor.close(opening)
-
-    def _require_sign(self) -> None:
-        """Require that what comes behind a value is no other value."""
-        cursor = self._cursor
-        token = cursor.token
-        if (
-            token.kind == "number"
-            or token.text == "("
-            or (token.kind == "word" and token.text not in misreadings.CHOOSING)
-        ):
-            raise cursor.fault(token, "a sign is missing here: write 2*x for 2x")
 
 
 def _counted(count: int) -> str:
