@@ -124,11 +124,19 @@ def _registered() -> Iterator[tuple[tuple[str, ...], str]]:
 def _activation(act: Activation) -> str:
     note = f" {act.note[0].upper()}{act.note[1:].rstrip('.')}." if act.note else ""
     flat = " S' is 0 on an interval, so that units can be inactive." if act.flat else ""
+    numbers = activations.parameters_of(act)
+    takes = ""
+    if numbers:
+        told = ", ".join(f"{each.name}={each.default:g}" for each in numbers)
+        takes = (
+            f" It takes another number in brackets, `{act.name}({told})`: `vanish help formulas`."
+        )
     return (
         f"**Activation `{act.name}`**{_also(act.aliases)}: S(x) = {act.formula},"
         f" S'(x) = {act.derivative}, range {act.range}. Its slope is at most"
         f" {act.sup_slope:.5g}, at {act.sup_place}. Convention draws its weights by"
-        f" `{act.init}`.{flat}{note}\n\nTry `vanish acts {act.name}`, `vanish --act {act.name}`."
+        f" `{act.init}`.{flat}{note}{takes}\n\nTry"
+        f" `vanish acts {act.name}`, `vanish --act {act.name}`."
     )
 
 

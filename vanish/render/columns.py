@@ -47,6 +47,8 @@ ACTS: Table[[Activation, int]] = Table(
     Column("log10_bound", Scale.LOG10, "of it", lambda act, layers: slope_bound(act, layers).log10),
     Column("init", Scale.TEXT, "the initialiser by convention", lambda act, _: act.init),
     Column("note", Scale.TEXT, "what else to know of it", lambda act, _: act.note),
+    Column("latex", Scale.TEXT, "S(x) as LaTeX", lambda act, _: act.latex[0]),
+    Column("latex_derivative", Scale.TEXT, "S'(x) as LaTeX", lambda act, _: act.latex[1]),
 )
 
 

@@ -38,7 +38,8 @@ _ALL = ("vanish", "sweep", "train")
 OPTIONS = (
     _setting(
         *("act", Kind.ACT),
-        f"Activation of every layer; several are compared: {names.ACTIVATIONS}.",
+        f"Activation of every layer; several are compared: {names.ACTIVATIONS}, one with a number"
+        " as 'leaky_relu(0.2)', or a formula as 'x*sigmoid(1.702*x)': see vanish help formulas.",
         group=Group.NETWORK,
         metavar="NAME,...",
         short="-a",

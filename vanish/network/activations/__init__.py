@@ -19,7 +19,7 @@ from typing import Any
 
 from vanish.errors import UsageError
 from vanish.network.activations import catalogue
-from vanish.network.activations.catalogue import is_built_in, names, registered
+from vanish.network.activations.catalogue import is_built_in, names, parameters_of, registered
 from vanish.network.activations.record import Activation
 from vanish.network.formulas.calls import is_call, name_of
 
@@ -29,6 +29,7 @@ __all__ = [
     "is_built_in",
     "is_everywhere",
     "names",
+    "parameters_of",
     "register",
     "registered",
     "spelled",
@@ -138,7 +139,7 @@ def spelled(name: str) -> str:
 def is_everywhere(activation: Activation) -> bool:
     """Tell whether every process finds an activation by its name: a formula is made again."""
     if not activation.is_formula:
-        return is_built_in(activation)
+        return catalogue.is_made(activation)
     from vanish.network.expressions.record import has_guests  # noqa: PLC0415 - start-up
 
     return not has_guests(activation)
@@ -150,7 +151,7 @@ _PROTOCOL = 2
 
 def _reduced(activation: Activation) -> str | tuple[Any, ...]:
     # A built-in one is itself wherever it arrives: its closed forms go by its identity.
-    if is_built_in(activation):
+    if catalogue.is_made(activation):
         return catalogue.made, (activation.family, tuple(activation.parameters.values()))
     if is_everywhere(activation):
         return get, (activation.name,)

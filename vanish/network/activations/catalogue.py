@@ -202,7 +202,12 @@ def _parametrised(name: str) -> Family | None:
     return families.get(name)
 
 
-def is_built_in(activation: Activation) -> bool:
-    """Tell whether an activation is one that every process has by its name."""
+def is_made(activation: Activation) -> bool:
+    """Tell whether an activation is a built-in one, with its own numbers or others."""
     name, numbers = activation.family, tuple(activation.parameters.values())
     return name in _FAMILIES and made(name, numbers) is activation
+
+
+def is_built_in(activation: Activation) -> bool:
+    """Tell whether an activation is one that every process has by a plain name."""
+    return activation.name == activation.family and is_made(activation)

@@ -142,19 +142,22 @@ def _logistic(node: Power) -> Node | None:
     return None
 
 
-def _pairs(node: Product) -> Iterator[tuple[Node, Node, Node]]:
-    """Yield two factors of a product and the base of the second one."""
-    for first, second in permutations(node.factors, 2):
-        if isinstance(second, Power) and isinstance(second.exponent, Number):
-            if second.exponent.value >= 1:
-                yield first, second, second.base
-        else:
-            yield first, second, second
+def _pairs(node: Product, *names: str) -> Iterator[tuple[Call, Node, Node]]:
+    """Yield two factors of a product and the base of the second: the first calls one of these."""
+    for first in node.factors:
+        if isinstance(first, Call) and first.name in names:
+            for second in node.factors:
+                if second is first:
+                    continue
+                if not (isinstance(second, Power) and isinstance(second.exponent, Number)):
+                    yield first, second, second
+                elif second.exponent.value >= 1:
+                    yield first, second, second.base
 
 
 def _meeting(node: Product) -> Node | None:
     """e^u σ(-u) is σ(u), (e^u-1) σ(-u) is tanh(u/2), sinh u sech u is tanh u."""
-    for first, second, base in _pairs(node):
+    for first, second, base in _pairs(node, "exp", "expm1", "sinh"):
         made = _met(first, base)
         if made is not None:
             return _replaced(node, first, second, made, base)
@@ -217,12 +220,11 @@ def _sign_squared(node: Power) -> Node | None:
 
 def _signed(node: Product) -> Node | None:
     """The product of u and sign(u) is |u|, and |u| sign(u) is u."""
-    for sign, second, base in _pairs(node):
-        match sign:
-            case Call("sign", (u,)) if base == u:
-                return _replaced(node, sign, second, _of("abs", u), base)
-            case Call("sign", (u,)) if base == _of("abs", u):
-                return _replaced(node, sign, second, u, base)
+    for sign, second, base in _pairs(node, "sign"):
+        (u,) = sign.arguments
+        if base in (u, _of("abs", u)):
+            one = _of("abs", u) if base == u else u
+            return _replaced(node, sign, second, one, base)
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from vanish.network.expressions import functions
@@ -35,9 +36,16 @@ _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _SIGNS = {"<=": r"\leq ", ">=": r"\geq "}
 
 
+# Brackets around what is no higher than a letter need not grow.
+_LOW = re.compile(r"\\left([(|])((?:(?!\\left|\\right|\\frac).)*)\\right([)|])")
+
+
 def latex(node: Node) -> str:
     """Return the LaTeX of a tree."""
-    return _latex(node)[0]
+    text, before = _latex(node)[0], ""
+    while text != before:
+        text, before = _LOW.sub(r"\1\2\3", text), text
+    return text
 
 
 def _within(node: Node, least: int) -> str:

@@ -266,7 +266,7 @@ class _Parser(_Arithmetic):
         for place, each in enumerate(function.parameters, count):
             assert each.default is not None
             numbers.append(found.get(place) or Number(Fraction(repr(each.default))))
-        if numbers and not self._parameters and not has_x(arguments[0]):
+        if numbers and len(found) == 1 and not self._parameters and not has_x(arguments[0]):
             first = function.parameters[0].name
             raise self._cursor.fault(
                 name,

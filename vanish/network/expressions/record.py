@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +21,7 @@ from vanish.network.expressions.latex import latex
 from vanish.network.expressions.parser import parse
 from vanish.network.expressions.switching import is_zero_somewhere, switches
 from vanish.network.expressions.tidy import tidy
-from vanish.network.expressions.tree import ZERO, Call, X, everywhere
+from vanish.network.expressions.tree import ZERO, Call, Number, X, everywhere
 from vanish.network.expressions.written import written
 
 if TYPE_CHECKING:
@@ -86,8 +88,7 @@ def activation_of(text: str) -> Activation:
     UsageError
         If it is no formula, S has no value somewhere, or S' is 0 everywhere.
     """
-    value = tidy(parse(text))
-    derivative = tidy(slope(value))
+    value, derivative = _trees(text)
     flat, constant_everywhere = is_zero_somewhere(derivative, POINTS + 1.0 / 256.0)
     if derivative == ZERO or constant_everywhere:
         raise UsageError(
@@ -117,6 +118,37 @@ def activation_of(text: str) -> Activation:
         definition=(text, written(derivative)),
         is_formula=True,
     )
+
+
+# A formula of a thousand characters may have an S' of a million.
+_MOST_PARTS = 5000
+
+# Of a number of a formula, beyond which its products are none of float64.
+_LEAST, _LARGEST = Fraction("1e-300"), Fraction("1e300")
+
+
+def _trees(text: str) -> tuple[Node, Node]:
+    """Return S and S' of a formula.
+
+    Raises
+    ------
+    UsageError
+        If it is none, or one that no run could bear.
+    """
+    value = tidy(parse(text))
+    raw = slope(value)
+    if sum(1 for _ in islice(everywhere(raw), _MOST_PARTS + 1)) > _MOST_PARTS:
+        raise UsageError(
+            f"activation {text}: its S' has more than {_MOST_PARTS:,} parts: give a shorter formula"
+        )
+    derivative = tidy(raw)
+    for each in (*everywhere(value), *everywhere(derivative)):
+        if isinstance(each, Number) and each.value and not _LEAST <= abs(each.value) <= _LARGEST:
+            raise UsageError(
+                f"activation {text}: a number in S or S' leaves float64: give numbers between"
+                " 1e-300 and 1e300"
+            )
+    return value, derivative
 
 
 def has_guests(activation: Activation) -> bool:

@@ -37,8 +37,8 @@ from vanish.network.expressions.tree import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-# Exact numbers of more bits are left as they are written: their powers would take for ever.
-_MOST_BITS = 2000
+# Powers of numbers that have more bits than float64's range are left as they are written.
+_MOST_BITS = 1000
 
 
 def tidy(node: Node) -> Node:

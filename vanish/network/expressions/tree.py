@@ -243,7 +243,7 @@ def added(*terms: Node) -> Node:
 
 def inverse(divisor: Node) -> Node:
     """Return 1/divisor."""
-    if isinstance(divisor, Power) and isinstance(divisor.exponent, Number):
+    if isinstance(divisor, Power) and isinstance(divisor.exponent, Number) and not divides(divisor):
         return Power(divisor.base, Number(-divisor.exponent.value))
     return Power(divisor, MINUS_ONE)
 

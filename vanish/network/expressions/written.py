@@ -19,6 +19,7 @@ from vanish.network.expressions.tree import (
     Where,
     divides,
     divisor,
+    has_x,
     negated,
 )
 
@@ -122,10 +123,12 @@ def _power(base: Node, exponent: Node) -> tuple[str, int]:
 
 def _call(node: Call) -> str:
     inside = [written(each) for each in node.arguments]
+    # Of a number alone it must be said, for elu(2) is a name with a number.
+    all_said = not any(map(has_x, node.arguments))
     for each, given in zip(functions.get(node.name).parameters, node.parameters, strict=True):
-        text = written(given)
-        if not isinstance(given, Number) or float(given.value) != each.default:
-            inside.append(f"{each.name}={text}")
+        default = isinstance(given, Number) and float(given.value) == each.default
+        if all_said or not default:
+            inside.append(f"{each.name}={written(given)}")
     return f"{node.name}({','.join(inside)})"
 
 
@@ -152,8 +155,7 @@ def decimal(value: Fraction) -> str:
         size, shift = size * 10, shift + 1
     digits = str(size.numerator)
     if len(digits.strip("0")) > _MOST_DIGITS:
-        rounded = Fraction(repr(float(value)))
-        return str(value) if rounded == value else decimal(rounded)
+        return decimal(Fraction(repr(float(value))))
     if digits == "0":
         return "0"
     exponent = len(digits) - shift - 1
