@@ -53,13 +53,13 @@ def require_everywhere(name: str, node: Node, pair: Pair) -> None:
         if wrong.any():
             # The nearest to 0 says most.
             at = POINTS[wrong][np.abs(POINTS[wrong]).argmin()]
-            raise _nowhere(name, what, float(at))
+            raise nowhere(name, what, float(at))
     for inside in _poles(node):
         for root in roots(Switch(inside), POINTS):
             step = _BESIDE * max(abs(root), 1.0)
             size = np.abs(pair(root + np.array([-step, step, -_AWAY, _AWAY]))[0])
             if not (size[:2] <= _LARGER * (1.0 + size[2:].min())).all():
-                raise _nowhere(name, "S", root)
+                raise nowhere(name, "S", root)
 
 
 # Beside a kink S changes by its slope times the step; a jump is of another order.
@@ -85,7 +85,14 @@ def jumps(pair: Pair, switches: Iterable[Switch]) -> tuple[float, ...]:
     return tuple(sorted(found))
 
 
-def _nowhere(name: str, what: str, at: float) -> UsageError:
+def nowhere(name: str, what: str, at: float) -> UsageError:
+    """Return the error that S or S' of a formula has no value somewhere."""
+    if abs(at) > _FAR:
+        why = (
+            "is ∞/∞, ∞-∞ or 0·∞ in float64: write it of functions that stay finite, as sigmoid(x)"
+            " for exp(x)/(1+exp(x))"
+        )
+        return UsageError(f"activation {name}: at x = {at:.6g} {what} {why}")
     return UsageError(
         f"activation {name}: {what} has no value at x = {at:.6g}: an activation has one at every"
         " x, as ln(1+abs(x)), sqrt(abs(x)+1) and x/(1+abs(x)) have"

@@ -1,4 +1,10 @@
-"""What there is to know of an S that is known by its values alone. TO BE REPLACED at the merge."""
+"""What there is to know of an S that is known by its values alone, found by looking for it.
+
+S and S' are sampled in windows that grow twofold around 0, so that what happens on any scale
+around 0 is seen; far out, at some points of every octave. Every extremum that is seen
+is closed in on until nothing but rounding is left. What is found is true to about 1e-12, unless
+S has a feature away from 0 that is finer than a hundredth of its distance.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +14,66 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from vanish.numbers.scaled import FloatArray
 
+    Function = Callable[[FloatArray], FloatArray]
     Pair = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+
+# The windows reach from 2^-20 to 2^10, with so many points each, 0 among them.
+_WINDOWS, _POINTS = range(-20, 11), 1025
+
+# Beyond the windows: so many points an octave, as far as squares are numbers.
+_FAR, _AN_OCTAVE = range(10, 500), 8
+
+# Of what has a limit nothing changes beyond; a logarithm is more than 1.6 times as large at the
+# end.
+_EARLY = 2.0**300
+
+# So many points far out say whether values go on growing, or settle.
+_WATCHED = 8 * _AN_OCTAVE
+
+# So many extrema are closed in on; of a periodic S all are alike.
+_CLOSED_IN = 64
+
+# Each round leaves 2/32 of a bracket.
+_BETWEEN, _ROUNDS = 33, 15
+
+# S' jumps where it differs by so much of itself on the two sides of a point, so far from it.
+_JUMP, _BESIDE = 1e-6, 2.0**-30
+
+# Below it, what multiplies x may leave float64.
+_SMALLEST = 2.0**-900
+
+# Below this, S' is not 0, but what is left of it where it underflows.
+_UNDERFLOW = 1e-250
 
 
 class Findings(NamedTuple):
-    """What was found of S and S'; a search over a grid, no more."""
+    """What was found of S and S'.
+
+    Attributes
+    ----------
+    sup_slope
+        sup |S'|; infinite where there is none.
+    sup_at
+        Where it is, or is approached: the nearest such x to 0, or text.
+    lower, upper
+        The infimum and supremum of S.
+    attained
+        Which of them are values of S: ``"lower"``, ``"upper"``.
+    kinks
+        Where S' jumps, in ascending order, as far as the windows reach.
+    homogeneous
+        Whether S(cx) = c S(x) for every c > 0.
+    why_unbounded
+        Why there is no sup |S'|, as a part of a sentence; empty where there is one.
+    limits
+        S at -∞ and at ∞; None where it has no limit.
+    undefined_at
+        An x at which S or S' is no number; None where they are one everywhere.
+    """
 
     sup_slope: float
     sup_at: float | str
@@ -26,10 +83,12 @@ class Findings(NamedTuple):
     kinks: tuple[float, ...]
     homogeneous: bool
     why_unbounded: str = ""
+    limits: tuple[float | None, float | None] = (None, None)
+    undefined_at: float | None = None
 
 
-def found(pair: Pair, switches: tuple[Callable[[FloatArray], FloatArray], ...]) -> Findings:
-    """Return what can be found of S and S' numerically.
+def found(pair: Pair, switches: Sequence[Function]) -> Findings:
+    """Return what can be found of S and S' by their values.
 
     Parameters
     ----------
@@ -38,52 +97,308 @@ def found(pair: Pair, switches: tuple[Callable[[FloatArray], FloatArray], ...]) 
     switches
         Functions that are 0 where S may bend.
     """
-    inner = np.linspace(-10.0, 10.0, 200_001)
-    outer = np.geomspace(10.0, 1e6, 2001)
-    x = np.concatenate((-outer[::-1], inner, outer))
-    kinks = _kinks(pair, switches, x)
-    beside = [near for kink in kinks for near in (np.nextafter(kink, -9), np.nextafter(kink, 9))]
-    x = np.sort(np.concatenate((x, beside)))
+    with np.errstate(all="ignore"):
+        return _found(pair, switches)
+
+
+def _found(pair: Pair, switches: Sequence[Function]) -> Findings:
+    x = _grid()
+    bends = _zeros(switches, x)
+    kinks = tuple(bend for bend in bends if _jumps(pair, bend))
+    sides = [np.nextafter(bend, way) for bend in bends for way in (-math.inf, bend, math.inf)]
+    x = np.unique(np.concatenate((x, sides)))
     value, slope = pair(x)
-    size = np.where(np.isfinite(slope), np.abs(slope), math.inf)
-    at = int(size.argmax())
-    ends = size[[0, -1]]
-    grows = max(ends) >= size.max() and max(ends) > 1.01 * float(
-        np.abs(pair(x[[0, -1]] / 10)[1]).max()
+    wrong = np.flatnonzero(np.isnan(value) | np.isnan(slope))
+    wrong = wrong[np.argsort(np.abs(x[wrong]), kind="stable")]
+    # Where S' alone is no number at a bend, it is the sides that count.
+    bad = next((float(x[i]) for i in wrong if x[i] not in bends or np.isnan(value[i])), None)
+    if bad is not None:
+        return Findings(
+            *(math.inf, "nowhere", -math.inf, math.inf, (), kinks),
+            homogeneous=False,
+            why_unbounded="S is not defined everywhere",
+            undefined_at=bad,
+        )
+    slope = np.where(np.isnan(slope), 0.0, slope)
+    far = _far()
+    ends = [pair(sign * far) for sign in (-1.0, 1.0)]
+    why = _why_unbounded(pair, bends, x, slope, [slopes for _, slopes in ends])
+    sup, at = (math.inf, "nowhere") if why else _supremum(pair, x, slope, kinks, ends, far)
+    limits = [_limit(values) for values, _ in ends]
+    lower, has_lower = _least(lambda z: pair(z)[0], pair, x, value, [values for values, _ in ends])
+    upper, has_upper = _least(
+        lambda z: -pair(z)[0], pair, x, -value, [-values for values, _ in ends]
     )
-    value = value[np.isfinite(value)]
-    lower, upper = float(value.min()), float(value.max())
-    far = abs(x[-1]) / 100
     return Findings(
-        math.inf if grows else float(size[at]),
-        "|x| → ∞" if grows else float(x[at]),
-        -math.inf if lower < -far else lower,
-        math.inf if upper > far else upper,
-        (),
+        _short(sup),
+        at,
+        _short(lower),
+        _short(-upper),
+        (*["lower"] * has_lower, *["upper"] * has_upper),
         kinks,
-        bool(np.allclose(pair(4.0 * inner)[0], 4.0 * pair(inner)[0], rtol=1e-12, atol=0.0)),
-        "|S'| grows without end" if grows else "",
+        _is_homogeneous(pair, x, value),
+        why,
+        (limits[0], limits[1]),
     )
 
 
-def _kinks(
-    pair: Pair, switches: tuple[Callable[[FloatArray], FloatArray], ...], x: FloatArray
-) -> tuple[float, ...]:
-    found = set()
+def _short(number: float) -> float:
+    """Return a number without what rounding left of it: 1 for 1.0000000000000002."""
+    short = float(f"{number:.15g}")
+    return short if abs(short - number) <= 2.0 * np.spacing(abs(number)) else number
+
+
+def _grid() -> FloatArray:
+    """Return the points of all windows, in ascending order."""
+    unit = np.linspace(-1.0, 1.0, _POINTS)
+    return np.unique(np.concatenate([math.ldexp(1.0, window) * unit for window in _WINDOWS]))
+
+
+def _far() -> FloatArray:
+    """Return the distances beyond the windows, in ascending order."""
+    # Not at equal parts of an octave, which a periodic S might share.
+    parts = 1.0 + (0.5 * (math.sqrt(5.0) - 1.0) * np.arange(_AN_OCTAVE)) % 1.0
+    return np.concatenate([math.ldexp(1.0, octave) * np.sort(parts) for octave in _FAR])
+
+
+def _zeros(switches: Sequence[Function], x: FloatArray) -> list[float]:
+    """Return where a switch is 0 or jumps over it, in ascending order."""
+    places: set[float] = set()
     for switch in switches:
         sign = np.sign(switch(x))
-        found |= set(x[sign == 0.0].tolist())
-        for place in np.flatnonzero(sign[1:] * sign[:-1] < 0.0):
-            low, high = x[place], x[place + 1]
-            for _ in range(80):
-                middle = 0.5 * (low + high)
-                same = np.sign(switch(np.array([middle])))[0] == sign[place]
-                low, high = (middle, high) if same else (low, middle)
-            found.add(float(high))
-    kinks = []
-    for each in sorted(found):
-        step = 1e-9 * (1.0 + abs(each))
-        left, right = pair(np.array([each - step, each + step]))[1]
-        if abs(left - right) > 1e-6 * (1.0 + abs(left)):
-            kinks.append(each)
-    return tuple(kinks)
+        # On an interval of zeros nothing switches but at its ends.
+        zero = sign == 0.0
+        inner = np.zeros_like(zero)
+        inner[1:-1] = zero[1:-1] & zero[:-2] & zero[2:]
+        places |= set(x[zero & ~inner].tolist())
+        for i in np.flatnonzero(sign[1:] * sign[:-1] < 0.0):
+            places.add(_crossing(switch, float(x[i]), float(x[i + 1]), sign[i]))
+    return sorted(places)
+
+
+def _crossing(switch: Function, low: float, high: float, sign: float) -> float:
+    while low < (middle := 0.5 * (low + high)) < high:
+        at = np.sign(switch(np.array([middle])))[0]
+        if at == 0.0:
+            return middle
+        low, high = (middle, high) if at == sign else (low, middle)
+    return min(low, high, key=lambda each: abs(switch(np.array([each]))[0]))
+
+
+def _jumps(pair: Pair, bend: float) -> bool:
+    steps = np.array([_BESIDE, _BESIDE / 1024.0]) * max(abs(bend), 1.0)
+    left, right = pair(bend - steps)[1], pair(bend + steps)[1]
+    apart = np.abs(left - right)
+    # Where S' only rises steeply, what is left between the sides falls with their distance.
+    return bool(apart[1] > max(0.5 * apart[0], _JUMP * max(abs(left[1]), abs(right[1]))))
+
+
+def _why_unbounded(
+    pair: Pair, bends: Sequence[float], x: FloatArray, slope: FloatArray, far: Sequence[FloatArray]
+) -> str:
+    """Return why there is no sup |S'|; an empty text where there is one."""
+    for place in dict.fromkeys((0.0, *bends)):
+        near = np.array([1e-100, 1e-300] if place == 0.0 else [1e-6, 1e-14])
+        for side in (-1.0, 1.0):
+            size = np.abs(pair(place + side * near * max(abs(place), 1.0))[1])
+            if np.isinf(size[1]) or size[1] > 1.5 * size[0] > 1.0:
+                return f"|S'| grows without end as x nears {place:.6g}"
+    seen = np.abs(slope).max()
+    ways = []
+    for slopes, sign, way in zip(far, (-1.0, 1.0), ("-∞", "∞"), strict=True):
+        size = np.abs(slopes)
+        infinite = np.isinf(size).any() or np.isinf(slope[x * sign > 0.0]).any()
+        if infinite or _finite_max(size) > 1.001 * max(_last_before(size, _EARLY), seen):
+            ways.append(way)
+    return f"|S'| grows without end as x → {' and '.join(ways)}" if ways else ""
+
+
+def _last_before(size: FloatArray, distance: float) -> float:
+    return _finite_max(size[_far() <= distance])
+
+
+def _finite_max(size: FloatArray) -> float:
+    return float(size[np.isfinite(size)].max(initial=0.0))
+
+
+def _supremum(
+    pair: Pair,
+    x: FloatArray,
+    slope: FloatArray,
+    kinks: Sequence[float],
+    ends: Sequence[tuple[FloatArray, FloatArray]],
+    far: FloatArray,
+) -> tuple[float, float | str]:
+    """Return sup |S'| and where it is."""
+
+    def steepness(z: FloatArray) -> FloatArray:
+        return np.nan_to_num(np.abs(pair(z)[1]), nan=0.0)
+
+    places, tops = _tops(steepness, x, np.abs(slope), kinks)
+    beyond = max(_finite_max(np.abs(slopes)) for _, slopes in ends)
+    sup = max(float(tops.max()), beyond)
+    as_high = places[tops >= sup * (1.0 - 1e-12)]
+    near = float(as_high[np.lexsort((-as_high, np.abs(as_high)))[0]]) if as_high.size else math.inf
+    for kink in kinks:
+        if abs(near - kink) <= 2.0 * np.spacing(abs(kink) or 1e-300):
+            return sup, _beside(steepness, sup, kink, kinks)
+    # Around a smooth maximum many x give it: the one that is written shortest.
+    written = (float(f"{near:.{digits}g}") for digits in range(1, 17))
+    if near < math.inf:
+        near = next((each for each in (0.0, *written) if _gives(steepness, each, near)), near)
+    if level := _level(steepness, sup, near, kinks):
+        return sup, level
+    # Where |S'| only saturates in float64, it is approached.
+    for (_, slopes), sign, way in zip(ends, (-1.0, 1.0), ("-∞", "∞"), strict=True):
+        tail = np.abs(slopes)[far >= _EARLY]
+        saturates = near * sign > 1.0 and steepness(np.array([near * (1.0 - 1e-3)]))[0] < sup
+        if (saturates or near == math.inf) and (np.abs(tail - sup) <= 1e-12 * sup).all():
+            return sup, f"x → {way}"
+    return sup, near if near < math.inf else "far from 0"
+
+
+def _beside(steepness: Function, sup: float, kink: float, kinks: Sequence[float]) -> float | str:
+    """Return where |S'| is sup, or approaches it, of places at a kink."""
+    if steepness(np.array([kink]))[0] >= sup * (1.0 - 1e-15):
+        return kink
+    places = {-1.0: np.nextafter(kink, -math.inf), 1.0: np.nextafter(kink, math.inf)}
+    sides = [side for side, at in places.items() if steepness(at[None])[0] >= sup * (1 - 1e-12)]
+    step = 1e-3 * max(abs(kink), 1.0)
+    levels = [_level(steepness, sup, kink + side * step, kinks) for side in sides]
+    if not all(levels):
+        return f"x → {kink:.6g}{('⁻' if sides == [-1.0] else '⁺') if len(sides) == 1 else ''}"
+    return levels[0] if len(levels) == 1 else f"x ≠ {kink:.6g}"
+
+
+def _level(steepness: Function, sup: float, place: float, kinks: Sequence[float]) -> str:
+    """Return the interval between kinks on all of which |S'| is sup, or an empty text."""
+    below = max((kink for kink in kinks if kink < place), default=-math.inf)
+    above = min((kink for kink in kinks if kink > place), default=math.inf)
+    low, high = (place - 1e6 if below == -math.inf else below, min(above, place + 1e6))
+    # On every scale around the place, too.
+    steps = np.ldexp(1.0, np.arange(-6, 20))
+    inside = np.concatenate(
+        (low + (high - low) * np.linspace(0.01, 0.99, 33), place - steps, place + steps)
+    )
+    inside = inside[(inside > low) & (inside < high)]
+    if not (np.abs(steepness(inside) - sup) <= 1e-15 * sup).all():
+        return ""
+    if below == -math.inf and above == math.inf:
+        return "every x"
+    if below == -above:
+        return f"|x| < {above:.6g}"
+    if above == math.inf:
+        return f"x > {below:.6g}"
+    return f"x < {above:.6g}" if below == -math.inf else f"{below:.6g} < x < {above:.6g}"
+
+
+def _gives(function: Function, other: float, place: float) -> bool:
+    """Tell whether a function is at another place beside one what it is there, to rounding."""
+    if abs(other - place) > 1e-6 * max(abs(place), 1e-9):
+        return False
+    there, here = function(np.array([other, place]))
+    return bool(there >= here * (1.0 - 2e-15))
+
+
+def _tops(
+    function: Function, x: FloatArray, y: FloatArray, kinks: Sequence[float] = ()
+) -> tuple[FloatArray, FloatArray]:
+    """Return where the highest local maxima of a function are, and how high."""
+    above = np.full(y.size + 2, -math.inf)
+    above[1:-1] = y
+    local = np.flatnonzero((y >= above[:-2]) & (y >= above[2:]))
+    # The highest, and of equal ones those near 0.
+    local = local[np.lexsort((np.abs(x[local]), -y[local]))][:_CLOSED_IN]
+    low, high = x[np.maximum(local - 1, 0)], x[np.minimum(local + 1, x.size - 1)]
+    places, tops = x[local], y[local]
+    between = np.linspace(0.0, 1.0, _BETWEEN)
+    for _ in range(_ROUNDS):
+        z = low[:, None] + (high - low)[:, None] * between
+        inside = np.array([(z > kink).any(1) & (z < kink).any(1) for kink in kinks])
+        f = function(z)
+        best = f.argmax(axis=1)
+        rows = np.arange(len(z))
+        better = f[rows, best] > tops
+        if inside.size:
+            # A bracket over a kink has its two sides already.
+            better &= ~inside.any(0)
+        places, tops = (
+            np.where(better, z[rows, best], places),
+            np.where(better, f[rows, best], tops),
+        )
+        low = z[rows, np.maximum(best - 1, 0)]
+        high = z[rows, np.minimum(best + 1, _BETWEEN - 1)]
+    return places, tops
+
+
+def _limit(values: FloatArray) -> float | None:
+    """Return to what values tend; infinity included, None where they do not."""
+    late, early = values[-_WATCHED:], values[_far() <= _EARLY][-_WATCHED:]
+    if np.isnan(late).any():
+        return None
+    if np.isinf(late).any() or np.abs(late).max() > 1.5 * np.abs(early).max():
+        alike = (late > 0.0).all() or (late < 0.0).all()
+        return math.copysign(math.inf, late[-1]) if alike else None
+    if np.abs(late - late[-1]).max() <= 1e-12 * abs(late[-1]) or np.abs(late).max() < 1e-90:
+        return _short(float(late[-1])) if abs(late[-1]) >= 1e-90 else 0.0
+    return None
+
+
+def _least(
+    function: Function, pair: Pair, x: FloatArray, y: FloatArray, far: Sequence[FloatArray]
+) -> tuple[float, bool]:
+    """Return the infimum of a function, and whether it is one of its values."""
+    limits = [_limit(values) for values in far]
+    if -math.inf in limits:
+        return -math.inf, False
+    places, tops = _tops(lambda z: -function(z), x, -y)
+    least = -float(tops.max())
+    beyond = min(
+        (float(np.nanmin(values)) for values in far if not np.isnan(values).all()), default=least
+    )
+    if beyond < -_EARLY and beyond < least:
+        return -math.inf, False
+    approached = min((each for each in limits if each is not None), default=math.inf)
+    infimum = min(least, approached, beyond)
+    if infimum < least - 1e-15 * abs(least):
+        return infimum, False
+    as_low = places[-tops <= least + 4e-16 * abs(least)]
+    return infimum, any(_turns(pair, float(place)) for place in as_low)
+
+
+def _turns(pair: Pair, place: float) -> bool:
+    """Tell whether S turns at a place, or is level from there on: it has that value."""
+    step = 1e-4 * max(abs(place), 1e-6)
+    left, at, right = pair(np.array([place - step, place, place + step]))[1]
+    if left * right < 0.0:
+        return True
+    if at != 0.0 and left and right:
+        return False
+    # Level: does S' go to 0, or does it underflow?
+    for side in (-1.0, 1.0):
+        ways = place + side * max(abs(place), 1.0) * 2.0 ** -np.arange(20.0)
+        sloping = ways[pair(ways)[1] != 0.0]
+        if not sloping.size:
+            continue
+        near, out = place, float(sloping[-1])
+        while abs(out - near) > 1e-9 * max(abs(place), 1e-6):
+            middle = 0.5 * (near + out)
+            if pair(np.array([middle]))[1][0] == 0.0:
+                near = middle
+            else:
+                out = middle
+        edge = near + side * 1e-2 * max(abs(near), 1e-6)
+        if abs(pair(np.array([edge]))[1][0]) > _UNDERFLOW:
+            return True
+    return False
+
+
+def _is_homogeneous(pair: Pair, x: FloatArray, value: FloatArray) -> bool:
+    # Nearer to 0 products are rounded to a few digits or none.
+    normal = (np.abs(x) >= _SMALLEST) | (x == 0.0)
+    x, value = x[normal], value[normal]
+    twice, thrice = pair(2.0 * x)[0], pair(3.0 * x)[0]
+    return bool(
+        np.array_equal(twice, 2.0 * value)
+        and (np.abs(thrice - 3.0 * value) <= 1e-15 * np.abs(thrice)).all()
+    )

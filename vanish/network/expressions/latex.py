@@ -23,7 +23,7 @@ from vanish.network.expressions.tree import (
     divisor,
     negated,
 )
-from vanish.network.expressions.written import decimal, is_decimal, is_negative
+from vanish.network.expressions.written import decimal, fraction, is_decimal, is_negative
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -78,8 +78,8 @@ def _latex(node: Node) -> tuple[str, int]:
 
 def _number(value: Fraction) -> tuple[str, int]:
     if not is_decimal(value):
-        sign = "-" if value < 0 else ""
-        return rf"{sign}\frac{{{abs(value.numerator)}}}{{{value.denominator}}}", _PRODUCT
+        above, below = fraction(abs(value))
+        return rf"{'-' if value < 0 else ''}\frac{{{above}}}{{{below}}}", _PRODUCT
     mantissa, e, exponent = decimal(value).partition("e")
     if not e:
         return mantissa, _SUM if value < 0 else _ATOM

@@ -14,7 +14,7 @@ from vanish.network.activations import catalogue
 from vanish.network.activations.record import Activation
 from vanish.network.expressions import functions
 from vanish.network.expressions.differentiate import slope
-from vanish.network.expressions.domain import POINTS, jumps, require_everywhere
+from vanish.network.expressions.domain import POINTS, jumps, nowhere, require_everywhere
 from vanish.network.expressions.evaluate import Program, constant
 from vanish.network.expressions.findings import found
 from vanish.network.expressions.latex import latex
@@ -99,6 +99,8 @@ def activation_of(text: str) -> Activation:
     require_everywhere(text, value, pair)
     deciding = (*switches(value), *switches(derivative))
     known, jumping = found(pair, deciding), jumps(pair, deciding)
+    if known.undefined_at is not None:
+        raise nowhere(text, "S or S'", known.undefined_at)
     return Activation(
         name=text,
         pair=pair,

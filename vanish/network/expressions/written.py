@@ -109,7 +109,8 @@ def _product(factors: tuple[Node, ...]) -> tuple[str, int]:
 def _numerator(first: Node) -> tuple[str, str]:
     """Return what a product begins with, and what it ends with: 2 and /3 of two thirds."""
     if isinstance(first, Number) and not is_decimal(first.value):
-        return str(first.value.numerator), f"/{first.value.denominator}"
+        above, below = fraction(first.value)
+        return above, f"/{below}"
     return (written(first), "") if divides(first) else (_within(first, POWER), "")
 
 
@@ -141,9 +142,23 @@ def is_decimal(value: Fraction) -> bool:
     return rest == 1
 
 
+def fraction(value: Fraction) -> tuple[str, str]:
+    """Return numerator and denominator of a number that has no end: 3.4318 and 3 for 17159/15000.
+
+    Whichever is the shorter, whole numbers or a point above.
+    """
+    below = value.denominator
+    for prime in (2, 5):
+        while below % prime == 0:
+            below //= prime
+    plain = str(value.numerator), str(value.denominator)
+    pointed = decimal(value * below), str(below)
+    return min(plain, pointed, key=lambda pair: len(pair[0]) + len(pair[1]))
+
+
 def _number(value: Fraction) -> tuple[str, int]:
     if not is_decimal(value):
-        return str(value), SIGN if value < 0 else PRODUCT
+        return "/".join(fraction(value)), SIGN if value < 0 else PRODUCT
     return decimal(value), SIGN if value < 0 else ATOM
 
 
