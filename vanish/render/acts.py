@@ -44,9 +44,9 @@ def view(shown: Sequence[Activation], layers: int) -> View:
                 each.derivative,
                 each.domain,
                 f"{_about(each)}{each.range}",
-                f"{_about(each)}{each.sup_slope:.5g}",
+                f"{_about(each)}{each.sup_slope:.5g}".replace("inf", "∞"),
                 each.sup_place,
-                short(slope_bound(each, layers)),
+                _bound(each, layers),
             )
             for each in shown
         ),
@@ -57,6 +57,10 @@ def view(shown: Sequence[Activation], layers: int) -> View:
     )
 
 
+def _bound(activation: Activation, layers: int) -> str:
+    return short(slope_bound(activation, layers)) if activation.has_bound else "none"
+
+
 def _about(activation: Activation) -> str:
     """Return what stands before a number of a formula: it was found, not proved."""
     return "≈ " if activation.is_formula else ""
@@ -64,7 +68,7 @@ def _about(activation: Activation) -> str:
 
 def portrait(activation: Activation, layers: int, columns: int) -> str:
     """Return one activation in full, with a drawing of S and S'."""
-    bound, about = slope_bound(activation, layers), _about(activation)
+    about = _about(activation)
     value, slope = activation.latex if activation.is_formula else ("", "")
     facts = {
         "S(x)": activation.formula,
@@ -74,15 +78,19 @@ def portrait(activation: Activation, layers: int, columns: int) -> str:
         "domain": activation.domain,
         "range": f"{about}{activation.range}",
         "sup|S'|": f"{about}{activation.sup_slope!r} at {activation.sup_place}",
-        "bound": f"{activation.sup_slope:.5g}^{layers} = {short(bound)} on the product of"
-        f" {layers} slopes",
+        "bound": f"{activation.sup_slope:.5g}^{layers} = {_bound(activation, layers)} on the"
+        f" product of {layers} slopes",
         "init": f"{activation.init} by convention",
         "note": activation.note,
     }
+    if not activation.has_bound:
+        facts["sup|S'|"] = f"≈ ∞: no bound, |S'| grows without end ({activation.derivative})"
+        facts["bound"] = f"none on the product of {layers} slopes"
+    facts = {name: fact for name, fact in facts.items() if fact}
     wide = max(map(len, facts))
     names = ", ".join(activation.aliases)
     lines = [activation.name + (f" ({names})" if names else ""), ""]
-    lines += [f"  {name:<{wide}}  {fact}" for name, fact in facts.items() if fact]
+    lines += [f"  {name:<{wide}}  {fact}" for name, fact in facts.items()]
     x = np.linspace(_FROM, _TO, 4001)
     pair = activation.pair(x)
     side = min((columns - 4) // 2, _WIDEST)

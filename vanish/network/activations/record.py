@@ -120,6 +120,11 @@ class Activation:
         return f"{opening}{lower}, {upper}{closing}"
 
     @property
+    def has_bound(self) -> bool:
+        """Whether |S'| has a supremum, so that the article's bound exists."""
+        return math.isfinite(self.sup_slope)
+
+    @property
     def sup_place(self) -> str:
         """Where |S'| attains or approaches its supremum, as text."""
         return self.sup_at if isinstance(self.sup_at, str) else f"x = {self.sup_at:.5g}"

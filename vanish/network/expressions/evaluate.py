@@ -31,6 +31,7 @@ from vanish.network.expressions.tree import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from fractions import Fraction
 
     from vanish.numbers.scaled import FloatArray
 
@@ -81,7 +82,8 @@ class Program:
                 self._start.append(None)
                 self._steps.append((function, taken, len(self._start) - 1))
             else:
-                self._start.append(constant(node))
+                # Divided by 0 it is infinite, where Python's own number would raise.
+                self._start.append(np.float64(constant(node)))
             places[node] = len(self._start) - 1
         return places[node]
 
@@ -99,15 +101,20 @@ def constant(node: Node) -> float:
     """Return the value of a node without x; infinite or no number where it has none."""
     match node:
         case Number(value):
-            try:
-                return float(value)
-            except OverflowError:
-                return math.inf if value > 0 else -math.inf
+            return rounded(value)
         case Constant(name):
             return _CONSTANTS[name]
     function, inside = _step(node)
     with np.errstate(all="ignore"):
         return float(function(*(np.array([constant(each)]) for each in inside))[0])
+
+
+def rounded(value: Fraction) -> float:
+    """Return the nearest float64: infinity beyond its range."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def _step(node: Node) -> tuple[Callable[..., Any], tuple[Node, ...]]:
@@ -121,7 +128,7 @@ def _step(node: Node) -> tuple[Callable[..., Any], tuple[Node, ...]]:
         case Power() if divides(node):
             return partial(_multiplied, (True,)), (_undivided(node),)
         case Power(base, Number(exponent)):
-            power = float(exponent)
+            power = rounded(exponent)
             return _POWERS.get(power) or partial(_raised, power), (base,)
         case Power(base, exponent):
             return np.power, (base, exponent)

@@ -43,9 +43,6 @@ _BETWEEN, _ROUNDS = 33, 15
 # S' jumps where it differs by so much of itself on the two sides of a point, so far from it.
 _JUMP, _BESIDE = 1e-6, 2.0**-30
 
-# Below it, what multiplies x may leave float64.
-_SMALLEST = 2.0**-900
-
 # Below this, S' is not 0, but what is left of it where it underflows.
 _UNDERFLOW = 1e-250
 
@@ -275,8 +272,7 @@ def _level(steepness: Function, sup: float, place: float, kinks: Sequence[float]
     below = max((kink for kink in kinks if kink < place), default=-math.inf)
     above = min((kink for kink in kinks if kink > place), default=math.inf)
     low, high = (place - 1e6 if below == -math.inf else below, min(above, place + 1e6))
-    # On every scale around the place, too.
-    steps = np.ldexp(1.0, np.arange(-6, 20))
+    steps = np.ldexp(1.0, np.arange(-6, 20))  # on every scale around the place, too
     inside = np.concatenate(
         (low + (high - low) * np.linspace(0.01, 0.99, 33), place - steps, place + steps)
     )
@@ -395,8 +391,7 @@ def _turns(pair: Pair, place: float) -> bool:
 
 def _is_homogeneous(pair: Pair, x: FloatArray, value: FloatArray) -> bool:
     # Nearer to 0 products are rounded to a few digits or none.
-    normal = (np.abs(x) >= _SMALLEST) | (x == 0.0)
-    x, value = x[normal], value[normal]
+    x, value = x[np.abs(x) >= 2.0**-900], value[np.abs(x) >= 2.0**-900]
     twice, thrice = pair(2.0 * x)[0], pair(3.0 * x)[0]
     return bool(
         np.array_equal(twice, 2.0 * value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from vanish.network.expressions import functions
@@ -26,8 +27,6 @@ from vanish.network.expressions.tree import (
 from vanish.network.expressions.written import decimal, fraction, is_decimal, is_negative
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from vanish.network.expressions.tree import Node
 
 _SUM, _PRODUCT, _POWER, _ATOM = range(4)
@@ -139,7 +138,7 @@ def _call(name: str, arguments: tuple[Node, ...], parameters: tuple[Node, ...]) 
     given = [
         latex(numeral)
         for each, numeral in zip(function.parameters, parameters, strict=True)
-        if not isinstance(numeral, Number) or float(numeral.value) != each.default
+        if not isinstance(numeral, Number) or numeral.value != Fraction(repr(each.default))
     ]
     if given:
         text = text.replace(r"\left(", rf"_{{{','.join(given)}}}\left(", 1)

@@ -231,8 +231,10 @@ def product(factors: Sequence[Node]) -> Node:
     signs = [each for each in flat[1:] if each == MINUS_ONE]
     if signs:
         rest = [flat[0], *(each for each in flat[1:] if each != MINUS_ONE)]
-        found = Product(tuple(rest)) if len(rest) > 1 else rest[0]
+        found = product(rest)
         return negated(found) if len(signs) % 2 else found
+    if len(flat) > 1 and flat[0] == MINUS_ONE and isinstance(flat[1], Number):
+        return product([Number(-flat[1].value), *flat[2:]])
     return Product(tuple(flat)) if len(flat) > 1 else flat[0]
 
 

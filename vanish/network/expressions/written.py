@@ -32,6 +32,9 @@ SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
 # Exact decimals of more digits are rounded to float64, which is what they are computed in.
 _MOST_DIGITS = 40
 
+# What float64 does not hold is cut to as many digits as it has.
+_MOST_DECADES, _DIGITS = 300, 17
+
 # Zeros before or behind the digits of a number, beyond which it has an exponent.
 _MOST_ZEROS = 5
 
@@ -127,7 +130,7 @@ def _call(node: Call) -> str:
     # Of a number alone it must be said, for elu(2) is a name with a number.
     all_said = not any(map(has_x, node.arguments))
     for each, given in zip(functions.get(node.name).parameters, node.parameters, strict=True):
-        default = isinstance(given, Number) and float(given.value) == each.default
+        default = isinstance(given, Number) and given.value == Fraction(repr(each.default))
         if all_said or not default:
             inside.append(f"{each.name}={written(given)}")
     return f"{node.name}({','.join(inside)})"
@@ -169,11 +172,13 @@ def decimal(value: Fraction) -> str:
     while size.denominator != 1:
         size, shift = size * 10, shift + 1
     digits = str(size.numerator)
+    exponent = len(digits) - shift - 1
     if len(digits.strip("0")) > _MOST_DIGITS:
-        return decimal(Fraction(repr(float(value))))
+        if -_MOST_DECADES < exponent < _MOST_DECADES:
+            return decimal(Fraction(repr(float(value))))
+        digits = digits[:_DIGITS]
     if digits == "0":
         return "0"
-    exponent = len(digits) - shift - 1
     digits = digits.rstrip("0")
     if -_MOST_ZEROS <= exponent < len(digits) + _MOST_ZEROS:
         if exponent < 0:

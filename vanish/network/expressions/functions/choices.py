@@ -1,7 +1,7 @@
 """The functions that are one of their arguments, each as the `where` that it is.
 
-At a tie the slope is that of the argument without x, if one has none: so max(x, 0) and
-max(0, x) have the slope 0 at 0, as PyTorch's relu has.
+At a tie the slope is that of the argument without x, if one has none: so max(x,0) and
+max(0,x) have the slope 0 at 0, as PyTorch's relu has.
 """
 
 from __future__ import annotations
