@@ -52,6 +52,9 @@ if TYPE_CHECKING:
 # Trees are walked by functions that call themselves: Python's own stack must hold them.
 _DEEPEST = 25
 
+# ^ is a sign of formulas.
+_CARET = "‸"
+
 _COMPARED = ("<", "<=", ">", ">=")
 _SIGNS = (*_COMPARED, "==", "!=", "=")
 
@@ -73,7 +76,7 @@ def parse(text: str, parameters: Collection[str] = ()) -> Node:
     UsageError
         If it is none; the message points at the character.
     """
-    return _Parser(Source("activation", text), parameters).formula()
+    return _Parser(Source("activation", text, _CARET), parameters).formula()
 
 
 class _Arithmetic(ABC):

@@ -58,13 +58,16 @@ class Source:
         What messages call it, such as ``"block"``.
     text
         Itself.
+    caret
+        What stands before what is wrong: of a language in which ^ is a sign another one.
     """
 
-    __slots__ = ("kind", "text")
+    __slots__ = ("_caret", "kind", "text")
 
-    def __init__(self, kind: str, text: str) -> None:
+    def __init__(self, kind: str, text: str, caret: str = "^") -> None:
         self.kind: Final = kind
         self.text: Final = text
+        self._caret: Final = caret
 
     def fault(self, start: int, message: str) -> UsageError:
         """Return the error that something is wrong behind so many characters.
@@ -83,9 +86,8 @@ class Source:
         if len(after) > _SHOWN:
             after = f"{after[:_SHOWN]}…"
         quote = '"' if "'" in before + after else "'"
-        return UsageError(
-            f"{self.kind} {quote}{before}^{after}{quote}, character {start + 1}: {message}"
-        )
+        shown = f"{quote}{before}{self._caret}{after}{quote}"
+        return UsageError(f"{self.kind} {shown}, character {start + 1}: {message}")
 
     def tokens(
         self, words: Collection[str] = (), *, names: bool = False, signs: Sequence[str] = ()
