@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import re
 import subprocess
@@ -311,6 +312,17 @@ def test_an_activation_arrives_as_itself(text: str) -> None:
     name, *slopes = done.stdout.split()
     assert name == text
     assert [float(each) for each in slopes] == record.slope(np.array([-1.5, 0.3])).tolist()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"parameters": {}}, {"parameters": {"slope": 1e300}}, {"name": "own"}, {"note": "x"}],
+)
+def test_a_changed_copy_is_not_what_every_process_has(changes: dict[str, Any]) -> None:
+    copy = dataclasses.replace(activations.get("leaky_relu(0.2)"), **{"name": "own"} | changes)
+    assert not activations.is_everywhere(copy)
+    assert closedforms.get(copy) is None
+    assert pickle.loads(pickle.dumps(copy)) is not copy
 
 
 # --- activations of the user's own ---

@@ -21,7 +21,6 @@ from vanish.errors import UsageError
 from vanish.network.activations import catalogue
 from vanish.network.activations.catalogue import is_built_in, names, parameters_of, registered
 from vanish.network.activations.record import Activation
-from vanish.network.formulas.calls import is_call, name_of
 
 __all__ = [
     "Activation",
@@ -102,6 +101,8 @@ def _is_formula(text: str) -> bool:
 
 def _has_numbers(text: str) -> bool:
     """Tell whether a text is an activation's name with numbers in brackets."""
+    from vanish.network.formulas.calls import is_call, name_of  # noqa: PLC0415 - start-up
+
     if not is_call(text) or _X.search(text) or not catalogue.has(name_of(text)):
         return False
     return bool(catalogue.parameters_of(catalogue.get(name_of(text))))

@@ -7,7 +7,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
-from vanish.network.formulas.calls import name_of, read_call
 from vanish.network.registry import Registry, folded
 
 if TYPE_CHECKING:
@@ -153,6 +152,8 @@ def called(text: str) -> Activation:
         If the name means none or takes none of these numbers; the message points at the
         character.
     """
+    from vanish.network.formulas.calls import name_of, read_call  # noqa: PLC0415 - start-up
+
     activation = get(name_of(text))
     numbers = read_call("activation", text, parameters_of(activation))
     return with_parameters(activation, *numbers.values())
@@ -191,21 +192,31 @@ def made(name: str, numbers: tuple[float, ...]) -> Activation:
     UsageError
         If they are out of range.
     """
+    plain = _built_in(name)
+    if numbers == tuple(plain.parameters.values()):
+        return plain
     family = _parametrised(name)
-    if family is None or numbers == tuple(each.default for each in family.parameters):
-        return _built_in(name)
+    assert family is not None, name
     return family.made(name, numbers)
 
 
 def _parametrised(name: str) -> Family | None:
-    families: dict[str, Family] = getattr(_family(name), "PARAMETRISED", {})
+    parametrised = getattr(_family(name), "parametrised", None)
+    families: dict[str, Family] = {} if parametrised is None else parametrised()
     return families.get(name)
 
 
 def is_made(activation: Activation) -> bool:
     """Tell whether an activation is a built-in one, with its own numbers or others."""
-    name, numbers = activation.family, tuple(activation.parameters.values())
-    return name in _FAMILIES and made(name, numbers) is activation
+    if activation.family not in _FAMILIES:
+        return False
+    plain, given = _built_in(activation.family), activation.parameters
+    if given.keys() != plain.parameters.keys():
+        return False
+    try:
+        return made(activation.family, tuple(given.values())) is activation
+    except UsageError:  # a copy of the user's own, with numbers that no built-in one has
+        return False
 
 
 def is_built_in(activation: Activation) -> bool:

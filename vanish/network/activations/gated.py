@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.network.activations.parametrised import Family, require_positive
+from vanish.network.activations.parametrised import Family, require_positive, shortest
 from vanish.network.activations.record import Activation
 from vanish.network.activations.sigmoids import SIGMOID
-from vanish.network.formulas.calls import Parameter, written_number
 from vanish.numbers import normal as gaussian
 
 if TYPE_CHECKING:
@@ -113,7 +112,7 @@ def silu(name: str, given: Mapping[str, float]) -> Activation:
     """Return xσ(βx)."""
     require_positive("silu", given)
     beta = given["beta"]
-    inside = "x" if beta == 1.0 else f"{written_number(beta)}x"
+    inside = "x" if beta == 1.0 else f"{shortest(beta)}x"
     return Activation(
         name=name,
         aliases=("swish",) if beta == 1.0 else (),
@@ -142,7 +141,12 @@ def silu(name: str, given: Mapping[str, float]) -> Activation:
 
 SILU = silu("silu", {"beta": 1.0})
 
-PARAMETRISED = {"silu": Family((Parameter(name="beta", default=1.0, aliases=("b",)),), silu)}
+
+def parametrised() -> dict[str, Family]:
+    """Return the families of this file whose names take numbers."""
+    from vanish.network.formulas.calls import Parameter  # noqa: PLC0415 - start-up
+
+    return {"silu": Family((Parameter(name="beta", default=1.0, aliases=("b",)),), silu)}
 
 
 def _mish(x: FloatArray) -> Pair:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from vanish.errors import UsageError
-from vanish.network.formulas.calls import written_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -38,8 +37,16 @@ class Family(NamedTuple):
         numbers
             One a parameter, in their order.
         """
+        from vanish.network.formulas.calls import written_call  # noqa: PLC0415 - start-up
+
         given = dict(zip((each.name for each in self.parameters), numbers, strict=True))
         return self.make(written_call(name, self.parameters, given), given)
+
+
+def shortest(number: float) -> str:
+    """Return the shortest text that reads back as a number, as a formula has it."""
+    # `calls.written_number` does the same; what reads calls is not imported for plain names.
+    return repr(float(number)).removesuffix(".0")
 
 
 def require_positive(name: str, given: Mapping[str, float]) -> None:

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish.errors import UsageError
-from vanish.network.activations.parametrised import Family, require_positive
+from vanish.network.activations.parametrised import Family, require_positive, shortest
 from vanish.network.activations.record import Activation
-from vanish.network.formulas.calls import Parameter, written_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -66,7 +65,7 @@ def leaky_relu(name: str, given: Mapping[str, float]) -> Activation:
         raise UsageError(
             f"activation leaky_relu: slope is {slope:g}: give one from -1e100 to 1e100"
         )
-    number = written_number(slope)
+    number = shortest(slope)
     below = f"{number}x"
     return Activation(
         name=name,
@@ -134,7 +133,7 @@ def elu(name: str, given: Mapping[str, float]) -> Activation:
     """Return x above 0 and α(e^x-1) below."""
     require_positive("elu", given)
     alpha = given["alpha"]
-    plain, number = alpha == 1.0, written_number(alpha)
+    plain, number = alpha == 1.0, shortest(alpha)
     below = "e^x-1" if plain else f"{number}(e^x-1)"
     times = "" if plain else number
     at = "x ≥ 0" if plain else "x > 0" if alpha < 1.0 else "x → 0⁻"
@@ -220,7 +219,7 @@ def softplus(name: str, given: Mapping[str, float]) -> Activation:
     """Return ln(1+e^(βx))/β."""
     require_positive("softplus", given)
     beta = given["beta"]
-    plain, number = beta == 1.0, written_number(beta)
+    plain, number = beta == 1.0, shortest(beta)
     inside = "x" if plain else f"{number}x"
     return Activation(
         name=name,
@@ -267,11 +266,15 @@ LOG_SIGMOID = Activation(
 )
 
 
-PARAMETRISED = {
-    "leaky_relu": Family(
-        (Parameter(name="slope", default=_LEAKY_SLOPE, aliases=("alpha", "negative_slope", "a")),),
-        leaky_relu,
-    ),
-    "elu": Family((Parameter(name="alpha", default=1.0, aliases=("a",)),), elu),
-    "softplus": Family((Parameter(name="beta", default=1.0, aliases=("b",)),), softplus),
-}
+def parametrised() -> dict[str, Family]:
+    """Return the families of this file whose names take numbers."""
+    from vanish.network.formulas.calls import Parameter  # noqa: PLC0415 - start-up
+
+    slope = Parameter(name="slope", default=_LEAKY_SLOPE, aliases=("alpha", "negative_slope", "a"))
+    alpha = Parameter(name="alpha", default=1.0, aliases=("a",))
+    beta = Parameter(name="beta", default=1.0, aliases=("b",))
+    return {
+        "leaky_relu": Family((slope,), leaky_relu),
+        "elu": Family((alpha,), elu),
+        "softplus": Family((beta,), softplus),
+    }
