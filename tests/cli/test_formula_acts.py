@@ -61,6 +61,28 @@ def test_a_formula_of_a_built_in_one_gives_its_numbers(formula: str, built_in: s
                 assert mine[name] == pytest.approx(right[name], rel=1e-9, abs=1e-13), name
 
 
+@pytest.mark.parametrize(
+    ("formula", "built_in"),
+    [
+        ("x/(1+exp(-x))", "silu"),
+        ("x*Phi(x)", "gelu"),
+        ("1-2/(1+exp(2*x))", "tanh"),
+        ("where(x>0,x,0.2*x)", "leaky_relu(0.2)"),
+        ("where(x>0,x,exp(x)-1)", "elu"),
+        ("ln(1+exp(x))", "softplus"),
+    ],
+)
+def test_critical_points_are_those_of_the_built_in_one(formula: str, built_in: str) -> None:
+    line = "theory --act '{}' --bias-std 0.3"
+    (mine,), (right,) = rows(line.format(formula)), rows(line.format(built_in))
+    assert mine["phase"] == right["phase"]
+    for name in ("critical_weight_std", "critical_q", "chi_q"):
+        if right[name] is None:
+            assert mine[name] is None
+        else:
+            assert mine[name] == pytest.approx(right[name], rel=1e-9), name
+
+
 @pytest.mark.parametrize("engine", ["dense", "sampled"])
 def test_both_engines_take_a_formula(engine: str) -> None:
     found = rows(f"--act '{GATE}' --layers 3 --width 16 --trials 3 --engine {engine}")

@@ -397,6 +397,11 @@ def test_flat_pieces_are_told_from_underflow(
     assert (record.flat, record.homogeneous, record.init) == (flat, homogeneous, init)
 
 
+@pytest.mark.parametrize("text", [*FORMULAS, "sin(1000*x)", "tanh(100*x)", "where(x>0.3,x,x-1)"])
+def test_what_was_found_stands_its_own_check(text: str) -> None:
+    vanish.verify(activations.get(text))
+
+
 def test_a_jump_is_a_kink_and_is_told() -> None:
     record = activations.get("where(x>0.3,x,x-1)")
     assert record.kinks == (0.3,)
