@@ -137,7 +137,10 @@ _TARGETS = (
     ),
 )
 _NAMES: dict[str, Sequence[str]] = {
-    "act": (*activations.names(), "swish", "LeakyReLU", "relu,tanh", "tanh,", "all"),
+    "act": (
+        *(*activations.names(), "swish", "LeakyReLU", "relu,tanh", "tanh,", "all"),
+        *("x*tanh(x)", "leaky_relu(0.2)", "max(x,0)^2,relu", "sin(30", "x^", "1/x", "elu(a=-1)"),
+    ),
     "init": (
         *(
             *initializers.names(),

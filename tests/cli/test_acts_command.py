@@ -119,6 +119,8 @@ def test_a_row_says_what_the_record_says(activation: Activation) -> None:
         "log10_bound": pytest.approx(7 * math.log10(activation.sup_slope), rel=1e-13, abs=1e-15),
         "init": activation.init,
         "note": activation.note,
+        "latex": activation.latex[0],
+        "latex_derivative": activation.latex[1],
     }
     assert "" not in (row["formula"], row["derivative"])
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from command import VANISH, check_error, environment, run, run_in_process, run_in_terminal
+from known import known
 from matplotlib.mathtext import MathTextParser
 from snapshot import check
 
@@ -93,7 +94,7 @@ def test_the_numbers_stand_under_the_symbols_of_the_last_line(options: str) -> N
         assert shown == (
             [""] * 4
             if each is None or each.measured is None
-            else [short(n) for n in (each.measured, each.largest, each.product, each.bound)]
+            else [short(known(n)) for n in (each.measured, each.largest, each.product, each.bound)]
         )
 
 
@@ -213,7 +214,9 @@ def test_markdown_has_a_row_a_factor() -> None:
     for row, each in zip(table, factors, strict=True):
         assert each.measured is not None
         expected = [each.measured, each.largest, each.product, each.bound]
-        assert [cell.removesuffix(" |") for cell in row[1:]] == list(map(short, expected))
+        assert [cell.removesuffix(" |") for cell in row[1:]] == [
+            short(known(each)) for each in expected
+        ]
     widths = {line.count("|") for line in document.splitlines() if line.startswith("|")}
     assert widths == {6}
     assert document.count("$$") == 6

@@ -510,8 +510,40 @@ sweep --layers 2,3 --width 2,3 --per-layer --plot x.png --format csv
 sweep --layers 2 --columns act --output row.txt --format csv
 sweep --layers 2 --output row.txt --format markdown
 sweep --layers 2 --output row.txt --format json
+
+--act 2x
+--act 'sin(30)'
+--act 'x*sigmiod(x)'
+--act 'x*(1+x'
+--act 'x)'
+--act 'x²'
+--act 'where(x>0,x)'
+--act 'x if x>0 else 0'
+--act 'relu,max(x)'
+--act 'leaky_relu(0.2)*x'
+--act 'leaky_relu(slop=0.2)'
+--act 'leaky_relu(1e200)'
+--act 'elu(alpha=-1)'
+--act 'tanh(x,2)'
+--act 1/x
+--act 'sqrt(abs(x))'
+--act 'exp(x)*cosh(x)*exp(-x^2)'
+--act 'where(x>0,1,0)'
+--act '1e300*(1e300*x)'
+--act prelu
+--act swiglu
+--act maxout
+--act tanhshrink
+--layer-acts 'relu,x*' --layers 2
+--last-act 'x^'
+acts 'x*foo(x)'
+sweep --act 'relu,x*' --layers 2
+train --act 'x*' --layers 1
+theory --act 'sin(30)'
 """
 CASES = [line for line in COMMAND_LINES.splitlines() if line]
+# Longer than a line here may be.
+CASES += [f"--act {'/'.join(f'(1+{i}*x^2)' for i in range(1, 80))}"]
 
 # Messages that no command line of the above can lead to, by a part of their source.
 NOT_HERE = (

@@ -320,4 +320,9 @@ def test_a_family_of_activations_is_imported_when_one_of_it_is_asked_for() -> No
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, env=environment(), check=True, text=True
     )
-    assert done.stdout.splitlines() == ["['record']", "['record', 'sigmoids']", "5", "True"]
+    assert done.stdout.splitlines() == [
+        "['catalogue', 'record']",
+        "['catalogue', 'record', 'sigmoids']",
+        "7",
+        "True",
+    ]

@@ -40,6 +40,30 @@ def test_numpy_is_not_imported_to_explain_what_no_record_has(words: str) -> None
     assert not imported(PROBE, "help", *words.split()) & {"numpy", "rich"}
 
 
+def modules_of(line: str) -> set[str]:
+    """Return the names of the modules that a command line imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, *line.split()],
+        capture_output=True,
+        env=environment(),
+        check=True,
+    )
+    return {*done.stderr.decode().splitlines()[-1].split()}
+
+
+@pytest.mark.parametrize(
+    ("act", "reads"),
+    [("relu", ""), ("Leaky-ReLU", ""), ("leaky_relu(0.2)", "calls"), ("x*tanh(x)", "parser")],
+)
+def test_formulas_are_read_only_where_there_is_one(act: str, reads: str) -> None:
+    found = modules_of(f"--act {act} --layers 2 --width 2 --format tsv")
+    assert "vanish.network.activations" in found
+    assert ("vanish.network.formulas.calls" in found) == bool(reads)
+    expressions = {name for name in found if name.startswith("vanish.network.expressions")}
+    assert ("vanish.network.expressions.parser" in expressions) == (reads == "parser")
+    assert bool(expressions) == (reads == "parser")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("format_name", ["tsv", "json"])
 def test_rich_is_not_imported_to_write_data(format_name: str) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from known import known
 
 from vanish import Settings, Simulation, VanishError
 from vanish.lessons.derivation import measured_factors, parse_variable
@@ -58,10 +59,10 @@ def test_no_factor_exceeds_its_largest_and_no_product_its_bound(simulation: Simu
         bound = ONE
         for each in measured_factors(simulation, by):
             assert each.measured is not None
-            assert float(each.measured / each.largest) <= 1.0 + 1e-12
-            assert float(each.product / each.bound) <= 1.0 + 1e-12
-            bound *= each.largest
-            assert relative_error(each.bound, bound) < 1e-12
+            assert float(each.measured / known(each.largest)) <= 1.0 + 1e-12
+            assert float(each.product / known(each.bound)) <= 1.0 + 1e-12
+            bound *= known(each.largest)
+            assert relative_error(known(each.bound), bound) < 1e-12
 
 
 @pytest.mark.slow
@@ -73,7 +74,7 @@ def test_the_last_bound_is_the_profiles_norm_bound() -> None:
             expected = layers[k - 1].norm_bound
             assert expected is not None
             actual = measured_factors(simulation, Variable("W", k))[-1].bound
-            assert relative_error(actual, expected) < 1e-12
+            assert relative_error(known(actual), expected) < 1e-12
 
 
 def test_the_factors_are_those_of_the_product_in_its_order(simulation: Simulation) -> None:
@@ -103,10 +104,10 @@ def test_every_number_is_that_of_plain_matrices(seed: int, act: str) -> None:
     factors = measured_factors(simulation, Variable("W", 1))
     ratios = [after / before for before, after in zip([1.0, *norms], norms, strict=False)]
     assert [float(each.product) for each in factors] == pytest.approx(norms, rel=1e-12)
-    assert [float(each.largest) for each in factors] == pytest.approx(largest, rel=1e-12)
+    assert [float(known(each.largest)) for each in factors] == pytest.approx(largest, rel=1e-12)
     measured = [float(each.measured or 0.0) for each in factors]
     assert measured == pytest.approx(ratios, rel=1e-12)
-    assert float(factors[-1].bound) == pytest.approx(math.prod(largest), rel=1e-12)
+    assert float(known(factors[-1].bound)) == pytest.approx(math.prod(largest), rel=1e-12)
 
 
 def test_after_a_zero_nothing_is_measured_any_more() -> None:
@@ -154,8 +155,8 @@ def test_another_name_is_refused_and_the_right_ones_are_named(name: str) -> None
         parse_variable(name, article_graph(12))
     message = str(raised.value)
     assert repr(name) in message
-    for known in ("x", "W1", "W12", "b1", "b12"):
-        assert known in message
+    for each in ("x", "W1", "W12", "b1", "b12"):
+        assert each in message
 
 
 def test_a_variable_that_the_chain_lacks_is_refused() -> None:

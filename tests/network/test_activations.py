@@ -359,8 +359,7 @@ def test_verify_rejects_a_kink_that_is_not_declared(act: str) -> None:
     ("changes", "complaint"),
     [
         ({"name": "my act"}, "activation name 'my act': use letters, digits and _"),
-        ({"sup_slope": 0.0}, "sup_slope is 0.0: give the finite, positive supremum"),
-        ({"sup_slope": math.inf}, "sup_slope is inf"),
+        ({"sup_slope": 0.0}, "sup_slope is 0.0: give the positive supremum of |S'|"),
         ({"sup_slope": math.nan}, "sup_slope is nan"),
         ({"lower": 1.0, "upper": 1.0}, "is empty: give lower < upper"),
         ({"kinks": (1.0, 0.0)}, "give its kinks in ascending order"),

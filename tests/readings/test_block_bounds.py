@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from known import known
 
 from vanish.network.chainrule import back
 from vanish.network.graph import Variable
@@ -124,7 +125,7 @@ def test_columns_of_any_block_keep_their_bounds(simulation: Simulation) -> None:
     for layer in profile.layers:
         assert layer.norm_bound is not None
         assert never_exceeds(layer.grad_w, layer.norm_bound)
-        assert never_exceeds(layer.slope_product, layer.slope_bound)
+        assert never_exceeds(layer.slope_product, known(layer.slope_bound))
 
 
 @given(blocks())
@@ -167,7 +168,7 @@ def test_a_bound_that_forgets_something_is_noticed(
 
 def test_sigmoid_skips_slopes_multiply_to_a_quarter_times_powers_of_five_quarters() -> None:
     layers = some("x + S(Wx+b)", act="sigmoid", layers=4).profile().layers
-    assert [float(each.slope_bound) for each in layers] == pytest.approx(
+    assert [float(known(each.slope_bound)) for each in layers] == pytest.approx(
         [0.25 * 1.25**j for j in (3, 2, 1, 0)], rel=1e-14
     )
 
@@ -185,4 +186,6 @@ def test_sigmoid_skips_slopes_multiply_to_a_quarter_times_powers_of_five_quarter
 def test_what_one_layer_multiplies_the_slope_bound_by(text: str, factor: float) -> None:
     layers = some(text, act="sigmoid").profile().layers
     for one, other in pairwise(layers):
-        assert float(one.slope_bound / other.slope_bound) == pytest.approx(factor, rel=1e-14)
+        assert float(known(one.slope_bound) / known(other.slope_bound)) == pytest.approx(
+            factor, rel=1e-14
+        )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from known import known
 
 import vanish
 from vanish.errors import MemoryLimitError, VanishError
@@ -145,7 +146,7 @@ def test_bounds_are_those_of_sigmoid_relu_and_the_run() -> None:
     assert float(profile.bounds["sigmoid"]) == 0.25**3
     assert float(profile.bounds["selu"]) == pytest.approx(1.7580993408473768**3)
     # Its own layers' product is another number.
-    assert float(profile.layers[0].slope_bound) == pytest.approx(1.7580993408473768**2)
+    assert float(known(profile.layers[0].slope_bound)) == pytest.approx(1.7580993408473768**2)
 
 
 # --- what does not fit ---

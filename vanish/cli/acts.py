@@ -21,7 +21,8 @@ Names = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME]...",
-        help="Which ones; all without. A single one is shown in full, with a drawing.",
+        help="Which ones; all without. A single one is shown in full, with a drawing. Formulas,"
+        " such as 'x*tanh(x)', with their derivatives: see vanish help formulas.",
         show_default=False,
         autocompletion=opt.complete_activation,
     ),

@@ -114,7 +114,6 @@ def _gelu(q: float) -> tuple[float, float, float]:
 _BY_NAME: dict[str, Form] = {
     "identity": partial(_two_slopes, 1.0),
     "relu": partial(_two_slopes, 0.0),
-    "leaky_relu": partial(_two_slopes, 0.01),
     "gelu": _gelu,
     "hard_sigmoid": _hard_sigmoid,
     "hard_tanh": _hard_tanh,
@@ -127,5 +126,8 @@ _BY_NAME: dict[str, Form] = {
 def get(activation: Activation) -> Form | None:
     """Return the closed form of an activation's moments, if there is one."""
     # What a user registers under one of these names is another record.
-    form = _BY_NAME.get(activation.name)
-    return form if form is not None and activations.is_built_in(activation) else None
+    if activation.is_formula or not activations.is_everywhere(activation):
+        return None
+    if activation.family == "leaky_relu":
+        return partial(_two_slopes, activation.parameters["slope"])
+    return _BY_NAME.get(activation.family)

@@ -37,18 +37,19 @@ class MeasuredFactor(NamedTuple):
         By how much it changes the norm of the product before it; None after a zero.
     largest
         By how much it can change it at most: sup|S'| for a slope, ‖W_k‖₂ for a weight, for a sum
-        what its terms can at most together.
+        what its terms can at most together. None where |S'| has no supremum.
     product
         The norm of the product up to here: at the end, the gradient's.
     bound
-        The product of the largest ones up to here: at the end, the norm bound.
+        The product of the largest ones up to here: at the end, the norm bound. None where one of
+        them is.
     """
 
     factor: Factor | Sum | Part
     measured: Magnitude | None
-    largest: Magnitude
+    largest: Magnitude | None
     product: Magnitude
-    bound: Magnitude
+    bound: Magnitude | None
 
 
 class _Bound(NamedTuple):
@@ -82,7 +83,9 @@ def measured_factors(simulation: Simulation, by: Variable) -> list[MeasuredFacto
     """
     graph, loss = labelled(simulation.chain.graph), simulation.loss_gradient.norm()
     trace, norms = simulation.trace, TraceNorms(simulation.trace)
-    bounds = dict(back(graph, BOUND, norms, norms.kept_at, _Bound(loss, loss)))
+    bounds: Mapping[Variable, _Bound] = {}
+    if all(trace.chain.activation(k).has_bound for k in range(1, graph.depth + 1)):
+        bounds = dict(back(graph, BOUND, norms, norms.kept_at, _Bound(loss, loss)))
     gradients = back(graph, DENSE, trace.chain, trace.kept.__getitem__, simulation.loss_gradient)
     if is_shared(graph, by):
         return _measured_parts(graph, by, dict(gradients), bounds)
@@ -94,10 +97,15 @@ def measured_factors(simulation: Simulation, by: Variable) -> list[MeasuredFacto
     records: list[MeasuredFactor] = []
     before, bound_before = ONE, ONE
     for variable, factor in steps:
-        now, (bound, last) = found[variable], bounds[variable]
+        now, measured = found[variable], found[variable] / before if before else None
+        before = now
+        if variable not in bounds:
+            records.append(MeasuredFactor(factor, measured, None, now, None))
+            continue
+        bound, last = bounds[variable]
         most = (bound / bound_before if bound_before else bound) if last is None else last
-        records.append(MeasuredFactor(factor, now / before if before else None, most, now, bound))
-        before, bound_before = now, bound
+        records.append(MeasuredFactor(factor, measured, most, now, bound))
+        bound_before = bound
     return records
 
 
@@ -113,9 +121,10 @@ def _measured_parts(
     bound_so_far: Magnitude | None = None
     for part in parts(graph, by):
         here = Variable(by.letter, part.layer)
-        gradient, (bound, _) = gradients[here], bounds[here]
+        gradient, bound = gradients[here], bounds[here].bound if here in bounds else None
         so_far = gradient if so_far is None else so_far + gradient  # type: ignore[operator]  # of one kind
-        bound_so_far = bound if bound_so_far is None else bound_so_far + bound
+        if bound is not None:
+            bound_so_far = bound if bound_so_far is None else bound_so_far + bound
         records.append(MeasuredFactor(part, gradient.norm(), bound, so_far.norm(), bound_so_far))
     return records
 

@@ -16,6 +16,7 @@ TOPICS = {
     "scripts": "exit statuses, jq, pandas, duckdb, shell completion",
     "theory": "the chain rule, the bounds, and what mean-field theory expects",
     "blocks": "layers of other formulas: skips, norms, recurrent networks",
+    "formulas": "activations by formula, such as x*sigmoid(1.702*x), and names with numbers",
     "trials": "many chains at once, and chains too large to store",
     "sweeps": "grids of settings, resumed after any end; maps and phase diagrams",
     "clusters": "sweeps on the workers of a Dask cluster",

@@ -127,6 +127,8 @@ def _entry(title: str, meaning: str, facts: Iterable[str], *tried: str) -> str:
 def _activation(act: Activation) -> str:
     note = f" {act.note[0].upper()}{act.note[1:].rstrip('.')}." if act.note else ""
     flat = " It is 0 on an interval, so that units can be inactive." if act.flat else ""
+    numbers = activations.parameters_of(act)
+    told = ", ".join(f"{each.name}={each.default:g}" for each in numbers)
     return _entry(
         f"Activation `{act.name}`{_also(act.aliases)}",
         act.meaning,
@@ -137,6 +139,9 @@ def _activation(act: Activation) -> str:
             f"Source: {act.source}.",
             f"`--act {act.name}` takes it, `--last-act` and `--layer-acts` for single layers;"
             f" `--init auto` draws its weights by `{act.init}`.",
+            f"It takes another number in brackets, `{act.name}({told})`: `vanish help formulas`."
+            if numbers
+            else "",
         ),
         f"vanish acts {act.name}",
         f"vanish --act {act.name}",

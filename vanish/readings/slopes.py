@@ -61,7 +61,8 @@ class SlopeStatistics(NamedTuple):
     dead_fraction
         Share of units that are active on no row of the batch, shape (N, T).
     saturated
-        Share of units with |S'(a_k)| below a twentieth of sup|S'|, over the batch, shape (N, T).
+        Share of units with |S'(a_k)| below a twentieth of sup|S'|, over the batch, shape (N, T);
+        means nothing where |S'| has no supremum.
     """
 
     mean: FloatArray
@@ -111,7 +112,7 @@ def statistics(slopes: Sequence[FloatArray], activations: Sequence[Activation]) 
     activations
         S of each.
     """
-    limits = [activation.sup_slope / _SATURATED for activation in activations]
+    limits = [each.sup_slope / _SATURATED if each.has_bound else 0.0 for each in activations]
     return SlopeStatistics.joined(
         [_statistics(group, np.array(of_them)) for group, of_them in _alike(slopes, limits)]
     )
@@ -219,7 +220,7 @@ def slope_bound(activation: Activation, layers: int, block: Block = LAYER) -> Ma
     Parameters
     ----------
     activation
-        S.
+        S, of which |S'| has a supremum.
     layers
         N.
     block
@@ -246,7 +247,7 @@ def graph_bound(activation: Activation, graph: Graph) -> Magnitude:
     Parameters
     ----------
     activation
-        S.
+        S, of which |S'| has a supremum.
     graph
         The network.
     """
@@ -276,6 +277,30 @@ def bound_factors(activation: Activation, graph: Graph) -> tuple[Magnitude, Magn
     block = graph.runs[0].block
     whole, layer_1 = _across(activation, block), Graph((block, 1))
     return slope_products(layer_1, np.array([activation.sup_slope])).listed()[0], whole
+
+
+def slope_bounds(graph: Graph, activations: Sequence[Activation]) -> list[Magnitude | None]:
+    """Return the article's bound from ∂L/∂f_N to every a_k, layer 1 first.
+
+    None where an S on the way has slopes without a supremum.
+
+    Parameters
+    ----------
+    graph
+        The network.
+    activations
+        S of each layer.
+    """
+    has_s = (
+        bool(block.places("activate"))
+        for block, first, last in graph.runs
+        for _ in range(first, last + 1)
+    )
+    free = [has and not each.has_bound for has, each in zip(has_s, activations, strict=True)]
+    sizes = [each.sup_slope if each.has_bound else 1.0 for each in activations]
+    last = max((k for k, is_free in enumerate(free) if is_free), default=-1)
+    known = slope_products(graph, np.array(sizes)).listed()
+    return [None if k <= last else bound for k, bound in enumerate(known)]
 
 
 def log10_active_paths(graph: Graph, active: FloatArray) -> FloatArray:

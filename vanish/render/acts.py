@@ -43,10 +43,10 @@ def view(shown: Sequence[Activation], layers: int) -> View:
                 each.formula,
                 each.derivative,
                 each.domain,
-                each.range,
-                f"{each.sup_slope:.5g}",
+                f"{_about(each)}{each.range}",
+                f"{_about(each)}{each.sup_slope:.5g}".replace("inf", "∞"),
                 each.sup_place,
-                short(slope_bound(each, layers)),
+                _bound(each, layers),
             )
             for each in shown
         ),
@@ -57,31 +57,49 @@ def view(shown: Sequence[Activation], layers: int) -> View:
     )
 
 
+def _bound(activation: Activation, layers: int) -> str:
+    return short(slope_bound(activation, layers)) if activation.has_bound else "none"
+
+
+def _about(activation: Activation) -> str:
+    """Return what stands before a number of a formula: it was found, not proved."""
+    return "≈ " if activation.is_formula else ""
+
+
 def portrait(activation: Activation, layers: int, columns: int) -> str:
     """Return one activation in full, with a drawing of S and S'."""
-    bound = slope_bound(activation, layers)
+    about = _about(activation)
+    value, slope = activation.latex if activation.is_formula else ("", "")
     facts = {
         "S(x)": activation.formula,
         "S'(x)": activation.derivative,
+        "S, LaTeX": value,
+        "S', LaTeX": slope,
         "domain": activation.domain,
-        "range": activation.range,
-        "sup|S'|": f"{activation.sup_slope!r} at {activation.sup_place}",
-        "bound": f"{activation.sup_slope:.5g}^{layers} = {short(bound)} on the product of"
-        f" {layers} slopes",
+        "range": f"{about}{activation.range}",
+        "sup|S'|": f"{about}{activation.sup_slope!r} at {activation.sup_place}",
+        "bound": f"{activation.sup_slope:.5g}^{layers} = {_bound(activation, layers)} on the"
+        f" product of {layers} slopes",
         "init": f"{activation.init} by convention",
         "note": activation.note,
     }
+    if not activation.has_bound:
+        facts["sup|S'|"] = f"≈ ∞: no bound, |S'| grows without end ({activation.derivative})"
+        facts["bound"] = f"none on the product of {layers} slopes"
+    facts = {name: fact for name, fact in facts.items() if fact}
     wide = max(map(len, facts))
     names = ", ".join(activation.aliases)
     lines = [activation.name + (f" ({names})" if names else ""), ""]
-    lines += [f"  {name:<{wide}}  {fact}" for name, fact in facts.items() if fact]
+    lines += [f"  {name:<{wide}}  {fact}" for name, fact in facts.items()]
     x = np.linspace(_FROM, _TO, 4001)
-    value, slope = activation.pair(x)
+    pair = activation.pair(x)
     side = min((columns - 4) // 2, _WIDEST)
     if side >= _NARROWEST:
-        left, right = (curve(x, y, title, side, 12) for y, title in ((value, "S"), (slope, "S'")))
+        left, right = (
+            curve(x, y, title, side, 12) for y, title in zip(pair, ("S", "S'"), strict=True)
+        )
         lines += ["", *(f"{a:<{side}}    {b}".rstrip() for a, b in zip(left, right, strict=True))]
     elif columns >= _NARROWEST:
-        for y, title in ((value, "S"), (slope, "S'")):
+        for y, title in zip(pair, ("S", "S'"), strict=True):
             lines += ["", *curve(x, y, title, columns, 12)]
     return "".join(f"{line}\n" for line in lines)

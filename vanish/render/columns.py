@@ -35,19 +35,30 @@ ACTS: Table[[Activation, int]] = Table(
     Column("derivative", Scale.TEXT, "S'(x)", lambda act, _: act.derivative),
     Column("domain", Scale.TEXT, "the numbers that S takes", lambda act, _: act.domain),
     Column("range", Scale.TEXT, "the numbers that S gives", lambda act, _: act.range),
-    Column("sup_slope", Scale.NUMBER, "sup|S'|", lambda act, _: act.sup_slope),
+    Column(
+        "sup_slope",
+        Scale.NUMBER,
+        "sup|S'|; empty where |S'| grows without end",
+        lambda act, _: _finite(act.sup_slope),
+    ),
     Column("sup_at", Scale.TEXT, "where |S'| is sup|S'|", lambda act, _: act.sup_place),
     Column("layers", Scale.COUNT, "N, of the bound", lambda _, layers: layers),
     Column(
         "bound",
         Scale.EXACT,
-        "sup|S'|^N, the article's bound on the product of N slopes",
-        lambda act, layers: slope_bound(act, layers).exact(),
+        "sup|S'|^N, the article's bound on the product of N slopes; empty where there is none",
+        lambda act, layers: _exact(_bound(act, layers)),
     ),
-    Column("log10_bound", Scale.LOG10, "of it", lambda act, layers: slope_bound(act, layers).log10),
+    Column("log10_bound", Scale.LOG10, "of it", lambda act, layers: _log10(_bound(act, layers))),
     Column("init", Scale.TEXT, "the initialiser by convention", lambda act, _: act.init),
     Column("note", Scale.TEXT, "what else to know of it", lambda act, _: act.note),
+    Column("latex", Scale.TEXT, "S(x) as LaTeX", lambda act, _: act.latex[0]),
+    Column("latex_derivative", Scale.TEXT, "S'(x) as LaTeX", lambda act, _: act.latex[1]),
 )
+
+
+def _bound(activation: Activation, layers: int) -> Magnitude | None:
+    return slope_bound(activation, layers) if activation.has_bound else None
 
 
 def _finite(value: float | None) -> float | None:
@@ -262,7 +273,8 @@ DERIVE: Table[[Factor | Sum | Part, MeasuredFactor | None]] = Table(
     Column(
         "log10_largest",
         Scale.LOG10,
-        "of what it can multiply it by at most: sup|S'| for a slope, ‖W_k‖₂ for a weight",
+        "of what it can multiply it by at most: sup|S'| for a slope, ‖W_k‖₂ for a weight; empty"
+        " where an |S'| has no supremum",
         lambda _, numbers: _log10(numbers and numbers.largest),
     ),
     Column(

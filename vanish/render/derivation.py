@@ -296,9 +296,9 @@ def _column(record: MeasuredFactor, notation: Notation) -> tuple[str, ...]:
     return (
         f"k = {factor.layer}" if isinstance(factor, Part) else notation.symbol(factor),
         short(record.measured) if record.measured is not None else "",
-        short(record.largest),
+        "none" if record.largest is None else short(record.largest),
         short(record.product),
-        short(record.bound),
+        "none" if record.bound is None else short(record.bound),
     )
 
 

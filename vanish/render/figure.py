@@ -63,9 +63,9 @@ def activation_figure(shown: Sequence[Activation]) -> Figure:
         axes.axhline(0.0, color="0.6", linewidth=0.6)
         axes.axvline(0.0, color="0.6", linewidth=0.6)
         _draw_pair(axes, activation)
+        sup = f"{activation.sup_slope:.4g}" if activation.has_bound else "∞"
         axes.set_title(
-            f"{activation.name}: sup|S'| = {activation.sup_slope:.4g}{_formula(activation)}",
-            fontsize="medium",
+            f"{activation.name}: sup|S'| = {sup}{_formula(activation)}", fontsize="medium"
         )
         axes.set_xlim(-_REACH, _REACH)
         axes.set_ylim(*_height(activation))
@@ -103,6 +103,8 @@ def _inline(fraction: re.Match[str]) -> str:
 # The article's figures show about this part of the axis, either way from 0.
 _REACH = 6.0
 _POINTS = 2401
+# Of slopes without a supremum so much is shown.
+_HIGHEST = 3.5
 
 
 def _draw_pair(axes: Axes, activation: Activation) -> None:
@@ -139,7 +141,8 @@ def _height(activation: Activation) -> tuple[float, float]:
     """Return the part of the axis to show: all of a bounded S and of S', else the middle."""
     low = -2.5 if activation.lower == -np.inf else activation.lower
     high = 3.5 if activation.upper == np.inf else activation.upper
-    low = min(low, float(activation.slope(np.linspace(-_REACH, _REACH, _POINTS)).min()))
-    high = max(high, activation.sup_slope)
+    slope = activation.slope(np.linspace(-_REACH, _REACH, _POINTS))
+    low = min(low, float(slope.min()))
+    high = max(high, activation.sup_slope if activation.has_bound else _HIGHEST)
     margin = 0.08 * (high - low)
     return low - margin, high + margin

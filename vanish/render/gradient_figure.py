@@ -175,7 +175,7 @@ def _runs(profiles: Sequence[Profile]) -> Iterator[_Run]:
             names = dict.fromkeys(each, style.plain(subject(profile, profiles)))
         run = _run(profile, each, names, number, len(profiles))
         bound = tuple(log10s(layer.slope_bound for layer in profile.layers))
-        if bound not in bounds:
+        if bound not in bounds and profile.layers[0].slope_bound is not None:
             bounds.add(bound)
             drawn = _beside(
                 profile, _BOUND | {"color": "black", "label": _SLOPE_BOUND, "zorder": 3}

@@ -16,6 +16,8 @@ from vanish.simulation.measured import MEDIAN, magnitude_quantiles
 from vanish.simulation.verdict import subject
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vanish.network.activations import Activation
     from vanish.simulation.profile import Profile
 
@@ -23,8 +25,11 @@ if TYPE_CHECKING:
 def bounds(*profiles: Profile) -> Notes:
     """Return the article's bound on the product of all slopes, beside what was measured."""
     own: dict[str, str] = {}
+    unbounded: set[str] = set()
     for profile in profiles:
         first, mixed = profile.layers[0], profile.settings.model.act_name == "mixed"
+        if first.slope_bound is None:
+            unbounded |= {each.name for each in _of(profile) if not each.has_bound}
         if not first.slope_bound:
             continue
         measured = f" (measured {short(first.slope_product)})" if len(profiles) == 1 else ""
@@ -36,20 +41,34 @@ def bounds(*profiles: Profile) -> Notes:
         )
         own.setdefault(subject(profile, profiles), f"{name}{bound}{measured}")
     # The article's two, where they are not among them or say the same.
-    shown = {act.sup_slope for profile in profiles for act in profile.settings.model.activations}
+    shown = {act.sup_slope for profile in profiles for act in _of(profile)}
     several_blocks = len({profile.settings.block for profile in profiles}) > 1
     named = [
         f"{act.name} {_bound_of(act, profiles[0])}"
         for act in map(activations.get, ("sigmoid", "relu"))
         if act.sup_slope not in shown and not several_blocks
     ]
+    # In the order in which they came.
+    free = list(dict.fromkeys(each.name for p in profiles for each in _of(p)))
+    without = [
+        f"no bound on those of {name}: its |S'| grows without end"
+        for name in free
+        if name in unbounded
+    ]
+    if not own and without:
+        return Notes(f"N{'; '.join(without)[1:].replace('those', 'the slopes', 1)}", ())
     if not own:
         none = all(layer.slope_max is None for layer in profiles[0].layers)
         why = "No layer has an S" if none else "S is applied to a layer's input as it is"
         return Notes(f"{why}, so there is no product of slopes to bound", ())
     skips = any(profile.measured.graph.has_sum for profile in profiles)
     paths = " along all paths together" if skips else ""
-    return Notes(f"Slopes multiply to at most {'; '.join((*own.values(), *named))}{paths}", ())
+    told = "; ".join((f"{'; '.join((*own.values(), *named))}{paths}", *without))
+    return Notes(f"Slopes multiply to at most {told}", ())
+
+
+def _of(profile: Profile) -> Sequence[Activation]:
+    return profile.settings.model.activations
 
 
 def _bound_of(act: Activation, profile: Profile) -> str:
@@ -68,7 +87,8 @@ def paths(profile: Profile) -> tuple[Notes, ...]:
     # Towards the input there are ever fewer: the first count is that of the whole way, but
     # for the layers before it, in which every unit is active.
     found = next((count for count in counts if count is not None), None)
-    if found is None or not profile.layers[0].slope_bound:
+    bound = profile.layers[0].slope_bound
+    if found is None or (bound is not None and not bound):
         return ()
     graph = profile.measured.graph
     if any(len(run.block.argument_places) > 1 for run in graph.runs):

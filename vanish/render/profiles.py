@@ -75,7 +75,7 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
             short(layer.value),
             *((_dead_of(layer),) if has_dead else ()),
             short(layer.slope_product),
-            short(layer.slope_bound),
+            _number(layer.slope_bound),
         )
 
     depth = len(profile.layers)
@@ -128,7 +128,7 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
             Spark(tuple(_share(layer.signal, low, high) for layer in profile.layers)),
             _per_layer(profile),
             short(profile.layers[0].grad_w),
-            *((short(profile.layers[0].slope_bound),) if several_acts or several_blocks else ()),
+            *((_number(profile.layers[0].slope_bound),) if several_acts or several_blocks else ()),
             _verdict(profile),
         )
         for profile in profiles

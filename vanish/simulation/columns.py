@@ -91,13 +91,14 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
     Column(
         "log10_slope_bound",
         Scale.LOG10,
-        "Σ_{j=k..N} log10 sup|S'_j|: of the article's bound",
-        lambda _, layer: layer.slope_bound.log10,
+        "Σ_{j=k..N} log10 sup|S'_j|: of the article's bound; empty where an |S'_j| has no supremum",
+        lambda _, layer: log10(layer.slope_bound),
     ),
     Column(
         "log10_norm_bound",
         Scale.LOG10,
-        "of the bound on grad_w that always holds; empty where it was not computed",
+        "of the bound on grad_w that always holds; empty where it was not computed, and where an"
+        " |S'| has no supremum",
         lambda _, layer: log10(layer.norm_bound),
     ),
     Column(
@@ -246,7 +247,7 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         "saturated",
         Scale.SHARE,
         "the share of units with |S'(a_k)| < sup|S'|/20, over the batch; of tanh those with |f|"
-        " above 0.975",
+        " above 0.975; empty where |S'| has no supremum",
         lambda _, layer: layer.saturated,
     ),
     Column(
@@ -258,7 +259,8 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
     Column(
         "slope_bound",
         Scale.EXACT,
-        "∏_{j=k..N} sup|S'_j|, the article's bound on the product of all slopes",
-        lambda _, layer: layer.slope_bound.exact(),
+        "∏_{j=k..N} sup|S'_j|, the article's bound on the product of all slopes; empty where an"
+        " |S'_j| has no supremum",
+        lambda _, layer: _exact(layer.slope_bound),
     ),
 )

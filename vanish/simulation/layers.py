@@ -13,7 +13,7 @@ from vanish.network.initializers import Law
 from vanish.network.streams import Streams, Trials
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 from vanish.readings import meanfield
-from vanish.readings.slopes import slope_products
+from vanish.readings.slopes import slope_bounds
 from vanish.simulation.measured import (
     HIGH,
     LOW,
@@ -81,7 +81,7 @@ class LayerRecord(NamedTuple):
     slope_mean: float | None
     slope_max: float | None
     slope_product: Magnitude
-    slope_bound: Magnitude
+    slope_bound: Magnitude | None
     norm_bound: Magnitude | None
     predicted: Magnitude | None
     predicted_b: Magnitude | None
@@ -152,6 +152,12 @@ def records(
             for each, is_flat in zip(of_slopes(numbers), flat, strict=True)
         ]
 
+    def if_bounded(numbers: FloatArray) -> list[float | None]:
+        has_sup = (activation.has_bound for activation in settings.model.activations)
+        return [
+            each if has else None for each, has in zip(of_slopes(numbers), has_sup, strict=True)
+        ]
+
     def of_arguments(magnitudes: Magnitudes) -> list[Magnitude | None]:
         return [each if has else None for each, has in zip(middle(magnitudes), has_s, strict=True)]
 
@@ -176,10 +182,7 @@ def records(
         "slope_mean": of_slopes(measured.slopes.mean),
         "slope_max": of_slopes(measured.slopes.largest),
         "slope_product": middle(measured.slope_product),
-        "slope_bound": slope_products(
-            measured.graph,
-            np.array([activation.sup_slope for activation in settings.model.activations]),
-        ).listed(),
+        "slope_bound": slope_bounds(graph, settings.model.activations),
         "norm_bound": nothing if bound is None else middle(bound),
         "predicted": [each.grad_w for each in expected] or nothing,
         "predicted_b": [each.grad_b if graph.is_plain else each.grad_f for each in expected]
@@ -208,7 +211,7 @@ def records(
         "predicted_rms_a": list(_rms_a(settings, expected)) if expected else nothing,
         "mean_f": nothing if forward is None else signed_quantile(forward.mean_f, MEDIAN),
         "std_f": nothing if forward is None else middle(forward.std_f),
-        "saturated": nothing if forward is None else of_slopes(measured.slopes.saturated),
+        "saturated": nothing if forward is None else if_bounded(measured.slopes.saturated),
         "max_abs_a": nothing if forward is None else of_arguments(forward.largest_a),
         "units": list(_units(settings.model)),
     }

@@ -82,14 +82,15 @@ class Profile:
     def bounds(self) -> Mapping[str, Magnitude]:
         """The slopes' bound for the sigmoid, ReLU and every activation of the run, by name.
 
-        sup|S'|^N in the article's chain.
+        sup|S'|^N in the article's chain. Those whose slopes have no supremum have none.
         """
         own = {each.name: each for each in self.settings.model.activations}
-        shown = {"sigmoid", "relu", *own}
-        known = {name: activations.get(name) for name in activations.names() if name in shown}
+        wanted = {"sigmoid", "relu", *own}
+        known = {name: activations.get(name) for name in activations.names() if name in wanted}
         # In the order of the registry, behind it those that are not in it.
         graph = self.measured.graph
-        return {name: graph_bound(each, graph) for name, each in (known | own).items()}
+        shown = {name: each for name, each in (known | own).items() if each.has_bound}
+        return {name: graph_bound(each, graph) for name, each in shown.items()}
 
     @property
     def signal(self) -> str:

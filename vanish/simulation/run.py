@@ -284,7 +284,7 @@ class Simulation:
 
     def _norm_bound(self) -> Magnitudes | None:
         settings = self.settings
-        if not bounded(settings):
+        if not (bounded(settings) and all(each.has_bound for each in settings.model.activations)):
             return None
         found = bounds.norm_bounds(self.trace, self.loss_gradient.norm())
         shape = (settings.model.depth, 1)

@@ -40,8 +40,9 @@ _ALL = ("vanish", "sweep", "train")
 OPTIONS = (
     _setting(
         *("act", Kind.ACT),
-        f"Activation of every layer; several are compared, all of them for all:"
-        f" {names.ACTIVATIONS}.",
+        "Activation of every layer; several are compared, all of them for all:"
+        f" {names.ACTIVATIONS}, one with a number as 'leaky_relu(0.2)', or a formula as"
+        " 'x*sigmoid(1.702*x)': see vanish help formulas.",
         group=Group.NETWORK,
         metavar="NAME,...",
         short="-a",

@@ -53,8 +53,8 @@ class Grid:
     Attributes
     ----------
     guests
-        The activations that are not built in, by what the axes have for them. They go with
-        the grid wherever it is sent, where nobody has registered them.
+        The activations that other processes do not find by name, by what the axes have for them.
+        They go with the grid wherever it is sent, where nobody has registered them.
     """
 
     def __init__(self, axes: Mapping[str, Sequence[Any]]) -> None:
@@ -118,7 +118,7 @@ class Grid:
         alone = (*self.axes.get("act", ()), *self.axes.get("last_act", ()))
         given = dict.fromkeys((*alone, *chain.from_iterable(self.axes.get("layer_acts", ()))))
         found = {name: activations.get(name) for name in given}
-        return {name: act for name, act in found.items() if not activations.is_built_in(act)}
+        return {name: act for name, act in found.items() if not activations.is_everywhere(act)}
 
     def __len__(self) -> int:
         return min(math.prod(map(len, self.axes.values())), LARGEST + 1)

@@ -1,32 +1,34 @@
-"""Activations S beside their slopes S': one record each, one registry.
+"""Activations S beside their slopes S': one record each, by name, with numbers, or by formula.
 
 One file a family has each formula beside its record: `elementary`, `sigmoids`, `rectifiers`,
-`gated`. Every formula is stable in float64 for every finite input: with z = e^-|x| in (0, 1]
-nothing overflows, and where S' is positive it keeps its relative accuracy down to the
-smallest normal number (the textbook s·(1-s) is exactly 0 at x = 40, where the sigmoid's
-slope is 4.2e-18). Where S' crosses zero (gelu, gelu_tanh, silu, mish, hard_swish, sin) it is
-accurate absolutely. At a kink S' is what PyTorch takes; for relu that is S'(0) = 0, while the
-article's table has 1 there.
+`gated`; `catalogue` finds them by name, and what is no name is a formula, which
+`vanish.network.expressions` reads. Every built-in one is stable in float64 for every finite
+input: with z = e^-|x| in (0, 1] nothing overflows, and where S' is positive it keeps its
+relative accuracy down to the smallest normal number (the textbook s·(1-s) is exactly 0 at
+x = 40, where the sigmoid's slope is 4.2e-18). Where S' crosses zero (gelu, gelu_tanh, silu,
+mish, hard_swish, sin) it is accurate absolutely. At a kink S' is what PyTorch takes; for relu
+that is S'(0) = 0, while the article's table has 1 there.
 """
 
 from __future__ import annotations
 
 import copyreg
-from functools import partial
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import re
+from functools import lru_cache
+from typing import Any
 
+from vanish.errors import UsageError
+from vanish.network.activations import catalogue
+from vanish.network.activations.catalogue import is_built_in, names, parameters_of, registered
 from vanish.network.activations.record import Activation
-from vanish.network.registry import Registry
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = [
     "Activation",
     "get",
     "is_built_in",
+    "is_everywhere",
     "names",
+    "parameters_of",
     "register",
     "registered",
     "spelled",
@@ -34,59 +36,9 @@ __all__ = [
     "verify",
 ]
 
-# The family of each that every process has, in the order in which all of them are shown. A
-# family is imported when one of it is asked for.
-_FAMILIES = {
-    "identity": "elementary",
-    "sigmoid": "sigmoids",
-    "tanh": "sigmoids",
-    "relu": "rectifiers",
-    "leaky_relu": "rectifiers",
-    "elu": "rectifiers",
-    "selu": "rectifiers",
-    "gelu": "gated",
-    "gelu_tanh": "gated",
-    "silu": "gated",
-    "softplus": "rectifiers",
-    "softsign": "sigmoids",
-    "mish": "gated",
-    "hard_sigmoid": "sigmoids",
-    "hard_tanh": "sigmoids",
-    "relu6": "rectifiers",
-    "hard_swish": "gated",
-    "sin": "elementary",
-    "log_sigmoid": "rectifiers",
-}
-
-
-def _built_in(name: str) -> Activation:
-    family = import_module(f"{__name__}.{_FAMILIES[name]}")
-    record: Activation = getattr(family, name.upper())
-    return record
-
-
-def is_built_in(activation: Activation) -> bool:
-    """Tell whether an activation is one that every process has."""
-    name = activation.name
-    return name in _FAMILIES and _built_in(name) is activation
-
-
-# Of pickles: the one since which every object says itself how it is made again.
-_PROTOCOL = 2
-
-
-def _reduced(activation: Activation) -> str | tuple[Any, ...]:
-    # A built-in one is itself wherever it arrives: its closed forms go by its identity.
-    if is_built_in(activation):
-        return _built_in, (activation.name,)
-    return activation.__reduce_ex__(_PROTOCOL)
-
-
-copyreg.pickle(Activation, _reduced)
-
-_REGISTRY: Registry[Activation] = Registry("activation")
-for _name in _FAMILIES:
-    _REGISTRY.defer(_name, partial(_built_in, _name))
+# A sign that no name has, or the word x, behind a number also.
+_FORMULA = re.compile(r"[()*/^+<>=.,|]|(?<![A-Za-z_])x(?![A-Za-z0-9_])")
+_X = re.compile(r"(?<![A-Za-z_])x(?![A-Za-z0-9_])")
 
 
 def register(activation: Activation) -> Activation:
@@ -102,39 +54,112 @@ def register(activation: Activation) -> Activation:
     UsageError
         If its name or one of its aliases is taken.
     """
-    _REGISTRY.add(activation)
+    catalogue.add(activation)
+    _forget_formulas()
     return activation
 
 
 def unregister(name: str) -> None:
     """Remove the activation called `name` and its aliases from the registry."""
-    _REGISTRY.remove(name)
+    catalogue.remove(name)
+    _forget_formulas()
+
+
+def _forget_formulas() -> None:
+    """Forget formulas, whose words may have come to mean something else."""
+    _by_formula.cache_clear()
+    _spelled_formula.cache_clear()
 
 
 def get(name: str | Activation) -> Activation:
-    """Return the activation that a name or alias means; one that is given is itself.
+    """Return the activation that a text means; one that is given is itself.
+
+    Parameters
+    ----------
+    name
+        A name or an alias, one with numbers in brackets such as leaky_relu(0.2), or a formula
+        of x.
 
     Raises
     ------
     UsageError
-        If there is none; the message names the nearest ones.
+        If it means none; the message names the nearest names, or points at the character.
     """
-    return name if isinstance(name, Activation) else _REGISTRY.get(name)
+    if isinstance(name, Activation):
+        return name
+    if not _is_formula(name):
+        return catalogue.get(name)
+    if _has_numbers(name):
+        return catalogue.called(name)
+    return _by_formula(_spelled_formula(name))
+
+
+def _is_formula(text: str) -> bool:
+    """Tell whether a text is no name: the parser is imported for those only."""
+    return _FORMULA.search(text) is not None and not catalogue.has(text)
+
+
+def _has_numbers(text: str) -> bool:
+    """Tell whether a text is an activation's name with numbers in brackets."""
+    from vanish.network.formulas.calls import is_call, name_of  # noqa: PLC0415 - start-up
+
+    if not is_call(text) or _X.search(text) or not catalogue.has(name_of(text)):
+        return False
+    return bool(catalogue.parameters_of(catalogue.get(name_of(text))))
+
+
+@lru_cache(maxsize=4096)
+def _by_formula(text: str) -> Activation:
+    """Return the activation of a formula in its own spelling: the same one each time."""
+    if not _is_formula(text):
+        return catalogue.get(text)
+    if _has_numbers(text):
+        return catalogue.called(text)
+    from vanish.network.expressions.record import activation_of  # noqa: PLC0415 - start-up
+
+    return activation_of(text)
+
+
+@lru_cache(maxsize=4096)
+def _spelled_formula(text: str) -> str:
+    from vanish.network.expressions.record import spelled  # noqa: PLC0415 - start-up
+
+    return spelled(text)
 
 
 def spelled(name: str) -> str:
     """Return an activation's own name for any spelling; an unknown one as it is."""
-    return _REGISTRY.spelled(name)
+    if not _is_formula(name):
+        return catalogue.spelled(name)
+    try:
+        return catalogue.called(name).name if _has_numbers(name) else _spelled_formula(name)
+    except UsageError:
+        return name
 
 
-def registered() -> Iterator[Activation]:
-    """Iterate over the registered activations, in the order of registration."""
-    return iter(_REGISTRY)
+def is_everywhere(activation: Activation) -> bool:
+    """Tell whether every process finds an activation by its name: a formula is made again."""
+    if not activation.is_formula:
+        return catalogue.is_made(activation)
+    from vanish.network.expressions.record import has_guests  # noqa: PLC0415 - start-up
+
+    return not has_guests(activation)
 
 
-def names() -> tuple[str, ...]:
-    """Return the names of the registered activations, in the order of registration."""
-    return _REGISTRY.names()
+# Of pickles: the one since which every object says itself how it is made again.
+_PROTOCOL = 2
+
+
+def _reduced(activation: Activation) -> str | tuple[Any, ...]:
+    # A built-in one is itself wherever it arrives: its closed forms go by its identity.
+    if catalogue.is_made(activation):
+        return catalogue.made, (activation.family, tuple(activation.parameters.values()))
+    if is_everywhere(activation):
+        return get, (activation.name,)
+    return activation.__reduce_ex__(_PROTOCOL)
+
+
+copyreg.pickle(Activation, _reduced)
 
 
 def verify(activation: Activation) -> None:

@@ -35,6 +35,8 @@ IDENTITY = Activation(
     homogeneous=True,
     lower=-math.inf,
     upper=math.inf,
+    family="identity",
+    definition=("x", "1"),
 )
 
 
@@ -58,4 +60,6 @@ SIN = Activation(
     lower=-1.0,
     upper=1.0,
     attained=("lower", "upper"),
+    family="sin",
+    definition=("sin(x)", "cos(x)"),
 )

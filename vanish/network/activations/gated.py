@@ -7,15 +7,19 @@ rounded; tests/test_activations.py solves them again.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vanish.network.activations.parametrised import Family, require_positive, shortest
 from vanish.network.activations.record import Activation
 from vanish.network.activations.sigmoids import SIGMOID
 from vanish.numbers import normal as gaussian
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vanish.network.activations.record import Pair
     from vanish.numbers.scaled import FloatArray
 
@@ -41,6 +45,8 @@ GELU = Activation(
     upper=math.inf,
     attained=("lower",),
     init="he_normal",
+    family="gelu",
+    definition=("x*Phi(x)", "Phi(x)+x*phi(x)"),
 )
 
 
@@ -78,36 +84,76 @@ GELU_TANH = Activation(
     upper=math.inf,
     attained=("lower",),
     init="he_normal",
-)
-
-
-def _silu(x: FloatArray) -> Pair:
-    # S = xσ(x), S' = σ(x) + xσ'(x)
-    gate, gate_slope = SIGMOID.pair(x)
-    return x * gate, gate + x * gate_slope
-
-
-SILU = Activation(
-    name="silu",
-    aliases=("swish",),
-    meaning="x times its sigmoid",
-    pair=_silu,
-    formula="xσ(x)",
-    derivative="σ(x)+xσ'(x)",
-    latex=(r"x\,\sigma(x)", r"\sigma(x)+x\,\sigma^{\prime}(x)"),
-    note="σ is the sigmoid.",
-    source=(
-        'Elfwing, Uchibe and Doya 2018, "Sigmoid-weighted linear units for neural network '
-        'function approximation in reinforcement learning"; as swish Ramachandran, Zoph and Le '
-        '2017, "Searching for activation functions"'
+    family="gelu_tanh",
+    definition=(
+        "x/2*(1+tanh(sqrt(2/pi)*(x+0.044715*x^3)))",
+        "sigmoid(2*sqrt(2/pi)*(x+0.044715*x^3))"
+        "+2*sqrt(2/pi)*x*(1+0.134145*x^2)"
+        "*sigmoid(2*sqrt(2/pi)*(x+0.044715*x^3))*sigmoid(-2*sqrt(2/pi)*(x+0.044715*x^3))",
     ),
-    sup_slope=1.099839320128867,
-    sup_at=2.3993572805154677,
-    lower=-0.2784645427610738,
-    upper=math.inf,
-    attained=("lower",),
-    init="he_normal",
 )
+
+
+# sup|S'| and min S of xσ(x), and where S' is that; those of xσ(βx) = (βx)σ(βx)/β follow.
+_SILU_SUP, _SILU_SUP_AT, _SILU_LOWER = 1.099839320128867, 2.3993572805154677, -0.2784645427610738
+
+# βx does not overflow, and far behind where S' is 0 or 1 to the last digit.
+_SILU_FAR = 1e300
+
+
+def _silu(beta: float, x: FloatArray) -> Pair:
+    # S = xσ(x), S' = σ(x) + xσ'(x); with a β, Ramachandran et al. 2017, section 4: S = xσ(βx)
+    far = _SILU_FAR / max(beta, 1.0)
+    scaled = x if beta == 1.0 else beta * np.clip(x, -far, far)
+    gate, gate_slope = SIGMOID.pair(scaled)
+    return x * gate, gate + scaled * gate_slope
+
+
+def silu(name: str, given: Mapping[str, float]) -> Activation:
+    """Return xσ(βx)."""
+    require_positive("silu", given)
+    beta = given["beta"]
+    inside = "x" if beta == 1.0 else f"{shortest(beta)}x"
+    return Activation(
+        name=name,
+        aliases=("swish",) if beta == 1.0 else (),
+        meaning="x times its sigmoid" if beta == 1.0 else f"x times the sigmoid of {inside}",
+        pair=partial(_silu, beta),
+        formula=f"xσ({inside})",
+        derivative=f"σ({inside})+{inside}σ'({inside})",
+        latex=(
+            rf"x\,\sigma({inside})",
+            rf"\sigma({inside})+{inside}\,\sigma^{{\prime}}({inside})",
+        ),
+        note="σ is the sigmoid.",
+        source=(
+            'Elfwing, Uchibe and Doya 2018, "Sigmoid-weighted linear units for neural network '
+            'function approximation in reinforcement learning"; as swish Ramachandran, Zoph and Le '
+            '2017, "Searching for activation functions"'
+        ),
+        sup_slope=_SILU_SUP,
+        sup_at=_SILU_SUP_AT / beta,
+        lower=_SILU_LOWER / beta,
+        upper=math.inf,
+        attained=("lower",),
+        init="he_normal",
+        family="silu",
+        parameters=given,
+        definition=(
+            "x/(1+exp(-beta*x))",
+            "sigmoid(beta*x)+beta*x*sigmoid(beta*x)*sigmoid(-beta*x)",
+        ),
+    )
+
+
+SILU = silu("silu", {"beta": 1.0})
+
+
+def parametrised() -> dict[str, Family]:
+    """Return the families of this file whose names take numbers."""
+    from vanish.network.formulas.calls import Parameter  # noqa: PLC0415 - start-up
+
+    return {"silu": Family((Parameter(name="beta", default=1.0, aliases=("b",)),), silu)}
 
 
 def _mish(x: FloatArray) -> Pair:
@@ -139,6 +185,8 @@ MISH = Activation(
     upper=math.inf,
     attained=("lower",),
     init="he_normal",
+    family="mish",
+    definition=("x*tanh(ln(1+exp(x)))", "tanh(softplus(x))+x*sigmoid(x)*sech(softplus(x))^2"),
 )
 
 
@@ -165,4 +213,6 @@ HARD_SWISH = Activation(
     upper=math.inf,
     attained=("lower",),
     init="he_normal",
+    family="hard_swish",
+    definition=("x*clip(x+3,0,6)/6", "where(x>-3,where(x<3,(2*x+3)/6,1),0)"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError, dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from vanish.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from vanish.numbers.scaled import FloatArray
 
@@ -30,7 +30,7 @@ class Activation:
     pair
         Maps an array a of any shape to (S(a), S'(a)), elementwise.
     sup_slope
-        sup |S'|, rounded to float64.
+        sup |S'|, rounded to float64; infinite where |S'| grows without end.
     sup_at
         Where |S'| attains or approaches it: a number, or text for an interval.
     lower, upper
@@ -58,6 +58,15 @@ class Activation:
         Whether S(ca) = c S(a) for every c > 0.
     flat
         Whether S' is 0 on an interval, so that units can be inactive.
+    family, parameters
+        Of a built-in one its plain name, and the numbers that tell it from others of that name.
+    definition
+        S(x) and S'(x) in the language of formulas, with its parameters by their names: the
+        textbook's S, and an S' of functions that are stable. Without the second it cannot stand
+        in a formula.
+    is_formula
+        Whether its name is a formula, from which it can be made again; what its record says was
+        found numerically then.
     """
 
     name: str
@@ -79,6 +88,10 @@ class Activation:
     init: str = "xavier_normal"
     homogeneous: bool = False
     flat: bool = False
+    family: str = ""
+    parameters: Mapping[str, float] = field(default_factory=dict)
+    definition: tuple[str, str] = ("", "")
+    is_formula: bool = False
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in self.__dict__ or name not in self.__dataclass_fields__:
@@ -89,12 +102,13 @@ class Activation:
         raise FrozenInstanceError(f"cannot delete field {name!r}")
 
     def __post_init__(self) -> None:
-        if not self.name.isidentifier():
+        # Of what is made by a formula or with numbers the name is text that reads back.
+        if not (self.name.isidentifier() or self.is_formula or self.parameters):
             raise UsageError(f"activation name {self.name!r}: use letters, digits and _")
-        if not 0.0 < self.sup_slope < math.inf:
+        if not self.sup_slope > 0.0:
             raise UsageError(
-                f"activation {self.name}: sup_slope is {self.sup_slope}: give the finite,"
-                " positive supremum of |S'|"
+                f"activation {self.name}: sup_slope is {self.sup_slope}: give the positive"
+                " supremum of |S'|"
             )
         if not self.lower < self.upper:
             raise UsageError(
@@ -111,6 +125,11 @@ class Activation:
         closing = "]" if "upper" in self.attained else ")"
         lower, upper = (f"{end:.5g}".replace("inf", "∞") for end in (self.lower, self.upper))
         return f"{opening}{lower}, {upper}{closing}"
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether |S'| has a supremum, so that the article's bound exists."""
+        return math.isfinite(self.sup_slope)
 
     @property
     def sup_place(self) -> str:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vanish.errors import UsageError
+from vanish.network.activations.parametrised import Family, require_positive, shortest
 from vanish.network.activations.record import Activation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vanish.network.activations.record import Pair
     from vanish.numbers.scaled import FloatArray
 
@@ -37,6 +42,8 @@ RELU = Activation(
     upper=math.inf,
     attained=("lower",),
     init="he_normal",
+    family="relu",
+    definition=("max(x,0)", "where(x>0,1,0)"),
 )
 
 
@@ -44,31 +51,53 @@ RELU = Activation(
 _LEAKY_SLOPE = 0.01
 
 
-def _leaky_relu(x: FloatArray) -> Pair:
-    slope = np.where(x > 0.0, 1.0, _LEAKY_SLOPE)
-    return slope * x, slope
+def _leaky_relu(slope: float, x: FloatArray) -> Pair:
+    slopes = np.where(x > 0.0, 1.0, slope)
+    return slopes * x, slopes
 
 
-LEAKY_RELU = Activation(
-    name="leaky_relu",
-    aliases=("lrelu",),
-    meaning="relu that passes a hundredth of what is negative, so that no unit dies",
-    pair=_leaky_relu,
-    formula="x if x > 0 else 0.01x",
-    derivative="1 if x > 0 else 0.01",
-    latex=(r"\max(x,0)+0.01\min(x,0)", r"[x>0]+0.01\,[x\leq 0]"),
-    source=(
-        'Maas, Hannun and Ng 2013, "Rectifier nonlinearities improve neural network acoustic '
-        'models"'
-    ),
-    sup_slope=1.0,
-    sup_at="x > 0",
-    kinks=(0.0,),
-    homogeneous=True,
-    lower=-math.inf,
-    upper=math.inf,
-    init="he_normal",
-)
+def leaky_relu(name: str, given: Mapping[str, float]) -> Activation:
+    """Return x above 0 and a multiple of it below."""
+    slope = given["slope"]
+    # Values of float64, and what is multiplied with them, are to stay there.
+    if not abs(slope) <= 1e100:
+        raise UsageError(
+            f"activation leaky_relu: slope is {slope:g}: give one from -1e100 to 1e100"
+        )
+    number = shortest(slope)
+    below = f"{number}x"
+    share = "a hundredth of" if slope == _LEAKY_SLOPE else f"{number} times"
+    return Activation(
+        name=name,
+        aliases=("lrelu",) if slope == _LEAKY_SLOPE else (),
+        meaning=f"relu that passes {share} what is negative, so that no unit dies",
+        pair=partial(_leaky_relu, slope),
+        formula=f"x if x > 0 else {below}",
+        derivative=f"1 if x > 0 else {number}",
+        latex=(
+            rf"\max(x,0){number if slope < 0.0 else '+' + number}\min(x,0)",
+            rf"[x>0]{number if slope < 0.0 else '+' + number}\,[x\leq 0]",
+        ),
+        source=(
+            'Maas, Hannun and Ng 2013, "Rectifier nonlinearities improve neural network acoustic '
+            'models"'
+        ),
+        sup_slope=max(1.0, abs(slope)),
+        sup_at="x > 0" if abs(slope) < 1.0 else "x ≤ 0" if abs(slope) > 1.0 else "every x",
+        kinks=() if slope == 1.0 else (0.0,),
+        homogeneous=True,
+        flat=slope == 0.0,
+        lower=-math.inf if slope > 0.0 else 0.0,
+        upper=math.inf,
+        attained=() if slope > 0.0 else ("lower",),
+        init="he_normal",
+        family="leaky_relu",
+        parameters=given,
+        definition=("where(x>0,x,slope*x)", "where(x>0,1,slope)"),
+    )
+
+
+LEAKY_RELU = leaky_relu("leaky_relu", {"slope": _LEAKY_SLOPE})
 
 
 def _relu6(x: FloatArray) -> Pair:
@@ -92,32 +121,56 @@ RELU6 = Activation(
     upper=6.0,
     attained=("lower", "upper"),
     init="he_normal",
+    family="relu6",
+    definition=("clip(x,0,6)", "where(x>0,where(x<6,1,0),0)"),
 )
 
 
-def _elu(x: FloatArray) -> Pair:
-    # S = e^x-1 and S' = e^x below 0
+def _elu(alpha: float, x: FloatArray) -> Pair:
+    # S = α(e^x-1) and S' = αe^x below 0
     below = np.minimum(x, 0.0)
-    return np.where(x > 0.0, x, np.expm1(below)), np.exp(below)
+    if alpha == 1.0:
+        return np.where(x > 0.0, x, np.expm1(below)), np.exp(below)
+    value = np.where(x > 0.0, x, alpha * np.expm1(below))
+    return value, np.where(x > 0.0, 1.0, alpha * np.exp(below))
 
 
-ELU = Activation(
-    name="elu",
-    meaning="relu that bends to -1 below 0, so that outputs have a mean nearer to 0",
-    pair=_elu,
-    formula="x if x > 0 else e^x-1",
-    derivative="1 if x > 0 else e^x",
-    latex=(r"\max(x,0)+e^{\min(x,0)}-1", r"e^{\min(x,0)}"),
-    source=(
-        'Clevert, Unterthiner and Hochreiter 2016, "Fast and accurate deep network learning by '
-        'exponential linear units (ELUs)", section 3, with α = 1'
-    ),
-    sup_slope=1.0,
-    sup_at="x ≥ 0",
-    lower=-1.0,
-    upper=math.inf,
-    init="he_normal",
-)
+def elu(name: str, given: Mapping[str, float]) -> Activation:
+    """Return x above 0 and α(e^x-1) below."""
+    require_positive("elu", given)
+    alpha = given["alpha"]
+    plain, number = alpha == 1.0, shortest(alpha)
+    below = "e^x-1" if plain else f"{number}(e^x-1)"
+    times = "" if plain else number
+    at = "x ≥ 0" if plain else "x > 0" if alpha < 1.0 else "x → 0⁻"
+    curve = r"e^{\min(x,0)}-1" if plain else rf"{number}\,(e^{{\min(x,0)}}-1)"
+    return Activation(
+        name=name,
+        meaning=f"relu that bends to -{number} below 0, so that outputs have a mean nearer to 0",
+        pair=partial(_elu, alpha),
+        formula=f"x if x > 0 else {below}",
+        derivative=f"1 if x > 0 else {times}e^x",
+        latex=(
+            rf"\max(x,0)+{curve}",
+            r"e^{\min(x,0)}" if plain else rf"[x>0]+{number}\,e^{{x}}[x\leq 0]",
+        ),
+        source=(
+            'Clevert, Unterthiner and Hochreiter 2016, "Fast and accurate deep network learning by '
+            'exponential linear units (ELUs)", section 3'
+        ),
+        sup_slope=max(1.0, alpha),
+        sup_at=at,
+        kinks=() if plain else (0.0,),
+        lower=-alpha,
+        upper=math.inf,
+        init="he_normal",
+        family="elu",
+        parameters=given,
+        definition=("where(x>0,x,alpha*(exp(x)-1))", "where(x>0,1,alpha*exp(x))"),
+    )
+
+
+ELU = elu("elu", {"alpha": 1.0})
 
 
 # Klambauer et al. 2017, eq. 14: the pair for which mean 0 and variance 1 are a fixed point.
@@ -151,32 +204,62 @@ SELU = Activation(
     lower=-1.7580993408473768,
     upper=math.inf,
     init="lecun_normal",
-)
-
-
-def _softplus(x: FloatArray) -> Pair:
-    # S = ln(1+e^x), S' = σ(x)
-    z = np.exp(-np.abs(x))
-    return np.maximum(x, 0.0) + np.log1p(z), np.where(x >= 0.0, 1.0, z) / (1.0 + z)
-
-
-SOFTPLUS = Activation(
-    name="softplus",
-    meaning="a smooth relu, whose slope is the sigmoid",
-    pair=_softplus,
-    formula="ln(1+e^x)",
-    derivative="σ(x)",
-    latex=(r"\ln(1+e^{x})", r"\sigma(x)"),
-    note="σ is the sigmoid.",
-    source=(
-        'Dugas et al. 2001, "Incorporating second-order functional knowledge for better option '
-        'pricing"'
+    family="selu",
+    definition=(
+        "1.0507009873554805*where(x>0,x,1.6732632423543772*(exp(x)-1))",
+        "1.0507009873554805*where(x>0,1,1.6732632423543772*exp(x))",
     ),
-    sup_slope=1.0,
-    sup_at="x → ∞",
-    lower=0.0,
-    upper=math.inf,
 )
+
+
+def _softplus(beta: float, x: FloatArray) -> Pair:
+    # S = ln(1+e^x), S' = σ(x); with β as PyTorch has it, ln(1+e^(βx))/β
+    if beta == 1.0:
+        z = np.exp(-np.abs(x))
+        return np.maximum(x, 0.0) + np.log1p(z), np.where(x >= 0.0, 1.0, z) / (1.0 + z)
+    far = _SOFTPLUS_FAR / max(beta, 1.0)
+    z = np.exp(-beta * np.minimum(np.abs(x), far))
+    return np.maximum(x, 0.0) + np.log1p(z) / beta, np.where(x >= 0.0, 1.0, z) / (1.0 + z)
+
+
+# So far out e^(-βx) is 0, and βx does not overflow.
+_SOFTPLUS_FAR = 1e300
+
+
+def softplus(name: str, given: Mapping[str, float]) -> Activation:
+    """Return ln(1+e^(βx))/β."""
+    require_positive("softplus", given)
+    beta = given["beta"]
+    plain, number = beta == 1.0, shortest(beta)
+    inside = "x" if plain else f"{number}x"
+    return Activation(
+        name=name,
+        meaning="a smooth relu, whose slope is the sigmoid"
+        if plain
+        else f"a smooth relu, whose slope is the sigmoid of {inside}",
+        pair=partial(_softplus, beta),
+        formula="ln(1+e^x)" if plain else f"ln(1+e^({inside}))/{number}",
+        derivative=f"σ({inside})",
+        latex=(
+            rf"\ln(1+e^{{{inside}}})" if plain else rf"\frac{{1}}{{{number}}}\ln(1+e^{{{inside}}})",
+            rf"\sigma({inside})",
+        ),
+        note="σ is the sigmoid.",
+        source=(
+            'Dugas et al. 2001, "Incorporating second-order functional knowledge for better option '
+            'pricing"'
+        ),
+        sup_slope=1.0,
+        sup_at="x → ∞",
+        lower=0.0,
+        upper=math.inf,
+        family="softplus",
+        parameters=given,
+        definition=("ln(1+exp(beta*x))/beta", "sigmoid(beta*x)"),
+    )
+
+
+SOFTPLUS = softplus("softplus", {"beta": 1.0})
 
 
 def _log_sigmoid(x: FloatArray) -> Pair:
@@ -201,4 +284,20 @@ LOG_SIGMOID = Activation(
     sup_at="x → -∞",
     lower=-math.inf,
     upper=0.0,
+    family="log_sigmoid",
+    definition=("-ln(1+exp(-x))", "sigmoid(-x)"),
 )
+
+
+def parametrised() -> dict[str, Family]:
+    """Return the families of this file whose names take numbers."""
+    from vanish.network.formulas.calls import Parameter  # noqa: PLC0415 - start-up
+
+    slope = Parameter(name="slope", default=_LEAKY_SLOPE, aliases=("alpha", "negative_slope", "a"))
+    alpha = Parameter(name="alpha", default=1.0, aliases=("a",))
+    beta = Parameter(name="beta", default=1.0, aliases=("b",))
+    return {
+        "leaky_relu": Family((slope,), leaky_relu),
+        "elu": Family((alpha,), elu),
+        "softplus": Family((beta,), softplus),
+    }

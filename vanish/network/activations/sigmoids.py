@@ -39,6 +39,8 @@ SIGMOID = Activation(
     sup_at=0.0,
     lower=0.0,
     upper=1.0,
+    family="sigmoid",
+    definition=("1/(1+exp(-x))", "sigmoid(x)*sigmoid(-x)"),
 )
 
 
@@ -60,6 +62,8 @@ TANH = Activation(
     sup_at=0.0,
     lower=-1.0,
     upper=1.0,
+    family="tanh",
+    definition=("(exp(x)-exp(-x))/(exp(x)+exp(-x))", "sech(x)^2"),
 )
 
 
@@ -81,6 +85,8 @@ SOFTSIGN = Activation(
     sup_at=0.0,
     lower=-1.0,
     upper=1.0,
+    family="softsign",
+    definition=("x/(1+abs(x))", "1/(1+abs(x))^2"),
 )
 
 
@@ -104,6 +110,8 @@ HARD_SIGMOID = Activation(
     lower=0.0,
     upper=1.0,
     attained=("lower", "upper"),
+    family="hard_sigmoid",
+    definition=("clip(x+3,0,6)/6", "where(abs(x)<3,1/6,0)"),
 )
 
 
@@ -127,4 +135,6 @@ HARD_TANH = Activation(
     lower=-1.0,
     upper=1.0,
     attained=("lower", "upper"),
+    family="hard_tanh",
+    definition=("clip(x,-1,1)", "where(abs(x)<1,1,0)"),
 )

@@ -243,7 +243,7 @@ def _supremum(
     written = (float(f"{near:.{digits}g}") for digits in range(1, 17))
     if near < math.inf:
         near = next((each for each in (0.0, *written) if _gives(steepness, each, near)), near)
-    if level := _level(steepness, sup, near, kinks):
+    if near < math.inf and (level := _level(steepness, sup, near, kinks)):
         return sup, level
     # Where |S'| only saturates in float64, it is approached.
     for (_, slopes), sign, way in zip(ends, (-1.0, 1.0), ("-∞", "∞"), strict=True):
@@ -272,7 +272,11 @@ def _level(steepness: Function, sup: float, place: float, kinks: Sequence[float]
     below = max((kink for kink in kinks if kink < place), default=-math.inf)
     above = min((kink for kink in kinks if kink > place), default=math.inf)
     low, high = (place - 1e6 if below == -math.inf else below, min(above, place + 1e6))
-    inside = low + (high - low) * np.linspace(0.01, 0.99, 33)
+    steps = np.ldexp(1.0, np.arange(-6, 20))  # on every scale around the place, too
+    inside = np.concatenate(
+        (low + (high - low) * np.linspace(0.01, 0.99, 33), place - steps, place + steps)
+    )
+    inside = inside[(inside > low) & (inside < high)]
     if not (np.abs(steepness(inside) - sup) <= 1e-15 * sup).all():
         return ""
     if below == -math.inf and above == math.inf:
@@ -386,6 +390,8 @@ def _turns(pair: Pair, place: float) -> bool:
 
 
 def _is_homogeneous(pair: Pair, x: FloatArray, value: FloatArray) -> bool:
+    # Nearer to 0 products are rounded to a few digits or none.
+    x, value = x[np.abs(x) >= 2.0**-900], value[np.abs(x) >= 2.0**-900]
     twice, thrice = pair(2.0 * x)[0], pair(3.0 * x)[0]
     return bool(
         np.array_equal(twice, 2.0 * value)

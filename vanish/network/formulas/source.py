@@ -58,13 +58,16 @@ class Source:
         What messages call it, such as ``"block"``.
     text
         Itself.
+    caret
+        What stands before what is wrong: of a language in which ^ is a sign another one.
     """
 
-    __slots__ = ("kind", "text")
+    __slots__ = ("_caret", "kind", "text")
 
-    def __init__(self, kind: str, text: str) -> None:
+    def __init__(self, kind: str, text: str, caret: str = "^") -> None:
         self.kind: Final = kind
         self.text: Final = text
+        self._caret: Final = caret
 
     def fault(self, start: int, message: str) -> UsageError:
         """Return the error that something is wrong behind so many characters.
@@ -83,9 +86,8 @@ class Source:
         if len(after) > _SHOWN:
             after = f"{after[:_SHOWN]}…"
         quote = '"' if "'" in before + after else "'"
-        return UsageError(
-            f"{self.kind} {quote}{before}^{after}{quote}, character {start + 1}: {message}"
-        )
+        shown = f"{quote}{before}{self._caret}{after}{quote}"
+        return UsageError(f"{self.kind} {shown}, character {start + 1}: {message}")
 
     def tokens(
         self, words: Collection[str] = (), *, names: bool = False, signs: Sequence[str] = ()
@@ -144,10 +146,13 @@ class Cursor:
         The formula.
     tokens
         Its tokens, the end included.
+    deepest
+        So many parts may be in each other.
     """
 
-    def __init__(self, source: Source, tokens: Sequence[Token]) -> None:
+    def __init__(self, source: Source, tokens: Sequence[Token], *, deepest: int = _DEEPEST) -> None:
         self._source = source
+        self._deepest = deepest
         self.tokens: Final = tokens
         self._at = 0
         self._depth = 0
@@ -193,9 +198,9 @@ class Cursor:
             If it is too deep: Python's own stack must hold all of it. `what` is named.
         """
         self._depth += 1
-        if self._depth > _DEEPEST:
+        if self._depth > self._deepest:
             raise self.fault(
-                self.token, f"{what} are more than {_DEEPEST} deep in each other: give fewer"
+                self.token, f"{what} are more than {self._deepest} deep in each other: give fewer"
             )
         yield
         self._depth -= 1

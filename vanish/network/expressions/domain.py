@@ -1,0 +1,111 @@
+"""Whether S is a function of every x: where logarithms, roots and quotients have no value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vanish.errors import UsageError
+from vanish.network.expressions.switching import Switch, roots
+from vanish.network.expressions.tree import Call, Node, Number, Power, everywhere, has_x
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from vanish.numbers.scaled import FloatArray
+
+    Pair = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+
+# Values of a layer are of this size, unless it explodes: there S and S' must be finite, and
+# numbers ten times as far out. Further, S may leave float64, as e^x does.
+_NEAR, _FAR = 10.0, 100.0
+
+# Hundredths, so that the numbers people write are among them.
+_POINTS = np.arange(-100 * _NEAR, 100 * _NEAR + 1.0) / 100.0
+_OUTER = np.arange(10 * _NEAR + 1.0, 10 * _FAR + 1.0) / 10.0
+POINTS = np.concatenate((-_OUTER[::-1], _POINTS, _OUTER))
+
+# A pole: so near to it S is so much larger than a little further off.
+_BESIDE, _AWAY, _LARGER = 1e-12, 1e-3, 1e6
+
+
+def require_everywhere(name: str, node: Node, pair: Pair) -> None:
+    """Require that S and S' have a value at every x.
+
+    Parameters
+    ----------
+    name
+        The formula.
+    node
+        Its tree.
+    pair
+        Maps x to S(x) and S'(x).
+
+    Raises
+    ------
+    UsageError
+        If they have none somewhere; the place is named.
+    """
+    for what, found in zip(("S", "S'"), pair(POINTS), strict=True):
+        near = np.abs(POINTS) <= _NEAR
+        wrong = np.isnan(found) | (near & ~np.isfinite(found))
+        if wrong.any():
+            # The nearest to 0 says most.
+            at = POINTS[wrong][np.abs(POINTS[wrong]).argmin()]
+            raise nowhere(name, what, float(at))
+    for inside in _poles(node):
+        for root in roots(Switch(inside), POINTS):
+            step = _BESIDE * max(abs(root), 1.0)
+            size = np.abs(pair(root + np.array([-step, step, -_AWAY, _AWAY]))[0])
+            if not (size[:2] <= _LARGER * (1.0 + size[2:].min())).all():
+                raise nowhere(name, "S", root)
+
+
+# Beside a kink S changes by its slope times the step; a jump is of another order.
+_STEP, _JUMP = 1e-9, 1e-6
+
+
+def jumps(pair: Pair, switches: Iterable[Switch]) -> tuple[float, ...]:
+    """Return where S itself jumps, which its S' does not see, in ascending order.
+
+    Parameters
+    ----------
+    pair
+        Maps x to S(x) and S'(x).
+    switches
+        What changes its sign there.
+    """
+    found = set()
+    for place in {root for switch in switches for root in roots(switch, POINTS)}:
+        step = _STEP * max(abs(place), 1.0)
+        (left, right), slopes = pair(np.array([place - step, place + step]))
+        if abs(right - left) > _JUMP * (1.0 + np.abs(slopes).max()):
+            found.add(place)
+    return tuple(sorted(found))
+
+
+def nowhere(name: str, what: str, at: float) -> UsageError:
+    """Return the error that S or S' of a formula has no value somewhere."""
+    if abs(at) > _FAR:
+        why = (
+            "is ∞/∞, ∞-∞ or 0·∞ in float64: write it of functions that stay finite, as sigmoid(x)"
+            " for exp(x)/(1+exp(x))"
+        )
+        return UsageError(f"activation {name}: at x = {at:.6g} {what} {why}")
+    return UsageError(
+        f"activation {name}: {what} has no value at x = {at:.6g}: an activation has one at every"
+        " x, as ln(1+abs(x)), sqrt(abs(x)+1) and x/(1+abs(x)) have"
+    )
+
+
+def _poles(node: Node) -> Iterator[Node]:
+    """Yield what must not be 0, or not below."""
+    for each in everywhere(node):
+        match each:
+            case Power(base, Number(exponent)) if exponent < 0 and has_x(base):
+                yield base
+            case Call("ln", (inside,)):
+                yield inside
+            case Call("tan", (inside,)):
+                yield Call("cos", (inside,))
