@@ -138,7 +138,9 @@ def whole(value: int) -> str:
     return f"{value}" if len(text) <= _LONGEST_NUMBER else f"of {len(text):,} digits"
 
 
-def unknown_name(kind: str, given: str, known: Iterable[str], help: str = "") -> UsageError:
+def unknown_name(
+    kind: str, given: str, known: Iterable[str], help: str = "", meant: str = ""
+) -> UsageError:
     """Return the error for a name that no registry holds, with the nearest ones.
 
     Parameters
@@ -151,9 +153,11 @@ def unknown_name(kind: str, given: str, known: Iterable[str], help: str = "") ->
         Every name that would have been right.
     help
         What lists them, where they are too many for a message.
+    meant
+        The name in our words, where others have other words for its parts.
     """
     names = sorted(known)
-    folded = given.strip().lower()
+    folded = meant or given.strip().lower()
     near = [name for name in names if folded and name.startswith(folded)][:3]
     near = near or get_close_matches(folded, names, n=3)
     advice = (

@@ -137,7 +137,10 @@ class Registry(Generic[Entry]):
         own = self._own(name)
         if own is None:
             aliases = (each for entry in self for each in _aliases(entry))
-            raise unknown_name(self._kind, name, [*self.names(), *aliases])
+            meant = name.strip().lower()
+            for word, ours in self._synonyms.items():
+                meant = meant.replace(word, ours)
+            raise unknown_name(self._kind, name, [*self.names(), *aliases], meant=meant)
         return self._made(own)
 
     def spelled(self, name: str) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.numbers.words import short
+from vanish.numbers.words import listed, short
 from vanish.readings.slopes import slope_bound
 from vanish.render.columns import ACTS
 from vanish.render.drawing import curve
@@ -61,6 +61,14 @@ def _bound(activation: Activation, layers: int) -> str:
     return short(slope_bound(activation, layers)) if activation.has_bound else "none"
 
 
+def _ends(activation: Activation) -> str:
+    """Return to what S tends on both sides, where that was found."""
+    if activation.ends is None:
+        return ""
+    words = ["no limit" if end is None else f"{end:.6g}" for end in activation.ends]
+    return f"≈ {words[0]}, {words[1]}".replace("inf", "∞")
+
+
 def _about(activation: Activation) -> str:
     """Return what stands before a number of a formula: it was found, not proved."""
     return "≈ " if activation.is_formula else ""
@@ -77,6 +85,11 @@ def portrait(activation: Activation, layers: int, columns: int) -> str:
         "S', LaTeX": slope,
         "domain": activation.domain,
         "range": f"{about}{activation.range}",
+        "S(0)": f"{activation.around_zero()[0]:.6g}",
+        "at -∞, ∞": _ends(activation),
+        "kinks": f"S' jumps at {listed([f'{each:.6g}' for each in activation.kinks])}"
+        if activation.kinks
+        else "",
         "sup|S'|": f"{about}{activation.sup_slope!r} at {activation.sup_place}",
         "bound": f"{activation.sup_slope:.5g}^{layers} = {_bound(activation, layers)} on the"
         f" product of {layers} slopes",

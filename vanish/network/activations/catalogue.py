@@ -55,13 +55,31 @@ _INSTEAD = {
         "it is the largest of several sums, which is no function of one number: give --act relu"
         " or --act 'abs(x)', the largest of x and 0 or -x"
     ),
-    "softmax": "it is no function of one number: give --loss cross_entropy, which contains it",
+    **dict.fromkeys(
+        ("softmax", "log_softmax"),
+        "it is no function of one number: give --loss cross_entropy, which contains it",
+    ),
+    **dict.fromkeys(
+        ("step", "heaviside", "sign", "binary_step"),
+        "its slope is 0 everywhere, so that no gradient goes back: give --act sigmoid or --act"
+        " tanh, or a steep one, as --act 'tanh(10*x)'",
+    ),
     **{
         name: f"it has no name here, but a formula: give --act '{formula}'"
         for name, formula in (
             ("celu", "where(x>0,x,2*expm1(x/2))"),
             ("quick_gelu", "x*sigmoid(1.702*x)"),
             ("squared_relu", "max(x,0)^2"),
+            ("relu2", "max(x,0)^2"),
+            ("arctan", "atan(x)"),
+            ("atan", "atan(x)"),
+            ("squareplus", "(x+sqrt(x^2+4))/2"),
+            ("snake", "x+sin(x)^2"),
+            ("threshold", "where(x>0.1,x,0)"),
+            ("phish", "x*tanh(gelu(x))"),
+            ("tanhexp", "x*tanh(exp(x))"),
+            ("serf", "x*erf(softplus(x))"),
+            ("isru", "x/sqrt(1+x^2)"),
             ("tanhshrink", "x-tanh(x)"),
             ("softshrink", "x-clip(x,-0.5,0.5)"),
             ("hardshrink", "where(abs(x)>0.5,x,0)"),

@@ -67,6 +67,8 @@ class Activation:
     is_formula
         Whether its name is a formula, from which it can be made again; what its record says was
         found numerically then.
+    ends
+        To what S was found to tend at -∞ and at ∞; None where it has no limit there.
     """
 
     name: str
@@ -92,6 +94,7 @@ class Activation:
     parameters: Mapping[str, float] = field(default_factory=dict)
     definition: tuple[str, str] = ("", "")
     is_formula: bool = False
+    ends: tuple[float | None, float | None] | None = None
 
     def __setattr__(self, name: str, value: object) -> None:
         if name in self.__dict__ or name not in self.__dataclass_fields__:

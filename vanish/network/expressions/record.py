@@ -119,6 +119,7 @@ def activation_of(text: str) -> Activation:
         init=_convention(pair),
         definition=(text, written(derivative)),
         is_formula=True,
+        ends=known.limits,
     )
 
 

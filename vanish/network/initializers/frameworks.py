@@ -54,6 +54,7 @@ def families() -> Iterator[Family]:
         "reset_parameters of PyTorch's nn.Linear",
         example="torch",
         of_biases=True,
+        aliases=("pytorch",),
     )
     yield Family(
         "keras",
