@@ -59,6 +59,8 @@ class Shown(ABC):
     def to_pandas(self) -> DataFrame:
         """Return the rows as a pandas DataFrame, with the values of `to_dict`.
 
+        What is infinite is a number there, and text in `to_dict`, as in JSON.
+
         Raises
         ------
         UsageError
@@ -68,9 +70,9 @@ class Shown(ABC):
             from pandas import DataFrame  # noqa: PLC0415 - only where it is asked for
         except ImportError:
             raise UsageError("to_pandas: pandas is not installed: pip install pandas") from None
-        from vanish.render.json import lines  # noqa: PLC0415 - only to hand on
+        from vanish.render.json import plain  # noqa: PLC0415 - only to hand on
 
-        return DataFrame([read(line) for line in lines(self.rows()).splitlines()])
+        return DataFrame([plain(row) for row in self.rows()])
 
     def __str__(self) -> str:
         return self.draw().removesuffix("\n")

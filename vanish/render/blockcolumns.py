@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from vanish.columns import Column, Scale, Table
@@ -12,10 +11,6 @@ if TYPE_CHECKING:
 
     from vanish.columns import Cell
     from vanish.theories.blocks import BlockLayer, BlockPoint, Stds
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or math.isinf(value) else value
 
 
 def by_letters(weight_std: Stds) -> str | None:
@@ -57,13 +52,11 @@ POINTS: Table[[BlockPoint]] = Table(
     Column(
         "p_star",
         Scale.NUMBER,
-        "the mean square of f that a chain of such blocks leads to; empty where it diverges. This"
+        "the mean square of f that a chain of such blocks leads to; inf where it diverges. This"
         " and the next two of a block that depends on the number of layers: at the last layer",
-        lambda point: _finite(point.p_star),
+        lambda point: point.p_star,
     ),
-    Column(
-        "q_star", Scale.NUMBER, "that of a; empty where it diverges", lambda p: _finite(p.q_star)
-    ),
+    Column("q_star", Scale.NUMBER, "that of a; inf where it diverges", lambda point: point.q_star),
     Column(
         "chi",
         Scale.NUMBER,

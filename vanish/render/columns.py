@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from vanish.columns import Column, Scale, Table
@@ -50,10 +49,6 @@ ACTS: Table[[Activation, int]] = Table(
 )
 
 
-def _finite(value: float | None) -> float | None:
-    return None if value is None or math.isinf(value) else value
-
-
 BLOCKS: Table[[NamedBlock]] = Table(
     ("vanish blocks",),
     "a block",
@@ -85,38 +80,38 @@ THEORY: Table[[TheoryPoint]] = Table(
         Scale.NUMBER,
         "W's entries have variance weight_std²/n_in; without --weight-std the critical one, empty"
         " where there is none",
-        lambda point: _finite(point.weight_std),
+        lambda point: point.weight_std,
     ),
     Column(
         "bias_std",
         Scale.NUMBER,
         "the standard deviation of the biases",
-        lambda point: _finite(point.bias_std),
+        lambda point: point.bias_std,
     ),
     Column(
         "q_star",
         Scale.NUMBER,
-        "the mean square of a that the length map settles at; empty where it diverges",
-        lambda point: _finite(point.q_star),
+        "the mean square of a that the length map settles at; inf where it diverges",
+        lambda point: point.q_star,
     ),
     Column(
         "chi_1",
         Scale.NUMBER,
         "χ₁ = weight_std² E[S'(a)²] there: by what the mean square of the signal going back is"
         " multiplied a layer",
-        lambda point: _finite(point.chi_1),
+        lambda point: point.chi_1,
     ),
     Column(
         "chi_q",
         Scale.NUMBER,
         "χ_q, the slope of the length map there",
-        lambda point: _finite(point.chi_q),
+        lambda point: point.chi_q,
     ),
     Column(
         "depth_scale",
         Scale.NUMBER,
-        "ξ = -1/ln χ₁ in layers, negative where gradients explode; empty where it is infinite",
-        lambda point: _finite(point.depth_scale),
+        "ξ = -1/ln χ₁ in layers, negative where gradients explode; inf where χ₁ = 1",
+        lambda point: point.depth_scale,
     ),
     Column(
         "phase",
@@ -128,13 +123,13 @@ THEORY: Table[[TheoryPoint]] = Table(
         "critical_weight_std",
         Scale.NUMBER,
         "the weight_std at which χ₁ = 1 for this bias_std; empty where there is none",
-        lambda point: _finite(point.critical_weight_std),
+        lambda point: point.critical_weight_std,
     ),
     Column(
         "critical_q",
         Scale.NUMBER,
         "q* there; empty where every q is a fixed point",
-        lambda point: _finite(point.critical_q),
+        lambda point: point.critical_q,
     ),
     Column(
         "critical_stable",
