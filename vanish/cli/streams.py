@@ -149,9 +149,19 @@ def say(line: str) -> None:
         discard(sys.stderr)
 
 
+def as_written(text: str, stream: TextIO) -> str:
+    """Return text as a stream will show it, with what stands for symbols that it lacks."""
+    return _encode(text, stream).decode(_encoding(stream))
+
+
+def _encoding(stream: TextIO) -> str:
+    """Return what a terminal asks for; everything else gets UTF-8, whatever the locale."""
+    return (stream.encoding if is_terminal(stream) else None) or "utf-8"
+
+
 def _encode(text: str, stream: TextIO) -> bytes:
-    """Encode for a terminal as it asks; everything else gets UTF-8, whatever the locale."""
-    encoding = (stream.encoding if is_terminal(stream) else None) or "utf-8"
+    """Encode for a stream, with words for the symbols that a terminal lacks."""
+    encoding = _encoding(stream)
     try:
         return text.encode(encoding)
     except UnicodeEncodeError:
