@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vanish.cli.formats import DELIMITERS, FEWEST_ROWS, FOR_PEOPLE
-from vanish.cli.streams import in_colour, piped_width, window
+from vanish.cli.streams import for_stdout, in_colour, lacks_symbols, piped_width, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from vanish.columns import Cell, Column
+    from vanish.render.table import Canvas
     from vanish.render.view import View
 
     Row = Mapping[str, Cell]
@@ -76,16 +78,35 @@ class Form(NamedTuple):
         """How wide a table may be."""
         return self.window or piped_width()
 
+    @property
+    def in_words(self) -> bool:
+        """Whether words stand for symbols where it goes."""
+        return self.output is None and lacks_symbols(sys.stdout)
+
+    def say(self, text: str) -> str:
+        """Return text in words where symbols are lacking."""
+        return for_stdout(text) if self.output is None else text
+
+    @property
+    def canvas(self) -> Canvas:
+        """What a table is drawn on."""
+        from vanish.render.table import Canvas
+
+        return Canvas(self.width, self.output is None and in_colour(), self.in_words)
+
     def draw(self, view: View) -> str:
         """Return a view in this format, fit for the terminal if that is where it goes."""
         if self.format == "markdown":
             from vanish.render.markdown import markdown
 
-            return markdown(view)
-        from vanish.render.table import Canvas, table
+            if self.in_words:
+                from vanish.render.spoken import in_words
 
-        canvas = Canvas(self.width, self.output is None and in_colour())
-        return table(view, canvas, story=not self.quiet)
+                view = in_words(view)
+            return markdown(view)
+        from vanish.render.table import table
+
+        return table(view, self.canvas, story=not self.quiet)
 
     def narrowed(
         self, view: View, rows: Iterable[Row], most: int | None = None, more: str = ""

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from vanish.render.spoken import SEPARATOR, SIGNS, in_words
 from vanish.render.view import Bar, Elided, Heat, Spark
 
 if TYPE_CHECKING:
@@ -38,10 +39,21 @@ _LONGEST_BAR = 60
 
 
 class Canvas(NamedTuple):
-    """What a table is drawn on: its width in columns, and whether in colour."""
+    """What a table is drawn on.
+
+    Attributes
+    ----------
+    width
+        In columns.
+    colour
+        Whether it has colours.
+    in_words
+        Whether words stand for symbols, since it shows ASCII alone.
+    """
 
     width: int = 80
     colour: bool = False
+    in_words: bool = False
 
 
 def table(view: View, canvas: Canvas, story: bool = True) -> str:
@@ -57,6 +69,8 @@ def table(view: View, canvas: Canvas, story: bool = True) -> str:
     story
         Whether the notes and the verdicts stand under the table.
     """
+    if canvas.in_words:
+        view = in_words(view)
     kept, graphic = _fit(view, canvas.width)
     drawn = Table(
         *(
@@ -74,12 +88,18 @@ def table(view: View, canvas: Canvas, story: bool = True) -> str:
         padding=(0, _GAP - 1, 0, 0),
         pad_edge=False,
     )
+
+    def cell(content: str | Bar | Spark | Heat) -> Text:
+        text = _cell(content, graphic)
+        if canvas.in_words:
+            text.plain = text.plain.translate(SIGNS)
+        return text
+
     for row in view.rows:
-        drawn.add_row(
-            *(Text() if isinstance(row, Elided) else _cell(row[i], graphic) for i in kept)
-        )
+        drawn.add_row(*(Text() if isinstance(row, Elided) else cell(row[i]) for i in kept))
     width = max(canvas.width, sum(_widths(view, kept)) + graphic)
-    title = Text(_folded(view.title, canvas.width), style="bold")
+    separator = SEPARATOR if canvas.in_words else " · "
+    title = Text(_folded(view.title, canvas.width, separator), style="bold")
     equation = [Text(view.equation)] if view.equation else []
     lines = _print([title, *equation], canvas, canvas.width)
     body = _print([Text(), drawn], canvas, width)
@@ -93,11 +113,11 @@ def table(view: View, canvas: Canvas, story: bool = True) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _folded(title: str, width: int) -> str:
+def _folded(title: str, width: int, separator: str) -> str:
     """Return a title broken between its parts where it is too long for a line."""
     lines = [""]
-    for part in title.split(" · "):
-        longer = f"{lines[-1]} · {part}" if lines[-1] else part
+    for part in title.split(separator):
+        longer = f"{lines[-1]}{separator}{part}" if lines[-1] else part
         if lines[-1] and len(longer) > width:
             lines.append(part)
         else:
