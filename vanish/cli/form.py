@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from vanish.columns import Cell, Column
     from vanish.render.table import Canvas
-    from vanish.render.view import View
+    from vanish.render.view import Legend, View
 
     Row = Mapping[str, Cell]
 
@@ -57,14 +57,15 @@ class Form(NamedTuple):
         view
             Makes the view with at most so many rows, None for all.
         """
+        from vanish.render.view import Legend
+
         if self.rows is not None:
             return self.draw(view(self.rows or None))
-        size = window()
-        if self.output is not None or self.format != "table" or size is None:
+        room = self.room
+        if room is None:
             return self.draw(view(None))
-        shortest = self.draw(view(FEWEST_ROWS))
-        # One line for the prompt.
-        spare = size[1] - 1 - shortest.count("\n")
+        shortest = self._drawn(view(FEWEST_ROWS), Legend.BRIEF)
+        spare = room - shortest.count("\n")
         return self.draw(view(FEWEST_ROWS + spare)) if spare > 0 else shortest
 
     @property
@@ -72,6 +73,12 @@ class Form(NamedTuple):
         """How wide the terminal is that lines are to fit; None where they go elsewhere."""
         size = window() if self.output is None else None
         return None if size is None else size[0]
+
+    @property
+    def room(self) -> int | None:
+        """How many lines a table may have, the prompt below it; None where no terminal says."""
+        size = window() if self.output is None and self.format == "table" else None
+        return None if size is None else size[1] - 1
 
     @property
     def width(self) -> int:
@@ -95,7 +102,26 @@ class Form(NamedTuple):
         return Canvas(self.width, self.output is None and in_colour(), self.in_words)
 
     def draw(self, view: View) -> str:
-        """Return a view in this format, fit for the terminal if that is where it goes."""
+        """Return a view in this format, fit for the terminal if that is where it goes.
+
+        What its columns say is told as far as a terminal has room for it: no row gives way.
+        """
+        from vanish.render.view import Legend
+
+        room = self.room
+        if room is None:
+            return self._drawn(view, Legend.FULL)
+        # Nothing is drawn that cannot fit.
+        for legend in Legend if len(view.rows) < room else ():
+            drawn = self._drawn(view, legend)
+            if drawn.count("\n") <= room:
+                return drawn
+        return self._drawn(view, Legend.BRIEF)
+
+    def _drawn(self, view: View, legend: Legend) -> str:
+        """Return a view in this format."""
+        if self.quiet:
+            view = view._replace(legend=())
         if self.format == "markdown":
             from vanish.render.markdown import markdown
 
@@ -106,7 +132,7 @@ class Form(NamedTuple):
             return markdown(view)
         from vanish.render.table import table
 
-        return table(view, self.canvas, story=not self.quiet)
+        return table(view, self.canvas, story=not self.quiet, legend=legend)
 
     def narrowed(
         self, view: View, rows: Iterable[Row], most: int | None = None, more: str = ""

@@ -56,7 +56,13 @@ POINTS: Table[[BlockPoint]] = Table(
         " and the next two of a block that depends on the number of layers: at the last layer",
         lambda point: point.p_star,
     ),
-    Column("q_star", Scale.NUMBER, "that of a; inf where it diverges", lambda point: point.q_star),
+    Column(
+        "q_star",
+        Scale.NUMBER,
+        "that of a; inf where it diverges",
+        lambda point: point.q_star,
+        "that of a, the argument of S",
+    ),
     Column(
         "chi",
         Scale.NUMBER,
@@ -75,6 +81,7 @@ POINTS: Table[[BlockPoint]] = Table(
         "the weight_std of all matrices at which chi is 1 at a fixed point, for this bias_std;"
         " empty where there is none",
         lambda point: point.critical_weight_std,
+        "where χ is 1: gradients neither vanish nor explode",
     ),
     Column(
         "reason",
@@ -86,9 +93,12 @@ POINTS: Table[[BlockPoint]] = Table(
 
 
 def _of_layer(
-    name: str, scale: Scale, meaning: str, get: Callable[[BlockLayer], Cell]
+    name: str, scale: Scale, meaning: str, get: Callable[[BlockLayer], Cell], gist: str = ""
 ) -> Column[[BlockPoint, BlockLayer | None]]:
-    return Column(name, scale, meaning, lambda _, layer: None if layer is None else get(layer))
+    def of(_: BlockPoint, layer: BlockLayer | None) -> Cell:
+        return None if layer is None else get(layer)
+
+    return Column(name, scale, meaning, of, gist)
 
 
 def _of_its_block(column: Column[[BlockPoint]]) -> Column[[BlockPoint, BlockLayer | None]]:
@@ -119,6 +129,7 @@ LAYERS: Table[[BlockPoint, BlockLayer | None]] = Table(
         Scale.LOG10,
         "of the root mean square of ‖∂L/∂f_k‖ that theory expects for ‖∂L/∂f_N‖ = 1",
         lambda layer: layer.log10_predicted_f,
+        "what theory expects where ‖∂L/∂f_N‖ is 1",
     ),
     Column(
         "reason",

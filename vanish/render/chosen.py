@@ -52,6 +52,7 @@ def narrowed(
             for i in kept
         ),
         notes=(),
+        legend=(),
         left=frozenset(column.name for column in columns if column.scale is Scale.TEXT),
         dispensable=(),
     )

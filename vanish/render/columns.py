@@ -34,14 +34,27 @@ ACTS: Table[[Activation, int]] = Table(
     Column("derivative", Scale.TEXT, "S'(x)", lambda act, _: act.derivative),
     Column("domain", Scale.TEXT, "the numbers that S takes", lambda act, _: act.domain),
     Column("range", Scale.TEXT, "the numbers that S gives", lambda act, _: act.range),
-    Column("sup_slope", Scale.NUMBER, "sup|S'|", lambda act, _: act.sup_slope),
-    Column("sup_at", Scale.TEXT, "where |S'| is sup|S'|", lambda act, _: act.sup_place),
+    Column(
+        "sup_slope",
+        Scale.NUMBER,
+        "sup|S'|",
+        lambda act, _: act.sup_slope,
+        "the largest slope: by what a layer's S multiplies gradients at most",
+    ),
+    Column(
+        "sup_at",
+        Scale.TEXT,
+        "where |S'| is sup|S'|",
+        lambda act, _: act.sup_place,
+        "where the slope is that large",
+    ),
     Column("layers", Scale.COUNT, "N, of the bound", lambda _, layers: layers),
     Column(
         "bound",
         Scale.EXACT,
         "sup|S'|^N, the article's bound on the product of N slopes",
         lambda act, layers: slope_bound(act, layers).exact(),
+        "sup|S'|^N, the most that the slopes of N layers multiply to",
     ),
     Column("log10_bound", Scale.LOG10, "of it", lambda act, layers: slope_bound(act, layers).log10),
     Column("init", Scale.TEXT, "the initialiser by convention", lambda act, _: act.init),
@@ -93,6 +106,7 @@ THEORY: Table[[TheoryPoint]] = Table(
         Scale.NUMBER,
         "the mean square of a that the length map settles at; inf where it diverges",
         lambda point: point.q_star,
+        "the mean square of a that deep layers settle at",
     ),
     Column(
         "chi_1",
@@ -100,30 +114,35 @@ THEORY: Table[[TheoryPoint]] = Table(
         "χ₁ = weight_std² E[S'(a)²] there: by what the mean square of the signal going back is"
         " multiplied a layer",
         lambda point: point.chi_1,
+        "by what a layer multiplies the gradient's mean square",
     ),
     Column(
         "chi_q",
         Scale.NUMBER,
         "χ_q, the slope of the length map there",
         lambda point: point.chi_q,
+        "by what a layer multiplies what q is off q*",
     ),
     Column(
         "depth_scale",
         Scale.NUMBER,
         "ξ = -1/ln χ₁ in layers, negative where gradients explode; inf where χ₁ = 1",
         lambda point: point.depth_scale,
+        "over so many layers that mean square changes e-fold",
     ),
     Column(
         "phase",
         Scale.TEXT,
         "what χ₁ says, or that q diverges",
         lambda point: None if point.phase is None else str(point.phase),
+        "gradients vanish where ordered, explode where chaotic",
     ),
     Column(
         "critical_weight_std",
         Scale.NUMBER,
         "the weight_std at which χ₁ = 1 for this bias_std; empty where there is none",
         lambda point: point.critical_weight_std,
+        "where χ₁ = 1: gradients neither vanish nor explode",
     ),
     Column(
         "critical_q",
@@ -206,6 +225,7 @@ COLLAPSE: Table[[LayerCollapse]] = Table(
         Scale.LOG10,
         "of ‖W_k … W_1‖, of the one map that k layers would be without activation",
         lambda layer: layer.map_norm.log10,
+        "of W_k … W_1, the one matrix that k layers would be",
     ),
     Column(
         "difference",
@@ -213,6 +233,7 @@ COLLAPSE: Table[[LayerCollapse]] = Table(
         "‖f_k - (Wx + b)‖/‖f_k‖, how far the output is from that map's; empty where rounding hides"
         " it, and where f_k is 0",
         lambda layer: _known(layer.difference),
+        "how far the chain is from that map, ‖f_k - (Wx + b)‖/‖f_k‖",
     ),
     Column(
         "nonadditivity",
@@ -220,6 +241,7 @@ COLLAPSE: Table[[LayerCollapse]] = Table(
         "how far the layer alone is from affine; empty where rounding hides it, and where the layer"
         " is constant",
         lambda layer: _known(layer.nonadditivity),
+        "how far layer k departs from g(u+v) + g(0) = g(u) + g(v)",
     ),
     Column(
         "difference_below",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from vanish.render.view import Elided, Finding
+from vanish.render.view import Elided, Finding, Said
 
 if TYPE_CHECKING:
     from vanish.render.view import Bar, Heat, Notes, Spark, View
@@ -158,6 +158,10 @@ def in_words(view: View) -> View:
             for each in view.dispensable
         ),
         equation=spoken(view.equation),
+        legend=tuple(
+            Said(spoken(label), spoken(text), tuple(map(spoken, heads)))
+            for label, text, heads in view.legend
+        ),
     )
 
 
