@@ -73,7 +73,7 @@ def test_to_pandas_has_the_rows(line: str) -> None:
     assert len(frame) == len(rows)
     for name, column in frame.items():
         for value, row in zip(column, rows, strict=True):
-            # pandas has NaN in a column of numbers where JSON has null, and infinity as one.
+            # pandas has NaN in a column of numbers where JSON has null, and infinity as a number.
             same = value == row[name] or str(value) == row[name] in ("inf", "-inf")
             assert same or (row[name] is None and pandas.isna(value))
 

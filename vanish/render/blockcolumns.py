@@ -52,14 +52,14 @@ POINTS: Table[[BlockPoint]] = Table(
     Column(
         "p_star",
         Scale.NUMBER,
-        "the mean square of f that a chain of such blocks leads to; inf where it diverges. This"
-        " and the next two of a block that depends on the number of layers: at the last layer",
+        "the mean square of f that a chain of such blocks leads to; infinite where it diverges."
+        " This and the next two of a block that depends on the number of layers: at the last layer",
         lambda point: point.p_star,
     ),
     Column(
         "q_star",
         Scale.NUMBER,
-        "that of a; inf where it diverges",
+        "that of a; infinite where it diverges",
         lambda point: point.q_star,
         "that of a, the argument of S",
     ),

@@ -104,7 +104,7 @@ THEORY: Table[[TheoryPoint]] = Table(
     Column(
         "q_star",
         Scale.NUMBER,
-        "the mean square of a that the length map settles at; inf where it diverges",
+        "the mean square of a that the length map settles at; infinite where it diverges",
         lambda point: point.q_star,
         "the mean square of a that deep layers settle at",
     ),
@@ -126,7 +126,7 @@ THEORY: Table[[TheoryPoint]] = Table(
     Column(
         "depth_scale",
         Scale.NUMBER,
-        "ξ = -1/ln χ₁ in layers, negative where gradients explode; inf where χ₁ = 1",
+        "ξ = -1/ln χ₁ in layers, negative where gradients explode; infinite where χ₁ = 1",
         lambda point: point.depth_scale,
         "over so many layers that mean square changes e-fold",
     ),

@@ -1,7 +1,6 @@
 """The output contract as JSON and JSON lines: null for none, "inf" for infinity, never NaN.
 
-JSON has no number for an infinity; "inf" and "-inf" are what tsv and csv have for it, and what
-float() takes.
+JSON has no number for an infinity; "inf" and "-inf" are what float() takes.
 """
 
 from __future__ import annotations
@@ -147,7 +146,7 @@ def _finite_row(row: Mapping[str, Cell]) -> dict[str, Any]:
 
 def _finite(value: Any) -> Any:
     """Return a value as JSON can hold it: infinities as text."""
-    return cell(value) if isinstance(value, float) and math.isinf(value) else value
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 def _dump(value: Any, indent: int | None = None) -> str:
