@@ -30,11 +30,11 @@ AXES: dict[str, list[Any]] = {
 }
 
 
-def drawing(width: int) -> tuple[progress._Line, io.StringIO]:
+def drawing(width: int) -> tuple[progress.Line, io.StringIO]:
     """Return a line with a bar on a console so wide, and what that is sent."""
     sent = io.StringIO()
     console = Console(width=width, file=sent, force_terminal=True, _environ={})
-    return progress._Line(console), sent
+    return progress.Line(console), sent
 
 
 def last(sent: io.StringIO) -> str:

@@ -56,7 +56,7 @@ def fitted(width: int, texts: Sequence[str]) -> tuple[str, int]:
     return text, max(1, min(rest - cell_len(text), _LONGEST))
 
 
-class _Line:
+class Line:
     """A line with a bar, from the first time that it is shown until it is closed.
 
     Parameters
@@ -132,7 +132,7 @@ class Bar:
         self._part, self._last = 0, 0
         self._begun = time.monotonic()
         self._next = self._begun + _PATIENCE
-        self.line = _Line()
+        self.line = Line()
 
     def watch(self, done: int, steps: int) -> None:
         """Note that so many steps of the current part are done; a smaller number: the next."""
@@ -171,7 +171,7 @@ class Points:
         self._begun = time.monotonic()
         self._at_terminal = is_terminal(sys.stderr)
         self._next = self._begun + (_PATIENCE if self._at_terminal else _LOG_EVERY)
-        self.line = _Line()
+        self.line = Line()
 
     def note(self, outcomes: Sequence[Outcome]) -> None:
         """Note that these points are done."""
