@@ -44,25 +44,38 @@ _WORDS = {
     "√": "sqrt",
     "∞": "inf",
     "∇": "grad",
-    "Σ": "sum",
     "∏": "prod",
-    "Π": "prod",
-    "Δ": "Delta",
-    "Φ": "Phi",
     "α": "alpha",
+    "β": "beta",
+    "γ": "gamma",
     "δ": "delta",
     "ε": "epsilon",
+    "η": "eta",
     "θ": "theta",
+    "κ": "kappa",
     "λ": "lambda",
+    "μ": "mu",
     "ξ": "xi",
     "π": "pi",
+    "ρ": "rho",
     "σ": "sigma",
+    "τ": "tau",
     "φ": "phi",
     "χ": "chi",
+    "ψ": "psi",
+    "ω": "omega",
+    "Γ": "Gamma",
+    "Δ": "Delta",
+    "Λ": "Lambda",
+    "Φ": "Phi",
+    "Ψ": "Psi",
+    # In formulas, a sum and a product.
+    "Σ": "sum",
+    "Π": "prod",
 }
 
-_LOWERED, _RAISED = "₀₁₂₃₄₅₆₇₈₉₊₋ₖ", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵀ"
-_LEVELLED = str.maketrans(_LOWERED + _RAISED, "0123456789+-k0123456789+-T")
+_LOWERED, _RAISED = "₀₁₂₃₄₅₆₇₈₉₊₋ₖ", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵀᵗ"
+_LEVELLED = str.maketrans(_LOWERED + _RAISED, "0123456789+-k0123456789+-Tt")
 _INDEX = re.compile(f"([{_LOWERED}]+)|([{_RAISED}]+)")
 _ROOT = re.compile(r"√([A-Za-z]\w*\*?|\d+(?:\.\d+)?)")
 
@@ -84,7 +97,8 @@ def spoken(text: str) -> str:
     """
     if text.isascii():
         return text
-    text = _INDEX.sub(_index, text)
+    # A circumflex over the letter before it.
+    text = _INDEX.sub(_index, text.replace("\N{COMBINING CIRCUMFLEX ACCENT}", "_hat"))
     text = _DOT.sub(_dot, text)
     text = re.sub(r"(?<=[\w)'])·(?=[\w(‖])", "*", text)
     text = _ROOT.sub(r"√(\1)", text)
