@@ -100,7 +100,10 @@ def fits(scale: Scale, cell: Any) -> bool:
             return number and 0.0 <= cell <= 1.0
         case Scale.EXACT:
             return number or (isinstance(cell, str) and Decimal(cell).is_finite())
-        case Scale.NUMBER | Scale.LOG10:
+        case Scale.NUMBER:
+            # JSON has no number for what is infinite.
+            return number or cell in ("inf", "-inf")
+        case Scale.LOG10:
             return number
         case Scale.EITHER:
             return number or isinstance(cell, str)

@@ -44,13 +44,21 @@ class Column(Generic[Record]):
         What they say, and where they are empty.
     get
         What gives a row's cell; None where it is empty.
+    gist
+        What people read of it under a table, in half a line; without one what its meaning
+        begins with.
     """
 
-    def __init__(self, name: str, scale: Scale, meaning: str, get: Callable[Record, Cell]) -> None:
+    def __init__(
+        self, name: str, scale: Scale, meaning: str, get: Callable[Record, Cell], gist: str = ""
+    ) -> None:
         self.name = name
         self.scale = scale
         self.meaning = meaning
         self.get = get
+        # People are shown numbers, not their logarithms.
+        of = "of " if scale is Scale.LOG10 else ""
+        self.gist = gist or meaning.partition("; ")[0].removeprefix(of)
 
 
 class Table(Generic[Record]):
@@ -71,6 +79,10 @@ class Table(Generic[Record]):
         self.each = each
         self.columns = columns
         self.names = tuple(column.name for column in columns)
+
+    def gist(self, name: str) -> str:
+        """Return what people read of the column of a name."""
+        return self.columns[self.names.index(name)].gist
 
     def row(self, *record: Record.args, **named: Record.kwargs) -> dict[str, Cell]:
         """Return the cells of what a row is made of, by column."""

@@ -90,8 +90,9 @@ def test_to_pandas_has_the_rows(line: str) -> None:
     assert len(frame) == len(rows)
     for name, column in frame.items():
         for value, row in zip(column, rows, strict=True):
-            # pandas has NaN in a column of numbers where JSON has null.
-            assert value == row[name] or (row[name] is None and pd.isna(value))
+            # pandas has NaN in a column of numbers where JSON has null, and infinity as one.
+            same = value == row[name] or str(value) == row[name] in ("inf", "-inf")
+            assert same or (row[name] is None and pd.isna(value))
 
 
 def test_pandas_has_numbers_as_numbers() -> None:
@@ -100,6 +101,10 @@ def test_pandas_has_numbers_as_numbers() -> None:
     assert [*frame["layer"]] == [1, 2, 3, 4]
     assert all(numbers(frame[name]) for name in ("layer", "n_in", "grad_w", "log10_grad_w"))
     assert not numbers(frame["act"])
+    scales = vanish.theory(["tanh", "softplus"]).to_pandas()["depth_scale"]
+    assert numbers(scales)
+    assert scales[0] == float("inf")
+    assert pd.isna(scales[1])
 
 
 def test_pandas_reckons_with_columns_that_are_empty() -> None:

@@ -257,7 +257,7 @@ def test_all_spellings_of_a_block_are_one() -> None:
 )
 def test_the_header_writes_the_layer_out(block: str, line: str) -> None:
     assert line in out(f"--block {block} {SMALL} --act tanh --format table").splitlines()
-    assert "f_k =" not in out(f"{SMALL} --act tanh --format table")
+    assert "\nf_k =" not in out(f"{SMALL} --act tanh --format table")
 
 
 def test_a_layer_that_a_skip_does_not_fit_is_named() -> None:

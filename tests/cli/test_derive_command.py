@@ -108,7 +108,11 @@ def test_a_terminal_without_unicode_tells_the_layers_apart() -> None:
     status, text = run_in_terminal([*VANISH, "derive", "--values"], env=env)
     assert status == 0
     assert "?" not in text
-    assert "dL/dW1 = dL/df3 . dS(W3S(W2S(W1x+b1)+b2)+b3)/dW1" in text
+    assert "dL/dW_1 = dL/df_3 * dS(W_3 S(W_2 S(W_1 x+b_1)+b_2)+b_3)/dW_1" in text
+    *_, symbols, measured, _, _, _ = text.splitlines()
+    # Numbers end where their symbols do, in words too.
+    ends = [found.end() for found in re.finditer(r"[^ *]+", symbols)]
+    assert [found.end() for found in re.finditer(r"[\d.]+", measured)] == ends
 
 
 @pytest.mark.parametrize("suffix", ["txt", "tex", "md", "json"])

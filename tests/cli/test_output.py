@@ -476,21 +476,13 @@ def test_a_bar_knows_the_next_part_by_its_first_step(monkeypatch: pytest.MonkeyP
     seen = []
 
     class Shown:
-        task_ids = (0,)
-
-        def start(self) -> None:
-            pass
-
-        refresh = stop = start
-
-        def update(self, _: int, completed: float) -> None:
-            seen.append(completed)
+        def show(self, share: float, *_: str) -> None:
+            seen.append(share)
 
     monkeypatch.setattr(progress, "_PATIENCE", -1.0)
     monkeypatch.setattr(progress, "_BETWEEN", -1.0)
-    monkeypatch.setattr(progress, "_bar", lambda _: Shown())
+    monkeypatch.setattr(progress, "Line", Shown)
     bar = progress.Bar("simulating", 4)
     for done, steps in ((1, 2), (2, 2), (1, 1), (1, 1), (1, 2), (2, 2)):
         bar.watch(done, steps)
-    bar.close()
     assert seen == [0.125, 0.25, 0.5, 0.75, 0.875, 1.0]

@@ -108,11 +108,12 @@ def test_markdown_has_a_row_a_point_even_where_a_terminal_has_a_map(tmp_path: Pa
     assert shown[0] == "**4 points · act tanh · width 6**"
     assert shown[2].startswith("| layers | weight_std | ")
     assert shown[3].startswith("| ---: | ---: | ")
-    assert [each.split(" | ")[:2] for each in shown[4:]] == [
+    assert shown[8:11] == ["", "What the columns say", ""]
+    assert [each.split(" | ")[:2] for each in shown[4:8]] == [
         *(["| 3", "0.5"], ["| 3", "2"], ["| 5", "0.5"], ["| 5", "2"])
     ]
     verdicts = [row["verdict"] for row in lines(options)]
-    assert [each.split(" | ")[-1] for each in shown[4:]] == [f"{each} |" for each in verdicts]
+    assert [each.split(" | ")[-1] for each in shown[4:8]] == [f"{each} |" for each in verdicts]
     path = tmp_path / "x.md"
     good(f"{options} -o", path)
     assert path.read_text() == text

@@ -134,6 +134,10 @@ CASES: dict[str, Callable[[], Any]] = {
 }
 
 
+# What JSON has for what is no number of it; csv and tsv have nothing.
+INFINITE = ("inf", "-inf")
+
+
 def command_of(line: str) -> str:
     """Return the command line by whose columns a case is printed."""
     words = line.split()
@@ -163,8 +167,13 @@ def declared(line: str, rows: Iterable[Mapping[str, Cell]]) -> readers.Table:
     found = {}
     for column in table_of(command_of(line)):
         cells = [row[column.name] for row in rows]
-        read = [as_text(each) if isinstance(each, Decimal) else each for each in cells]
+        read = [
+            str(each) if isinstance(each, float) and math.isinf(each) else each
+            for each in (as_text(each) if isinstance(each, Decimal) else each for each in cells)
+        ]
         kind = kinds.get(column.scale, EITHER)
+        if kind == NUMBER and {*INFINITE} & {*read}:
+            kind = EITHER
         if all(each is None for each in read):
             kind = EMPTY
         elif kind is EITHER:
@@ -203,11 +212,13 @@ class Printed:
         """Return what csv and tsv say: nothing for no text, and all as text where some is."""
         found = {}
         for name, (kind, cells) in self.table.items():
-            read = [None if each == "" else each for each in cells]
-            if kind == EITHER:
+            read = [None if each in ("", *INFINITE) else each for each in cells]
+            infinite = bool({*INFINITE} & {*cells})
+            if kind == EITHER and not infinite:
                 found[name] = as_texts(read)
             else:
-                found[name] = Seen(kind if any(each is not None for each in read) else EMPTY, read)
+                known = any(each is not None for each in read)
+                found[name] = Seen((NUMBER if infinite else kind) if known else EMPTY, read)
         return found
 
     def text(self) -> list[str]:

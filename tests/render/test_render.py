@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vanish import Magnitude, Settings, compare, simulate
-from vanish.cli.streams import _ASCII
 from vanish.numbers.words import short
 from vanish.render.delimited import delimited
 from vanish.render.markdown import markdown
 from vanish.render.profiles import view
+from vanish.render.spoken import spoken
 from vanish.render.table import Canvas, table
 from vanish.render.view import Bar, Elided, Spark, View, elide
 
@@ -91,14 +91,23 @@ def test_a_markdown_table_has_equal_rows(shown: View) -> None:
 
 @pytest.mark.slow
 @FEWER
-@given(VIEWS, st.integers(40, 120))
-def test_ascii_stands_where_the_symbols_stood(shown: View, width: int) -> None:
-    text = table(shown, Canvas(width))
-    replaced = text.translate(_ASCII)
-    assert replaced.isascii()
-    assert [len(line) for line in replaced.splitlines()] == [
-        len(line) for line in text.splitlines()
-    ]
+@given(VIEWS, st.integers(1, 200), st.booleans())
+def test_a_table_in_words_is_laid_out_in_words(shown: View, width: int, story: bool) -> None:
+    text = table(shown, Canvas(width, in_words=True), story)
+    # What draws the table itself is replaced last, sign by sign.
+    assert spoken(text).isascii()
+    assert [*map(len, spoken(text).splitlines())] == [*map(len, text.splitlines())]
+    assert max(map(len, text.splitlines())) <= max(width, 50)
+
+
+@pytest.mark.slow
+@FEWER
+@given(VIEWS)
+def test_a_table_in_words_has_the_cells_of_the_other_one(shown: View) -> None:
+    drawn = [table(shown, Canvas(300, in_words=each), story=False) for each in (False, True)]
+    symbols, words = (text.splitlines()[-len(shown.rows) :] for text in drawn)
+    for before, after in zip(symbols, words, strict=True):
+        assert spoken(before).split() == after.split()
 
 
 @given(st.integers(1, 500), st.none() | st.integers(3, 60))

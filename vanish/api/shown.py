@@ -67,6 +67,7 @@ class Shown(ABC):
         """Return the rows as a pandas DataFrame, with the values of `to_dict`.
 
         What has no value is NaN in a column of numbers, and in one without any value.
+        What is infinite is a number there, and text in `to_dict`, as in JSON.
 
         Raises
         ------
@@ -77,9 +78,9 @@ class Shown(ABC):
             from pandas import DataFrame  # noqa: PLC0415 - only where it is asked for
         except ImportError:
             raise UsageError("to_pandas: pandas is not installed: pip install pandas") from None
-        from vanish.render.json import lines  # noqa: PLC0415 - only to hand on
+        from vanish.render.json import plain  # noqa: PLC0415 - only to hand on
 
-        frame = DataFrame([read(line) for line in lines(self.rows()).splitlines()])
+        frame = DataFrame([plain(row) for row in self.rows()])
         # What is None throughout is no number to pandas, and cannot be reckoned with.
         empty = frame.columns[frame.isna().all()]
         return frame.astype(dict.fromkeys(empty, float))

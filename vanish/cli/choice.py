@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from vanish.cli import parse
-from vanish.cli.streams import piped_width, window, write_stdout
+from vanish.cli.streams import for_stdout, piped_width, window, write_stdout
 from vanish.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def columns(
         from vanish.render.chosen import described
 
         size = window()
-        write_stdout([described(own.values(), size[0] if size else piped_width())])
+        width = size[0] if size else piped_width()
+        write_stdout([described(own.values(), width, for_stdout)])
         raise typer.Exit
     found: dict[str, Column[Any]] = {}
     for each in names:

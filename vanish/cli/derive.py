@@ -168,7 +168,7 @@ def command(
 
         destination.write(table(render.rows(shown), settings.as_dict() | {"wrt": by}))
     elif destination.format == "text":
-        destination.stream(render.text(shown, destination.window))
+        destination.stream(render.text(shown, destination.window, destination.say))
     elif destination.format == "latex":
         destination.stream(render.latex(shown, fragment=fragment))
     else:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vanish.cli.formats import DELIMITERS, FEWEST_ROWS, FOR_PEOPLE
-from vanish.cli.streams import in_colour, piped_width, window
+from vanish.cli.streams import for_stdout, in_colour, lacks_symbols, piped_width, window
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from vanish.columns import Cell, Column
-    from vanish.render.view import View
+    from vanish.render.table import Canvas
+    from vanish.render.view import Legend, View
 
     Row = Mapping[str, Cell]
 
@@ -55,14 +57,15 @@ class Form(NamedTuple):
         view
             Makes the view with at most so many rows, None for all.
         """
+        from vanish.render.view import Legend
+
         if self.rows is not None:
             return self.draw(view(self.rows or None))
-        size = window()
-        if self.output is not None or self.format != "table" or size is None:
+        room = self.room
+        if room is None:
             return self.draw(view(None))
-        shortest = self.draw(view(FEWEST_ROWS))
-        # One line for the prompt.
-        spare = size[1] - 1 - shortest.count("\n")
+        shortest = self._drawn(view(FEWEST_ROWS), Legend.BRIEF)
+        spare = room - shortest.count("\n")
         return self.draw(view(FEWEST_ROWS + spare)) if spare > 0 else shortest
 
     @property
@@ -72,20 +75,64 @@ class Form(NamedTuple):
         return None if size is None else size[0]
 
     @property
+    def room(self) -> int | None:
+        """How many lines a table may have, the prompt below it; None where no terminal says."""
+        size = window() if self.output is None and self.format == "table" else None
+        return None if size is None else size[1] - 1
+
+    @property
     def width(self) -> int:
         """How wide a table may be."""
         return self.window or piped_width()
 
+    @property
+    def in_words(self) -> bool:
+        """Whether words stand for symbols where it goes."""
+        return self.output is None and lacks_symbols(sys.stdout)
+
+    def say(self, text: str) -> str:
+        """Return text in words where symbols are lacking."""
+        return for_stdout(text) if self.output is None else text
+
+    @property
+    def canvas(self) -> Canvas:
+        """What a table is drawn on."""
+        from vanish.render.table import Canvas
+
+        return Canvas(self.width, self.output is None and in_colour(), self.in_words)
+
     def draw(self, view: View) -> str:
-        """Return a view in this format, fit for the terminal if that is where it goes."""
+        """Return a view in this format, fit for the terminal if that is where it goes.
+
+        What its columns say is told as far as a terminal has room for it: no row gives way.
+        """
+        from vanish.render.view import Legend
+
+        room = self.room
+        if room is None:
+            return self._drawn(view, Legend.FULL)
+        # Nothing is drawn that cannot fit.
+        for legend in Legend if len(view.rows) < room else ():
+            drawn = self._drawn(view, legend)
+            if drawn.count("\n") <= room:
+                return drawn
+        return self._drawn(view, Legend.BRIEF)
+
+    def _drawn(self, view: View, legend: Legend) -> str:
+        """Return a view in this format."""
+        if self.quiet:
+            view = view._replace(legend=())
         if self.format == "markdown":
             from vanish.render.markdown import markdown
 
-            return markdown(view)
-        from vanish.render.table import Canvas, table
+            if self.in_words:
+                from vanish.render.spoken import in_words
 
-        canvas = Canvas(self.width, self.output is None and in_colour())
-        return table(view, canvas, story=not self.quiet)
+                view = in_words(view)
+            return markdown(view)
+        from vanish.render.table import table
+
+        return table(view, self.canvas, story=not self.quiet, legend=legend)
 
     def narrowed(
         self, view: View, rows: Iterable[Row], most: int | None = None, more: str = ""

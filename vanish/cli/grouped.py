@@ -85,6 +85,7 @@ def group_of(flags: list[str]) -> str:
 
 def _lines(command: Any, context: Any) -> "Iterator[tuple[str, list[tuple[str, str]]]]":
     """Yield the groups of a command's parameters, arguments first, with their lines."""
+    from vanish.cli.streams import for_stdout
     from vanish.simulation.option import Group
 
     groups: dict[str, list[tuple[str, str]]] = {"Arguments": []}
@@ -92,6 +93,7 @@ def _lines(command: Any, context: Any) -> "Iterator[tuple[str, list[tuple[str, s
     for parameter in command.get_params(context):
         line = parameter.get_help_record(context)
         if line is not None:
+            line = (line[0], for_stdout(line[1]))
             argument = parameter.param_type_name == "argument"
             groups["Arguments" if argument else group_of(parameter.opts)].append(line)
     return ((name, lines) for name, lines in groups.items() if lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -38,7 +39,7 @@ def command(words: Words = None) -> None:
         from vanish.render.manual import page
         from vanish.render.table import Canvas
 
-        text = page(text, Canvas(size[0], streams.in_colour()))
+        text = page(text, Canvas(size[0], streams.in_colour(), streams.lacks_symbols(sys.stdout)))
     streams.write_stdout([text], or_file=False)
 
 

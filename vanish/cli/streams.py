@@ -12,31 +12,8 @@ from vanish.system.atomic import reason
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-# Each stands in the same place with the same width, where an encoding lacks the first.
-_ASCII = str.maketrans(
-    {
-        "‖": "|",
-        "∂": "d",
-        "₁": "1",
-        "·": ".",
-        "…": ".",
-        "⋮": ":",
-        "→": ">",
-        "─": "-",
-        "½": " ",
-        "×": "x",
-        "÷": "/",
-    }
-    | dict(zip("₀₂₃₄₅₆₇₈₉", "023456789", strict=True))
-    | {"≤": "<", "≥": ">", "²": "2"}
-    | {"│": "|", "└": "+", "∞": "i", "σ": "s", "Φ": "P", "φ": "p", "λ": "l", "α": "a"}
-    | {"√": "V", "π": "p", "³": "3", "⁻": "-"}
-    | {"ₖ": "k", "₊": "+", "₋": "-", "ᵀ": "T", "∇": "D", "δ": "d", "⊙": "*", "Σ": "S"}
-    | dict.fromkeys("█▉▊▋▌▍▎▏", "#")
-    | {chr(pattern): "*" if pattern > 0x2800 else " " for pattern in range(0x2800, 0x2900)}
-    | dict(zip("▁▂▃▄▅▆▇", "._-=+*%", strict=True))
-    | dict(zip("▓▒░", "%=-", strict=True))
-)
+# Of what any screen shows; a terminal that lacks one of them gets words for all.
+_SYMBOLS = "‖∂√χ₁²→…█─"
 
 # Of a table where nobody says: in columns; and the narrowest that COLUMNS can ask for.
 _WIDTH, _NARROWEST = 80, 40
@@ -161,12 +138,45 @@ def say(line: str) -> None:
         discard(sys.stderr)
 
 
+def lacks_symbols(stream: TextIO | None) -> bool:
+    """Tell whether a stream is a terminal that gets words for symbols."""
+    if stream is None:
+        return False
+    try:
+        _SYMBOLS.encode(_encoding(stream))
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def for_stdout(text: str) -> str:
+    """Return text in words where stdout lacks symbols, for what is laid out after that."""
+    if not lacks_symbols(sys.stdout):
+        return text
+    from vanish.render.spoken import spoken
+
+    return spoken(text)
+
+
+def as_written(text: str, stream: TextIO) -> str:
+    """Return text as a stream will show it, with what stands for symbols that it lacks."""
+    return _encode(text, stream).decode(_encoding(stream))
+
+
+def _encoding(stream: TextIO) -> str:
+    """Return what a terminal asks for; everything else gets UTF-8, whatever the locale."""
+    return (stream.encoding if is_terminal(stream) else None) or "utf-8"
+
+
 def _encode(text: str, stream: TextIO) -> bytes:
-    """Encode for a terminal as it asks; everything else gets UTF-8, whatever the locale."""
-    encoding = (stream.encoding if is_terminal(stream) else None) or "utf-8"
+    """Encode for a stream, with words for the symbols that a terminal lacks."""
+    encoding = _encoding(stream)
     try:
         return text.encode(encoding)
     except UnicodeEncodeError:
-        # ASCII, or a file name that is not UTF-8.
-        plain = text if encoding.lower() == "utf-8" else text.translate(_ASCII)
-        return plain.encode(encoding, errors="replace")
+        # A file name that is not UTF-8, or another encoding.
+        if encoding.lower() != "utf-8":
+            from vanish.render.spoken import spoken
+
+            text = spoken(text)
+        return text.encode(encoding, errors="replace")

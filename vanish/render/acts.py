@@ -10,7 +10,7 @@ from vanish.numbers.words import listed, short
 from vanish.readings.slopes import slope_bound
 from vanish.render.columns import ACTS
 from vanish.render.drawing import curve
-from vanish.render.view import View
+from vanish.render.view import View, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +54,11 @@ def view(shown: Sequence[Activation], layers: int) -> View:
         findings=(),
         left=frozenset({"activation", "S(x)", "S'(x)", "domain", "range", "at"}),
         dispensable=("domain", "S'(x)", "at", "range", "S(x)"),
+        legend=(
+            said("sup|S'|", ACTS.gist("sup_slope")),
+            said("at", ACTS.gist("sup_at")),
+            said(bound, ACTS.gist("bound")),
+        ),
     )
 
 

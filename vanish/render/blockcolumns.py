@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from vanish.columns import Column, Scale, Table
@@ -12,10 +11,6 @@ if TYPE_CHECKING:
 
     from vanish.columns import Cell
     from vanish.theories.blocks import BlockLayer, BlockPoint, Stds
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or math.isinf(value) else value
 
 
 def by_letters(weight_std: Stds) -> str | None:
@@ -57,12 +52,16 @@ POINTS: Table[[BlockPoint]] = Table(
     Column(
         "p_star",
         Scale.NUMBER,
-        "the mean square of f that a chain of such blocks leads to; empty where it diverges. This"
-        " and the next two of a block that depends on the number of layers: at the last layer",
-        lambda point: _finite(point.p_star),
+        "the mean square of f that a chain of such blocks leads to; infinite where it diverges."
+        " This and the next two of a block that depends on the number of layers: at the last layer",
+        lambda point: point.p_star,
     ),
     Column(
-        "q_star", Scale.NUMBER, "that of a; empty where it diverges", lambda p: _finite(p.q_star)
+        "q_star",
+        Scale.NUMBER,
+        "that of a; infinite where it diverges",
+        lambda point: point.q_star,
+        "that of a, the argument of S",
     ),
     Column(
         "chi",
@@ -82,6 +81,7 @@ POINTS: Table[[BlockPoint]] = Table(
         "the weight_std of all matrices at which chi is 1 at a fixed point, for this bias_std;"
         " empty where there is none",
         lambda point: point.critical_weight_std,
+        "where χ is 1: gradients neither vanish nor explode",
     ),
     Column(
         "reason",
@@ -93,9 +93,12 @@ POINTS: Table[[BlockPoint]] = Table(
 
 
 def _of_layer(
-    name: str, scale: Scale, meaning: str, get: Callable[[BlockLayer], Cell]
+    name: str, scale: Scale, meaning: str, get: Callable[[BlockLayer], Cell], gist: str = ""
 ) -> Column[[BlockPoint, BlockLayer | None]]:
-    return Column(name, scale, meaning, lambda _, layer: None if layer is None else get(layer))
+    def of(_: BlockPoint, layer: BlockLayer | None) -> Cell:
+        return None if layer is None else get(layer)
+
+    return Column(name, scale, meaning, of, gist)
 
 
 def _of_its_block(column: Column[[BlockPoint]]) -> Column[[BlockPoint, BlockLayer | None]]:
@@ -126,6 +129,7 @@ LAYERS: Table[[BlockPoint, BlockLayer | None]] = Table(
         Scale.LOG10,
         "of the root mean square of ‖∂L/∂f_k‖ that theory expects for ‖∂L/∂f_N‖ = 1",
         lambda layer: layer.log10_predicted_f,
+        "what theory expects where ‖∂L/∂f_N‖ is 1",
     ),
     Column(
         "reason",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vanish.numbers.words import short
 from vanish.render.blockcolumns import LAYERS, POINTS, by_letters
 from vanish.render.theory import title
-from vanish.render.view import Notes, View
+from vanish.render.view import Notes, Said, View, said
 from vanish.theories.blocks import NONE
 
 if TYPE_CHECKING:
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from vanish.columns import Cell
     from vanish.theories.blocks import BlockLayer, BlockPoint
+
+_CRITICAL, _RMS = "critical\nweight_std", "log10 rms\n‖∂L/∂f‖"
 
 Profiles = list[list["BlockLayer"]]
 
@@ -38,13 +40,19 @@ def view(
         title=title(input_rms),
         columns=(
             *("block", "act", "weight_std", "bias_std", "layer", "p", "q"),
-            *("χ", "log10 rms\n‖∂L/∂f‖"),
+            *("χ", _RMS),
         ),
         rows=tuple(_layer_row(*each) for each in _layers(points, profiles)),
         notes=(*notes, *_refused(points)),
         findings=(),
         left=frozenset({"block", "act"}),
         dispensable=("bias_std", "weight_std", "q"),
+        legend=(
+            said("p", LAYERS.gist("p")),
+            said("q", LAYERS.gist("q")),
+            said("χ", LAYERS.gist("chi")),
+            said(_RMS, LAYERS.gist("log10_predicted_f")),
+        ),
     )
 
 
@@ -54,7 +62,7 @@ def _of_points(points: Sequence[BlockPoint], input_rms: float) -> View:
         title=title(input_rms),
         columns=(
             *("block", "act", "weight_std", "bias_std", "p*", "q*", "χ", growth),
-            "critical\nweight_std",
+            _CRITICAL,
         ),
         rows=tuple(
             (
@@ -77,7 +85,14 @@ def _of_points(points: Sequence[BlockPoint], input_rms: float) -> View:
         ),
         findings=(),
         left=frozenset({"block", "act", growth}),
-        dispensable=("bias_std", "q*", "critical\nweight_std", "p*"),
+        dispensable=("bias_std", "q*", _CRITICAL, "p*"),
+        legend=(
+            said("p*", POINTS.gist("p_star")),
+            said("q*", POINTS.gist("q_star")),
+            said("χ", POINTS.gist("chi")),
+            Said("E‖∂L/∂f‖²", POINTS.gist("growth"), (growth,)),
+            said(_CRITICAL, POINTS.gist("critical_weight_std")),
+        ),
     )
 
 

@@ -12,7 +12,7 @@ from vanish.numbers.words import plural, short
 from vanish.render.view import Elided, View, elide
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from vanish.columns import Cell, Column
 
@@ -52,6 +52,7 @@ def narrowed(
             for i in kept
         ),
         notes=(),
+        legend=(),
         left=frozenset(column.name for column in columns if column.scale is Scale.TEXT),
         dispensable=(),
     )
@@ -77,7 +78,7 @@ def _shown(scale: Scale, cell: Cell) -> str:
     return f"-{short(-cell)}" if cell < 0.0 else short(cell)
 
 
-def described(columns: Iterable[Column[Any]], width: int) -> str:
+def described(columns: Iterable[Column[Any]], width: int, say: Callable[[str], str] = str) -> str:
     """Return a list of columns with what they say, a name and its meaning a line.
 
     Parameters
@@ -86,8 +87,10 @@ def described(columns: Iterable[Column[Any]], width: int) -> str:
         The columns.
     width
         How wide lines may be; a meaning goes on below itself.
+    say
+        Returns text as it is shown.
     """
-    meanings = {column.name: _meaning(column) for column in columns}
+    meanings = {column.name: say(_meaning(column)) for column in columns}
     label = max(map(len, meanings)) + 2
     room = max(width - label, _NARROWEST)
     lines = []

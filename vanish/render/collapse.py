@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vanish.numbers.words import short
 from vanish.render.columns import COLLAPSE
-from vanish.render.view import Finding, View
+from vanish.render.view import Finding, Said, View, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from vanish.columns import Cell
     from vanish.lessons.collapse import Departure, LayerCollapse
     from vanish.simulation.settings import Settings
+
+_ALONE = "the layer alone,\nfrom additive"
 
 # Nobody asks whether a departure is smaller still.
 _SMALLEST = -12
@@ -32,12 +34,7 @@ def view(settings: Sequence[Settings], found: Sequence[Sequence[LayerCollapse]])
     return View(
         title=f"{settings[0].model.depth} layers and the one map x ↦ Wx + b that they would be"
         " without activation",
-        columns=(
-            "activation" if several else "layer",
-            "norm of W",
-            "difference",
-            "the layer alone,\nfrom additive",
-        ),
+        columns=("activation" if several else "layer", "norm of W", "difference", _ALONE),
         rows=tuple(
             (
                 layer.act if several else str(layer.layer),
@@ -51,6 +48,11 @@ def view(settings: Sequence[Settings], found: Sequence[Sequence[LayerCollapse]])
         findings=tuple(_finding(own.rows, each) for own, each in zip(settings, found, strict=True)),
         left=frozenset({"activation"}),
         dispensable=(),
+        legend=(
+            said("norm of W", COLLAPSE.gist("log10_map_norm")),
+            said("difference", COLLAPSE.gist("difference")),
+            Said("the layer alone", COLLAPSE.gist("nonadditivity"), (_ALONE,)),
+        ),
     )
 
 

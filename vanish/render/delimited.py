@@ -1,9 +1,14 @@
-"""The output contract as TSV and CSV: one header line, full precision, empty for none."""
+"""The output contract as TSV and CSV: one header line, full precision, empty for none.
+
+An infinity is left empty, too: sqlite takes inf for text, and duckdb a column of nothing else
+for dates.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 from typing import TYPE_CHECKING
 
 from vanish.numbers.scaled import decimal_text
@@ -36,11 +41,11 @@ def delimited(rows: Iterable[Mapping[str, Cell]], delimiter: str, header: bool =
 
 
 def cell(value: Cell) -> str:
-    """Return a value as text that reads back as the same number; nothing for None."""
+    """Return a value as text that reads back as the same number; nothing for none or infinity."""
+    if value is None or (isinstance(value, float) and math.isinf(value)):
+        return ""
     if isinstance(value, float):
         return repr(value)
-    if value is None:
-        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value) if isinstance(value, int | str) else decimal_text(value)

@@ -21,7 +21,7 @@ from vanish.readings.products import Part
 from vanish.render.columns import DERIVE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vanish.columns import Cell
     from vanish.lessons.derivation import Derivation, MeasuredFactor
@@ -43,7 +43,9 @@ _LAYOUT = (
 )
 
 
-def text(shown: Derivation, width: int | None = None) -> Iterator[str]:
+def text(
+    shown: Derivation, width: int | None = None, say: Callable[[str], str] = str
+) -> Iterator[str]:
     """Yield the derivation as text, line by line.
 
     Parameters
@@ -52,40 +54,43 @@ def text(shown: Derivation, width: int | None = None) -> Iterator[str]:
         The derivation.
     width
         The columns to break its lines for; None for unbroken ones.
+    say
+        Returns a formula as it is shown.
     """
-    yield f"L = {_loss(shown, TEXT)}\n"
+    yield f"L = {say(_loss(shown, TEXT))}\n"
     for left, right in _definitions(shown, TEXT):
-        yield from wrapped(f"{left} = ", f"{right}", width)
+        yield from wrapped(f"{say(left)} = ", say(right), width)
     if shown.activation and shown.activation.formula:
-        yield f"S(x) = {shown.activation.formula}\n"
+        yield f"S(x) = {say(shown.activation.formula)}\n"
     if shown.has_matrix_form:
         if shown.activation and shown.activation.derivative:
-            yield f"S'(x) = {shown.activation.derivative}\n"
+            yield f"S'(x) = {say(shown.activation.derivative)}\n"
         yield "\n"
         sizes = ", ".join(f"{name}: {size}" for name, size in shapes(shown.graph, TEXT, TEXT_MARKS))
-        yield from wrapped("", sizes, width)
-        yield from (f"{line}\n" for line in _layout(TEXT))
+        yield from wrapped("", say(sizes), width)
+        yield from (f"{say(line)}\n" for line in _layout(TEXT))
     yield "\n"
-    name = TEXT.partial("L", TEXT.named(shown.by))
+    name = say(TEXT.partial("L", TEXT.named(shown.by)))
     for number, line in enumerate(shown.lines(TEXT)):
         left = "" if number else name
         if line.startswith(PLUS):
-            yield from wrapped(" " * (len(name) + 3), line, width)
+            yield from wrapped(" " * (len(name) + 3), say(line), width)
         else:
-            yield from wrapped(f"{left:<{len(name)}} = ", line, width)
+            yield from wrapped(f"{left:<{len(name)}} = ", say(line), width)
     if shown.factors is not None:
-        yield from _under_symbols(_columns(shown, TEXT), _labels(shown), width or _WIDTH)
+        columns = [tuple(map(say, column)) for column in _columns(shown, TEXT)]
+        yield from _under_symbols(columns, _labels(shown), say(TEXT.times), width or _WIDTH)
     if shown.has_matrix_form:
         yield "\n"
         for left, right in matrix_form(shown.graph, TEXT, TEXT_MARKS):
-            yield from wrapped(f"{left} = " if left else "", right, width)
+            yield from wrapped(f"{say(left)} = " if left else "", say(right), width)
 
 
 def wrapped(before: str, line: str, width: int | None) -> Iterator[str]:
     """Yield a line behind what stands before it, in as many as the width asks for.
 
-    It is broken in front of ``·``, ``+`` and ``-`` and behind a comma, never within a symbol such
-    as ∂(f₁ + S(W₂f₁+b₂))/∂W₁; one that is wider is left so.
+    It is broken in front of ``·``, which is ``*`` in words, ``+`` and ``-`` and behind a comma,
+    never within a symbol such as ∂(f₁ + S(W₂f₁+b₂))/∂W₁; one that is wider is left so.
     """
     if width is None or len(before) + len(line) <= width:
         yield f"{before}{line}\n"
@@ -121,7 +126,7 @@ def _pieces(line: str, seen: str | None = None) -> list[str]:
         elif sign == ")":
             brackets.pop()
         elif sign == " " and not any(brackets):
-            if signs[at : at + 3] in {" · ", " + ", " - "}:
+            if signs[at : at + 3] in {" · ", " * ", " + ", " - "}:
                 cuts.append(at)
             elif signs[at - 1] == ",":
                 cuts.append(at + 1)
@@ -303,14 +308,14 @@ def _column(record: MeasuredFactor, notation: Notation) -> tuple[str, ...]:
 
 
 def _under_symbols(
-    columns: list[tuple[str, ...]], labels: tuple[str, ...], whole_width: int
+    columns: list[tuple[str, ...]], labels: tuple[str, ...], times: str, whole_width: int
 ) -> Iterator[str]:
     """Yield the numbers under their symbols, in as many blocks as the width asks for."""
     label = max(map(len, labels))
     blocks: list[list[tuple[str, ...]]] = []
     room = 0
     for column in columns:
-        width = max(map(len, column)) + len(TEXT.times)
+        width = max(map(len, column)) + len(times)
         if width > room:
             blocks.append([])
             room = whole_width - label
@@ -320,7 +325,7 @@ def _under_symbols(
         yield "\n"
         widths = [max(map(len, column)) for column in block]
         for number, name in enumerate(("", *labels)):
-            between = "   " if number else TEXT.times
+            between = " " * len(times) if number else times
             cells = (
                 f"{column[number]:>{width}}" for column, width in zip(block, widths, strict=True)
             )

@@ -1,4 +1,7 @@
-"""The output contract as JSON and JSON lines: null for none, never NaN or Infinity."""
+"""The output contract as JSON and JSON lines: null for none, "inf" for infinity, never NaN.
+
+JSON has no number for an infinity; "inf" and "-inf" are what float() takes.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +58,7 @@ def document(profiles: Sequence[Profile], searches: Sequence[Search | None] | No
             "remedy_log10_ratio": remedy.log10_ratio if remedy else None,
             "no_prediction": profile.no_law or None,
             "parameters": _parameters(profile),
-            "layers": [_plain(row) for row in profile.rows()],
+            "layers": [_finite_row(row) for row in profile.rows()],
         }
         for profile, remedy in zip(profiles, remedies, strict=True)
     ]
@@ -91,7 +94,7 @@ def _precision(loss: precision.Loss) -> dict[str, Any]:
         "infinite": loss.infinite,
         "log2_loss_scale": loss.loss_scale,
         "fits": loss.fits,
-        "margin_bits": loss.room if math.isfinite(loss.room) else None,
+        "margin_bits": _finite(loss.room),
         "first_lost": first and {"signal": first.signal, "layer": first.first, "how": first.how},
         "not_held": [
             {"signal": each.signal, "layers": each.layers, "how": each.how} for each in loss.misfits
@@ -103,7 +106,7 @@ def _precision(loss: precision.Loss) -> dict[str, Any]:
 
 def table(rows: Iterable[Mapping[str, Cell]], settings: Mapping[str, Any]) -> str:
     """Return the rows of a command whose output is one table, with its settings."""
-    found = [_plain(row) for row in rows]
+    found = [_finite_row(row) for row in rows]
     whole = {"schema": SCHEMA, "version": __version__, "settings": dict(settings), "rows": found}
     return _dump(whole, indent=1) + "\n"
 
@@ -119,7 +122,7 @@ def parts(
         text = ""
         for row in rows:
             # Two levels in; no text in it has a line feed of its own.
-            text += f"{between}\n  " + _dump(_plain(row), indent=1).replace("\n", "\n  ")
+            text += f"{between}\n  " + _dump(_finite_row(row), indent=1).replace("\n", "\n  ")
             between = ","
         yield text
     yield ("\n ]" if between else "]") + "\n}\n"
@@ -127,13 +130,23 @@ def parts(
 
 def lines(rows: Iterable[Mapping[str, Cell]]) -> str:
     """Return one JSON object a row, one row a line."""
-    return "".join(f"{_dump(_plain(row))}\n" for row in rows)
+    return "".join(f"{_dump(_finite_row(row))}\n" for row in rows)
 
 
-def _plain(row: Mapping[str, Cell]) -> dict[str, Any]:
+def plain(row: Mapping[str, Cell]) -> dict[str, Any]:
+    """Return a row whose numbers beyond float64 are text."""
     return {
         name: cell(value) if isinstance(value, Decimal) else value for name, value in row.items()
     }
+
+
+def _finite_row(row: Mapping[str, Cell]) -> dict[str, Any]:
+    return {name: _finite(value) for name, value in plain(row).items()}
+
+
+def _finite(value: Any) -> Any:
+    """Return a value as JSON can hold it: infinities as text."""
+    return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
 def _dump(value: Any, indent: int | None = None) -> str:

@@ -10,7 +10,12 @@ from rich.markdown import CodeBlock, Heading, Markdown
 from rich.text import Text
 from rich.theme import Theme
 
+from vanish.render.spoken import aligned, spoken
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from markdown_it.token import Token
     from rich.console import ConsoleOptions, RenderResult
 
     from vanish.render.table import Canvas
@@ -57,5 +62,23 @@ def page(markdown: str, canvas: Canvas) -> str:
         theme=_THEME,
         _environ={},
     )
-    console.print(_Page(markdown, hyperlinks=False), crop=False)
-    return "".join(f"{line.rstrip()}\n" for line in output.getvalue().splitlines())
+    shown = _Page(markdown, hyperlinks=False)
+    if canvas.in_words:
+        _speak(shown.parsed)
+    console.print(shown, crop=False)
+    drawn = output.getvalue()
+    if canvas.in_words:
+        # What rich itself has for a word that is too long for its column.
+        drawn = drawn.replace("…", ".")
+    return "".join(f"{line.rstrip()}\n" for line in drawn.splitlines())
+
+
+def _speak(tokens: Iterable[Token]) -> None:
+    """Put words for symbols, before lines are broken and columns are set."""
+    for token in tokens:
+        if token.type == "fence":
+            token.content = "\n".join(map(aligned, token.content.split("\n")))
+        elif token.children:
+            _speak(token.children)
+        else:
+            token.content = spoken(token.content)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vanish.render.view import Elided
+from vanish.render.view import WHAT_COLUMNS_SAY, Elided, Notes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +28,8 @@ def markdown(view: View) -> str:
         _row([":---" if view.columns[i] in view.left else "---:" for i in kept]),
     ]
     lines += [_row(_cells(row, kept)) for row in view.rows]
-    for notes in view.notes:
+    legend = [Notes(WHAT_COLUMNS_SAY, tuple((said.label, said.text) for said in view.legend))]
+    for notes in (*(legend if view.legend else ()), *view.notes):
         lines += ["", _escape(notes.heading)] + [""] * bool(notes.lines)
         lines += [f"- {_escape(label)}: {_escape(text)}" for label, text in notes.lines]
     for finding in view.findings:

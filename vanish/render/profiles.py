@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from vanish.network.graph import LAYER
 from vanish.numbers.words import plural, short, short_power, spans
 from vanish.render import notes
-from vanish.render.view import Bar, Elided, Finding, Spark, View, elide
+from vanish.render.view import Bar, Elided, Finding, Said, Spark, View, elide, said
+from vanish.simulation.columns import LAYERS
 from vanish.simulation.table import PLAIN
-from vanish.simulation.verdict import dead_units, explain, steady_change, subject
+from vanish.simulation.verdict import dead_units, explain, steady_change, subject, thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +30,9 @@ _BAND = ("5 %", "95 %")
 _SLOPES = ("slope\nproduct", "slope\nbound")
 
 _THEORY, _FACTOR, _RMS = "theory\nexpects", "from the\nnext layer", "rms\nof f"
+_GRAD_W, _DEAD = "‖∂L/∂W‖", "dead\nunits"
+
+_SHARE_BETWEEN = "90 of 100 trials lie between them"
 
 
 def view(
@@ -80,19 +84,21 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
 
     depth = len(profile.layers)
     shown = elide(depth, rows)
+    size = (f"median\n{signal}" if several else f"signal\n{signal}",)
     hidden = Elided(f"{plural(depth - len(shown) + 1, 'more layer')}: --rows 0")
     return View(
         title=title([profile]),
         columns=(
             "layer",
             *(("activation",) if mixed else ()),
-            *((f"median\n{signal}", *_BAND) if several else (f"signal\n{signal}",)),
+            *size,
+            *(_BAND if several else ()),
             *((_THEORY,) if has_prediction else ()),
             _FACTOR,
             bar,
-            "‖∂L/∂W‖",
+            _GRAD_W,
             _RMS,
-            *(("dead\nunits",) if has_dead else ()),
+            *((_DEAD,) if has_dead else ()),
             *_SLOPES,
         ),
         rows=tuple(hidden if k is None else row(profile.layers[k]) for k in shown),
@@ -105,8 +111,19 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
         ),
         findings=(_finding(profile, [profile], search),),
         left=frozenset({"activation", bar}),
-        dispensable=(_SLOPES, _THEORY, _RMS, _BAND, "‖∂L/∂W‖", _FACTOR),
+        dispensable=(_SLOPES, _THEORY, _RMS, _BAND, _GRAD_W, _FACTOR),
         equation=_equation([profile]),
+        legend=(
+            said(size, LAYERS.gist(f"log10_grad_{profile.signal}")),
+            *((said(_BAND, _SHARE_BETWEEN),) if several else ()),
+            *((said(_THEORY, LAYERS.gist("log10_predicted_b")),) if has_prediction else ()),
+            said(_FACTOR, LAYERS.gist("log10_gain_back")),
+            said(_GRAD_W, LAYERS.gist("grad_w")),
+            said(_RMS, f"root mean square of its output{_output([profile])}"),
+            *((said(_DEAD, LAYERS.gist("dead_fraction")),) if has_dead else ()),
+            said(_SLOPES[0], LAYERS.gist("log10_slope_product")),
+            said(_SLOPES[1], LAYERS.gist("slope_bound")),
+        ),
     )
 
 
@@ -158,7 +175,32 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
         left=frozenset({"block", "activation", "init", spark, "verdict"}),
         dispensable=("slope\nbound", "a layer", "‖∂L/∂W₁‖", first),
         equation=_equation(profiles),
+        legend=(
+            Said(alike or "signal", _signal(profiles), (first, spark)),
+            said("a layer", "what each layer multiplies (×) or divides (÷) it by, going back"),
+            said("‖∂L/∂W₁‖", "how much the loss changes with W_1: how fast layer 1 learns"),
+            said("slope\nbound", "what the slopes S'(a) of all layers multiply to at most"),
+            *(() if told else (said("verdict", _thresholds(profiles)),)),
+        ),
     )
+
+
+def _output(profiles: Sequence[Profile]) -> str:
+    plain = all(profile.settings.block == PLAIN for profile in profiles)
+    return " f_k = S(a_k)" if plain else " f_k"
+
+
+def _signal(profiles: Sequence[Profile]) -> str:
+    """Return what the signals of some runs are."""
+    gists = dict.fromkeys(LAYERS.gist(f"log10_grad_{profile.signal}") for profile in profiles)
+    return "; or of a block ".join(gists)
+
+
+def _thresholds(profiles: Sequence[Profile]) -> str:
+    """Return what the verdicts of some runs mean."""
+    settings = [profile.settings for profile in profiles]
+    told = thresholds((each.vanish_below, each.explode_above) for each in settings)
+    return f"how much of layer N's signal reaches layer 1: {told}"
 
 
 # More verdicts than this are no longer read.

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from vanish.errors import UsageError
 from vanish.numbers.words import plural, short_power
-from vanish.render.view import Elided, Heat, Notes, View, elide
+from vanish.render.view import Elided, Heat, Notes, View, elide, said
 from vanish.simulation.table import PLAIN
+from vanish.simulation.verdict import thresholds
+from vanish.sweeps.columns import SUMMARY
 from vanish.sweeps.grid import shown
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ ALL_ROWS = "--output FILE"
 
 # More lines cannot be told apart.
 _MOST_LINES = 56
+
+_DECADES, _THEORY, _BAND = "decades\na layer", "in\ntheory", ("5 %", "95 %")
 
 # Settings whose values say what they are.
 _SPEAKING = ("act", "init", "block", "layer_acts", "loss", "engine", "input", "target", "weights")
@@ -157,9 +161,9 @@ def points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> V
         columns=(
             *names,
             ratio(grid),
-            *(("5 %", "95 %") if several else ()),
-            "decades\na layer",
-            "in\ntheory",
+            *(_BAND if several else ()),
+            _DECADES,
+            _THEORY,
             "verdict",
         ),
         rows=tuple(hidden if i is None else _row(rows[i], names, several) for i in kept),
@@ -170,7 +174,16 @@ def points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> V
         left=frozenset(
             {"block", "act", "init", "layer_acts", "last_act", "loss", "engine", "verdict"}
         ),
-        dispensable=("in\ntheory", ("5 %", "95 %"), "decades\na layer"),
+        dispensable=(_THEORY, _BAND, _DECADES),
+        legend=(
+            said(ratio(grid), SUMMARY.gist("log10_ratio")),
+            *((said(_BAND, "90 of 100 trials lie between them"),) if several else ()),
+            said(_DECADES, SUMMARY.gist("decades_per_layer")),
+            said(_THEORY, SUMMARY.gist("predicted_decades_per_layer")),
+            said(
+                "verdict", thresholds((row["vanish_below"], row["explode_above"]) for row in rows)
+            ),
+        ),
     )
 
 

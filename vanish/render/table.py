@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import textwrap
 from bisect import bisect_right
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,12 +13,15 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from vanish.render.view import Bar, Elided, Heat, Spark
+from vanish.render.spoken import SEPARATOR, SIGNS, in_words
+from vanish.render.view import WHAT_COLUMNS_SAY, Bar, Elided, Heat, Legend, Spark
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from rich.console import RenderableType
 
-    from vanish.render.view import Finding, View
+    from vanish.render.view import Finding, Said, View
 
 # Readable on light and on dark backgrounds, and told apart by the word as well.
 _COLOURS = {"vanishing": "red", "exploding": "magenta", "dead": "red", "stable": "green"}
@@ -33,18 +38,37 @@ _WIDEST_POINT = 3
 # Between two columns; the box draws one of them.
 _GAP = 2
 
+# Narrower lines of a text beside its label are hard to read.
+_NARROWEST = 30
+
+# A blank line, and one of text.
+_ONE_LINE = 2
+
+_TYPED = re.compile("[a-z][a-z ]*")
+
 # Longer ones are no easier to compare.
 _LONGEST_BAR = 60
 
 
 class Canvas(NamedTuple):
-    """What a table is drawn on: its width in columns, and whether in colour."""
+    """What a table is drawn on.
+
+    Attributes
+    ----------
+    width
+        In columns.
+    colour
+        Whether it has colours.
+    in_words
+        Whether words stand for symbols, since it shows ASCII alone.
+    """
 
     width: int = 80
     colour: bool = False
+    in_words: bool = False
 
 
-def table(view: View, canvas: Canvas, story: bool = True) -> str:
+def table(view: View, canvas: Canvas, story: bool = True, legend: Legend = Legend.FULL) -> str:
     """Return the view as text.
 
     Parameters
@@ -55,8 +79,12 @@ def table(view: View, canvas: Canvas, story: bool = True) -> str:
         What to show it on. No number is cut off: where the window is narrow, the columns
         that the view can do without are left out.
     story
-        Whether the notes and the verdicts stand under the table.
+        Whether the legend, the notes and the verdicts stand under the table.
+    legend
+        How much of the legend.
     """
+    if canvas.in_words:
+        view = in_words(view)
     kept, graphic = _fit(view, canvas.width)
     drawn = Table(
         *(
@@ -74,12 +102,18 @@ def table(view: View, canvas: Canvas, story: bool = True) -> str:
         padding=(0, _GAP - 1, 0, 0),
         pad_edge=False,
     )
+
+    def cell(content: str | Bar | Spark | Heat) -> Text:
+        text = _cell(content, graphic)
+        if canvas.in_words:
+            text.plain = text.plain.translate(SIGNS)
+        return text
+
     for row in view.rows:
-        drawn.add_row(
-            *(Text() if isinstance(row, Elided) else _cell(row[i], graphic) for i in kept)
-        )
+        drawn.add_row(*(Text() if isinstance(row, Elided) else cell(row[i]) for i in kept))
     width = max(canvas.width, sum(_widths(view, kept)) + graphic)
-    title = Text(_folded(view.title, canvas.width), style="bold")
+    separator = SEPARATOR if canvas.in_words else " · "
+    title = Text(_folded(view.title, canvas.width, separator), style="bold")
     equation = [Text(view.equation)] if view.equation else []
     lines = _print([title, *equation], canvas, canvas.width)
     body = _print([Text(), drawn], canvas, width)
@@ -89,15 +123,18 @@ def table(view: View, canvas: Canvas, story: bool = True) -> str:
             body[number] = f"{'⋮':>{_widths(view, kept)[0] - _GAP}}  {row.text}"
     lines += body
     if story:
-        lines += _print(_story(view), canvas, canvas.width)
+        heads = {view.columns[i] for i in kept}
+        shown = [each for each in view.legend if not each.heads or heads & {*each.heads}]
+        told = _legend(shown, legend, canvas.width)
+        lines += _print([*told, *_story(view, canvas.width, len(told))], canvas, canvas.width)
     return "".join(f"{line}\n" for line in lines)
 
 
-def _folded(title: str, width: int) -> str:
+def _folded(title: str, width: int, separator: str) -> str:
     """Return a title broken between its parts where it is too long for a line."""
     lines = [""]
-    for part in title.split(" · "):
-        longer = f"{lines[-1]} · {part}" if lines[-1] else part
+    for part in title.split(separator):
+        longer = f"{lines[-1]}{separator}{part}" if lines[-1] else part
         if lines[-1] and len(longer) > width:
             lines.append(part)
         else:
@@ -123,13 +160,42 @@ def _print(parts: list[RenderableType], canvas: Canvas, width: int) -> list[str]
     return [line.rstrip() for line in output.getvalue().splitlines()]
 
 
-def _story(view: View) -> list[RenderableType]:
+def _legend(shown: Sequence[Said], legend: Legend, width: int) -> list[RenderableType]:
+    """Return what columns say, or where to ask for it."""
+    if legend is Legend.NONE or not shown:
+        return []
+    if legend is Legend.FULL:
+        lines = [(each.label, each.text) for each in shown]
+        return [Text(), Text(WHAT_COLUMNS_SAY), *_labelled(lines, width)]
+    # One that can be typed as it stands.
+    example = next((each.label for each in shown if _TYPED.fullmatch(each.label)), None)
+    if example is None:
+        return []
+    ask = f"vanish help and a head, as in: vanish help {example}"
+    return [Text(), Text(f"{WHAT_COLUMNS_SAY}: {ask}")]
+
+
+def _labelled(lines: Sequence[tuple[str, str]], width: int) -> Iterator[Text]:
+    """Yield labels with their texts, which go on below themselves."""
+    indent = max((len(label) for label, _ in lines), default=0) + 4
+    for label, text in lines:
+        if width - indent < _NARROWEST:
+            yield Text(f"  {label:<{indent - 4}}  {text}")
+            continue
+        first, *others = textwrap.wrap(text, width - indent, break_on_hyphens=False) or [""]
+        yield Text(f"  {label:<{indent - 4}}  {first}")
+        yield from (Text(" " * indent + other) for other in others)
+
+
+def _story(view: View, width: int, told: int) -> list[RenderableType]:
+    """Return notes and verdicts, behind a legend of so many lines, the first one blank."""
     parts: list[RenderableType] = []
-    for number, notes in enumerate(view.notes):
-        wide = max((len(label) for label, _ in notes.lines), default=0)
-        # Notes of one line each need no space between them.
-        parts += [Text()] * (not number or bool(notes.lines)) + [Text(notes.heading)]
-        parts += [Text(f"  {label:<{wide}}  {text}") for label, text in notes.lines]
+    # Notes of one line each need no space between them, nor behind a legend of one.
+    apart = told != _ONE_LINE
+    for notes in view.notes:
+        parts += [Text()] * (apart or bool(notes.lines)) + [Text(notes.heading)]
+        apart = False
+        parts += _labelled(notes.lines, width)
     for finding in view.findings:
         parts += [Text(), _finding(finding, several=len(view.findings) > 1)]
     return parts

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from vanish.numbers.words import short
 from vanish.render.columns import SPREAD, THEORY
-from vanish.render.view import Notes, View
+from vanish.render.view import Notes, View, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from vanish.columns import Cell
     from vanish.lessons.spread import Spread
     from vanish.theories.infinitewidth import TheoryPoint
+
+
+_CRITICAL = "critical\nweight_std"
 
 
 def rows(
@@ -63,7 +66,7 @@ def view(
             "χ_q",
             "depth ξ",
             "phase",
-            "critical\nweight_std",
+            _CRITICAL,
             "stable",
         ),
         rows=tuple(
@@ -85,6 +88,15 @@ def view(
         findings=(),
         left=frozenset({"activation", "phase", "stable"}),
         dispensable=("χ_q", "stable", "bias_std", "q*"),
+        legend=(
+            said("q*", THEORY.gist("q_star")),
+            said("χ₁", THEORY.gist("chi_1")),
+            said("χ_q", THEORY.gist("chi_q")),
+            said("depth ξ", THEORY.gist("depth_scale")),
+            said("phase", THEORY.gist("phase")),
+            said(_CRITICAL, THEORY.gist("critical_weight_std")),
+            said("stable", THEORY.gist("critical_stable")),
+        ),
     )
 
 

@@ -7,7 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from vanish.numbers.words import short, short_power
-from vanish.render.view import Bar, Finding, Notes, Spark, View
+from vanish.render.view import Bar, Finding, Said, Spark, View
 from vanish.simulation.table import PLAIN
 from vanish.simulation.verdict import MANY_DEAD
 from vanish.training import columns
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _VANISHED = -3.0
 
 _DEAD = "units with slope 0 on every example at the end, worst layer"
+
+_RATIOS, _CHANGES = ("gradient\nat start", "gradient\nat end"), ("W₁\nmoved", "last W\nmoved")
 
 _BAND = "5 % … 95 %\nof trials"
 
@@ -84,30 +86,24 @@ def view(trained: Sequence[Training]) -> View:
             *((_BAND,) if several else ()),
             test,
             "loss",
-            "gradient\nat start",
-            "gradient\nat end",
-            "W₁\nmoved",
-            "last W\nmoved",
+            *_RATIOS,
+            *_CHANGES,
             *(("dead\n%",) if has_dead else ()),
             "outcome",
         ),
         rows=tuple(row(each) for each in trained),
-        notes=(
-            Notes(
-                "What the columns say",
-                (
-                    ("gradient", f"{_signals(trained)} of layer 1 over the last layer's"),
-                    ("moved", "‖ΔW‖/‖W‖, by how much of its size W changed"),
-                    *((("dead", _DEAD),) if has_dead else ()),
-                    *_lifted(trained),
-                ),
-            ),
-        ),
+        notes=(),
         findings=_findings(trained),
         left=frozenset({"block", "activation", "init", test, "outcome"}),
         dispensable=(
             *("train\n%", "gradient\nat end", "loss", "last W\nmoved", _BAND),
             *("gradient\nat start", "W₁\nmoved"),
+        ),
+        legend=(
+            Said("gradient", f"{_signals(trained)} of layer 1 over the last layer's", _RATIOS),
+            Said("moved", "‖ΔW‖/‖W‖, by how much of its size W changed", _CHANGES),
+            *((Said("dead", _DEAD, ("dead\n%",)),) if has_dead else ()),
+            *_lifted(trained),
         ),
     )
 
@@ -181,12 +177,12 @@ def _signals(trained: Sequence[Training]) -> str:
     return f"‖∂L/∂{signals.pop()}‖"
 
 
-def _lifted(trained: Sequence[Training]) -> Iterator[tuple[str, str]]:
+def _lifted(trained: Sequence[Training]) -> Iterator[Said]:
     """Yield that the first layer is no block, where that is so."""
     settings = next((each.settings for each in trained if each.settings.lifts), None)
     if settings is not None:
         sizes = settings.chain.model.sizes
-        yield (
+        yield Said(
             "layer 1",
             f"{PLAIN} where the block does not fit: it takes {sizes[0]:,} values and gives"
             f" {sizes[1]:,}",

@@ -6,6 +6,7 @@ knows nothing of how it is drawn.
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import NamedTuple
 
 
@@ -32,6 +33,42 @@ class Notes(NamedTuple):
 
     heading: str
     lines: tuple[tuple[str, str], ...]
+
+
+class Said(NamedTuple):
+    """What columns say, for those who do not know it.
+
+    Attributes
+    ----------
+    label
+        What they are called.
+    text
+        What they say.
+    heads
+        Their headings; without one it is said in any case.
+    """
+
+    label: str
+    text: str
+    heads: tuple[str, ...] = ()
+
+
+def said(heads: str | tuple[str, ...], text: str) -> Said:
+    """Return what columns say, called by their headings."""
+    heads = (heads,) if isinstance(heads, str) else heads
+    return Said(", ".join(" ".join(head.split()) for head in heads), text, heads)
+
+
+# What stands above that.
+WHAT_COLUMNS_SAY = "What the columns say"
+
+
+class Legend(Enum):
+    """How much of what the columns say stands under a table."""
+
+    FULL = "a line for each"
+    BRIEF = "one line, which tells where to ask"
+    NONE = "nothing"
 
 
 class Elided(NamedTuple):
@@ -88,6 +125,8 @@ class View(NamedTuple):
         group of them goes together.
     equation
         What stands under the title: the layer as a formula, where it is not the article's.
+    legend
+        What the columns say whose headings do not tell it.
     """
 
     title: str
@@ -98,6 +137,7 @@ class View(NamedTuple):
     left: frozenset[str]
     dispensable: tuple[str | tuple[str, ...], ...]
     equation: str = ""
+    legend: tuple[Said, ...] = ()
 
 
 def elide(count: int, most: int | None) -> list[int | None]:

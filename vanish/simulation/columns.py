@@ -51,6 +51,7 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         Scale.EXACT,
         "‖∂L/∂W_k‖, the Frobenius norm",
         lambda _, layer: layer.grad_w.exact(),
+        "how much the loss changes with W_k: how fast it learns",
     ),
     Column(
         "log10_grad_w",
@@ -69,6 +70,7 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         Scale.LOG10,
         "of ‖∂L/∂f_k‖ over the rows of the batch; empty where it is exactly 0",
         lambda _, layer: layer.grad_f.log10,
+        "how much the loss changes with f_k, the layer's output",
     ),
     Column(
         "slope_mean",
@@ -87,6 +89,7 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         Scale.LOG10,
         "Σ_{j=k..N} log10 slope_max_j: of the product that the article bounds",
         lambda _, layer: layer.slope_product.log10,
+        "the largest slopes |S'(a)| of layers k to N, multiplied",
     ),
     Column(
         "log10_slope_bound",
@@ -114,6 +117,7 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         "of the root mean square of ‖∂L/∂b_k‖ that mean-field theory expects; empty where"
         " log10_predicted is",
         lambda _, layer: log10(layer.predicted_b),
+        "what infinitely wide chains have, root mean square",
     ),
     Column(
         "zero_fraction",
@@ -155,6 +159,7 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         Scale.SHARE,
         "the share of units that are active on no row of the batch",
         lambda _, layer: layer.dead_fraction,
+        "units whose slope S'(a) is 0 on every row of the batch",
     ),
     Column(
         "log10_active_paths",
@@ -189,6 +194,7 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         "of ‖∂L/∂a_k‖, the signal going back, over the rows of the batch; empty where it is"
         " exactly 0",
         lambda _, layer: layer.grad_a.log10,
+        "how much the loss changes with a_k = W_k f_{k-1} + b_k",
     ),
     Column(
         "log10_gain_back",
@@ -197,6 +203,7 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         " next layer; of one trial they sum to"
         " log10_ratio; empty at layer N, and where either is exactly 0",
         lambda _, layer: log10(layer.gain_back),
+        "×2 is twice the signal of layer k+1, ÷2 is half of it",
     ),
     Column(
         "log10_grad_a_p05",
@@ -262,5 +269,6 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         "∏_{j=k..N} sup|S'_j|, the article's bound on the product of all slopes; empty where an"
         " |S'_j| has no supremum",
         lambda _, layer: _exact(layer.slope_bound),
+        "what that product can be at most, the article's bound",
     ),
 )

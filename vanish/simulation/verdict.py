@@ -21,7 +21,7 @@ from vanish.simulation.measured import HIGH, LOW, MEDIAN, rank
 from vanish.simulation.profile import Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from vanish.simulation.faults import Fault
     from vanish.simulation.layers import LayerRecord
@@ -77,6 +77,21 @@ def subject(profile: Profile, among: Sequence[Profile]) -> str:
         settings.model.init_name if several_inits else "",
     )
     return ", ".join(filter(None, parts))
+
+
+def thresholds(pairs: Iterable[tuple[float, float]]) -> str:
+    """Return what the words of verdicts mean, by the ratio.
+
+    Parameters
+    ----------
+    pairs
+        Below which it is called vanishing and above which exploding, of each run.
+    """
+    known = {*pairs}
+    below, above = (f"{bound:g}" for bound in next(iter(known)))
+    if len(known) > 1:
+        below, above = "vanish_below", "explode_above"
+    return f"vanishing below {below}, exploding above {above}, dead at 0"
 
 
 def explain(profile: Profile, search: Search | None = None) -> Story:

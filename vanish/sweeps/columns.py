@@ -66,6 +66,7 @@ SUMMARY: Table[[Profile]] = Table(
         "of ‖∂L/∂a_1‖/‖∂L/∂a_N‖, of ∂L/∂f for another block than S(Wx+b), the median over the"
         " trials; empty where either is exactly 0, and for one layer",
         lambda profile: profile.log10_ratio,
+        "how much of the gradient at layer N reaches layer 1",
     ),
     Column(
         "log10_ratio_p05",
@@ -90,6 +91,7 @@ SUMMARY: Table[[Profile]] = Table(
         Scale.NUMBER,
         "log10_ratio/(N-1): powers of ten that the signal gains a layer on its way back",
         lambda profile: profile.decades_per_layer,
+        "powers of ten that it gains a layer on its way back",
     ),
     Column(
         "predicted_log10_ratio",
@@ -102,6 +104,7 @@ SUMMARY: Table[[Profile]] = Table(
         Scale.NUMBER,
         "what it expects of decades_per_layer; empty where it does not apply",
         lambda profile: profile.predicted_decades_per_layer,
+        "the same in infinitely wide chains",
     ),
     Column(
         "vanishing_share",
