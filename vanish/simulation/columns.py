@@ -165,7 +165,7 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         "log10_active_paths",
         Scale.LOG10,
         "of the number of all-active paths from layer k to layer N, the mean over the batch;"
-        " empty where there is none, too",
+        " empty where there is none, too, and where a layer on the way has several S",
         lambda _, layer: _finite(layer.log10_active_paths),
     ),
     Column(
