@@ -17,6 +17,8 @@ import numpy as np
 from vanish.simulation.measured import MEDIAN, quantile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vanish.numbers.scaled import FloatArray
     from vanish.simulation.measured import Measured
 
@@ -50,6 +52,8 @@ class Fault(NamedTuple):
         The same of the median layer.
     whole
         Whether `weight` is of the whole layer, a block with more in it than a matrix and S.
+    mixed
+        Whether `slopes` is of all that follows the layer's matrix, which may be more than S.
     """
 
     layer: int
@@ -58,6 +62,7 @@ class Fault(NamedTuple):
     typical_weight: float
     typical_slopes: float
     whole: bool = False
+    mixed: bool = False
 
     def as_dict(self) -> dict[str, int | float | None]:
         """Return the layer and the logarithms, ready for JSON."""
@@ -129,15 +134,47 @@ def find(measured: Measured) -> Faults:
     # Of layers 2..N and of layers 1..N-1: what lies between ∂L/∂a_N and ∂L/∂a_1.
     weights = quantile(grad_f.at(inner).over(grad_a.at(outer)).log10, MEDIAN)
     slopes = quantile(grad_a.at(inner).over(grad_f.at(inner)).log10, MEDIAN)
-    if not (np.isfinite(weights).all() and np.isfinite(slopes).all()):
+    return of_halves(
+        dict(zip(range(2, depth + 1), weights.tolist(), strict=True)),
+        dict(zip(range(1, depth), slopes.tolist(), strict=True)),
+        weights + slopes,
+    )
+
+
+def of_halves(
+    weights: Mapping[int, float],
+    slopes: Mapping[int, float],
+    steps: FloatArray,
+    *,
+    mixed: bool = False,
+) -> Faults:
+    """Return the layers of which a half stands out; none where one is no number.
+
+    Parameters
+    ----------
+    weights, slopes
+        log10 of what the matrix of each layer multiplies the signal by, and of what its slopes
+        do, by the number of the layer.
+    steps
+        The same from layer to layer.
+    mixed
+        As of `Fault`.
+    """
+    halves = [np.array([*each.values()]) for each in (weights, slopes)]
+    if not all(np.isfinite(each).all() for each in (*halves, steps)):
         return Faults()
-    of_weights = dict(zip(range(2, depth + 1), _standing_out(weights), strict=True))
-    of_slopes = dict(zip(range(1, depth), _standing_out(slopes), strict=True))
-    typical = _median(weights), _median(slopes)
-    found = (Fault(k, of_weights.get(k), of_slopes.get(k), *typical) for k in range(1, depth + 1))
+    of_weights, of_slopes = (
+        dict(zip(numbers, _standing_out(half), strict=True))
+        for numbers, half in zip((weights, slopes), halves, strict=True)
+    )
+    weight, slope = (_median(half) if half.size else 0.0 for half in halves)
+    found = (
+        Fault(k, of_weights.get(k), of_slopes.get(k), weight, slope, mixed=mixed)
+        for k in sorted({*weights, *slopes})
+    )
     return Faults(
         tuple(fault for fault in found if (fault.weight, fault.slopes) != (None, None)),
-        _median(weights + slopes),
+        _median(steps),
     )
 
 
@@ -160,6 +197,8 @@ def _whole_layers(measured: Measured) -> Faults:
 
 def _standing_out(halves: FloatArray) -> list[float | None]:
     """Return the halves that stand out in their places, None for the others."""
+    if len(halves) < _FEWEST_LAYERS - 1:
+        return [None] * len(halves)
     off = np.abs(halves - _median(halves))
     marked = (off > _DECADES) & (off > _DEVIATIONS * _median(off))
     return [
