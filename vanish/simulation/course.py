@@ -118,6 +118,11 @@ class Course(ABC):
         """The layers that change the signal going back quite unlike the others."""
 
     @property
+    def is_chain(self) -> bool:
+        """Whether each layer takes what the one before it gives, so that steps have a meaning."""
+        return True
+
+    @property
     def shares_weights(self) -> bool:
         """Whether all layers share a matrix, so that none of them learns by itself."""
         return False
@@ -213,8 +218,10 @@ class Course(ABC):
 
     @property
     def decades_per_layer(self) -> float | None:
-        """Powers of ten that the gradient gains on its way back, a layer."""
-        return None if self.log10_ratio is None else self.log10_ratio / self.steps
+        """Powers of ten that the gradient gains on its way back, a layer; None of no chain."""
+        if self.log10_ratio is None or not self.is_chain:
+            return None
+        return self.log10_ratio / self.steps
 
     @property
     def verdict(self) -> Verdict:

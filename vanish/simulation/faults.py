@@ -29,7 +29,7 @@ _DECADES = 1.0
 _DEVIATIONS = 6.0 * 1.4826
 
 # With fewer layers there is no kind to stand out from.
-_FEWEST_LAYERS = 4
+FEWEST_LAYERS = 4
 
 # In a run that is stable as a whole, a half is told that is off by two decades.
 _HIDDEN = 2.0
@@ -49,7 +49,7 @@ class Fault(NamedTuple):
         log10 of what W_k and the slopes of layer k multiply the signal by; None for a half
         that does not stand out.
     typical_weight, typical_slopes
-        The same of the median layer.
+        The same of the median layer; None where no layer's slopes are known.
     whole
         Whether `weight` is of the whole layer, a block with more in it than a matrix and S.
     mixed
@@ -60,7 +60,7 @@ class Fault(NamedTuple):
     weight: float | None
     slopes: float | None
     typical_weight: float
-    typical_slopes: float
+    typical_slopes: float | None
     whole: bool = False
     mixed: bool = False
 
@@ -78,7 +78,8 @@ class Fault(NamedTuple):
     def excesses(self) -> tuple[float, float]:
         """By how many decades W_k and the slopes do more than the median layer's."""
         weight = 0.0 if self.weight is None else self.weight - self.typical_weight
-        slopes = 0.0 if self.slopes is None else self.slopes - self.typical_slopes
+        typical = self.typical_slopes
+        slopes = 0.0 if self.slopes is None or typical is None else self.slopes - typical
         return weight, slopes
 
     @property
@@ -126,7 +127,7 @@ def find(measured: Measured) -> Faults:
     """
     grad_a, grad_f = measured.grad_a, measured.grad_f
     depth = len(grad_a.mantissas)
-    if depth < _FEWEST_LAYERS:
+    if depth < FEWEST_LAYERS:
         return Faults()
     if not measured.graph.is_plain:
         return _whole_layers(measured)
@@ -156,7 +157,7 @@ def of_halves(
         log10 of what the matrix of each layer multiplies the signal by, and of what its slopes
         do, by the number of the layer.
     steps
-        The same from layer to layer.
+        log10 of the factors from layer to layer.
     mixed
         As of `Fault`.
     """
@@ -167,7 +168,8 @@ def of_halves(
         dict(zip(numbers, _standing_out(half), strict=True))
         for numbers, half in zip((weights, slopes), halves, strict=True)
     )
-    weight, slope = (_median(half) if half.size else 0.0 for half in halves)
+    weight = _median(halves[0]) if weights else 0.0
+    slope = _median(halves[1]) if slopes else None
     found = (
         Fault(k, of_weights.get(k), of_slopes.get(k), weight, slope, mixed=mixed)
         for k in sorted({*weights, *slopes})
@@ -197,7 +199,7 @@ def _whole_layers(measured: Measured) -> Faults:
 
 def _standing_out(halves: FloatArray) -> list[float | None]:
     """Return the halves that stand out in their places, None for the others."""
-    if len(halves) < _FEWEST_LAYERS - 1:
+    if len(halves) < FEWEST_LAYERS - 1:
         return [None] * len(halves)
     off = np.abs(halves - _median(halves))
     marked = (off > _DECADES) & (off > _DEVIATIONS * _median(off))

@@ -53,9 +53,14 @@ def learning(course: Course) -> str:
         if relative * ratio <= 0.0 or abs(relative) <= _ABOUT_EQUAL:
             return f"{gets}."
     if ratio > 0.0:
-        return f"{gets}: a step that suits the last layers is too large for the first ones."
+        one, other = "the first ones", "the last layers"
+        if not course.is_chain:
+            one, other = f"layer {first}", f"layer {last}"
+        return f"{gets}: a step that suits {other} is too large for {one}."
     weakest = max(ratio, ratio if relative is None else relative)
     hardly = weakest < math.log10(course.thresholds.vanish_below)
+    if not course.is_chain:
+        return f"{gets}: layer {first} {'hardly learns' if hardly else 'learns more slowly'}."
     return f"{gets}: the first layers {'hardly learn' if hardly else 'learn more slowly'}."
 
 

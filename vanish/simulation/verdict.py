@@ -9,7 +9,7 @@ way forward make up for a signal that grows on its way back, and the other way r
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from vanish.simulation.course import Course
     from vanish.simulation.faults import Fault
-    from vanish.simulation.layers import LayerRecord
     from vanish.simulation.profile import Profile
     from vanish.simulation.remedy import Search
 
@@ -124,7 +123,7 @@ def steady_change(course: Course) -> int:
     log10_ratio = course.log10_ratio
     if course.verdict is not Verdict.STABLE or log10_ratio is None:
         return 0
-    if abs(log10_ratio) < _STEADY_DECADES or course.faults.hidden:
+    if abs(log10_ratio) < _STEADY_DECADES or course.faults.hidden or not course.is_chain:
         return 0
     gains = course.log10_gains_back
     if len(gains) < _FEWEST_STEPS:
@@ -174,9 +173,9 @@ def _signal(course: Course) -> str:
     faults = course.named_faults
     if faults:
         told = "; ".join(map(_fault, faults))
-        even = course.faults.even
+        even = f"; the median layer {_changes(course.faults.even)}" if course.is_chain else ""
         return (
-            f"{told[0].upper()}{told[1:]}; the median layer {_changes(even)}. Layer {first} gets"
+            f"{told[0].upper()}{told[1:]}{even}. Layer {first} gets"
             f" {arrives}{limits.get(course.verdict, '')}."
         )
     if course.verdict is Verdict.STABLE:
@@ -186,6 +185,9 @@ def _signal(course: Course) -> str:
             f"Layer {first} gets {arrives} signal ‖∂L/∂{course.signal}‖{_decades(course)}"
             f"{'' if steady_change(course) else between}."
         )
+    if not course.is_chain:
+        signal = f"signal ‖∂L/∂{course.signal}‖"
+        return f"Layer {first} gets {arrives} {signal}{limits[course.verdict]}."
     per_layer = log10_ratio / course.steps
     mean = "" if _is_even(course, per_layer) else "on average "
     return (
@@ -239,8 +241,9 @@ def _fault(fault: Fault) -> str:
     k = fault.layer
     keeps = f"what follows layer {k} keeps" if fault.mixed else f"the slopes of layer {k} keep"
     slopes = "" if fault.slopes is None else f"{keeps} {short_power(fault.slopes)} of it"
-    typical = short_power(fault.typical_slopes)
     if fault.weight is None:
+        assert fault.typical_slopes is not None
+        typical = short_power(fault.typical_slopes)
         usual = "what follows the median layer" if fault.mixed else "the median layer's"
         return f"{slopes}, {usual} {typical}"
     factor, usual = short_power(fault.weight), short_power(fault.typical_weight)
@@ -250,7 +253,23 @@ def _fault(fault: Fault) -> str:
     return told + (f", and {slopes}" if slopes else "")
 
 
-def dead_units(layer: LayerRecord) -> int:
+class Units(Protocol):
+    """A layer whose slopes are known, or are not."""
+
+    @property
+    def layer(self) -> int:
+        """Its number."""
+
+    @property
+    def units(self) -> int:
+        """How many numbers S is applied to on each row."""
+
+    @property
+    def dead_fraction(self) -> float | None:
+        """The share of them that have slope 0 on every row; None where nobody knows."""
+
+
+def dead_units(layer: Units) -> int:
     """Return how many units of a layer have slope 0 on every row, where those are many."""
     share, n = layer.dead_fraction, layer.units
     if share is None or share < MANY_DEAD:
@@ -259,13 +278,25 @@ def dead_units(layer: LayerRecord) -> int:
 
 
 def _dead_units(profile: Profile) -> str:
-    """Return where units are dead, if many are."""
-    hit = [layer for layer in profile.layers if dead_units(layer)]
+    rows = profile.settings.rows
+    on = "this input" if rows == 1 else f"every one of the {rows:,} rows"
+    return told_of_dead_units(profile.layers, on)
+
+
+def told_of_dead_units(layers: Sequence[Units], on: str) -> str:
+    """Return where units are dead, if many are.
+
+    Parameters
+    ----------
+    layers
+        All of them.
+    on
+        What they are dead on.
+    """
+    hit = [layer for layer in layers if dead_units(layer)]
     if not hit:
         return ""
     worst = max(hit, key=lambda layer: layer.dead_fraction or 0.0)
-    rows = profile.settings.rows
-    on = "this input" if rows == 1 else f"every one of the {rows:,} rows"
     more = f"; so are many in {_other(len(hit) - 1)}" if len(hit) > 1 else ""
     return (
         f"In layer {worst.layer}, {dead_units(worst):,} of {worst.units:,} units are dead (slope 0"
@@ -302,11 +333,11 @@ def _counts(profile: Profile) -> str:
 def _advice(profile: Profile, search: Search | None) -> str:
     """Return what helps: a layer at fault is a matter of its own, no setting mends it."""
     if profile.named_faults:
-        return _advice_on(profile.named_faults)
+        return advice_on(profile.named_faults)
     return "" if search is None else search.sentence
 
 
-def _advice_on(faults: Sequence[Fault]) -> str:
+def advice_on(faults: Sequence[Fault]) -> str:
     """Return what to look at where single layers are at fault."""
     weights = [
         f"W{fault.layer}" for fault in faults if fault.weight is not None and not fault.whole
