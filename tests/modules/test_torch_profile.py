@@ -47,6 +47,16 @@ def close(found: Magnitude | None, expected: float, rel: float = EXACT) -> bool:
 # --- against plain autograd ---
 
 
+def test_the_judge_is_not_satisfied_with_less() -> None:
+    assert not close(Magnitude.of(1.0 + 1e-11), 1.0)
+    assert not close(None, 1.0)
+    case = mlp()
+    plain = judged(case)
+    with torch.no_grad():
+        case.model[2].weight[0, 0] *= 1.0 + 1e-6
+    assert not close(measured(case).layers[0].grad_w, plain.parameters["0.weight"])
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_every_gradient_is_that_of_plain_autograd(name: str) -> None:
     case = CASES[name]()
@@ -543,6 +553,35 @@ def test_convolutions_that_are_turned_round_and_packed_sequences() -> None:
 
     rows = nn.utils.rnn.pack_sequence([torch.randn(4, 2), torch.randn(2, 2)])
     assert profile(Packed(), rows, square).layers[0].grad_input is not None
+
+
+def test_a_module_of_several_matrices_has_what_enters_and_leaves_it() -> None:
+    class Stepping(nn.Module):  # type: ignore[misc]  # torch is Any
+        def __init__(self) -> None:
+            super().__init__()
+            self.cell, self.head = nn.GRUCell(3, 4), nn.Linear(4, 1)
+
+        def forward(self, x: Any) -> Any:
+            state = x.new_zeros(len(x), 4)
+            for _ in range(3):
+                state = self.cell(x, state)
+            return self.head(state)
+
+    torch.manual_seed(17)
+    case = Case(Stepping(), (torch.randn(5, 3),), square)
+    plain, found = judged(case), measured(case)
+    assert [each.name for each in found.layers] == ["cell.weight_ih", "cell.weight_hh", "head"]
+    assert close(found.layers[1].grad_w, plain.parameters["cell.weight_hh"])
+    twin = copy.deepcopy(case.model).double()
+    x, states = case.args[0].double(), [torch.zeros(5, 4, dtype=torch.float64)]
+    for _ in range(3):
+        states.append(twin.cell(x, states[-1]))
+    wanted = torch.autograd.grad(square(twin.head(states[-1])), states[1:])
+    norms = [float(each.norm()) for each in wanted]
+    for cell in found.layers[:2]:
+        assert close(cell.grad_a, math.hypot(*norms))
+        assert [float(call["grad_a"] or 0.0) for call in cell.by_call] == pytest.approx(norms)
+    assert not found.is_chain
 
 
 def test_layers_are_selected_by_globs() -> None:

@@ -2,7 +2,7 @@
 
 A layer is a parameter of two dimensions or more of a module without modules in it. Of most of
 them W's input and output are the module's own; of those that compute several products in one
-step, such as nn.LSTM, only what enters and what leaves it is seen.
+step, such as nn.LSTM, only what enters and what leaves the module is seen.
 """
 
 from __future__ import annotations
@@ -45,10 +45,9 @@ class Layer(NamedTuple):
     holder, attribute
         Whose attribute of which name W is, where each call may be given a view of it; else None.
     sees_input
-        Whether what enters the site is W's input.
+        Whether what enters the site is seen to belong to the layer.
     sees_output
-        Whether what leaves the site is W's product with it, or for a recurrent layer its values;
-        ``first`` where only the first tensor is.
+        ``all`` where what leaves it does, ``first`` where the first tensor does; else empty.
     units
         Which dimension of the output counts the units.
     is_affine
@@ -148,8 +147,8 @@ def _leaf(path: str, module: nn.Module, *, narrow: bool) -> Iterator[Layer]:
             parameter=_joined(path, name),
             bias=_joined(path, bias) if bias != own and bias in known else None,
             attribute=name if whole and "." not in name else None,
-            sees_input=not several,
-            sees_output="" if several else "all",
+            sees_input=True,
+            sees_output="all",
             units=1 - _dimensions(weight) if isinstance(module, _SPATIAL) else -1,
             is_affine=isinstance(module, _AFFINE) and not several,
             n_in=n_in,

@@ -73,13 +73,18 @@ def followed_layers(layers: Sequence[Layer], recorder: Recorder) -> Followed:
         layer.sees_input and layer.sees_output and len(recorder.calls[layer.site]) == 1
         for layer in layers
     )
+    takers: dict[int, set[Node | None]] = {}
+    for number, taker in (each for found in origins for each in found.takers):
+        takers.setdefault(number, set()).add(taker)
     acts, slopes, units = [], [], []
     for k, layer in enumerate(layers):
-        takers = {taker for found in origins for number, taker in found.takers if number == k}
-        act = activation_of(takers) if shown.get(layer.site) == k else ""
-        given = [tap.tensor for tap in _outputs(layer, recorder.calls[layer.site])]
-        known = [each for each in given if each is not None]
-        found = slopes_of(act, known, layer.units) if act and known else None
+        calls = recorder.calls[layer.site]
+        given = [tap.tensor for tap in _outputs(layer, calls)]
+        known = [each for each in given if each is not None and each.numel()]
+        # What is taken of several tensors is not all that a layer gives.
+        is_one = len(known) == len(given) == len(calls)
+        act = activation_of(takers.get(k, ())) if is_one else ""
+        found = slopes_of(act, known, layer.units) if act else None
         acts.append(act)
         slopes.append(None if found is None else found[0])
         units.append(0 if found is None else found[1])
