@@ -25,8 +25,7 @@ def _finite(log10: float | None) -> float | None:
     return None if log10 == -math.inf else log10
 
 
-def exact(number: Magnitude | Signed | None) -> float | Decimal | None:
-    """Return a number as it is, in decimal digits beyond float64; None of nothing."""
+def _exact(number: Magnitude | Signed | None) -> float | Decimal | None:
     return number.exact() if number is not None else None
 
 
@@ -235,13 +234,13 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         "mean_f",
         Scale.EXACT,
         "the mean of the entries of f_k over units and batch",
-        lambda _, layer: exact(layer.mean_f),
+        lambda _, layer: _exact(layer.mean_f),
     ),
     Column(
         "std_f",
         Scale.EXACT,
         "the standard deviation of the entries of f_k over units and batch",
-        lambda _, layer: exact(layer.std_f),
+        lambda _, layer: _exact(layer.std_f),
     ),
     Column(
         "saturated",
@@ -254,7 +253,7 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         "max_abs_a",
         Scale.EXACT,
         "the largest |a_k| over units and batch; empty where log10_rms_a is, but for zeros",
-        lambda _, layer: exact(layer.max_abs_a),
+        lambda _, layer: _exact(layer.max_abs_a),
     ),
     Column(
         "slope_bound",
