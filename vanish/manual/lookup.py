@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _COLUMNS = "<!-- the columns -->"
 _OF_MODULES = "<!-- the columns of modules -->"
 
+# Topics that a record may be called by, too, such as an initialiser.
+_TOPICS_AND_RECORDS = ("pytorch",)
+
 # Command lines, in a session and in running text; and what stands in some for the reader's own.
 _COMMANDS = re.compile(r"(?:^\$ |`)(vanish [^`\n;|]*)", re.MULTILINE)
 _PLACEHOLDER = re.compile(r"\b(?:[A-Z]{2,}|N)\b(?!=)|…")
@@ -116,7 +119,8 @@ def _found(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
     # option or a block.
     if asked.startswith("-"):
         return
-    if not options and (wanted in map(key, pages.TOPICS) or _settled(wanted, by_hand)):
+    topic = wanted in map(key, pages.TOPICS) and wanted not in _TOPICS_AND_RECORDS
+    if not options and (topic or _settled(wanted, by_hand)):
         return
     from vanish.manual import records  # noqa: PLC0415 - it imports numpy
 
