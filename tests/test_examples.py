@@ -31,6 +31,7 @@ DEEPEST_IN_ONE_SWEEP = EXAMPLES / "deepest_in_one_sweep.sh"
 RESIDUAL = EXAMPLES / "why_residual_networks_train.py"
 NORM_PLACES = EXAMPLES / "a_norm_in_which_place.py"
 THROUGH_TIME = EXAMPLES / "through_time.py"
+TORCH_PROFILE = EXAMPLES / "torch_profile.py"
 
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -57,6 +58,7 @@ def test_every_example_is_tested_here() -> None:
     assert scripts == {
         *(TORCH_TO_VANISH, PYTHON_API, COMPARE_ACTIVATIONS, JOIN_TABLES, ARTICLE),
         *(DEEPEST_IN_A_LOOP, DEEPEST_IN_ONE_SWEEP, RESIDUAL, NORM_PLACES, THROUGH_TIME),
+        TORCH_PROFILE,
     }
 
 
@@ -337,3 +339,25 @@ def test_through_time_keeps_to_the_conditions_of_pascanu(tmp_path: Path) -> None
     )
     entries = shared.chain.matrices(1)[0].multiplied_out()
     assert rows[0][1] == f"{np.linalg.norm(entries, 2):.2f}"
+
+
+@pytest.mark.slow
+def test_torch_profile_shows_what_skips_do_and_which_weight_is_at_fault(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    lines = output(sys.executable, TORCH_PROFILE, cwd=tmp_path)
+    found = [line.split(". ")[0] for line in lines if line.partition(".")[0].isupper()]
+    assert found == ["VANISHING", "STABLE", "VANISHING"]
+    assert sum(line.split()[1:2] == ["1.{0-11}.conv"] for line in lines) == 2
+    assert lines[-2] == "At fault: 8"
+    assert "W5 multiplies the signal by " in lines[-1]
+    assert "Rescale W5. " in lines[-1]
+
+
+def test_torch_profile_says_in_one_line_that_torch_is_missing(tmp_path: Path) -> None:
+    code = (
+        "import runpy, sys; sys.modules['torch'] = None;"
+        f" runpy.run_path({str(TORCH_PROFILE)!r}, run_name='__main__')"
+    )
+    done = run(sys.executable, "-c", code, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "No torch here: this example needs `pip install torch`\n"

@@ -82,7 +82,12 @@ def _precisions(profile: Profile) -> dict[str, Any]:
     """Return what each number format loses; nothing is known of it but for the article's chain."""
     if not profile.settings.model.graph.is_plain:
         return {}
-    return {loss.format: _precision(loss) for loss in precision.losses(profile)}
+    return of_losses(precision.losses(profile))
+
+
+def of_losses(losses: Iterable[precision.Loss]) -> dict[str, Any]:
+    """Return what each number format loses, by its name."""
+    return {loss.format: _precision(loss) for loss in losses}
 
 
 def _precision(loss: precision.Loss) -> dict[str, Any]:
