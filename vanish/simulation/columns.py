@@ -25,6 +25,12 @@ def _finite(log10: float | None) -> float | None:
     return None if log10 == -math.inf else log10
 
 
+def _name_of(profile: Profile, layer: LayerRecord) -> str | None:
+    network = profile.settings.weights
+    origin = network.origin if network is not None else None
+    return None if origin is None else origin.name(layer.layer)
+
+
 def _exact(number: Magnitude | Signed | None) -> float | Decimal | None:
     return number.exact() if number is not None else None
 
@@ -260,5 +266,12 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         Scale.EXACT,
         "∏_{j=k..N} sup|S'_j|, the article's bound on the product of all slopes",
         lambda _, layer: layer.slope_bound.exact(),
+    ),
+    Column(
+        "name",
+        Scale.TEXT,
+        "what its file calls W_k; empty of weights that were drawn, of blocks, and of a whole file"
+        " whose names number the layers: W1, W2, …",
+        _name_of,
     ),
 )
