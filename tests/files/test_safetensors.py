@@ -69,7 +69,7 @@ def test_every_number_of_a_small_type_is_what_it_is_for_others(file: Path, name:
     assert listed.non_finite == np.count_nonzero(~np.isfinite(expected))
 
 
-@pytest.mark.parametrize("kind", ["numpy", "torch"])
+@pytest.mark.parametrize("kind", ["numpy", pytest.param("torch", marks=pytest.mark.slow)])
 def test_what_the_package_wrote_is_read(file: Path, kind: str) -> None:
     package = pytest.importorskip(f"safetensors.{kind}", reason=WHY)
     rng = np.random.default_rng(0)

@@ -91,6 +91,7 @@ def test_every_format_is_selected_from_alike(file: Path, form: str) -> None:
     assert network.origin.left_out == ("epoch", "mask")
 
 
+@pytest.mark.slow
 def test_what_was_taken_and_left_out_is_said(file: Path) -> None:
     options = (f"--weights={file}", "--select=layers.*.mlp.*", "--act=relu")
     table = " ".join(run_in_process(*options, "--format=table").stdout.decode().split())
@@ -240,6 +241,7 @@ def test_names_stand_as_people_count() -> None:
     ] == [*("a", "a", "d", "a.weight_ih", "weight")]
 
 
+@pytest.mark.slow
 def test_names_of_any_kind_are_shown_as_text(file: Path) -> None:
     red = "\x1b[31m\n"
     file.write_bytes(

@@ -258,15 +258,17 @@ def _deviation(stored: Stored, exponent: int) -> tuple[float, int]:
     count, mean, squares, non_finite = 0, 0.0, 0.0, 0
     for piece in stored.pieces():
         with np.errstate(over="ignore", invalid="ignore"):
-            values = np.ldexp(piece.astype(np.float64), -exponent)
-        bad = len(values) - int(np.count_nonzero(np.isfinite(values)))
-        non_finite += bad
-        if bad:
+            values = piece.astype(np.float64)
+            if exponent:
+                values = np.ldexp(values, -exponent)
+            own = float(values.mean())
+        if not math.isfinite(own):
+            non_finite += len(values) - int(np.count_nonzero(np.isfinite(values)))
             continue
-        own = float(values.mean())
         step = own - mean
         total = count + len(values)
-        squares += float(np.square(values - own).sum()) + step * step * count * len(values) / total
+        values -= own
+        squares += float(values @ values) + step * step * count * len(values) / total
         mean += step * len(values) / total
         count = total
     return math.sqrt(squares / count) if count else 0.0, non_finite
