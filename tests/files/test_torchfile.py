@@ -163,6 +163,17 @@ def test_more_numbers_than_the_file_has_are_refused(file: Path) -> None:
     check_error(f"show {file}", "w has more numbers than the file")
 
 
+def test_lists_in_themselves_are_looked_into_once(file: Path) -> None:
+    inner: Any = [pytorch().eye(2)]
+    inner.append(inner)
+    for _ in range(40):
+        inner = [inner] * 10
+    save({"deep": inner[0], "w": pytorch().ones(3)}, file)
+    names = [row["name"] for row in vanish.show(file).rows()]
+    assert "w" in names
+    assert len(names) < 3
+
+
 def test_tensors_that_share_their_numbers_are_shown(file: Path) -> None:
     shared = pytorch().eye(3)
     save({"embed.weight": shared, "head.weight": shared, "row": shared[0]}, file)

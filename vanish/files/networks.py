@@ -19,7 +19,7 @@ from vanish.simulation.sample import given_steps, rows_of
 from vanish.simulation.table import PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any, BinaryIO
 
     from numpy.typing import ArrayLike
@@ -94,6 +94,7 @@ def _taken(
     if select:
         found = selected(path, stored, select, layout)
     elif _FORMULA in checkpoint.notes or is_lettered(stored, beside_block=beside_block):
+        _require_room(path, checkpoint.arrays)
         read: dict[str, Any] = {name: each.array() for name, each in stored.items()}
         return _blocks(path, read | _noted(path, checkpoint.notes), layout)
     else:
@@ -113,11 +114,16 @@ def _taken(
 def _read(path: str, naming: Naming, stored: Mapping[str, Stored]) -> dict[str, Array]:
     """Return the arrays that are named."""
     names = [*naming.weights, *(name for name in naming.biases if name is not None)]
-    if sum(8 * stored[name].size for name in names) > room():
+    _require_room(path, [stored[name] for name in names])
+    return {name: stored[name].array() for name in names}
+
+
+def _require_room(path: str, arrays: Iterable[Stored]) -> None:
+    """Require memory for some arrays as float64."""
+    if sum(8 * each.size for each in arrays) > room():
         raise InputError(
             f"{path}: what is taken of it does not fit into memory: --select fewer weights"
         )
-    return {name: stored[name].array() for name in names}
 
 
 def _network(

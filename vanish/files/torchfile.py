@@ -67,7 +67,7 @@ def checkpoint(path: str, files: ExitStack) -> Checkpoint:
         ) from None
     content = _loaded(path, stream, torch)
     found: dict[str, Any] = {}
-    _collect(content, "", found, torch, _DEEPEST)
+    _collect(content, "", found, torch, set(), _DEEPEST)
     arrays = tuple(_stored(path, name, each, torch) for name, each in found.items())
     return Checkpoint(NAME, arrays, {}, size)
 
@@ -112,14 +112,20 @@ def _require_unpacked(path: str, stream: IO[bytes]) -> None:
         raise InputError(f"{path}: a damaged PyTorch file: save it again")
 
 
-def _collect(content: Any, name: str, found: dict[str, Any], torch: Any, deepest: int) -> None:
-    """Put all tensors into `found` by their names."""
+def _collect(
+    content: Any, name: str, found: dict[str, Any], torch: Any, seen: set[int], deepest: int
+) -> None:
+    """Put all tensors into `found` by their names.
+
+    A dictionary or a list that is in several places, or in itself, is looked into once.
+    """
     if isinstance(content, torch.Tensor):
         found.setdefault(name or "tensor", content)
-    elif deepest and isinstance(content, dict | list | tuple):
+    elif deepest and isinstance(content, dict | list | tuple) and id(content) not in seen:
+        seen.add(id(content))
         pairs = content.items() if isinstance(content, dict) else enumerate(content)
         for key, each in pairs:
-            _collect(each, f"{name}.{key}" if name else str(key), found, torch, deepest - 1)
+            _collect(each, f"{name}.{key}" if name else str(key), found, torch, seen, deepest - 1)
 
 
 def _stored(path: str, name: str, tensor: Any, torch: Any) -> Stored:
