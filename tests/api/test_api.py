@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from checkpoints import SMALL
 from command import run_in_process
 
 import vanish
@@ -393,6 +394,7 @@ SHOWN: dict[str, Any] = {
     "theory --act=relu --block=residual --layers=3": lambda: vanish.theory(
         "relu", block="residual", layers=3
     ),
+    f"show {SMALL}": lambda: vanish.show(SMALL),
     "blocks": vanish.blocks,
     "blocks residual": lambda: vanish.blocks("residual"),
 }

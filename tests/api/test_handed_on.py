@@ -9,6 +9,7 @@ from unittest import mock
 
 import pandas as pd
 import pytest
+from checkpoints import SMALL
 from command import run_in_process
 
 import vanish
@@ -28,6 +29,7 @@ RESULTS: dict[str, Any] = {
     "derive --values --layers=2": lambda: vanish.derive(values=True, layers=2),
     "acts": vanish.acts,
     "blocks": vanish.blocks,
+    f"show {SMALL}": lambda: vanish.show(SMALL),
     "collapse --layers=3 --act=tanh,relu": lambda: vanish.collapse(["tanh", "relu"], layers=3),
     "theory --act=tanh,relu": lambda: vanish.theory(["tanh", "relu"]),
     "theory --act=tanh --weight-std=0.9,1.1 --layers=5 --width=6": lambda: vanish.theory(

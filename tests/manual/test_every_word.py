@@ -15,6 +15,7 @@ from unittest import mock
 
 import pytest
 import typer
+from checkpoints import LARGE, SMALL
 from command import run_in_process
 from handmade import course, record
 from snapshot import SNAPSHOTS
@@ -70,6 +71,9 @@ DRAWN = (
     "train --layers 1 --width 4 --epochs 1 --init he_normal,xavier_normal --per-layer",
     "train --layers 1,2 --width 4 --epochs 1 --act relu --trials 3 --per-layer",
     "train --act relu --lr 3 --layers 3 --width 8 --epochs 2",
+    f"show {SMALL}",
+    f"show {LARGE}",
+    f"--weights {SMALL} --act tanh",
 )
 
 # Command lines whose words on a terminal are no table.
@@ -326,6 +330,8 @@ DOCUMENTS = (
     "blocks",
     "collapse",
     "derive --values",
+    f"show {SMALL}",
+    f"--weights {SMALL} --act tanh",
 )
 
 

@@ -238,7 +238,7 @@ def test_a_chain_is_what_vanish_says_of_the_same_weights(act: str) -> None:
     assert found.verdict is own.verdict
     assert found.log10_ratio == pytest.approx(own.log10_ratio, rel=1e-10)
     assert found.log10_ratio_w == pytest.approx(own.log10_ratio_w, rel=1e-10)
-    assert {*LAYERS.names} - {*ALIKE} - {*EMPTY} == {"engine", "init"}
+    assert {*LAYERS.names} - {*ALIKE} - {*EMPTY} == {"engine", "init", "name"}
 
 
 def test_the_sentences_of_a_chain_are_those_of_vanish() -> None:

@@ -39,6 +39,7 @@ OF_COMMANDS = {
     "vanish blocks": "blocks",
     "vanish collapse": "tour",
     "vanish derive": "tour",
+    "vanish show": "networks",
     "vanish sweep": "sweeps",
     "vanish theory": "theory",
     "vanish train": "training",

@@ -38,6 +38,7 @@ PRINTING = {
     "vanish acts": "vanish acts --format tsv",
     "vanish blocks": "vanish blocks --format tsv",
     "vanish collapse": "vanish collapse --layers 3 --format tsv",
+    "vanish show": "vanish show net.npz --format tsv",
     "vanish derive --format json": "vanish derive --values --format json",
 }
 

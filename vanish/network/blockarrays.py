@@ -72,6 +72,7 @@ class BlockNetwork:
     # Names of letters are this program's, and never read another way.
     layout: ClassVar[str] = OUT_IN
     assumed: ClassVar[bool] = False
+    origin: ClassVar[None] = None
 
     def __init__(self, given: Mapping[Any, Any], name: str = "arrays") -> None:
         self.name: Final = name

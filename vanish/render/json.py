@@ -58,6 +58,7 @@ def document(profiles: Sequence[Profile], searches: Sequence[Search | None] | No
             "remedy_log10_ratio": remedy.log10_ratio if remedy else None,
             "no_prediction": profile.no_law or None,
             "parameters": _parameters(profile),
+            "weights_selection": _selection(profile),
             "layers": [_finite_row(row) for row in profile.rows()],
         }
         for profile, remedy in zip(profiles, remedies, strict=True)
@@ -76,6 +77,12 @@ def _parameters(profile: Profile) -> dict[str, Any]:
             (total,) = magnitude_quantiles(measured.totals[letter].at(None), MEDIAN)
             found[letter]["log10_grad_total"] = total.listed()[0].log10
     return found
+
+
+def _selection(profile: Profile) -> dict[str, Any] | None:
+    """Return which arrays of a file the network is; None where they are of none."""
+    network = profile.settings.weights
+    return network.origin.as_dict() if network is not None and network.origin is not None else None
 
 
 def _precisions(profile: Profile) -> dict[str, Any]:

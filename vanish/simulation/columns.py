@@ -25,6 +25,12 @@ def _finite(log10: float | None) -> float | None:
     return None if log10 == -math.inf else log10
 
 
+def _name_of(profile: Profile, layer: LayerRecord) -> str | None:
+    network = profile.settings.weights
+    origin = network.origin if network is not None else None
+    return None if origin is None else origin.name(layer.layer)
+
+
 def _exact(number: Magnitude | Signed | None) -> float | Decimal | None:
     return number.exact() if number is not None else None
 
@@ -270,5 +276,12 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         " |S'_j| has no supremum",
         lambda _, layer: _exact(layer.slope_bound),
         "what that product can be at most, the article's bound",
+    ),
+    Column(
+        "name",
+        Scale.TEXT,
+        "what its file calls W_k; empty of weights that were drawn, of blocks, and of a whole file"
+        " whose names number the layers: W1, W2, …",
+        _name_of,
     ),
 )

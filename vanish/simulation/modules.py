@@ -347,7 +347,9 @@ class ModuleCourse(Course):
 
     def _called(self, sentence: str) -> str:
         """Return what the layers that a sentence is about are called in their network."""
-        numbers = sorted({int(k) for k in re.findall(r"(?:\b[Ll]ayer |\bW)(\d+)", sentence)})
+        numbers = sorted(
+            {int(k) for k in re.findall(r"(?:\b[Ll]ayer |\bW)(\d+)\b(?!\.\d)", sentence)}
+        )
         named = {layer.layer: layer.name for layer in self.layers}
         names = [f"layer {k} is {named[k]!r}" for k in numbers]
         if not names:
