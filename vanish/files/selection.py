@@ -81,7 +81,8 @@ def selected(
         All arrays of the file.
     patterns
         Globs such as ``layers.*.fc1``, for names with or without .weight; of several the
-        weights of each come behind those of the one before, in natural order.
+        weights of each come behind those of the one before, in natural order; where these do
+        not fit, as of layers.*.fc1 and layers.*.fc2, all come in natural order.
     layout
         How weights lie, ``auto`` for what fits.
 
@@ -114,11 +115,12 @@ def selected(
     biases = _biases(ordered, arrays)
     usual = usual_layout(weights)
     layouts = LAYOUTS if layout == AUTO else (layout,)
-    clashes = {
-        each: _clashes(weights, arrays, each)
-        for each in sorted(layouts, key=lambda each: each != usual)
-    }
+    ways = sorted(layouts, key=lambda each: each != usual)
+    clashes = {each: _clashes(weights, arrays, each) for each in ways}
     if all(clashes.values()):
+        together = sorted(weights, key=lambda each: natural(each.whole))
+        if not all(_clashes(together, arrays, each) for each in ways):
+            return Selection.of(_naming(together, biases, usual), arrays)
         read = min(clashes, key=lambda each: len(clashes[each]))
         before, behind = clashes[read][0]
         n_out, n_in = _sizes(arrays[before.whole], read)[1], _sizes(arrays[behind.whole], read)[0]
