@@ -11,11 +11,12 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from vanish.api.shown import COLUMNS, Shown, as_table, listed, read
+from vanish.cures import remedy
 from vanish.lessons.collapse import LayerCollapse
 from vanish.network.activations import Activation
 from vanish.network.formulas.named import NamedBlock
 from vanish.numbers.words import plural
-from vanish.simulation import profile, remedy
+from vanish.simulation import profile
 from vanish.simulation.gradients import gradients
 from vanish.simulation.profile import Verdict
 
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from vanish.columns import Cell
+    from vanish.cures.remedy import Search
     from vanish.lessons.derivation import Derivation
     from vanish.simulation.gradients import Gradients
-    from vanish.simulation.remedy import Search
     from vanish.simulation.settings import Settings
     from vanish.sweeps.grid import Grid
 

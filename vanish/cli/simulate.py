@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+    from vanish.cures.remedy import Search
     from vanish.simulation.drawing import Draws
     from vanish.simulation.profile import Profile
-    from vanish.simulation.remedy import Search
 
 CONDITION_HOLDS = 3
 
@@ -192,7 +192,7 @@ def _search(
 
     if profile.verdict is Verdict.STABLE:
         return None
-    from vanish.simulation.remedy import find
+    from vanish.cures.remedy import find
 
     return find(profile, draws, jobs=jobs, memory_limit=memory_limit)
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vanish.columns import Cell
+    from vanish.cures.remedy import Search
     from vanish.simulation.profile import Profile
-    from vanish.simulation.remedy import Search
 
 # Raised when a field changes its meaning or goes away; a new field does not raise it.
 SCHEMA = 1

@@ -9,7 +9,7 @@ way forward make up for a signal that grows on its way back, and the other way r
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from vanish.simulation.faults import Fault
     from vanish.simulation.layers import LayerRecord
     from vanish.simulation.profile import Profile
-    from vanish.simulation.remedy import Search
 
 # A stable signal that changes tenfold in all changes steadily if its mean factor a layer is
 # three standard errors from 1: what is left is no accident of one seed.
@@ -41,6 +40,14 @@ _UNEVEN = 0.25
 # Units with slope 0 on every row are told where they are at least three quarters of a layer,
 # and four standard deviations more than the half of a healthy random ReLU layer on one row.
 MANY_DEAD, _HEALTHY_DEVIATIONS = 0.75, 4.0
+
+
+class Advice(Protocol):
+    """What was found to help, or why nothing was."""
+
+    @property
+    def sentence(self) -> str:
+        """What people are told."""
 
 
 class Story(NamedTuple):
@@ -79,14 +86,14 @@ def subject(profile: Profile, among: Sequence[Profile]) -> str:
     return ", ".join(filter(None, parts))
 
 
-def explain(profile: Profile, search: Search | None = None) -> Story:
+def explain(profile: Profile, advice: Advice | None = None) -> Story:
     """Return what became of the signal, what that means for learning, and what helps.
 
     Parameters
     ----------
     profile
         The run.
-    search
+    advice
         What was found to help, if anything was tried.
     """
     verdict = profile.verdict
@@ -98,7 +105,7 @@ def explain(profile: Profile, search: Search | None = None) -> Story:
                 None,
                 (
                     *(sentence, alike_units(profile), constant),
-                    *(_trials(profile), _advice(profile, search)),
+                    *(_trials(profile), _helping(profile, advice)),
                 ),
             )
         )
@@ -108,7 +115,7 @@ def explain(profile: Profile, search: Search | None = None) -> Story:
     else:
         sentences = [_signal(profile), learning(profile)]
     sentences += [alike_units(profile), _dead_units(profile), constant_lines(profile)]
-    sentences += [_trials(profile), _advice(profile, search)]
+    sentences += [_trials(profile), _helping(profile, advice)]
     return Story(verdict.value, _qualifier(profile), " ".join(filter(None, sentences)))
 
 
@@ -292,11 +299,11 @@ def _counts(profile: Profile) -> str:
     return ", ".join(f"{count:,} {verdict}" for count, verdict in counts)
 
 
-def _advice(profile: Profile, search: Search | None) -> str:
+def _helping(profile: Profile, advice: Advice | None) -> str:
     """Return what helps: a layer at fault is a matter of its own, no setting mends it."""
     if profile.named_faults:
         return _advice_on(profile.named_faults)
-    return "" if search is None else search.sentence
+    return "" if advice is None else advice.sentence
 
 
 def _advice_on(faults: Sequence[Fault]) -> str:
