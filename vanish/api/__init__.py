@@ -6,6 +6,7 @@ What is public is in `__all__`, which `vanish` itself has, too.
 from __future__ import annotations
 
 from vanish.api.explaining import acts, blocks, collapse, derive, theory
+from vanish.api.fixing import Fix, fix
 from vanish.api.measuring import compare, simulate, simulate_grid, sweep, train
 from vanish.api.results import Profile
 from vanish.api.trainings import Training
@@ -24,6 +25,7 @@ from vanish.training.settings import TrainingSettings
 __all__ = [
     "Activation",
     "Data",
+    "Fix",
     "Grid",
     "LayerRecord",
     "Magnitude",
@@ -42,6 +44,7 @@ __all__ = [
     "collapse",
     "compare",
     "derive",
+    "fix",
     "register",
     "simulate",
     "simulate_grid",

@@ -18,7 +18,6 @@ from vanish.network.formulas.named import NamedBlock
 from vanish.numbers.words import plural
 from vanish.simulation import profile
 from vanish.simulation.gradients import gradients
-from vanish.simulation.profile import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -48,7 +47,7 @@ class Profile(Shown, profile.Profile):
     @cached_property
     def remedy(self) -> Search | None:
         """What makes the chain stable, found by trying; None for one that is."""
-        return None if self.verdict is Verdict.STABLE else remedy.find(self)
+        return remedy.advise(self)
 
     def draw(self) -> str:
         """Return the table of the layers."""

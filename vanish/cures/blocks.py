@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vanish.cures.cure import Cure, Part
 from vanish.network.blocks import formula
 from vanish.network.formulas import changing
+from vanish.network.formulas.named import NAMED
 from vanish.network.formulas.parser import parse
 from vanish.network.formulas.tree import written
 
@@ -24,10 +25,20 @@ def _block(changed: Changing) -> Callable[[Bench], Proposals]:
     def proposals(bench: Bench) -> Proposals:
         found = changed(parse(formula(bench.settings.block).text))
         if found is not None:
-            yield {"block": written(found)}
+            yield {"block": _shorter(written(found))}
 
     return proposals
 
+
+def _shorter(text: str) -> str:
+    """Return a long formula by its name, if it has one."""
+    if len(text) <= _LONG:
+        return text
+    return next((block.name for block in NAMED if block.text == text), text)
+
+
+# A longer formula is no easier to read than its name.
+_LONG = 20
 
 _NORMS = ("LN", "RMS")
 

@@ -21,7 +21,7 @@ _WEIGHTS = (
 
 # The two that the verdict's remedy knows, then two that keep a mean near 0 or units alive.
 _ACTIVATIONS = tuple(
-    Cure(f"activation {name}", Part.ACTIVATION, size, activations.activation(name), is_cheap=cheap)
+    Cure(name, Part.ACTIVATION, size, activations.activation(name), is_cheap=cheap)
     for name, size, cheap in (
         ("relu", 7, True),
         ("tanh", 8, True),

@@ -17,7 +17,7 @@ from vanish.cures.catalogue import everything
 from vanish.cures.commands import command
 from vanish.cures.depths import most_layers, reach
 from vanish.cures.stalling import stalled
-from vanish.cures.workbench import ALLOWANCE, Bench, SpentError
+from vanish.cures.workbench import ALLOWANCE, FEW, Bench, SpentError
 from vanish.network.streams import Streams
 from vanish.numbers.words import short_power
 from vanish.simulation.drawing import Draws
@@ -232,8 +232,10 @@ def _fault(bench: _Workshop, attempt: Attempt, after: Profile) -> str:
         return f"on a further seed layer 1 gets {_factor(worst)} of it"
     if attempt.spent:
         return "to try further seeds would take too long"
-    low, high = bench.wanted
-    return f"not within {_factor(low)} to {_factor(high)}"
+    assert attempt.log10_ratio is not None
+    first = f" in the first {FEW} trials" if bench.settings.trials > FEW else ""
+    ends = " to ".join(map(_factor, bench.wanted))
+    return f"{_factor(attempt.log10_ratio)}{first} is not within {ends}"
 
 
 def _factor(log10: float) -> str:

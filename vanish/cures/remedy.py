@@ -163,6 +163,25 @@ def find(
     return Search(None, why, tuple(tried))
 
 
+def advise(
+    profile: Profile,
+    draws: Draws | None = None,
+    *,
+    jobs: int | None = None,
+    memory_limit: int | None = None,
+) -> Search | None:
+    """Look for a remedy where there is something to mend; None for a run that is stable.
+
+    Parameters
+    ----------
+    profile, draws, jobs, memory_limit
+        As for `find`.
+    """
+    if profile.verdict is Verdict.STABLE:
+        return None
+    return find(profile, draws, jobs=jobs, memory_limit=memory_limit)
+
+
 def _is_mendable(profile: Profile) -> bool:
     """Tell whether what is wrong is a matter of scale or activation."""
     if (

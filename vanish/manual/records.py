@@ -37,6 +37,7 @@ PRINTING = {
     "vanish blocks": "vanish blocks --format tsv",
     "vanish collapse": "vanish collapse --layers 3 --format tsv",
     "vanish derive --format json": "vanish derive --values --format json",
+    "vanish fix": "vanish fix --act tanh --gain 0.3 --format tsv",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vanish.cures.columns import FIXES
 from vanish.render import blockcolumns, columns
 from vanish.simulation.columns import LAYERS
 from vanish.sweeps import columns as sweep
@@ -31,4 +32,5 @@ TABLES: tuple[Table[Any], ...] = (
     columns.BLOCKS,
     columns.COLLAPSE,
     columns.DERIVE,
+    FIXES,
 )

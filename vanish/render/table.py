@@ -81,12 +81,14 @@ def table(view: View, canvas: Canvas, story: bool = True) -> str:
     width = max(canvas.width, sum(_widths(view, kept)) + graphic)
     title = Text(_folded(view.title, canvas.width), style="bold")
     equation = [Text(view.equation)] if view.equation else []
-    lines = _print([title, *equation], canvas, canvas.width)
+    lead = [] if view.lead is None or not story else [_finding(view.lead, several=False)]
+    lines = _print([title, *equation, *lead], canvas, canvas.width)
     body = _print([Text(), drawn], canvas, width)
     for number, row in enumerate(view.rows, len(body) - len(view.rows)):
         if isinstance(row, Elided):
             # A table has no cells that span columns.
-            body[number] = f"{'⋮':>{_widths(view, kept)[0] - _GAP}}  {row.text}"
+            sign = f"{'⋮':>{_widths(view, kept)[0] - _GAP}}  "
+            body[number] = row.text if row.is_heading else f"{sign}{row.text}"
     lines += body
     if story:
         lines += _print(_story(view), canvas, canvas.width)

@@ -35,9 +35,18 @@ class Notes(NamedTuple):
 
 
 class Elided(NamedTuple):
-    """A row that stands for others: how many, and how to see them."""
+    """A row that stands for others: how many, and how to see them; or over others.
+
+    Attributes
+    ----------
+    text
+        What it says.
+    is_heading
+        Whether it says what the rows below it are.
+    """
 
     text: str
+    is_heading: bool = False
 
 
 class Finding(NamedTuple):
@@ -88,6 +97,8 @@ class View(NamedTuple):
         group of them goes together.
     equation
         What stands under the title: the layer as a formula, where it is not the article's.
+    lead
+        What is to be read before the table.
     """
 
     title: str
@@ -98,6 +109,7 @@ class View(NamedTuple):
     left: frozenset[str]
     dispensable: tuple[str | tuple[str, ...], ...]
     equation: str = ""
+    lead: Finding | None = None
 
 
 def elide(count: int, most: int | None) -> list[int | None]:

@@ -37,7 +37,7 @@ _VANISH = ("vanish",)
 _ALL = ("vanish", "sweep", "train")
 
 # In the order in which help lists them.
-OPTIONS = (
+_TABLE = (
     _setting(
         *("act", Kind.ACT),
         f"Activation of every layer; several are compared, all of them for all:"
@@ -319,7 +319,60 @@ OPTIONS = (
     *HANDLING,
 )
 
-SETTINGS = {option.name: option for option in OPTIONS if option.is_setting}
+# `vanish fix` has what `vanish` has, but for what shows a single run; of these with other words.
+_NOT_OF_FIX = ("save_weights", "plot", "version")
+_OF_FIX: dict[str, dict[str, object]] = {
+    "act": {
+        "help": f"Activation of every layer: {names.ACTIVATIONS}.",
+        "metavar": "NAME",
+        "default": None,
+        "several": False,
+    },
+    "block": {
+        "help": "A layer as a formula of its input x, such as 'x + S(Wx+b)', or the name of one,"
+        " see vanish blocks.",
+        "metavar": "TEXT",
+        "default": None,
+        "several": False,
+    },
+    "init": {
+        "help": "How weights are drawn, such as xavier_normal, he_uniform or normal(0.02): see"
+        " vanish help init. auto is the activation's convention.",
+        "metavar": "NAME",
+        "default": None,
+        "several": False,
+    },
+    "trials": {
+        "help": "Number of independent chains by whose median each cure is measured.",
+        "default": 5,
+    },
+    "fail_on": {"help": f"Exit with status 3 if the best row is one of these: {names.VERDICTS}."},
+    "format": {
+        "help": f"{names.FORMATS}; auto is a table on a terminal, else tsv.",
+        "choices": names.FORMATS,
+    },
+    "rows": {"help": "Most rows of a table, the best ones; 0 for all."},
+}
+_FRAMEWORK = Option(
+    *("framework", Kind.NAME),
+    f"Tell the lines of a framework that do each cure there, too: {names.FRAMEWORKS}.",
+    group=Group.OUTPUT,
+    metavar="NAME",
+    choices=names.FRAMEWORKS,
+    commands=("fix",),
+)
+
+OPTIONS = (
+    *_TABLE,
+    *(
+        option.but(commands=("fix",), **_OF_FIX.get(option.name, {}))
+        for option in _TABLE
+        if "vanish" in option.commands and option.name not in _NOT_OF_FIX
+    ),
+    _FRAMEWORK,
+)
+
+SETTINGS = {option.name: option for option in _TABLE if option.is_setting}
 
 
 def of(command: str) -> Iterator[Option]:

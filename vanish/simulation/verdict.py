@@ -42,6 +42,9 @@ _UNEVEN = 0.25
 MANY_DEAD, _HEALTHY_DEVIATIONS = 0.75, 4.0
 
 
+_ONE_LAYER = "With one layer there is nothing to vanish on the way."
+
+
 class Advice(Protocol):
     """What was found to help, or why nothing was."""
 
@@ -96,27 +99,24 @@ def explain(profile: Profile, advice: Advice | None = None) -> Story:
     advice
         What was found to help, if anything was tried.
     """
-    verdict = profile.verdict
-    if verdict is Verdict.DEAD:
+    word, qualifier, first = diagnose(profile)
+    sentences = [first, alike_units(profile)]
+    if profile.verdict is not Verdict.DEAD:
+        moves = "" if profile.log10_ratio is None else learning(profile)
+        sentences = [first, moves, alike_units(profile), _dead_units(profile)]
+    sentences += [constant_lines(profile), _trials(profile), _helping(profile, advice)]
+    return Story(word, qualifier, " ".join(filter(None, sentences)))
+
+
+def diagnose(profile: Profile) -> Story:
+    """Return what became of the signal alone, and by which layers if some are at fault."""
+    if profile.verdict is Verdict.DEAD:
         qualifier, sentence = explain_death(profile)
-        constant = constant_lines(profile)
-        told = " ".join(
-            filter(
-                None,
-                (
-                    *(sentence, alike_units(profile), constant),
-                    *(_trials(profile), _helping(profile, advice)),
-                ),
-            )
-        )
-        return Story(verdict.value, qualifier, told)
-    if profile.log10_ratio is None:
-        sentences = ["With one layer there is nothing to vanish on the way."]
+    elif profile.log10_ratio is None:
+        qualifier, sentence = "", _ONE_LAYER
     else:
-        sentences = [_signal(profile), learning(profile)]
-    sentences += [alike_units(profile), _dead_units(profile), constant_lines(profile)]
-    sentences += [_trials(profile), _helping(profile, advice)]
-    return Story(verdict.value, _qualifier(profile), " ".join(filter(None, sentences)))
+        qualifier, sentence = _qualifier(profile), _signal(profile)
+    return Story(profile.verdict.value, qualifier, sentence)
 
 
 def steady_change(profile: Profile) -> int:
