@@ -38,6 +38,7 @@ RUNS = {
     "vanish acts": "acts tanh sin",
     "vanish blocks": "blocks",
     "vanish collapse": "collapse -n 3 --width 4",
+    "vanish fix": "fix -n 4 --width 4 --act tanh --gain 0.2",
 }
 
 

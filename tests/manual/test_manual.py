@@ -44,6 +44,7 @@ DRAWN = (
     "theory --block residual,batchnorm --act relu",
     "theory --block residual --act relu --layers 3",
     "acts relu tanh",
+    "fix --act tanh --layers 5 --width 4 --gain 0.2",
     "blocks",
     "blocks residual",
     "collapse --layers 2",

@@ -129,6 +129,12 @@ CASES: dict[str, Callable[[], Any]] = {
     "collapse --act identity,tanh,relu -n 3 --width 4": lambda: vanish.collapse(
         ["identity", "tanh", "relu"], layers=3, width=4
     ),
+    "fix -n 6 --width 4 --act tanh --gain 0.2": lambda: vanish.fix(
+        layers=6, width=4, act="tanh", gain=0.2
+    ),
+    "fix -n 8 --width 2 --act relu --weight-std 1": lambda: vanish.fix(
+        layers=8, width=2, act="relu", weight_std=1.0
+    ),
     "derive": vanish.derive,
     "derive --values --layers 2": lambda: vanish.derive(values=True, layers=2),
 }

@@ -23,6 +23,9 @@ TABLES = {
     "table_one_layer": "--act relu --layers 1",
     "table_no_norm_bound": "--act gelu --layers 6 --no-norm-bound",
     "table_quiet": "--act relu --layers 4 --quiet",
+    "table_fix": "fix --act tanh --gain 0.2 --layers 6 --width 8",
+    "table_fix_where_nothing_works": "fix --act relu --layers 40 --width 2 --rows 8",
+    "markdown_fix": "fix --act sigmoid --layers 5 --width 6 --gain 0.2 --format markdown --rows 6",
     "markdown_one_run": "--act tanh --layers 4 --format markdown",
     "markdown_comparison": "--layers 4 --format markdown",
 }

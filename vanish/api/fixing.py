@@ -77,7 +77,7 @@ class Fix(Shown, tuple["Row", ...]):  # noqa: SLOT001 - has more than items
         """Return what the command writes with ``--format json``."""
         from vanish.render.fix import document  # noqa: PLC0415 - only to hand on
 
-        return read(document(self.found, self.diagnosis.remedy))
+        return read(document(self.found))
 
     def summary(self) -> str:
         """Return the verdict, and the best cure's options."""

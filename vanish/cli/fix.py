@@ -75,9 +75,7 @@ def _render(found: "Fixed", destination: out.Destination) -> str:
             lambda most: destination.narrowed(render.view(found, most), rows, most, "--rows 0")
         )
     if destination.format == "json":
-        from vanish.cures.remedy import advise
-
-        return render.document(found, advise(found.diagnosis))
+        return render.document(found)
     return destination.list_rows(render.rows(found))
 
 

@@ -16,8 +16,10 @@ from vanish.cures.attempts import attempts, shortfall
 from vanish.cures.catalogue import everything
 from vanish.cures.commands import command
 from vanish.cures.depths import most_layers, reach
+from vanish.cures.remedy import advise
 from vanish.cures.stalling import stalled
 from vanish.cures.workbench import ALLOWANCE, FEW, Bench, SpentError
+from vanish.errors import VanishError
 from vanish.network.streams import Streams
 from vanish.numbers.words import short_power
 from vanish.simulation.drawing import Draws
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from vanish.cures.attempts import Attempt
     from vanish.cures.cure import Cure
     from vanish.cures.depths import Reach
+    from vanish.cures.remedy import Search
     from vanish.cures.workbench import Change
     from vanish.simulation.settings import Settings
     from vanish.simulation.trials import Watch
@@ -114,12 +117,15 @@ class Fixed(NamedTuple):
         How many layers are stable as they are; None where that is no way out.
     untried
         The names of the cures that would take too long.
+    remedy
+        What the verdict tells; None for a run that is stable.
     """
 
     diagnosis: Profile
     rows: tuple[Row, ...]
     most_layers: int | None
     untried: tuple[str, ...] = ()
+    remedy: Search | None = None
 
     @property
     def best(self) -> Row | None:
@@ -171,13 +177,14 @@ def fix(
         if watch is not None:
             watch(done, steps)
 
+    search = advise(profile, draws, jobs=jobs, memory_limit=memory_limit)
     note(1)
     bench = _Workshop(profile, draws, jobs, memory_limit)
     rows: list[Row] = []
     untried: list[str] = []
     for done, cure in enumerate(cures, 2):
         try:
-            row = _row(bench, cure, lines)
+            row = _row(bench, cure, search, lines)
             rows += [] if row is None else [row]
         except SpentError:
             untried.append(cure.name)
@@ -185,10 +192,10 @@ def fix(
     rows.sort(key=lambda row: row.rank)
     fewer = None if profile.verdict is Verdict.STABLE else most_layers(bench)
     note(steps)
-    return Fixed(profile, tuple(rows), fewer, tuple(untried))
+    return Fixed(profile, tuple(rows), fewer, tuple(untried), search)
 
 
-def _row(bench: _Workshop, cure: Cure, lines: Lines | None) -> Row | None:
+def _row(bench: _Workshop, cure: Cure, search: Search | None, lines: Lines | None) -> Row | None:
     """Return what becomes of a cure; None where it changes nothing that can be run.
 
     Another cure may have led to the same network: who looks for either finds it.
@@ -198,6 +205,27 @@ def _row(bench: _Workshop, cure: Cure, lines: Lines | None) -> Row | None:
     SpentError
         If nothing of it was tried, since it would take too long.
     """
+    tried = _tried(bench, cure, search)
+    tried.sort(key=lambda each: (not each.accepted, shortfall(bench, each)))
+    for best in tried:
+        try:
+            after = bench.whole(best.change)
+        except (VanishError, MemoryError):
+            continue  # it was its first trials that could be run
+        row = Row(cure, best, bench.profile, after, _fault(bench, best, after))
+        found = reach(bench, after.settings) if row.works else None
+        told = None if lines is None else lines(bench.settings, after.settings)
+        return row._replace(reach=found, lines=told)
+    return None
+
+
+def _tried(bench: _Workshop, cure: Cure, search: Search | None) -> list[Attempt]:
+    """Return what a cure proposes, as far as it can be run, up to the first that holds.
+
+    Where the verdict's remedy is of this cure, it is that.
+    """
+    if search is not None and search.cure is cure:
+        return [search.attempts[-1]]
     bench.left = _RUNS * effort.running(bench.settings) + _BESIDE
     tried: list[Attempt] = []
     try:
@@ -209,14 +237,7 @@ def _row(bench: _Workshop, cure: Cure, lines: Lines | None) -> Row | None:
     except SpentError:
         if not tried:
             raise
-    if not tried:
-        return None
-    best = min(tried, key=lambda each: (not each.accepted, shortfall(bench, each)))
-    after = bench.whole(best.change)
-    row = Row(cure, best, bench.profile, after, _fault(bench, best, after))
-    found = reach(bench, after.settings) if row.works else None
-    told = None if lines is None else lines(bench.settings, after.settings)
-    return row._replace(reach=found, lines=told)
+    return tried
 
 
 def _fault(bench: _Workshop, attempt: Attempt, after: Profile) -> str:

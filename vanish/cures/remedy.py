@@ -91,12 +91,15 @@ class Search(NamedTuple):
     why
         Why there is none, in a sentence or two of what was measured; empty where none is needed.
     attempts
-        All that was tried.
+        All that was tried; the remedy is the last one.
+    cure
+        What proposed the remedy.
     """
 
     remedy: Remedy | None = None
     why: str = ""
     attempts: tuple[Attempt, ...] = ()
+    cure: Cure | None = None
 
     @property
     def sentence(self) -> str:
@@ -154,7 +157,7 @@ def find(
                 tried.append(each)
                 spent = spent or each.spent
                 if each.accepted:
-                    return Search(_remedy(bench, each), "", tuple(tried))
+                    return Search(_remedy(bench, each), "", tuple(tried), cure)
         except SpentError:
             spent = True
     # Why a chain is dead, its verdict says.

@@ -186,7 +186,7 @@ def _drawn(model: Model) -> str:
             initializer = model.initializer(address.letter, k)
             each[k - 1] += _weight(initializer, address.letter, shape)
     for k, own in enumerate(each, 1):
-        own += [_bias(model, letter) for letter in _biased(model, k)]
+        own += [line for letter in _biased(model, k) for line in _bias(model, letter)]
     parts = []
     for body, layers in _stretches(["\n    ".join(own) for own in each]):
         parts.append(f"for layer in {layers}:\n    {body}")
@@ -214,38 +214,40 @@ def _weight(init: Initializer, letter: str, shape: tuple[int, ...]) -> list[str]
         return [f"nn.init.constant_({weight}, {_number(mean)})"]
     fan = _FANS.get(init.fan)
     std = _number(init.factor if fan else init.scale(n_in, n_out))
-    scale = f"{std} / {fan.format(W=letter)} ** 0.5" if fan else std
+    return _entries(weight, init, f"{std} / {fan.format(W=letter)} ** 0.5" if fan else std, mean)
+
+
+def _entries(tensor: str, init: Initializer, std: str, mean: float) -> list[str]:
+    """Return what draws independent entries of a standard deviation and a mean."""
+    found, shift = [f"std = {std}"], f"mean={_number(mean)}, " if mean else ""
     if init.law is Law.NORMAL:
-        return [f"nn.init.normal_({weight}, mean={_number(mean)}, std={scale})"]
-    found = [f"std = {scale}"]
+        return [*found, f"nn.init.normal_({tensor}, {shift}std=std)"]
     if init.law is Law.UNIFORM:
-        low, high = (f"{_number(mean)} {sign} 3 ** 0.5 * std" for sign in "-+")
-        return [*found, f"nn.init.uniform_({weight}, {low}, {high})"]
-    cut = f"std / {CUT_STD:.6f}"
-    ends = f"-{CUT:g} * {cut}, {CUT:g} * {cut}"
-    return [*found, f"nn.init.trunc_normal_({weight}, 0.0, {cut}, {ends})"]
+        found.append("end = 3 ** 0.5 * std")
+        low, high = (f"{_number(mean)} {sign} end" for sign in "-+") if mean else ("-end", "end")
+        return [*found, f"nn.init.uniform_({tensor}, {low}, {high})"]
+    # The entries that are cut have a smaller standard deviation than those before.
+    found.append(f"std /= {CUT_STD:.6f}")
+    ends = f"a=-{CUT:g} * std, b={CUT:g} * std"
+    return [*found, f"nn.init.trunc_normal_({tensor}, std=std, {ends})"]
 
 
-def _bias(model: Model, letter: str) -> str:
+def _bias(model: Model, letter: str) -> list[str]:
     """Return what draws the bias beside a matrix."""
     bias, drawn = f"layer.{letter}.bias", model.drawn_biases
     if drawn is None:
-        return f"nn.init.zeros_({bias})"
+        return [f"nn.init.zeros_({bias})"]
     law = drawn.law
-    if law.fan not in (one, fan_in):
-        raise UnknownError
+    mean = law.shift * law.factor
+    if law.law is Law.CONSTANT:
+        return [f"nn.init.constant_({bias}, {_number(mean)})"]
     # As `Biases.scale` has it: by the numbers that the matrix beside it takes.
     std = _number(law.factor)
     if law.fan is fan_in:
         std += f" / layer.{letter}.in_features ** 0.5"
-    mean = _number(law.shift * law.factor)
-    if law.law is Law.CONSTANT:
-        return f"nn.init.constant_({bias}, {mean})"
-    if law.law is Law.NORMAL:
-        return f"nn.init.normal_({bias}, mean={mean}, std={std})"
-    if law.law is Law.UNIFORM:
-        return f"nn.init.uniform_({bias}, {mean} - 3 ** 0.5 * {std}, {mean} + 3 ** 0.5 * {std})"
-    raise UnknownError
+    elif law.fan is not one:
+        raise UnknownError
+    return _entries(bias, law, std, mean)
 
 
 def _gains(model: Model) -> str:
@@ -265,7 +267,7 @@ def _scaled_by_data(model: Model, *, drawn: bool) -> str:
     gains = {_number(model.gains.at(k, model.depth)) for k in range(1, model.depth + 1)}
     if len(gains) > 1:
         raise UnknownError
-    fresh = ["nn.init.orthogonal_(layer.W.weight)", _bias(model, "W")] if drawn else []
+    fresh = ["nn.init.orthogonal_(layer.W.weight)", *_bias(model, "W")] if drawn else []
     # With a bias one division is not enough.
     again = "" if drawn and model.drawn_biases is None else "for _ in range(10):\n            "
     body = [

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from vanish.columns import Cell
     from vanish.cures.fix import Fixed, Row
-    from vanish.cures.remedy import Search
     from vanish.simulation.profile import Profile
 
 _BAND = ("5 %", "95 %")
@@ -32,21 +31,13 @@ def rows(found: Fixed) -> list[dict[str, Cell]]:
     return [FIXES.row(row) for row in found.rows]
 
 
-def document(found: Fixed, search: Search | None = None) -> str:
-    """Return the diagnosis and all cures as one JSON document.
-
-    Parameters
-    ----------
-    found
-        What was found.
-    search
-        What the verdict's remedy is, None where none was looked for.
-    """
+def document(found: Fixed) -> str:
+    """Return the diagnosis and all cures as one JSON document."""
     whole = {
         "schema": SCHEMA,
         "version": __version__,
         "settings": found.diagnosis.settings.as_dict(),
-        "diagnosis": run(found.diagnosis, search),
+        "diagnosis": run(found.diagnosis, found.remedy),
         "sentence": conclude(found).text,
         "most_layers": found.most_layers,
         "untried": list(found.untried),
@@ -75,11 +66,11 @@ def view(found: Fixed, most: int | None = None) -> View:
     first = "layer 1\ngets"
     return View(
         title=title([found.diagnosis]),
-        columns=("cure", "change", first, *(_BAND if several else ()), "verdict", _HELD),
+        columns=("cure", "options", first, *(_BAND if several else ()), "verdict", _HELD),
         rows=tuple(body),
         notes=tuple(_notes(shown)),
         findings=(_finding(found),) if found.rows else (),
-        left=frozenset({"cure", "change", "verdict"}),
+        left=frozenset({"cure", "options", "verdict"}),
         dispensable=(_BAND, _HELD, "verdict"),
         lead=_lead(found.diagnosis),
     )
