@@ -6,22 +6,15 @@ import shlex
 from typing import TYPE_CHECKING
 
 from vanish.columns import Column, Scale, Table
-from vanish.simulation.measured import HIGH, LOW, MEDIAN, magnitude_quantiles
 from vanish.simulation.profile import Verdict
 
 if TYPE_CHECKING:
     from vanish.cures.fix import Row
-    from vanish.simulation.profile import Profile
 
 
 def options_of(row: Row) -> str:
     """Return the options that a cure adds or replaces, as a shell takes them."""
     return shlex.join(row.attempt.options)
-
-
-def _log10_grad_w(profile: Profile) -> float | None:
-    (first,) = magnitude_quantiles(profile.measured.grad_w.at(slice(1)), MEDIAN)
-    return first.listed()[0].log10
 
 
 def _reached(row: Row) -> int | None:
@@ -38,7 +31,7 @@ FIXES: Table[[Row]] = Table(
     " smallest change, then the ratio nearest to 1 in whole decades",
     Column("cure", Scale.TEXT, "what was tried", lambda row: row.cure.name),
     Column(
-        "part",
+        "changes",
         Scale.TEXT,
         "what it changes: weights, activation or architecture",
         lambda row: row.cure.part.value,
@@ -62,13 +55,13 @@ FIXES: Table[[Row]] = Table(
         "log10_ratio_p05",
         Scale.LOG10,
         "of its 5 % quantile over the trials; empty for one trial, and where it is 0",
-        lambda row: row.after.log10_ratio_quantile(LOW),
+        lambda row: row.after.log10_band[0],
     ),
     Column(
         "log10_ratio_p95",
         Scale.LOG10,
         "of its 95 % quantile over the trials; empty for one trial, and where it is 0",
-        lambda row: row.after.log10_ratio_quantile(HIGH),
+        lambda row: row.after.log10_band[1],
     ),
     Column(
         "log10_ratio_before",
@@ -80,31 +73,31 @@ FIXES: Table[[Row]] = Table(
         "log10_ratio_before_p05",
         Scale.LOG10,
         "of its 5 % quantile over the trials; empty for one trial, and where it is 0",
-        lambda row: row.before.log10_ratio_quantile(LOW),
+        lambda row: row.before.log10_band[0],
     ),
     Column(
         "log10_ratio_before_p95",
         Scale.LOG10,
         "of its 95 % quantile over the trials; empty for one trial, and where it is 0",
-        lambda row: row.before.log10_ratio_quantile(HIGH),
+        lambda row: row.before.log10_band[1],
     ),
     Column(
         "stable_share",
         Scale.SHARE,
         "the share of the trials that are stable with it",
-        lambda row: row.after.verdict_shares[Verdict.STABLE.value],
+        lambda row: row.after.shares[Verdict.STABLE.value],
     ),
     Column(
         "log10_grad_w",
         Scale.LOG10,
         "of ‖∂L/∂W_1‖ with it; empty where it is exactly 0",
-        lambda row: _log10_grad_w(row.after),
+        lambda row: row.after.grad_w.log10,
     ),
     Column(
         "log10_grad_w_before",
         Scale.LOG10,
         "of ‖∂L/∂W_1‖ without it; empty where it is exactly 0",
-        lambda row: _log10_grad_w(row.before),
+        lambda row: row.before.grad_w.log10,
     ),
     Column(
         "layers_held",
@@ -120,7 +113,7 @@ FIXES: Table[[Row]] = Table(
         _is_open,
     ),
     Column(
-        "fault",
+        "why_not",
         Scale.TEXT,
         "why it is no cure, though it is stable by its ratio",
         lambda row: row.fault or None,

@@ -16,6 +16,7 @@ from vanish.cures.attempts import attempts, shortfall
 from vanish.cures.catalogue import everything
 from vanish.cures.commands import command
 from vanish.cures.depths import most_layers, reach
+from vanish.cures.outcome import Outcome
 from vanish.cures.remedy import advise
 from vanish.cures.stalling import stalled
 from vanish.cures.workbench import ALLOWANCE, FEW, Bench, SpentError
@@ -63,7 +64,7 @@ class Row(NamedTuple):
     attempt
         The best of what it proposed.
     before, after
-        The run without it and with it.
+        What became of the run without it and with it.
     fault
         Why it is no cure, though the run is stable by its ratio; empty where it is one, and
         where it is not stable.
@@ -75,8 +76,8 @@ class Row(NamedTuple):
 
     cure: Cure
     attempt: Attempt
-    before: Profile
-    after: Profile
+    before: Outcome
+    after: Outcome
     fault: str = ""
     reach: Reach | None = None
     lines: str | None = None
@@ -212,7 +213,8 @@ def _row(bench: _Workshop, cure: Cure, search: Search | None, lines: Lines | Non
             after = bench.whole(best.change)
         except (VanishError, MemoryError):
             continue  # it was its first trials that could be run
-        row = Row(cure, best, bench.profile, after, _fault(bench, best, after))
+        fault = _fault(bench, best, after)
+        row = Row(cure, best, bench.outcome, Outcome.of(after), fault)
         found = reach(bench, after.settings) if row.works else None
         told = None if lines is None else lines(bench.settings, after.settings)
         return row._replace(reach=found, lines=told)
@@ -273,6 +275,7 @@ class _Workshop(Bench):
         # A block may take more than the run itself.
         self._memory_limit = MEMORY if memory_limit is None else memory_limit
         self._whole: dict[tuple[object, ...], Profile] = {}
+        self.outcome = Outcome.of(profile)
 
     def whole(self, change: Change) -> Profile:
         """Return the run of all trials with a change, as its command gives it."""

@@ -13,6 +13,7 @@ from vanish.simulation.verdict import Story
 
 if TYPE_CHECKING:
     from vanish.cures.fix import Fixed, Row
+    from vanish.cures.outcome import Outcome
     from vanish.simulation.profile import Profile
 
 
@@ -42,9 +43,9 @@ def _named(row: Row) -> str:
     return f"{options_of(row)}{without}".removeprefix(", ")
 
 
-def _gets(profile: Profile) -> str:
-    log10 = -math.inf if profile.log10_ratio is None else profile.log10_ratio
-    return f"layer 1 gets {compared(log10, f'layer {profile.settings.model.depth}')}'s signal"
+def _gets(run: Outcome | Profile) -> str:
+    log10 = -math.inf if run.log10_ratio is None else run.log10_ratio
+    return f"layer 1 gets {compared(log10, f'layer {run.settings.model.depth}')}'s signal"
 
 
 def _ratio(profile: Profile) -> str:
@@ -53,7 +54,7 @@ def _ratio(profile: Profile) -> str:
 
 def _trials(row: Row) -> str:
     """Return how sure it is."""
-    trials = row.after.trials
+    trials = row.after.settings.trials
     of = f" (median of {trials:,} trials)" if trials > 1 else ""
     return f"{of}; {SEEDS} of {SEEDS} further seeds are stable" if row.attempt.further else of
 

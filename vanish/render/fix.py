@@ -12,7 +12,6 @@ from vanish.numbers.words import plural, short
 from vanish.render.json import SCHEMA, dumped, plain, run
 from vanish.render.profiles import title
 from vanish.render.view import Elided, Finding, Notes, View
-from vanish.simulation.measured import HIGH, LOW
 from vanish.simulation.verdict import diagnose
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from vanish.columns import Cell
     from vanish.cures.fix import Fixed, Row
+    from vanish.numbers.scaled import Magnitude
     from vanish.simulation.profile import Profile
 
 _BAND = ("5 %", "95 %")
@@ -100,22 +100,21 @@ def _grouped(shown: Sequence[Row], before: Profile) -> Iterator[tuple[str, ...] 
 
 def _cells(row: Row) -> tuple[str, ...]:
     after = row.after
-    band = tuple(_number(after, share) for share in (LOW, HIGH)) if after.trials > 1 else ()
+    band = (_number(after.low), _number(after.high)) if after.settings.trials > 1 else ()
     without = "".join(f" (no {each})" for each in row.attempt.excluded)
     verdict = f"{after.verdict.value}, but" if row.fault else after.verdict.value
     return (
         row.cure.name,
         f"{options_of(row)}{without}".lstrip(),
-        "0" if after.ratio is None else short(after.ratio),
+        _number(after.ratio),
         *band,
         verdict,
         "" if row.reach is None else f"{'≥ ' * row.reach.is_open}{row.reach.layers:,}",
     )
 
 
-def _number(profile: Profile, share: float) -> str:
-    quantile = profile.ratio_quantile(share)
-    return "0" if quantile is None else short(quantile)
+def _number(ratio: Magnitude | None) -> str:
+    return "0" if ratio is None else short(ratio)
 
 
 def _notes(shown: Sequence[Row]) -> Iterator[Notes]:
