@@ -42,6 +42,8 @@ TERMINALS: dict[str, tuple[int, int, dict[str, str], str]] = {
     "terminal_narrow_comparison": (40, 50, NO_COLOUR, ""),
     "terminal_wide": (120, 50, NO_COLOUR, "--act sigmoid"),
     "terminal_wide_comparison": (120, 50, NO_COLOUR, "--layers 60"),
+    "terminal_fix": (80, 24, {}, "fix --act sigmoid --layers 10 --width 16"),
+    "terminal_fix_wide": (120, 40, NO_COLOUR, "fix --act sigmoid --layers 10 --width 16"),
     "terminal_ascii": (80, 50, ASCII, "--act sigmoid --layers 6"),
     "terminal_ascii_comparison": (80, 50, ASCII, ""),
 }

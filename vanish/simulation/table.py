@@ -178,7 +178,8 @@ _TABLE = (
     ),
     _setting(
         *("gain", Kind.NUMBERS),
-        "Multiply all weights by X, or those of each layer by its own: X,X,..., input side first.",
+        "Multiply all weights by X, or those of each layer by its own: X,X,..., input side first,"
+        " or 1x19,0.01 for nineteen of 1 and a last one.",
         group=Group.WEIGHTS,
         metavar="X",
         default=1.0,
@@ -326,6 +327,7 @@ _OF_FIX: dict[str, dict[str, object]] = {
         "help": f"Activation of every layer: {names.ACTIVATIONS}.",
         "metavar": "NAME",
         "default": None,
+        "shown": "sigmoid",
         "several": False,
     },
     "block": {
