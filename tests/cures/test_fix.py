@@ -363,6 +363,14 @@ def test_a_search_promises_no_weights_that_do_not_learn() -> None:
     assert "but the weights of layer 1 get a smaller gradient" in search.why
 
 
+def test_what_would_take_too_long_is_named_and_not_tried() -> None:
+    # Orthogonal weights of a hundred chains, which are else drawn in law without them.
+    tried = found(layers=6, width=200, trials=100)
+    assert tried.found.untried == ("LSUV",)
+    assert "LSUV" not in {row.cure.name for row in tried}
+    assert str(tried).endswith("Not tried, since it would take\ntoo long: LSUV.")
+
+
 # --- the command line ---
 
 

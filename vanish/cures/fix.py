@@ -19,7 +19,7 @@ from vanish.cures.depths import most_layers, reach
 from vanish.cures.outcome import Outcome
 from vanish.cures.remedy import advise
 from vanish.cures.stalling import stalled
-from vanish.cures.workbench import ALLOWANCE, FEW, Bench, SpentError
+from vanish.cures.workbench import ALLOWANCE, FEW, Bench, SpentError, cost_of
 from vanish.errors import VanishError
 from vanish.network.streams import Streams
 from vanish.numbers.words import short_power
@@ -228,7 +228,7 @@ def _tried(bench: _Workshop, cure: Cure, search: Search | None) -> list[Attempt]
     """
     if search is not None and search.cure is cure:
         return [search.attempts[-1]]
-    bench.left = _RUNS * effort.running(bench.settings) + _BESIDE
+    bench.left = bench.allowance
     tried: list[Attempt] = []
     try:
         for each in attempts(bench, cure):
@@ -276,13 +276,22 @@ class _Workshop(Bench):
         self._memory_limit = MEMORY if memory_limit is None else memory_limit
         self._whole: dict[tuple[object, ...], Profile] = {}
         self.outcome = Outcome.of(profile)
+        self.allowance = _RUNS * effort.running(profile.settings) + _BESIDE
 
     def whole(self, change: Change) -> Profile:
-        """Return the run of all trials with a change, as its command gives it."""
+        """Return the run of all trials with a change, as its command gives it.
+
+        Raises
+        ------
+        SpentError
+            If that alone would take longer than all that a cure may.
+        """
         key = tuple(change.items())
         if key not in self._whole:
             settings = replace(self.settings, **change)
             free = replace(settings, norm_bound=False, engine=settings.engine_used)
+            if cost_of(free, free.trials, self._draws) > self.allowance:
+                raise SpentError
             limit = self._memory_limit
             measured = measure(free, draws=self._draws, jobs=self._jobs, memory_limit=limit)
             self._whole = {key: Profile(settings, free.engine, measured)}

@@ -128,7 +128,7 @@ class Bench:
         self.at_critical: float | None = None
         if settings.trials > FEW:
             # for all trials of what is found
-            self.left -= _cost(settings, settings.trials, self._draws)
+            self.left -= cost_of(settings, settings.trials, self._draws)
 
     @property
     def faults(self) -> Sequence[Fault]:
@@ -156,7 +156,7 @@ class Bench:
     def keep_for_one(self) -> None:
         """Keep what it takes to try one change more, if that is not much."""
         few = self._few({})
-        cost = _cost(few, few.trials, self._draws) + self._least(few)
+        cost = cost_of(few, few.trials, self._draws) + self._least(few)
         self.kept = cost if cost <= ALLOWANCE else 0.0
 
     def few(self, change: Change) -> float:
@@ -179,7 +179,7 @@ class Bench:
         key = tuple(change.items())
         if key not in self._found:
             few = self._few(change)
-            self._pay(_cost(few, few.trials, self._draws), self._least(few))
+            self._pay(cost_of(few, few.trials, self._draws), self._least(few))
             self._found[key] = self._medians(few, few.trials, self._draws)[0]
         return self._found[key]
 
@@ -204,7 +204,7 @@ class Bench:
     def scout(self, change: Change) -> float:
         """Return about what `few` does: where that takes long, of chains drawn in law."""
         few = self._few(change)
-        cost = _cost(few, few.trials, self._draws)
+        cost = cost_of(few, few.trials, self._draws)
         if _MANY * cost > self.left and (law := in_law(few, FEW)) is not None:
             cheap = effort.sampling(law, FEW)
             if 2.0 * cheap < cost:
@@ -242,7 +242,7 @@ class Bench:
             if law is None or few.rows > 1:
                 trials = min(few.trials, chains)
                 draws = (self._of_seed(j) for j in range(1, SEEDS + 1))
-                run = sum(_cost(few, trials, each) for each in draws)
+                run = sum(cost_of(few, trials, each) for each in draws)
                 if run < cost:
                     yield _Way(trials, None, run)
                     continue
@@ -279,7 +279,7 @@ class Bench:
         return [-math.inf if log10 is None else log10 for log10 in logs]
 
 
-def _cost(settings: Settings, trials: int, draws: Draws) -> float:
+def cost_of(settings: Settings, trials: int, draws: Draws) -> float:
     """Return what it takes to run so many trials, some of whose weights may be there."""
     if settings.engine_used == SAMPLED:
         return effort.sampling(settings, trials)
