@@ -207,6 +207,7 @@ _SMALL = {
     "show": ([],),
     "collapse": (["--width=3", "--layers=3"],),
     "derive": ([],),
+    "fix": (["--width=2", "--layers=2", "--trials=1"], ["--width=3", "--layers=3", "--trials=2"]),
     "sweep": (["--jobs=1", "--width=2", "--layers=2,3"], ["--jobs=1", "--config=" + TOML]),
     "theory": (["--act=relu"], ["--act=tanh"], ["--act=relu", "--width=3", "--layers=3"]),
     "train": (["--epochs=1", "--layers=1", "--width=2", "--data=data.csv"],),

@@ -24,7 +24,7 @@ FLOORS = (
     {"ops"},
     {"theories"},
     {"simulation"},
-    {"files", "lessons", "sweeps", "training"},
+    {"cures", "files", "lessons", "sweeps", "training"},
     {"render"},
     {"manual"},
     {"api", "cli", "torch"},

@@ -55,6 +55,10 @@ PRINTED = {
     "vanish collapse": ["", "--act identity,relu,tanh -n 3"],
     "vanish derive --format json": ["", "--values --act relu"],
     "vanish show": [SMALL, f"{SMALL} --full --weights-layout in_out", LARGE],
+    "vanish fix": [
+        "--act tanh -n 5 --width 4 --gain 0.2",
+        "--act relu -n 8 --width 2 --trials 1 --framework torch",
+    ],
 }
 
 

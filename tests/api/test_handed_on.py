@@ -45,6 +45,9 @@ RESULTS: dict[str, Any] = {
     "sweep --act=tanh --layers=3 --per-layer": lambda: vanish.sweep(
         act="tanh", layers=3, per_layer=True
     ),
+    "fix --act=tanh --layers=6 --width=4 --gain=0.2 --framework=torch": lambda: vanish.fix(
+        act="tanh", layers=6, width=4, gain=0.2, framework="torch"
+    ),
     "train --act=relu --layers=1,2 --epochs=2": lambda: vanish.train(
         [vanish.TrainingSettings(act="relu", layers=n, epochs=2) for n in (1, 2)]
     ),

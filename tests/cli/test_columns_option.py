@@ -41,6 +41,7 @@ RUNS = {
     "vanish blocks": "blocks",
     "vanish collapse": "collapse -n 3 --width 4",
     "vanish show": f"show {SMALL}",
+    "vanish fix": "fix -n 4 --width 4 --act tanh --gain 0.2",
 }
 
 
@@ -145,7 +146,7 @@ def test_numbers_beyond_float64_and_infinity_and_flags() -> None:
     view = View("title", (), (), (), (Finding("stable", "x", "So it is."),), frozenset(), ())
     values = [1.5, -1.5, 0.0, float("inf"), float("-inf"), None, "W=1,V=2"]
     found = narrowed(view, [column], [{"x": value} for value in values])
-    assert [each for (each,) in found.rows] == ["1.5", "-1.5", "0", "∞", "-∞", "", "W=1,V=2"]
+    assert [row[0] for row in found.rows] == ["1.5", "-1.5", "0", "∞", "-∞", "", "W=1,V=2"]
     assert (found.title, found.findings) == (view.title, view.findings)
     few = narrowed(view, [column], [{"x": value} for value in values], 3, "--rows 0")
     assert few.rows[1] == Elided("5 more rows: --rows 0")

@@ -246,6 +246,13 @@ theory --act tanh --init lsuv
 --gain 1,2 --layers 2 --last-gain 3
 --last-gain 0
 --block rnn --last-gain 2
+fix --act relu,tanh
+fix --framework keras
+fix --jobs 0
+fix --columns cure,ratio
+fix --format html
+fix --fail-on stable
+fix --gain 1x0
 sweep --gain 1 --last-gain 0
 --widths 3,,4
 --widths ''

@@ -152,7 +152,7 @@ def test_a_shared_matrix_is_scaled_where_it_is_first_met() -> None:
     ("settings", "said"),
     [
         ({"width": 1, "layers": 2}, "the values of layer 1 are all alike"),
-        ({"width": 8, "layers": 2, "bias_std": 3.0}, "the biases of layer 1 alone have variance"),
+        ({"width": 8, "layers": 2, "bias_std": 3.0}, "the biases of layer 1 alone have a"),
         ({"engine": "sampled"}, "engine sampled beside init lsuv"),
         ({"input": np.zeros((1, 64))}, "the values of layer 1 are all alike"),
     ],
@@ -161,6 +161,20 @@ def test_where_no_factor_does(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(UsageError) as raised:
         vanish.simulate(act="tanh", init="lsuv", **settings)
     assert said in str(raised.value)
+
+
+@pytest.mark.parametrize("gain", [1e300, 1e-200, 7.0])
+def test_a_gain_whose_square_leaves_float64_is_one(gain: float) -> None:
+    """Beside it biases as they are: none is small to nothing, and none is too large."""
+    bias_std = gain * 1e-3 if gain < 1.0 else 0.1
+    settings = Settings(
+        act="tanh", init="lsuv", layers=2, width=9, batch=2, bias_std=bias_std, last_gain=gain
+    )
+    run = Simulation(settings)
+    (_, _), (w, b) = arrays(run)
+    f = run.trace.outputs[1].values
+    values = f @ (w / gain).T + b / gain
+    assert values.std() == pytest.approx(1.0, rel=1e-9)
 
 
 def test_theory_says_nothing_and_auto_is_dense() -> None:

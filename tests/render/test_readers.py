@@ -133,6 +133,12 @@ CASES: dict[str, Callable[[], Any]] = {
     # Numbers of several kinds, and empty cells.
     f"show {SMALL}": lambda: vanish.show(SMALL),
     f"show {LARGE} --full": lambda: vanish.show(LARGE, full=True),
+    "fix -n 6 --width 4 --act tanh --gain 0.2": lambda: vanish.fix(
+        layers=6, width=4, act="tanh", gain=0.2
+    ),
+    "fix -n 8 --width 2 --act relu --weight-std 1": lambda: vanish.fix(
+        layers=8, width=2, act="relu", weight_std=1.0
+    ),
     "derive": vanish.derive,
     "derive --values --layers 2": lambda: vanish.derive(values=True, layers=2),
 }

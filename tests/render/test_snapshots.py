@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from command import VANISH, run_in_process, run_in_terminal
+from command import VANISH, run_in_process, run_in_terminal, without_progress
 from snapshot import SNAPSHOTS, check
 
 # Drawn for 80 columns, without colour. Standard input is a row of four zeros.
@@ -23,6 +23,9 @@ TABLES = {
     "table_one_layer": "--act relu --layers 1",
     "table_no_norm_bound": "--act gelu --layers 6 --no-norm-bound",
     "table_quiet": "--act relu --layers 4 --quiet",
+    "table_fix": "fix --act tanh --gain 0.2 --layers 6 --width 8",
+    "table_fix_where_nothing_works": "fix --act relu --layers 40 --width 2 --rows 8",
+    "markdown_fix": "fix --act sigmoid --layers 5 --width 6 --gain 0.2 --format markdown --rows 6",
     "markdown_one_run": "--act tanh --layers 4 --format markdown",
     "markdown_comparison": "--layers 4 --format markdown",
 }
@@ -39,6 +42,8 @@ TERMINALS: dict[str, tuple[int, int, dict[str, str], str]] = {
     "terminal_narrow_comparison": (40, 50, NO_COLOUR, ""),
     "terminal_wide": (120, 50, NO_COLOUR, "--act sigmoid"),
     "terminal_wide_comparison": (120, 50, NO_COLOUR, "--layers 60"),
+    "terminal_fix": (80, 24, {}, "fix --act sigmoid --layers 10 --width 16"),
+    "terminal_fix_wide": (120, 40, NO_COLOUR, "fix --act sigmoid --layers 10 --width 16"),
     "terminal_ascii": (80, 50, ASCII, "--act sigmoid --layers 6"),
     "terminal_ascii_comparison": (80, 50, ASCII, ""),
 }
@@ -59,7 +64,7 @@ def test_a_terminal_shows_what_it_did(name: str) -> None:
     columns, lines, env, options = TERMINALS[name]
     status, text = run_in_terminal([*VANISH, *options.split()], columns, lines, env)
     assert status == 0
-    check(name, text)
+    check(name, without_progress(text))
 
 
 def test_help_is_as_it_was() -> None:

@@ -11,12 +11,13 @@ import pytest
 from command import run as run_vanish
 
 import vanish
+from vanish.cli.parse import gains as gains_of
+from vanish.cures.catalogue import CHEAP
+from vanish.cures.remedy import find
 from vanish.errors import UsageError
 from vanish.network import activations
 from vanish.network.arrays import Network
 from vanish.network.weights import Weight
-from vanish.simulation.candidates import CANDIDATES
-from vanish.simulation.remedy import find
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 
@@ -72,11 +73,12 @@ def test_a_remedy_keeps_the_proportions() -> None:
     gains = (3.0, 3.0, 6.0, *(3.0,) * 7)
     settings = Settings(act="tanh", layers=10, width=16, gain=gains, init="orthogonal")
     profile = Simulation(replace(settings, act="relu")).profile()
-    search = find(profile, candidates=[each for each in CANDIDATES if each.name == "gain"])
+    search = find(profile, cures=[each for each in CHEAP if each.name == "gain"])
     assert search.remedy is not None
     flag, listed = search.remedy.options
     assert flag == "--gain"
-    found = tuple(map(float, listed.split(",")))
+    found = gains_of(listed)
+    assert isinstance(found, tuple)
     ratios = [each / gain for each, gain in zip(found, gains, strict=True)]
     assert max(ratios) / min(ratios) < 1.1
     mended = vanish.simulate(replace(profile.settings, gain=found))

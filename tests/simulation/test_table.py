@@ -37,7 +37,7 @@ def test_the_record_and_the_table_have_the_same_settings_and_defaults(
     assert all(option.name == name for name, option in options.items())
 
 
-@pytest.mark.parametrize("command", ["vanish", "sweep"])
+@pytest.mark.parametrize("command", ["vanish", "sweep", "fix"])
 def test_a_command_has_the_options_of_the_table_in_its_order(command: str) -> None:
     made = parameters(command)
     rows = list(table.of(command))
@@ -101,7 +101,8 @@ def test_the_manual_has_a_line_an_option() -> None:
     by_name = {entry.name: entry for entry in found}
     assert by_name["layers"] == ("layers", "--layers, -n", "Number of layers.", "20")
     told = (
-        "Multiply all weights by X, or those of each layer by its own: X,X,..., input side first."
+        "Multiply all weights by X, or those of each layer by its own: X,X,..., input side first,"
+        " or 1x19,0.01 for nineteen of 1 and a last one."
     )
     assert by_name["gain"] == ("gain", "--gain", told, "1.0")
     assert by_name["seed"].default == "0"

@@ -6,6 +6,7 @@ What is public is in `__all__`, which `vanish` itself has, too.
 from __future__ import annotations
 
 from vanish.api.explaining import acts, blocks, collapse, derive, theory
+from vanish.api.fixing import Fix, fix
 from vanish.api.loading import load, show
 from vanish.api.measuring import compare, simulate, simulate_grid, sweep, train
 from vanish.api.results import Profile
@@ -25,6 +26,7 @@ from vanish.training.settings import TrainingSettings
 __all__ = [
     "Activation",
     "Data",
+    "Fix",
     "Grid",
     "LayerRecord",
     "Magnitude",
@@ -43,6 +45,7 @@ __all__ = [
     "collapse",
     "compare",
     "derive",
+    "fix",
     "load",
     "register",
     "show",

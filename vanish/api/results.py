@@ -11,21 +11,21 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from vanish.api.shown import COLUMNS, Shown, as_table, listed, read
+from vanish.cures import remedy
 from vanish.lessons.collapse import LayerCollapse
 from vanish.network.activations import Activation
 from vanish.network.formulas.named import NamedBlock
 from vanish.numbers.words import plural
-from vanish.simulation import profile, remedy
+from vanish.simulation import profile
 from vanish.simulation.gradients import gradients
-from vanish.simulation.profile import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from vanish.columns import Cell
+    from vanish.cures.remedy import Search
     from vanish.lessons.derivation import Derivation
     from vanish.simulation.gradients import Gradients
-    from vanish.simulation.remedy import Search
     from vanish.simulation.settings import Settings
     from vanish.sweeps.grid import Grid
 
@@ -47,7 +47,7 @@ class Profile(Shown, profile.Profile):
     @cached_property
     def remedy(self) -> Search | None:
         """What makes the chain stable, found by trying; None for one that is."""
-        return None if self.verdict is Verdict.STABLE else remedy.find(self)
+        return remedy.advise(self)
 
     def draw(self) -> str:
         """Return the table of the layers."""

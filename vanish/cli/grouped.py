@@ -30,6 +30,11 @@ EXAMPLES = {
         ("vanish derive --layers 3 --values", "the article's derivation, with numbers"),
         ("vanish derive --block 'x + S(Wx+b)' --format latex", "of a skip, to print"),
     ),
+    "vanish fix": (
+        ("vanish fix --act sigmoid --layers 20", "what to change, the best first"),
+        ("vanish fix --act tanh --gain 0.3 --framework torch", "and how in PyTorch"),
+        ("vanish fix --act gelu --layers 50 --columns cure,command --format tsv", "to try"),
+    ),
     "vanish help": (
         ("vanish help", "the topics"),
         ("vanish help norm bound", "a word on the screen"),

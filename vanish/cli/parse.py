@@ -144,13 +144,20 @@ def gains(given: str) -> float | tuple[float, ...]:
     UsageError
         If an item is no number.
     """
-    try:
-        found = tuple(map(float, given.split(",")))
-    except ValueError:
-        raise UsageError(
-            f"--gain {given!r}: give a number above 0, or one a layer such as 1.4,1.4,0.01"
-        ) from None
-    return found if len(found) > 1 else found[0]
+    found: list[float] = []
+    for item in given.split(","):
+        number, _, times = item.replace("×", "x").partition("x")
+        try:
+            gain, count = float(number), int(times) if times else 1
+        except ValueError:
+            count = 0
+        if not 1 <= count <= _MOST_SIZES - len(found):
+            raise UsageError(
+                f"--gain {given!r}: give a number above 0, or one a layer such as 1.4,1.4,0.01, or"
+                " 1.4x19,0.01"
+            )
+        found += [gain] * count
+    return tuple(found) if len(found) > 1 else found[0]
 
 
 def stds(given: str) -> float | tuple[tuple[str, float], ...]:

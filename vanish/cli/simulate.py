@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
-    from vanish.simulation.drawing import Draws
+    from vanish.cures.remedy import Search
     from vanish.simulation.profile import Profile
-    from vanish.simulation.remedy import Search
 
 CONDITION_HOLDS = 3
 
-_INPUTS = ("input", "steps", "target", "weights")
+INPUTS = ("input", "steps", "target", "weights")
 
 
 @opt.takes("vanish")
@@ -43,6 +42,7 @@ def command(ctx: typer.Context, **options: Any) -> None:
     from vanish.network.streams import Streams
     from vanish.simulation.columns import LAYERS
     from vanish.simulation.drawing import Draws
+    from vanish.simulation.profile import Verdict
     from vanish.simulation.run import Simulation, compare
     from vanish.simulation.settings import Settings
 
@@ -63,19 +63,14 @@ def command(ctx: typer.Context, **options: Any) -> None:
         quiet=options["quiet"],
         plot=plot,
         beside=[save_weights],
-        inputs=[options[name] for name in _INPUTS],
+        inputs=[options[name] for name in INPUTS],
         columns=chosen,
     )
     conditions = parse.names(options["fail_on"], "--fail-on", "condition", VERDICTS)
-    if [options[name] for name in _INPUTS].count(STANDARD_STREAM) > 1:
-        raise UsageError("several inputs are -: standard input can be read once: give files")
-    jobs = options["jobs"]
-    if jobs is not None and jobs < 1:
-        raise UsageError(f"--jobs {jobs}: give at least 1")
-    limit = parse.converted(options["memory"], parse.size)
+    jobs, limit = limits_of(options)
     if save_weights is not None:
         options["engine"] = _storing(options["engine"], options["trials"])
-    runs = [Settings(**each) for each in _runs(options)]
+    runs = [Settings(**each) for each in settings_of(options)]
     if save_weights is not None and len(runs) > 1:
         raise UsageError(f"--save-weights beside {len(runs)} chains: give one --act and one --init")
     draws = Draws(Streams(options["seed"]))
@@ -86,15 +81,20 @@ def command(ctx: typer.Context, **options: Any) -> None:
             entries = destination.is_for_people or destination.format in ("json", "html")
             # And these have the columns of the signal going forward, or draw it.
             forward = bool(chosen) or plot is not None or not destination.is_for_people
-            limits = {"jobs": jobs, "memory_limit": limit}
             notes = {"entries": entries, "forward": forward}
-            profiles = list(compare(runs, draws=draws, watch=watch, **notes, **limits))
+            found = compare(runs, draws=draws, watch=watch, jobs=jobs, memory_limit=limit, **notes)
+            profiles = list(found)
     else:
         simulation = Simulation(runs[0], draws)
         profiles = [simulation.profile()]
         beside[save_weights] = lambda stream: write_network(stream, simulation, save_weights)
     advises = _advises(destination, len(runs))
-    searches = [_search(profile, draws, jobs, limit) if advises else None for profile in profiles]
+    searches: list[Search | None] = [None] * len(profiles)
+    if advises and any(profile.verdict is not Verdict.STABLE for profile in profiles):
+        from vanish.cures.remedy import advise
+
+        limits = {"jobs": jobs, "memory_limit": limit}
+        searches = [advise(profile, draws, **limits) for profile in profiles]
     del draws  # the weights
     destination.write(_render(profiles, searches, destination), beside=beside)
     if not destination.quiet and not destination.is_for_people:
@@ -104,8 +104,30 @@ def command(ctx: typer.Context, **options: Any) -> None:
         raise typer.Exit(CONDITION_HOLDS)
 
 
-def _runs(options: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the settings of each chain, from the text of the options."""
+def limits_of(options: dict[str, Any]) -> tuple[int | None, int | None]:
+    """Return the most threads and the most memory, from the text of the options.
+
+    Raises
+    ------
+    UsageError
+        If they are none, or standard input is to be read twice.
+    """
+    if [options[name] for name in INPUTS].count(STANDARD_STREAM) > 1:
+        raise UsageError("several inputs are -: standard input can be read once: give files")
+    jobs = options["jobs"]
+    if jobs is not None and jobs < 1:
+        raise UsageError(f"--jobs {jobs}: give at least 1")
+    return jobs, parse.converted(options["memory"], parse.size)
+
+
+def settings_of(options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the settings of each chain, from the text of the options.
+
+    Raises
+    ------
+    UsageError
+        If one is none, or two are at odds.
+    """
     acts = parse.acts(options["act"], "--act")
     if acts and options["layer_acts"] is not None:
         raise UsageError("--act beside --layer-acts: give one of them")
@@ -187,19 +209,6 @@ def _advises(destination: out.Destination, runs: int) -> bool:
 
         return runs <= MOST_TOLD
     return True
-
-
-def _search(
-    profile: "Profile", draws: "Draws", jobs: int | None, memory_limit: int | None
-) -> "Search | None":
-    """Look for a remedy, where there is something to mend."""
-    from vanish.simulation.profile import Verdict
-
-    if profile.verdict is Verdict.STABLE:
-        return None
-    from vanish.simulation.remedy import find
-
-    return find(profile, draws, jobs=jobs, memory_limit=memory_limit)
 
 
 def _render(

@@ -108,7 +108,8 @@ def _taken(
             sample = {name: stored[name].array() for name in _SAMPLE if name in stored}
             return _network(path, naming, _read(path, naming, stored) | sample, layout)
         found = chained(path, stored, layout)
-    return _network(path, found.naming, _read(path, found.naming, stored), layout, found.left)
+    arrays = _read(path, found.naming, stored)
+    return _network(path, found.naming, arrays, layout, found.left, tuple(select))
 
 
 def _read(path: str, naming: Naming, stored: Mapping[str, Stored]) -> dict[str, Array]:
@@ -132,6 +133,7 @@ def _network(
     arrays: Mapping[str, Array],
     layout: str,
     left: tuple[str, ...] = (),
+    asked: tuple[str, ...] = (),
 ) -> Network:
     """Return the plain chain that some arrays are, with its input and its readout."""
     from vanish.network.fit import Labels  # noqa: PLC0415 - start-up
@@ -150,7 +152,7 @@ def _network(
         usual=OUT_IN if is_ours else naming.usual,
         is_known=is_ours,
         labels=Labels(naming.weights, tuple(name or "" for name in naming.biases)),
-        origin=Origin(naming.weights, own, left, is_numbered=not left and naming.is_numbered),
+        origin=Origin(naming.weights, own, left, not left and naming.is_numbered, asked),
     )
 
 

@@ -40,6 +40,7 @@ PRINTING = {
     "vanish collapse": "vanish collapse --layers 3 --format tsv",
     "vanish show": "vanish show net.npz --format tsv",
     "vanish derive --format json": "vanish derive --values --format json",
+    "vanish fix": "vanish fix --act tanh --gain 0.3 --format tsv",
 }
 
 # What `vanish.torch.profile` has besides the columns of `vanish`.

@@ -204,6 +204,10 @@ class Network:
         """Whether anything says how many layers there are: always."""
         return True
 
+    @property
+    def said_depth(self) -> None:
+        """How many layers settings say that there are: never, see `BlockNetwork`."""
+
     def of_depth(self, _: int | None) -> Network:
         """Return the network, whose weights are as many as its layers."""
         return self

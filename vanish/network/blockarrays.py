@@ -65,6 +65,8 @@ class BlockNetwork:
         The formula that it was saved with.
     steps
         u_k by k, shape (1 or B, n_u); None where there are none.
+    said_depth
+        How many layers settings say that there are, where nothing here does; else None.
     """
 
     # Its arrays do not say them without a formula.
@@ -97,6 +99,7 @@ class BlockNetwork:
         numbers = [k for _, k in self.arrays] + [*(self.steps or ())]
         most = said or max(numbers, default=0)
         self._depth: int | None = most or None
+        self.said_depth: int | None = None
 
     @property
     def knows_depth(self) -> bool:
@@ -123,7 +126,7 @@ class BlockNetwork:
     def of_depth(self, layers: int | None) -> BlockNetwork:
         """Return the network with so many layers, where it does not say itself."""
         other = copy(self)
-        other._depth = layers  # noqa: SLF001 - its own class's
+        other._depth = other.said_depth = layers  # noqa: SLF001 - its own class's
         return other
 
     def settled(self, *_: Rows | None) -> BlockNetwork:

@@ -30,12 +30,15 @@ class Origin(NamedTuple):
         Of all arrays that are no part of the network, in natural order.
     is_numbered
         Whether the names of the weights number the layers and say nothing else.
+    asked
+        The globs that they were asked for by; nothing where all that fit were taken.
     """
 
     weights: tuple[str, ...]
     biases: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     is_numbered: bool = False
+    asked: tuple[str, ...] = ()
 
     @property
     def taken(self) -> int:

@@ -111,21 +111,23 @@ def _factor(u: FloatArray, bias: FloatArray | None, std: Magnitude, k: int) -> M
         )
     if bias is None or not bias.any():
         return std / Magnitude.of(math.sqrt(variance))
-    wanted = float(std) ** 2
-    of_bias = bias - bias.mean()
-    covariance = float((apart * of_bias).sum()) / u.size
-    short = wanted - float((of_bias * of_bias).mean())
+    # All in units of what is wanted, whose square may leave float64.
+    with np.errstate(all="ignore"):
+        of_bias = (bias - bias.mean()) / float(std)
+        short = 1.0 - float((of_bias * of_bias).mean())
+        covariance = float((apart * of_bias).sum()) / u.size
     if not short > 0.0:
         raise ConflictError(
-            f"init lsuv: the biases of layer {k} alone have variance {wanted - short:.3g}, and that"
-            f" of its values is to be {wanted:.3g}: give smaller biases",
+            f"init lsuv: the biases of layer {k} alone have a standard deviation of"
+            f" {float(bias.std()):.3g}, and that of its values is to be {float(std):.3g}: give"
+            " smaller biases",
             *("init", "bias_std", "bias_init"),
         )
     # s²·variance + 2s·covariance = short, by the form of the root that does not cancel
     root = math.sqrt(covariance * covariance + variance * short)
     if covariance > 0.0:
-        return Magnitude.of(short / (covariance + root))
-    return Magnitude.of((root - covariance) / variance)
+        return std * Magnitude.of(short / (covariance + root))
+    return std * Magnitude.of((root - covariance) / variance)
 
 
 # Values that differ by less than so much of the largest are alike.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from vanish.cures.columns import FIXES
 from vanish.render import blockcolumns, checkpointcolumns, columns
 from vanish.simulation.columns import LAYERS
 from vanish.sweeps import columns as sweep
@@ -32,4 +33,5 @@ TABLES: tuple[Table[Any], ...] = (
     columns.COLLAPSE,
     columns.DERIVE,
     checkpointcolumns.ARRAYS,
+    FIXES,
 )

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vanish.columns import Cell
+    from vanish.cures.remedy import Search
     from vanish.simulation.profile import Profile
-    from vanish.simulation.remedy import Search
 
 # Raised when a field changes its meaning or goes away; a new field does not raise it.
 SCHEMA = 1
@@ -37,33 +37,41 @@ def document(profiles: Sequence[Profile], searches: Sequence[Search | None] | No
         What was found to help each of them, None where nothing was tried.
     """
     tried = searches or [None] * len(profiles)
-    remedies = [search.remedy if search is not None else None for search in tried]
-    runs = [
-        {
-            "act": profile.settings.model.act_name,
-            "settings": profile.settings.as_dict(),
-            "engine": profile.engine,
-            "verdict": profile.verdict.value,
-            "log10_ratio": profile.log10_ratio,
-            "log10_ratio_w": profile.log10_ratio_w,
-            "log10_ratio_p05": profile.log10_ratio_quantile(LOW),
-            "log10_ratio_p95": profile.log10_ratio_quantile(HIGH),
-            "verdict_shares": profile.verdict_shares if profile.trials > 1 else None,
-            "decades_per_layer": profile.decades_per_layer,
-            "predicted_decades_per_layer": profile.predicted_decades_per_layer,
-            "bounds": {name: {"log10": bound.log10} for name, bound in profile.bounds.items()},
-            "precision": _precisions(profile),
-            "faults": [fault.as_dict() for fault in profile.named_faults],
-            "remedy": list(remedy.options) if remedy else None,
-            "remedy_log10_ratio": remedy.log10_ratio if remedy else None,
-            "no_prediction": profile.no_law or None,
-            "parameters": _parameters(profile),
-            "weights_selection": _selection(profile),
-            "layers": [_finite_row(row) for row in profile.rows()],
-        }
-        for profile, remedy in zip(profiles, remedies, strict=True)
-    ]
-    return _dump({"schema": SCHEMA, "version": __version__, "runs": runs}, indent=1) + "\n"
+    runs = [run(profile, search) for profile, search in zip(profiles, tried, strict=True)]
+    return dumped({"schema": SCHEMA, "version": __version__, "runs": runs}, indent=1) + "\n"
+
+
+def run(profile: Profile, search: Search | None = None) -> dict[str, Any]:
+    """Return a run with its settings and its verdict, ready for JSON.
+
+    Parameters
+    ----------
+    profile, search
+        As for `document`, of one run.
+    """
+    remedy = None if search is None else search.remedy
+    return {
+        "act": profile.settings.model.act_name,
+        "settings": profile.settings.as_dict(),
+        "engine": profile.engine,
+        "verdict": profile.verdict.value,
+        "log10_ratio": profile.log10_ratio,
+        "log10_ratio_w": profile.log10_ratio_w,
+        "log10_ratio_p05": profile.log10_ratio_quantile(LOW),
+        "log10_ratio_p95": profile.log10_ratio_quantile(HIGH),
+        "verdict_shares": profile.verdict_shares if profile.trials > 1 else None,
+        "decades_per_layer": profile.decades_per_layer,
+        "predicted_decades_per_layer": profile.predicted_decades_per_layer,
+        "bounds": {name: {"log10": bound.log10} for name, bound in profile.bounds.items()},
+        "precision": _precisions(profile),
+        "faults": [fault.as_dict() for fault in profile.named_faults],
+        "remedy": list(remedy.options) if remedy else None,
+        "remedy_log10_ratio": remedy.log10_ratio if remedy else None,
+        "no_prediction": profile.no_law or None,
+        "parameters": _parameters(profile),
+        "weights_selection": _selection(profile),
+        "layers": [_finite_row(row) for row in profile.rows()],
+    }
 
 
 def _parameters(profile: Profile) -> dict[str, Any]:
@@ -120,21 +128,21 @@ def table(rows: Iterable[Mapping[str, Cell]], settings: Mapping[str, Any]) -> st
     """Return the rows of a command whose output is one table, with its settings."""
     found = [_finite_row(row) for row in rows]
     whole = {"schema": SCHEMA, "version": __version__, "settings": dict(settings), "rows": found}
-    return _dump(whole, indent=1) + "\n"
+    return dumped(whole, indent=1) + "\n"
 
 
 def parts(
     lots: Iterable[Iterable[Mapping[str, Cell]]], settings: Mapping[str, Any]
 ) -> Iterator[str]:
     """Yield what `table` returns, each lot of rows as it comes."""
-    head = _dump({"schema": SCHEMA, "version": __version__, "settings": dict(settings)}, indent=1)
+    head = dumped({"schema": SCHEMA, "version": __version__, "settings": dict(settings)}, indent=1)
     yield head.removesuffix("\n}") + ',\n "rows": ['
     between = ""
     for rows in lots:
         text = ""
         for row in rows:
             # Two levels in; no text in it has a line feed of its own.
-            text += f"{between}\n  " + _dump(_finite_row(row), indent=1).replace("\n", "\n  ")
+            text += f"{between}\n  " + dumped(_finite_row(row), indent=1).replace("\n", "\n  ")
             between = ","
         yield text
     yield ("\n ]" if between else "]") + "\n}\n"
@@ -142,7 +150,7 @@ def parts(
 
 def lines(rows: Iterable[Mapping[str, Cell]]) -> str:
     """Return one JSON object a row, one row a line."""
-    return "".join(f"{_dump(_finite_row(row))}\n" for row in rows)
+    return "".join(f"{dumped(_finite_row(row))}\n" for row in rows)
 
 
 def plain(row: Mapping[str, Cell]) -> dict[str, Any]:
@@ -161,5 +169,6 @@ def _finite(value: Any) -> Any:
     return str(value) if isinstance(value, float) and math.isinf(value) else value
 
 
-def _dump(value: Any, indent: int | None = None) -> str:
+def dumped(value: Any, indent: int | None = None) -> str:
+    """Return JSON, in which there is no NaN and no infinity."""
     return json.dumps(value, indent=indent, allow_nan=False)

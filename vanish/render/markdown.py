@@ -9,7 +9,7 @@ from vanish.render.view import WHAT_COLUMNS_SAY, Elided, Notes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vanish.render.view import View
+    from vanish.render.view import Finding, View
 
 
 def markdown(view: View) -> str:
@@ -24,6 +24,7 @@ def markdown(view: View) -> str:
         f"**{_escape(view.title)}**",
         "",
         *([_escape(view.equation), ""] if view.equation else []),
+        *([_told(view.lead), ""] if view.lead is not None else []),
         _row(headings),
         _row([":---" if view.columns[i] in view.left else "---:" for i in kept]),
     ]
@@ -33,17 +34,20 @@ def markdown(view: View) -> str:
         lines += ["", _escape(notes.heading)] + [""] * bool(notes.lines)
         lines += [f"- {_escape(label)}: {_escape(text)}" for label, text in notes.lines]
     for finding in view.findings:
-        verdict = f"{finding.word}{finding.qualifier}"
-        lines += [
-            "",
-            f"**{_escape(finding.about)}: {_escape(verdict)}.** {_escape(finding.sentence)}",
-        ]
+        lines += ["", _told(finding)]
     return "\n".join(lines) + "\n"
+
+
+def _told(finding: Finding) -> str:
+    verdict = f"{finding.word}{finding.qualifier}"
+    return f"**{_escape(finding.about)}: {_escape(verdict)}.** {_escape(finding.sentence)}"
 
 
 def _cells(row: Sequence[object] | Elided, kept: Sequence[int]) -> list[str]:
     """Return the cells of a row; one that stands for others says so in its first ones."""
     if isinstance(row, Elided):
+        if row.is_heading:
+            return [f"**{_cell(row.text)}**", *("" for _ in kept[1:])]
         if len(kept) == 1:
             return [_cell(f"⋮ {row.text}")]
         return ["⋮", _cell(row.text), *("" for _ in kept[2:])]

@@ -17,10 +17,10 @@ from vanish.simulation.verdict import dead_units, explain, steady_change, subjec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vanish.cures.remedy import Search
     from vanish.numbers.scaled import Magnitude
     from vanish.simulation.layers import LayerRecord
     from vanish.simulation.profile import Profile
-    from vanish.simulation.remedy import Search
 
 
 # The quantiles over several trials.

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from vanish.columns import Cell
+    from vanish.cures.remedy import Search
     from vanish.render.view import View
     from vanish.simulation.profile import Profile
-    from vanish.simulation.remedy import Search
 
 # A derivation of more layers says the same again.
 _DERIVED_LAYERS = 3

@@ -115,12 +115,14 @@ def table(view: View, canvas: Canvas, story: bool = True, legend: Legend = Legen
     separator = SEPARATOR if canvas.in_words else " · "
     title = Text(_folded(view.title, canvas.width, separator), style="bold")
     equation = [Text(view.equation)] if view.equation else []
-    lines = _print([title, *equation], canvas, canvas.width)
-    body = _print([Text(), drawn], canvas, width)
+    lead = [] if view.lead is None or not story else [_finding(view.lead, several=False)]
+    lines = _print([title, *equation, *lead], canvas, canvas.width)
+    body = _print([Text(), drawn], canvas, width) if view.rows else []
     for number, row in enumerate(view.rows, len(body) - len(view.rows)):
         if isinstance(row, Elided):
             # A table has no cells that span columns.
-            body[number] = f"{'⋮':>{_widths(view, kept)[0] - _GAP}}  {row.text}"
+            sign = f"{'⋮':>{_widths(view, kept)[0] - _GAP}}  "
+            body[number] = row.text if row.is_heading else f"{sign}{row.text}"
     lines += body
     if story:
         heads = {view.columns[i] for i in kept}
@@ -214,7 +216,9 @@ def _finding(finding: Finding, several: bool) -> Text:
 
 def _fit(view: View, width: int) -> tuple[list[int], int]:
     """Return the columns to show and how wide the bars may be."""
-    first = next(row for row in view.rows if not isinstance(row, Elided))
+    first: Sequence[str | Bar | Spark | Heat] = next(
+        (row for row in view.rows if not isinstance(row, Elided)), [""] * len(view.columns)
+    )
     least, most = 0, 0
     for heading, cell in zip(view.columns, first, strict=True):
         if isinstance(cell, Bar | Spark):
@@ -248,7 +252,8 @@ def _widths(view: View, kept: list[int]) -> list[int]:
 
 def _column(view: View, i: int) -> list[str | Bar | Spark | Heat]:
     cells = [row[i] for row in view.rows if not isinstance(row, Elided)]
-    return cells if isinstance(cells[0], Bar | Spark | Heat) else [view.columns[i], *cells]
+    is_graphic = bool(cells) and isinstance(cells[0], Bar | Spark | Heat)
+    return cells if is_graphic else [view.columns[i], *cells]
 
 
 def _cell(cell: str | Bar | Spark | Heat, width: int) -> Text:

@@ -72,9 +72,18 @@ class Legend(Enum):
 
 
 class Elided(NamedTuple):
-    """A row that stands for others: how many, and how to see them."""
+    """A row that stands for others: how many, and how to see them; or over others.
+
+    Attributes
+    ----------
+    text
+        What it says.
+    is_heading
+        Whether it says what the rows below it are.
+    """
 
     text: str
+    is_heading: bool = False
 
 
 class Finding(NamedTuple):
@@ -127,6 +136,8 @@ class View(NamedTuple):
         What stands under the title: the layer as a formula, where it is not the article's.
     legend
         What the columns say whose headings do not tell it.
+    lead
+        What is to be read before the table.
     """
 
     title: str
@@ -138,6 +149,7 @@ class View(NamedTuple):
     dispensable: tuple[str | tuple[str, ...], ...]
     equation: str = ""
     legend: tuple[Said, ...] = ()
+    lead: Finding | None = None
 
 
 def elide(count: int, most: int | None) -> list[int | None]:

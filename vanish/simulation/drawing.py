@@ -45,13 +45,31 @@ class Draws:
     like is compared with like and neither the drawing nor the singular values are paid
     for twice. One matrix an address is kept: another law or shape takes its place. Of a real
     network its weights are kept, made ready once for all gains.
+
+    Parameters
+    ----------
+    streams, trial
+        The seed's, and which of its trials.
+    keeps_trials
+        Whether what `of` returns for other trials is kept, too.
     """
 
-    def __init__(self, streams: Streams, trial: int = 0) -> None:
+    def __init__(self, streams: Streams, trial: int = 0, *, keeps_trials: bool = False) -> None:
         self.seed = streams.seed
         self._streams, self._trial = streams, trial
+        self._others: dict[int, Draws] | None = {} if keeps_trials else None
         self._kept: dict[Variable, tuple[tuple[Law, float], Matrix]] = {}
         self._given: tuple[AnyNetwork, Mapping[Variable, Parameter]] | None = None
+
+    def of(self, trial: int) -> Draws:
+        """Return the weights of a trial of the same seed; a real network has them of all."""
+        if trial == self._trial:
+            return self
+        if self._others is None:
+            return Draws(self._streams, trial)
+        if trial not in self._others:
+            self._others[trial] = Draws(self._streams, trial)
+        return self._others[trial]
 
     def matrix(self, address: Variable, initializer: Initializer, shape: tuple[int, ...]) -> Matrix:
         """Return the unscaled matrix of an address, shape (n_out, n_in)."""

@@ -26,3 +26,4 @@ OUTCOMES = "partly, chance, dead, unchanged, diverged"
 AUTO_ENGINE, DENSE, SAMPLED = ENGINE_NAMES = ("auto", "dense", "sampled")
 ENGINES = ", ".join(ENGINE_NAMES)
 LAYOUTS = "auto, out_in, in_out"
+FRAMEWORKS = "torch"

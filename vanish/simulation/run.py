@@ -104,7 +104,7 @@ def measure(
     settings
         What to run.
     draws
-        Where a dense run takes the unscaled weights of trial 0 from.
+        Where a dense run takes unscaled weights from.
     jobs, memory_limit, watch, entries, forward
         As for `compare`.
     """
@@ -118,7 +118,7 @@ def measure(
         first = trial == 0
         simulation = Simulation(
             settings,
-            draws if first else None,
+            _draws_of(settings, draws, trial),
             trial,
             entries=entries and first,
             forward=forward,
@@ -150,12 +150,16 @@ def ratios(
 
         require_memory(settings)
         return trials.ratios(settings, jobs, memory_limit)
-    given = settings.weights is not None
     found = [
-        Simulation(settings, draws if trial == 0 or given else None, trial, forward=False).ratio
+        Simulation(settings, _draws_of(settings, draws, trial), trial, forward=False).ratio
         for trial in range(settings.trials)
     ]
     return Magnitudes.column(found).at((slice(None), 0))
+
+
+def _draws_of(settings: Settings, draws: Draws | None, trial: int) -> Draws | None:
+    """Return where a trial takes its weights from; of a real network all have the same."""
+    return draws if draws is None or settings.weights is not None else draws.of(trial)
 
 
 class Simulation:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vanish.simulation import names
+from vanish.simulation.fixing import of_fix
 from vanish.simulation.handling import HANDLING, JOBS, MEMORY
 from vanish.simulation.option import Group, Kind, Limits, Option
 
@@ -37,7 +38,7 @@ _VANISH = ("vanish",)
 _ALL = ("vanish", "sweep", "train")
 
 # In the order in which help lists them.
-OPTIONS = (
+_TABLE = (
     _setting(
         *("act", Kind.ACT),
         "Activation of every layer; several are compared, all of them for all:"
@@ -179,7 +180,8 @@ OPTIONS = (
     ),
     _setting(
         *("gain", Kind.NUMBERS),
-        "Multiply all weights by X, or those of each layer by its own: X,X,..., input side first.",
+        "Multiply all weights by X, or those of each layer by its own: X,X,..., input side first,"
+        " or 1x19,0.01 for nineteen of 1 and a last one.",
         group=Group.WEIGHTS,
         metavar="X",
         default=1.0,
@@ -330,7 +332,9 @@ OPTIONS = (
     *HANDLING,
 )
 
-SETTINGS = {option.name: option for option in OPTIONS if option.is_setting}
+OPTIONS = (*_TABLE, *of_fix(_TABLE))
+
+SETTINGS = {option.name: option for option in _TABLE if option.is_setting}
 
 
 def of(command: str) -> Iterator[Option]:

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from vanish.simulation.course import Course
     from vanish.simulation.faults import Fault
     from vanish.simulation.profile import Profile
-    from vanish.simulation.remedy import Search
 
 # A stable signal that changes tenfold in all changes steadily if its mean factor a layer is
 # three standard errors from 1: what is left is no accident of one seed.
@@ -41,6 +40,17 @@ _UNEVEN = 0.25
 # Units with slope 0 on every row are told where they are at least three quarters of a layer,
 # and four standard deviations more than the half of a healthy random ReLU layer on one row.
 MANY_DEAD, _HEALTHY_DEVIATIONS = 0.75, 4.0
+
+
+_ONE_LAYER = "With one layer there is nothing to vanish on the way."
+
+
+class Advice(Protocol):
+    """What was found to help, or why nothing was."""
+
+    @property
+    def sentence(self) -> str:
+        """What people are told."""
 
 
 class Story(NamedTuple):
@@ -94,19 +104,19 @@ def thresholds(pairs: Iterable[tuple[float, float]]) -> str:
     return f"vanishing below {below}, exploding above {above}, dead at 0"
 
 
-def explain(profile: Profile, search: Search | None = None) -> Story:
+def explain(profile: Profile, advice: Advice | None = None) -> Story:
     """Return what became of the signal, what that means for learning, and what helps.
 
     Parameters
     ----------
     profile
         The run.
-    search
+    advice
         What was found to help, if anything was tried.
     """
     is_dead = profile.verdict is Verdict.DEAD
     remarks = [alike_units(profile), "" if is_dead else _dead_units(profile)]
-    remarks += [constant_lines(profile), _trials(profile), _advice(profile, search)]
+    remarks += [constant_lines(profile), _trials(profile), _helping(profile, advice)]
     return story(profile, explain_death(profile) if is_dead else ("", ""), remarks)
 
 
@@ -122,13 +132,27 @@ def story(course: Course, death: tuple[str, str], remarks: Sequence[str]) -> Sto
     remarks
         What else there is to say; empty ones are left out.
     """
+    word, qualifier, first = _of_signal(course, death)
+    is_told = course.verdict is Verdict.DEAD or course.log10_ratio is None
+    sentences = [first, "" if is_told else learning(course), *remarks]
+    return Story(word, qualifier, " ".join(filter(None, sentences)))
+
+
+def diagnose(profile: Profile) -> Story:
+    """Return what became of the signal alone, and by which layers if some are at fault."""
+    is_dead = profile.verdict is Verdict.DEAD
+    return _of_signal(profile, explain_death(profile) if is_dead else ("", ""))
+
+
+def _of_signal(course: Course, death: tuple[str, str]) -> Story:
+    """Return what became of the signal; parameters are those of `story`."""
     if course.verdict is Verdict.DEAD:
-        qualifier, sentences = death[0], [death[1]]
+        qualifier, sentence = death
     elif course.log10_ratio is None:
-        qualifier, sentences = "", ["With one layer there is nothing to vanish on the way."]
+        qualifier, sentence = "", _ONE_LAYER
     else:
-        qualifier, sentences = _qualifier(course), [_signal(course), learning(course)]
-    return Story(course.verdict.value, qualifier, " ".join(filter(None, [*sentences, *remarks])))
+        qualifier, sentence = _qualifier(course), _signal(course)
+    return Story(course.verdict.value, qualifier, sentence)
 
 
 def steady_change(course: Course) -> int:
@@ -345,11 +369,11 @@ def _counts(profile: Profile) -> str:
     return ", ".join(f"{count:,} {verdict}" for count, verdict in counts)
 
 
-def _advice(profile: Profile, search: Search | None) -> str:
+def _helping(profile: Profile, advice: Advice | None) -> str:
     """Return what helps: a layer at fault is a matter of its own, no setting mends it."""
     if profile.named_faults:
         return advice_on(profile.named_faults)
-    return "" if search is None else search.sentence
+    return "" if advice is None else advice.sentence
 
 
 def advice_on(faults: Sequence[Fault]) -> str:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from vanish.simulation.zeros import NEAR, OutOfReachError, Walk
+from vanish.cures.zeros import NEAR, OutOfReachError, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable

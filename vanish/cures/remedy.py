@@ -1,9 +1,9 @@
 """Advice that was tried: what to change on the command line, measured on the user's own settings.
 
-A candidate proposes changes of the settings, and a change is tried by running it: on the user's
+A cure proposes changes of the settings, and a change is tried by running it: on the user's
 own seed, where it must bring the ratio ‖∂L/∂a_1‖/‖∂L/∂a_N‖ within two decades of 1, and on five
 further seeds, where the verdict must be stable. The first one that passes is the remedy: the
-smallest change in the order of the candidates, not the smallest ratio. Of several trials the
+smallest change in the order of the cures, not the smallest ratio. Of several trials the
 median counts: of all of them for what is printed, of a few for what is tried.
 """
 
@@ -12,16 +12,16 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, NamedTuple
 
+from vanish.cures.attempts import Attempt, attempts, shortfall
+from vanish.cures.catalogue import CHEAP
+from vanish.cures.workbench import SEEDS, Bench, SpentError
 from vanish.numbers.words import compared, short_power
-from vanish.simulation.attempts import Attempt, attempt
-from vanish.simulation.candidates import CANDIDATES
 from vanish.simulation.profile import Verdict
-from vanish.simulation.workbench import SEEDS, Bench, SpentError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vanish.simulation.candidates import Candidate
+    from vanish.cures.cure import Cure
     from vanish.simulation.drawing import Draws
     from vanish.simulation.profile import Profile
 
@@ -91,12 +91,15 @@ class Search(NamedTuple):
     why
         Why there is none, in a sentence or two of what was measured; empty where none is needed.
     attempts
-        All that was tried.
+        All that was tried; the remedy is the last one.
+    cure
+        What proposed the remedy.
     """
 
     remedy: Remedy | None = None
     why: str = ""
     attempts: tuple[Attempt, ...] = ()
+    cure: Cure | None = None
 
     @property
     def sentence(self) -> str:
@@ -107,7 +110,7 @@ class Search(NamedTuple):
 def find(
     profile: Profile,
     draws: Draws | None = None,
-    candidates: Sequence[Candidate] | None = None,
+    cures: Sequence[Cure] | None = None,
     *,
     jobs: int | None = None,
     memory_limit: int | None = None,
@@ -121,9 +124,10 @@ def find(
     draws
         The weights that it was made with, if they are still there: they need not be drawn
         again.
-    candidates
+    cures
         What to try. Where it is not given: nothing for a run that is stable, or that has a
-        single layer at fault, a weight of zeros, or a loss without a gradient; else everything.
+        single layer at fault, a weight of zeros, or a loss without a gradient; else all that are
+        cheap.
     jobs, memory_limit
         As for the run.
 
@@ -133,41 +137,52 @@ def find(
         Its remedy is None, with a reason, where nothing does, or where to know it would take
         longer than the run itself.
     """
-    if candidates is None:
-        candidates = CANDIDATES if _is_mendable(profile) else ()
-    if not candidates:
+    if cures is None:
+        cures = CHEAP if _is_mendable(profile) else ()
+    if not cures:
         return Search()
     bench = Bench(profile, draws, jobs, memory_limit)
     if not bench.wanted.width > 0.0:
         return Search(None, _NONE_WANTED)
-    given = profile.settings.weights is not None
-    if given:
-        candidates = [each for each in candidates if each.for_given_weights]
-    attempts: list[Attempt] = []
+    if profile.settings.weights is not None:
+        cures = [each for each in cures if each.for_given_weights]
+    tried: list[Attempt] = []
     spent = False
-    for candidate in candidates:
+    for cure in cures:
         bench.kept = 0.0
-        if candidate.keeps_for_one and candidate is not candidates[-1]:
+        if cure.keeps_for_one and cure is not cures[-1]:
             bench.keep_for_one()
-        proposals = candidate.proposals(bench)
         try:
-            change = next(proposals)
-            while True:
-                tried = attempt(bench, change, attempts)
-                if tried is not None:
-                    attempts.append(tried)
-                    spent = spent or tried.spent
-                    if tried.accepted:
-                        return Search(_remedy(bench, tried), "", tuple(attempts))
-                change = proposals.send(tried.seen if tried is not None else ())
-        except StopIteration:
-            continue
+            for each in attempts(bench, cure, tuple(tried)):
+                tried.append(each)
+                spent = spent or each.spent
+                if each.accepted:
+                    return Search(_remedy(bench, each), "", tuple(tried), cure)
         except SpentError:
             spent = True
     # Why a chain is dead, its verdict says.
     dead = profile.verdict is Verdict.DEAD
-    why = "" if dead else _why(bench, attempts, spent=spent)
-    return Search(None, why, tuple(attempts))
+    why = "" if dead else _why(bench, tried, spent=spent)
+    return Search(None, why, tuple(tried))
+
+
+def advise(
+    profile: Profile,
+    draws: Draws | None = None,
+    *,
+    jobs: int | None = None,
+    memory_limit: int | None = None,
+) -> Search | None:
+    """Look for a remedy where there is something to mend; None for a run that is stable.
+
+    Parameters
+    ----------
+    profile, draws, jobs, memory_limit
+        As for `find`.
+    """
+    if profile.verdict is Verdict.STABLE:
+        return None
+    return find(profile, draws, jobs=jobs, memory_limit=memory_limit)
 
 
 def _is_mendable(profile: Profile) -> bool:
@@ -201,20 +216,20 @@ def _remedy(bench: Bench, found: Attempt) -> Remedy:
     )
 
 
-def _why(bench: Bench, attempts: Sequence[Attempt], *, spent: bool) -> str:
+def _why(bench: Bench, tried: Sequence[Attempt], *, spent: bool) -> str:
     """Return why there is no remedy, by what was measured alone."""
     longer = "would take longer than the run itself"
-    run = [attempt for attempt in attempts if attempt.log10_ratio is not None]
+    run = [attempt for attempt in tried if attempt.log10_ratio is not None]
     if not run:
         if spent:
             return f"No remedy was looked for: to try one {longer}."
-        if attempts:
-            tried = " and with ".join(" ".join(attempt.options) for attempt in attempts)
-            return f"Nothing simple works: with {tried} not every seed can be run."
+        if tried:
+            options = " and with ".join(" ".join(attempt.options) for attempt in tried)
+            return f"Nothing simple works: with {options} not every seed can be run."
         return "Nothing simple works: no other gain brings the ratio nearer to 1."
     more = f" No more was tried: it {longer}." if spent else ""
     nothing = "No remedy was found" if spent else "Nothing simple works"
-    best = min(run, key=lambda each: _shortfall(bench, each))
+    best = min(run, key=lambda each: shortfall(bench, each))
     assert best.log10_ratio is not None
     options = " ".join(best.options)
     gets = f"layer 1 gets {_compared(best.log10_ratio, bench.settings.model.depth)}"
@@ -222,6 +237,8 @@ def _why(bench: Bench, attempts: Sequence[Attempt], *, spent: bool) -> str:
         return f"No remedy is promised: with {options} {gets}, but to try further seeds {longer}."
     if not bench.wanted.holds(best.log10_ratio):
         return f"{nothing}: nearest comes {options}, with which {gets}.{more}"
+    if best.stalls:
+        return f"{nothing}: with {options} {gets}, but {best.stalls}.{more}"
     unstable = [each for each in best.further if not bench.stable.holds(each)]
     worst = max(unstable, key=lambda each: abs(each - bench.aim))
     factor = "0" if worst == -math.inf else short_power(worst)
@@ -232,14 +249,6 @@ def _why(bench: Bench, attempts: Sequence[Attempt], *, spent: bool) -> str:
         else ""
     )
     return f"{nothing}: with {options} {gets} on this seed, but {factor} {where}{differ}.{more}"
-
-
-def _shortfall(bench: Bench, attempt: Attempt) -> tuple[bool, int, float]:
-    """Return what makes one attempt better than another: the smaller, the better."""
-    assert attempt.log10_ratio is not None
-    unstable = sum(not bench.stable.holds(each) for each in attempt.further)
-    missed = not bench.wanted.holds(attempt.log10_ratio)
-    return missed, unstable, abs(attempt.log10_ratio - bench.aim)
 
 
 def _compared(log10: float, layers: int) -> str:

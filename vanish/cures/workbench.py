@@ -12,20 +12,22 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from vanish.cures import effort
+from vanish.cures.stalling import stalled
 from vanish.network import losses
 from vanish.network.streams import Streams
-from vanish.simulation import effort
 from vanish.simulation.drawing import Draws
 from vanish.simulation.measured import MEDIAN, magnitude_quantiles
 from vanish.simulation.needs import MEMORY, memory_needed
-from vanish.simulation.run import ratios
+from vanish.simulation.run import measure, ratios
 from vanish.simulation.sample import given_input, given_reference
 from vanish.simulation.settings import SAMPLED
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
+    from vanish.simulation.faults import Fault
     from vanish.simulation.profile import Profile
     from vanish.simulation.settings import Settings
 
@@ -98,7 +100,7 @@ class Bench:
     at_critical
         About what theory's critical weight_std gives, once it was tried.
     left, kept
-        What may still be spent, and how much of it must be left for later candidates.
+        What may still be spent, and how much of it must be left for later cures.
     """
 
     def __init__(
@@ -108,6 +110,7 @@ class Bench:
         jobs: int | None = None,
         memory_limit: int | None = None,
     ) -> None:
+        self.profile = profile
         self.settings = settings = profile.settings
         self.log10_ratio = -math.inf if profile.log10_ratio is None else profile.log10_ratio
         low, high = math.log10(settings.vanish_below), math.log10(settings.explode_above)
@@ -125,15 +128,17 @@ class Bench:
         self.at_critical: float | None = None
         if settings.trials > FEW:
             # for all trials of what is found
-            self.left -= self._cost(settings, settings.trials, self._draws)
+            self.left -= cost_of(settings, settings.trials, self._draws)
+
+    @property
+    def faults(self) -> Sequence[Fault]:
+        """The layers at fault, if the verdict is about some."""
+        return self.profile.named_faults
 
     @property
     def is_random(self) -> bool:
         """Whether another seed gives another run."""
-        settings = self.settings
-        if settings.weights is None or given_input(settings) is None:
-            return True
-        return given_reference(settings) is None and losses.get(settings.loss).name == "readout"
+        return is_random(self.settings)
 
     @property
     def has_biases(self) -> bool:
@@ -151,7 +156,7 @@ class Bench:
     def keep_for_one(self) -> None:
         """Keep what it takes to try one change more, if that is not much."""
         few = self._few({})
-        cost = self._cost(few, few.trials, self._draws) + self._least(few)
+        cost = cost_of(few, few.trials, self._draws) + self._least(few)
         self.kept = cost if cost <= ALLOWANCE else 0.0
 
     def few(self, change: Change) -> float:
@@ -174,7 +179,7 @@ class Bench:
         key = tuple(change.items())
         if key not in self._found:
             few = self._few(change)
-            self._pay(self._cost(few, few.trials, self._draws), self._least(few))
+            self._pay(cost_of(few, few.trials, self._draws), self._least(few))
             self._found[key] = self._medians(few, few.trials, self._draws)[0]
         return self._found[key]
 
@@ -183,10 +188,23 @@ class Bench:
         settings = replace(self.settings, **change)
         return self._medians(settings, settings.trials, self._draws)[0]
 
+    def median(self, settings: Settings) -> float:
+        """Return the median log10 ratio of all trials of other settings, whatever it takes."""
+        return self._medians(settings, settings.trials)[0]
+
+    def stalls(self, change: Change) -> str:
+        """Return why weights do not learn with a change, though the signal arrives: see `stalled`.
+
+        It is asked of what is about to be promised, once: one trial.
+        """
+        settings = replace(self._few(change), norm_bound=False, trials=1)
+        limit = self._memory_limit
+        return stalled(self.profile, measure(settings, draws=self._draws, memory_limit=limit))
+
     def scout(self, change: Change) -> float:
         """Return about what `few` does: where that takes long, of chains drawn in law."""
         few = self._few(change)
-        cost = self._cost(few, few.trials, self._draws)
+        cost = cost_of(few, few.trials, self._draws)
         if _MANY * cost > self.left and (law := in_law(few, FEW)) is not None:
             cheap = effort.sampling(law, FEW)
             if 2.0 * cheap < cost:
@@ -224,7 +242,7 @@ class Bench:
             if law is None or few.rows > 1:
                 trials = min(few.trials, chains)
                 draws = (self._of_seed(j) for j in range(1, SEEDS + 1))
-                run = sum(self._cost(few, trials, each) for each in draws)
+                run = sum(cost_of(few, trials, each) for each in draws)
                 if run < cost:
                     yield _Way(trials, None, run)
                     continue
@@ -260,12 +278,13 @@ class Bench:
         logs = (magnitude_quantiles(group, MEDIAN)[0].listed()[0].log10 for group in groups)
         return [-math.inf if log10 is None else log10 for log10 in logs]
 
-    @staticmethod
-    def _cost(settings: Settings, trials: int, draws: Draws) -> float:
-        if settings.engine_used == SAMPLED:
-            return effort.sampling(settings, trials)
-        drawn = trials - 1 if draws.holds(settings) else trials
-        return trials * effort.passing(settings) + drawn * effort.drawing(settings)
+
+def cost_of(settings: Settings, trials: int, draws: Draws) -> float:
+    """Return what it takes to run so many trials, some of whose weights may be there."""
+    if settings.engine_used == SAMPLED:
+        return effort.sampling(settings, trials)
+    drawn = trials - 1 if draws.holds(settings) else trials
+    return trials * effort.passing(settings) + drawn * effort.drawing(settings)
 
 
 class _Way(NamedTuple):
@@ -304,6 +323,13 @@ class Further(NamedTuple):
     chains: int
     sampled: bool
     ratios: Iterator[float]
+
+
+def is_random(settings: Settings) -> bool:
+    """Tell whether another seed gives another run."""
+    if settings.weights is None or given_input(settings) is None:
+        return True
+    return given_reference(settings) is None and losses.get(settings.loss).name == "readout"
 
 
 def in_law(settings: Settings, trials: int) -> Settings | None:

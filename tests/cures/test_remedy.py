@@ -19,10 +19,12 @@ from hypothesis import strategies as st
 
 import vanish
 from vanish import Network, Rows, Settings, Verdict
+from vanish.cures import effort, remedy, workbench
+from vanish.cures.catalogue import CHEAP
+from vanish.cures.cure import Cure, Part
+from vanish.cures.digits import rounded
 from vanish.network.streams import Streams
-from vanish.simulation import effort, remedy, workbench
 from vanish.simulation import run as simulation
-from vanish.simulation.candidates import CANDIDATES, Candidate, rounded
 from vanish.simulation.drawing import Draws
 from vanish.simulation.run import Simulation
 
@@ -211,9 +213,9 @@ def test_a_remedy_that_fails_is_not_given() -> None:
     def forgets_the_gain(_: Any) -> Any:
         yield {"weight_std": 1.5}
 
-    wrong = Candidate("wrong", forgets_the_gain)
+    wrong = Cure("wrong", Part.WEIGHTS, 1, forgets_the_gain)
     profile = vanish.simulate(act="tanh", gain=0.5)
-    found = remedy.find(profile, candidates=[wrong])
+    found = remedy.find(profile, cures=[wrong])
     assert found.remedy is None
     helped = vanish.simulate(act="tanh", gain=0.5, weight_std=1.5).log10_ratio
     assert helped
@@ -226,7 +228,7 @@ def test_further_seeds_that_are_not_sampled_are_those_of_the_command(
     options: dict[str, Any],
 ) -> None:
     profile = vanish.simulate(act="tanh", gain=0.5, **options)
-    found = remedy.find(profile, candidates=[each for each in CANDIDATES if each.name == "gain"])
+    found = remedy.find(profile, cures=[each for each in CHEAP if each.name == "gain"])
     assert found.remedy
     last = found.attempts[-1]
     assert last.settings
@@ -362,7 +364,7 @@ def test_large_chains_are_mended_without_their_matrices() -> None:
 def test_what_would_take_too_long_is_not_promised() -> None:
     # Neither can uniform weights be sampled, nor can five more such chains be drawn.
     profile = vanish.simulate(act="tanh", layers=4, width=1000, init="xavier_uniform", gain=0.01)
-    found = remedy.find(profile, candidates=[each for each in CANDIDATES if each.name == "gain"])
+    found = remedy.find(profile, cures=[each for each in CHEAP if each.name == "gain"])
     assert found.remedy is None
     assert "would take longer than the run itself" in found.why
 

@@ -8,18 +8,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from vanish.cures.commands import as_text
+from vanish.cures.digits import ROUNDING
+from vanish.cures.workbench import FEW, SpentError
 from vanish.errors import VanishError
 from vanish.network import initializers
-from vanish.simulation.candidates import ROUNDING
-from vanish.simulation.workbench import FEW, SpentError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from vanish.network.initializers import Law
+    from vanish.cures.cure import Cure
+    from vanish.cures.workbench import Bench, Change
+    from vanish.network.initializers import Initializer, Law
     from vanish.network.model import Model
     from vanish.simulation.settings import Settings
-    from vanish.simulation.workbench import Bench, Change
 
 # The options of the command line whose settings are changed, in the order of its help; and
 # which settings each of them excludes, with what those then are.
@@ -27,9 +29,13 @@ _OPTIONS = {
     "act": "--act",
     "last_act": "--last-act",
     "layers": "--layers",
+    "block": "--block",
     "init": "--init",
     "weight_std": "--weight-std",
+    "bias_std": "--bias-std",
+    "bias_init": "--bias-init",
     "gain": "--gain",
+    "last_gain": "--last-gain",
     "layer_acts": "--layer-acts",
 }
 _EXCLUDES: Mapping[str, Change] = {
@@ -45,7 +51,7 @@ class Attempt(NamedTuple):
     Attributes
     ----------
     change
-        What was changed.
+        What was changed, what it excludes included.
     settings
         The user's with the change; None where they do not allow it.
     options, excluded
@@ -60,6 +66,8 @@ class Attempt(NamedTuple):
         user's own.
     spent
         Whether they would take too long.
+    stalls
+        Why weights do not learn, though the signal arrives; empty where nothing is wrong.
     accepted
         Whether it is a remedy.
     """
@@ -73,12 +81,52 @@ class Attempt(NamedTuple):
     chains: int = 1
     sampled: bool = False
     spent: bool = False
+    stalls: str = ""
     accepted: bool = False
 
     @property
     def seen(self) -> tuple[float, ...]:
         """All log10 ratios, the user's own first; nothing where its run failed."""
         return () if self.log10_ratio is None else (self.log10_ratio, *self.further)
+
+
+def attempts(bench: Bench, cure: Cure, before: Sequence[Attempt] = ()) -> Iterator[Attempt]:
+    """Yield what a cure proposes, each tried when it is asked for.
+
+    Parameters
+    ----------
+    bench
+        Where.
+    cure
+        What proposes changes.
+    before
+        What was tried before.
+
+    Raises
+    ------
+    SpentError
+        If the next one would take too long.
+    """
+    own: list[Attempt] = []
+    proposals = cure.proposals(bench)
+    try:
+        change = next(proposals)
+        while True:
+            tried = attempt(bench, change, (*before, *own))
+            if tried is not None:
+                own.append(tried)
+                yield tried
+            change = proposals.send(tried.seen if tried is not None else ())
+    except StopIteration:
+        return
+
+
+def shortfall(bench: Bench, attempt: Attempt) -> tuple[bool, int, float]:
+    """Return what makes one attempt that was run better than another: the smaller, the better."""
+    assert attempt.log10_ratio is not None
+    unstable = sum(not bench.stable.holds(each) for each in attempt.further)
+    missed = not bench.wanted.holds(attempt.log10_ratio)
+    return missed, unstable, abs(attempt.log10_ratio - bench.aim)
 
 
 def attempt(bench: Bench, change: Change, before: Sequence[Attempt] = ()) -> Attempt | None:
@@ -110,22 +158,23 @@ def attempt(bench: Bench, change: Change, before: Sequence[Attempt] = ()) -> Att
         text
         for name in _OPTIONS
         if name in change
-        for text in (_OPTIONS[name], _text(change[name]))
+        for text in (_OPTIONS[name], as_text(change[name]))
     )
-    tried = Attempt(change, None, options, tuple(_OPTIONS[name] for name in freed))
+    tried = Attempt({**change, **freed}, None, options, tuple(_OPTIONS[name] for name in freed))
     try:
-        settings = replace(bench.settings, **change, **freed)
+        settings = replace(bench.settings, **tried.change)
         tried = tried._replace(settings=settings)
         known = (bench.settings, *(each.settings for each in before))
         if any(each and _alike(each.model, settings.model) for each in known):
             return None
-        return _measured(bench, tried, {**change, **freed})
+        return _measured(bench, tried)
     except (VanishError, MemoryError):
         return tried
 
 
-def _measured(bench: Bench, tried: Attempt, change: Change) -> Attempt:
+def _measured(bench: Bench, tried: Attempt) -> Attempt:
     """Run a change on the user's seed, and where that goes well on further ones."""
+    change = tried.change
     own = bench.few(change)
     tried = tried._replace(log10_ratio=own)
     if not bench.wanted.holds(own):
@@ -148,7 +197,10 @@ def _measured(bench: Bench, tried: Attempt, change: Change) -> Attempt:
             return tried
     if bench.settings.trials > FEW:
         tried = tried._replace(log10_ratio=(own := bench.all(change)))
-    return tried._replace(accepted=bench.wanted.holds(own))
+    if not bench.wanted.holds(own):
+        return tried
+    stalls = bench.stalls(change)
+    return tried._replace(stalls=stalls, accepted=not stalls)
 
 
 def _needed(settings: Settings, change: Change) -> tuple[Change, Change]:
@@ -161,7 +213,11 @@ def _needed(settings: Settings, change: Change) -> tuple[Change, Change]:
             for other, free in _EXCLUDES.get(name, {}).items()
             if getattr(settings, other) != free
         }
-        if excluded or getattr(settings, name) != value:
+        changes = getattr(settings, name) != value
+        if value is None:
+            # What is no longer said.
+            freed |= {name: None} if changes else {}
+        elif excluded or changes:
             needed[name] = value
             freed |= excluded
     return needed, freed
@@ -169,26 +225,24 @@ def _needed(settings: Settings, change: Change) -> tuple[Change, Change]:
 
 def _alike(one: Model, other: Model) -> bool:
     """Tell whether two networks differ by no more than a number's missing digits."""
-    if one.activations != other.activations or not one.initializers:
+    if one.graph.runs != other.graph.runs or one.activations != other.activations:
         return False
-    if [each.unit for each in one.initializers] != [each.unit for each in other.initializers]:
+    if not one.initializers or [*map(_law, one.initializers)] != [*map(_law, other.initializers)]:
         return False
     if _bias_law(one) != _bias_law(other):
         return False
     most = 2.0 * ROUNDING / one.depth
-    pairs = zip(one.weight_variances, other.weight_variances, strict=True)
+    pairs = zip(one.variances.values(), other.variances.values(), strict=True)
     # The logarithm of a number is None where it is 0.
     logs = ((a.log10, b.log10) for a, b in pairs)
     return all(a is b if a is None or b is None else abs(a - b) <= most for a, b in logs)
+
+
+def _law(initializer: Initializer) -> tuple[Law, float, bool]:
+    return (*initializer.unit, initializer.by_data)
 
 
 def _bias_law(model: Model) -> tuple[Law, float, float] | None:
     """Return what biases depend on; None for zeros."""
     law = None if model.drawn_biases is None else model.drawn_biases.law
     return None if law is None else (*law.unit, law.factor)
-
-
-def _text(value: float | str | tuple[float, ...]) -> str:
-    if isinstance(value, tuple):
-        return ",".join(map(_text, value))
-    return f"{value:.15g}" if isinstance(value, float) else str(value)
