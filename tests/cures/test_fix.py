@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from arrayfile import npz
-from command import run_in_process
+from command import VANISH, run_in_process, run_in_terminal
 
 import vanish
 from vanish import Settings
@@ -304,6 +304,18 @@ def test_what_is_done_to_given_weights_stands_by_itself(
     assert "W4 multiplies the signal by" in text[: heads[0]]
 
 
+@pytest.mark.parametrize("lines", [18, 24, 30])
+def test_the_table_of_given_weights_fits_the_terminal(
+    lines: int, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(place)
+    words = [*VANISH, *shlex.split("fix --act tanh --weights faulty.npz")]
+    status, text = run_in_terminal(words, lines=lines, env={"NO_COLOR": "1"})
+    assert status == 0
+    assert text.count("\n") < lines
+    assert "more cures: --rows 0" in text
+
+
 def test_the_gain_of_a_faulty_layer_is_what_it_lacks(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -368,8 +380,7 @@ def test_what_would_take_too_long_is_named_and_not_tried() -> None:
     tried = found(layers=6, width=200, trials=100)
     assert tried.found.untried == ("LSUV",)
     assert "LSUV" not in {row.cure.name for row in tried}
-    words = " ".join(str(tried).split())
-    assert words.endswith("Not tried, since it would take too long: LSUV.")
+    assert " ".join(str(tried).split()).endswith("Not tried, since it would take too long: LSUV.")
 
 
 # --- the command line ---

@@ -37,6 +37,7 @@ COMMANDS = {
     "sweep -o": "sweep --layers 2,3 -j 1 --format csv -o",
     "sweep --plot": "sweep --layers 2,3 --gain 1,2 -j 1 --plot",
     "derive -o": "derive --format text -o",
+    "fix -o": "fix --format tsv -o",
     "theory -o": "theory --act tanh --format tsv -o",
     "theory --plot": "theory --act tanh --weight-std 1:3:3 --plot",
     "acts -o": "acts relu --format tsv -o",

@@ -23,11 +23,11 @@ from vanish.cures.workbench import ALLOWANCE, FEW, Bench, SpentError, cost_of
 from vanish.errors import VanishError
 from vanish.network.streams import Streams
 from vanish.numbers.words import short_power
+from vanish.simulation import run
 from vanish.simulation.drawing import Draws
 from vanish.simulation.measured import MEDIAN, quantile
 from vanish.simulation.needs import MEMORY
 from vanish.simulation.profile import Profile, Verdict
-from vanish.simulation.run import compare, measure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,7 +168,7 @@ def fix(
     """
     kept = 8 * settings.trials * settings.model.weight_count <= _KEPT
     draws = Draws(Streams(settings.seed), keeps_trials=kept)
-    (profile,) = compare([settings], draws=draws, jobs=jobs, memory_limit=memory_limit)
+    (profile,) = run.compare([settings], draws=draws, jobs=jobs, memory_limit=memory_limit)
     cures = (
         [cure for cure in everything() if cure.fits(settings)] if settings.model.depth > 1 else []
     )
@@ -293,7 +293,7 @@ class _Workshop(Bench):
             if cost_of(free, free.trials, self._draws) > self.allowance:
                 raise SpentError
             limit = self._memory_limit
-            measured = measure(free, draws=self._draws, jobs=self._jobs, memory_limit=limit)
+            measured = run.measure(free, draws=self._draws, jobs=self._jobs, memory_limit=limit)
             self._whole = {key: Profile(settings, free.engine, measured)}
         return self._whole[key]
 

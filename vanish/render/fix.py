@@ -56,13 +56,14 @@ def view(found: Fixed, most: int | None = None) -> View:
     most
         How many rows to show, the best ones; None for all.
     """
-    count = len(found.rows) if most is None or len(found.rows) <= most else most - 1
-    shown = found.rows[:count]
-    hidden = len(found.rows) - count
     several = found.diagnosis.trials > 1
-    body: list[tuple[str, ...] | Elided] = list(_grouped(shown, found.diagnosis))
-    if hidden:
-        body.append(Elided(f"{plural(hidden, 'more cure')}: --rows 0"))
+    shown = found.rows
+    body = list(_grouped(shown, found.diagnosis))
+    # Headings are rows, too, and so is what tells how many are hidden.
+    while most is not None and len(shown) > 1 and len(body) > most:
+        shown = shown[:-1]
+        hidden = plural(len(found.rows) - len(shown), "more cure")
+        body = [*_grouped(shown, found.diagnosis), Elided(f"{hidden}: --rows 0")]
     first = "layer 1\ngets"
     return View(
         title=title([found.diagnosis]),
