@@ -66,7 +66,7 @@ def table_of(command: str) -> list[Column[Any]]:
     if command.startswith("vanish sweep"):
         # What landed later stands behind the error, whatever it is about.
         forward = ("log10_rms_a", "log10_predicted_rms_a", "mean_f", "std_f", "saturated")
-        last = (*forward, "max_abs_a", "slope_bound")
+        last = (*forward, "max_abs_a", "slope_bound", "name")
         later = ("log10_predicted_f", *sweep.LATER.names, *last, *sweep.LAST.names)
         found = [each for each in found if each.name not in later] + [
             each for name in later for each in found if each.name == name

@@ -30,6 +30,7 @@ CONTRACT = [
     "log10_predicted_f",
     *("log10_rms_a", "log10_predicted_rms_a", "mean_f", "std_f", "saturated", "max_abs_a"),
     "slope_bound",
+    "name",
 ]
 TEXT = {"act", "status", "engine", "init"}
 WHOLE = {"layer", "n_in", "n_out"}

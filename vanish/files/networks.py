@@ -22,7 +22,28 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
+    from vanish.network.filegraph import FileNetwork
     from vanish.simulation.run import Simulation
+
+
+def read_graph(path: str, until: str = "") -> FileNetwork:
+    """Read a network that an ONNX file holds with its graph.
+
+    Parameters
+    ----------
+    path
+        The file.
+    until
+        The name of the node whose value the network gives; without it the file's own output.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read; the message names the node that is not.
+    """
+    from vanish.files.onnx.network import read_onnx  # noqa: PLC0415 - start-up
+
+    return read_onnx(path, read_bytes(path, binary=True), until)
 
 
 def read_network(

@@ -271,4 +271,10 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         lambda _, layer: _exact(layer.slope_bound),
         "what that product can be at most, the article's bound",
     ),
+    Column(
+        "name",
+        Scale.TEXT,
+        "what the file calls W_k; empty for a network that has no names",
+        lambda profile, layer: profile.name_of(layer),
+    ),
 )

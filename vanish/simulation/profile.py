@@ -220,6 +220,11 @@ class Profile:
             Verdict.DEAD: dead,
         }
 
+    def name_of(self, layer: LayerRecord) -> str | None:
+        """Return what the network's file calls a layer's matrix; None where it has no names."""
+        network = self.settings.weights
+        return network.names[layer.layer - 1] if network is not None and network.names else None
+
     def rows(self) -> list[dict[str, Cell]]:
         """Return the output contract: one mapping of column to value a layer."""
         return [LAYERS.row(self, record) for record in self.layers]

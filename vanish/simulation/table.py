@@ -238,7 +238,8 @@ OPTIONS = (
     _setting(
         *("weights", Kind.NETWORK),
         "A real network instead of a random one: arrays W1, b1, W2, b2, ..., those of a saved"
-        " state_dict or the like, or what --save-weights wrote; a missing b is zero.",
+        " state_dict or the like, or what --save-weights wrote; a missing b is zero. Of an .onnx"
+        " file the graph is the network.",
         group=Group.WEIGHTS,
         metavar="FILE.npz",
         axis="A real network; give the option again for another.",
@@ -252,6 +253,14 @@ OPTIONS = (
         metavar="NAME",
         shown="auto, which takes what fits and says so",
         choices=names.LAYOUTS,
+    ),
+    Option(
+        *("until", Kind.TEXT),
+        "Read an ONNX file of --weights as far as this node, by its name or that of its value.",
+        group=Group.WEIGHTS,
+        metavar="NODE",
+        shown="its output",
+        commands=_VANISH,
     ),
     Option(
         *("save_weights", Kind.TEXT),

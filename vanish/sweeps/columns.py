@@ -164,6 +164,7 @@ _LAST_LAYERS = (
     "saturated",
     "max_abs_a",
     "slope_bound",
+    "name",
 )
 
 # What came after those stands behind them, too.
