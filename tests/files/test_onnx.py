@@ -301,6 +301,7 @@ def test_a_run_of_the_command_has_the_numbers_of_the_file(tmp_path: Path) -> Non
     (gamma,) = run["parameters"]["g"]["log10_grad"]
     assert relative(10.0**gamma, judged.norm("g")) < CLOSE
     assert run["settings"]["weights"] == str(path)
+    assert run["settings"]["block"] is None
     for end in ("html", "table"):
         assert run_in_process(*options, f"--format={end}").status == 0
 
