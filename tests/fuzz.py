@@ -24,12 +24,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import typer
 from arrayfile import npy, npz
+from checkpoints import safetensors, transformer
 from command import Result, run_in_process
 
 from vanish.cli import app
 from vanish.errors import VanishError
 from vanish.files.networks import read_network
 from vanish.files.rows import read_rows
+from vanish.files.survey import survey
 from vanish.network import activations, initializers
 from vanish.simulation import names
 from vanish.simulation.settings import Settings
@@ -65,6 +67,13 @@ FILES = {
     ),
     "torn.npz": npz(W1=np.eye(3))[:-30],
     "data.csv": b"".join(b"%d,%d,%s\n" % (i, i * i % 7, b"ab"[i % 2 :][:1]) for i in range(20)),
+    "net.safetensors": safetensors({"W1": np.eye(3), "W2": np.ones((2, 3)), "b2": np.ones(2)}),
+    "mixed.safetensors": safetensors(transformer(2, 3), {"format": "pt"}),
+    "block.safetensors": safetensors(
+        {"W1": np.eye(2), "W2": np.eye(2)}, {"vanish.block": "x + S(Wx)", "vanish.layers": "2"}
+    ),
+    "net.pt": b"PK\x03\x04",
+    "net.h5": b"\x89HDF",
     "data.npz": npz(X=np.arange(40.0).reshape(20, 2), y=np.arange(20) % 2),
     TOML: b'layers = [2, 3]\nwidth = 2\ngain = "0.5:1:2"\njobs = 1\nact = ["relu"]\n',
     "nested.toml": b"layers = " + b"[" * 900 + b"]" * 900,
@@ -171,6 +180,7 @@ _NAMES: dict[str, Sequence[str]] = {
     "hidden": ("4x", "3", "0", "0x", "x", "-1", "1e9x", "9" * 400, "2.5"),
     "weight_std": ("1.5", "W=1.5,V=0.1", "W=", "=1", "W=1,W=2", "Q=1", "nan", "-1", "0.5:3:3"),
     "weights_layout": names.LAYOUTS.split(", "),
+    "select": ("*", "W*", "fc?", "layers.*.weight", "[", "[!", "W1,W2", ",", "**" * 40, "*a" * 30),
     "fail_on": ("vanishing", "exploding,dead", "stable", ","),
     "format_name": (*names.WITH_PAGE.split(", "), "text", "latex"),
     "optimizer": ("sgd", "momentum", "adam", "adamw"),
@@ -184,7 +194,7 @@ _NAMES: dict[str, Sequence[str]] = {
 _NAMES["format"] = _NAMES["format_name"]
 _NAMES |= {"layer_acts": _NAMES["act"], "last_act": _NAMES["act"], "names": _NAMES["act"]}
 _PICTURES = ("out.png", "out.svg", "out.pdf")
-_READ = {"input", "target", "weights", "steps"}
+_READ = {"input", "target", "weights", "steps", "file"}
 _WRITTEN = {"output", "save_weights", "plot"}
 _LISTED = {"widths", "layers", "width", "seed", "batch", "trials"}
 
@@ -194,6 +204,7 @@ _SMALL = {
     "acts": ([],),
     "help": ([], ["signal"]),
     "blocks": ([],),
+    "show": ([],),
     "collapse": (["--width=3", "--layers=3"],),
     "derive": ([],),
     "sweep": (["--jobs=1", "--width=2", "--layers=2,3"], ["--jobs=1", "--config=" + TOML]),
@@ -366,11 +377,14 @@ READERS: dict[str, Callable[[str], object]] = {
     "network": read_network,
     "block": lambda path: Settings(weights=read_network(path), layers=None).model.graph,
     "data": load,
+    "show": survey,
+    "select": lambda path: read_network(path, select=["*"]),
     "config": lambda path: run_in_process("sweep", "--dry-run", "--config", path),
 }
 _SEEDS = (
     *("row.txt", "rows.npy", "net.npz", "kernels.npz", "square.npz", "named.csv", "column.txt"),
     *("data.csv", "data.npz", TOML, "block.npz", "rnn.npz"),
+    *("net.safetensors", "mixed.safetensors", "block.safetensors"),
 )
 
 
@@ -378,7 +392,10 @@ _FITTING = {
     "data.csv": ["data", "data", "rows"],
     "data.npz": ["data", "data", "network"],
     TOML: ["config"],
-    "net.npz": ["network"],
+    "net.npz": ["network", "show", "select"],
+    "net.safetensors": ["network", "show"],
+    "mixed.safetensors": ["network", "show", "select"],
+    "block.safetensors": ["network", "block"],
     "block.npz": ["network", "block"],
     "rnn.npz": ["network", "block"],
     "kernels.npz": ["network"],
@@ -431,7 +448,9 @@ def try_files(count: int, draw: random.Random, until: float = float("inf")) -> R
         name = draw.choice(_SEEDS)
         content = mutated(draw, FILES[name])
         kind = draw.choice(_FITTING.get(name, ["rows", "network"]))
-        suffix = {"data": ".csv" if b"PK" not in content[:2] else ".npz"}.get(kind, "")
+        suffix = ".safetensors" if name.endswith(".safetensors") else ""
+        if kind == "data":
+            suffix = ".npz" if content.startswith(b"PK") else ".csv"
         path = Path(f"file{suffix}")
         path.write_bytes(content)
         wrong = ""

@@ -27,7 +27,7 @@ FLOORS = (
     {"files", "lessons", "sweeps", "training"},
     {"render"},
     {"manual"},
-    {"api", "cli"},
+    {"api", "cli", "torch"},
     {"__main__"},
 )
 

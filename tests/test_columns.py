@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from checkpoints import LARGE, SMALL
 from command import run_in_process
 
 from vanish import train
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
 
 # Each command line that prints a table of its own, with some that fill cells else empty.
 PRINTED = {
-    "vanish": ["-n 3", "-n 4 --act relu --trials 5", "-n 3 --act identity --gain 1e-300"],
+    "vanish": [
+        *("-n 3", "-n 4 --act relu --trials 5", "-n 3 --act identity --gain 1e-300"),
+        f"--weights {SMALL} --select layers.*.mlp.* --act tanh",
+    ],
     "vanish sweep": [
         "-n 2,3",
         "--widths 4,3,2 --trials 5",
@@ -50,6 +54,7 @@ PRINTED = {
     "vanish blocks": ["", "residual"],
     "vanish collapse": ["", "--act identity,relu,tanh -n 3"],
     "vanish derive --format json": ["", "--values --act relu"],
+    "vanish show": [SMALL, f"{SMALL} --full --weights-layout in_out", LARGE],
 }
 
 
@@ -66,8 +71,8 @@ def table_of(command: str) -> list[Column[Any]]:
     if command.startswith("vanish sweep"):
         # What landed later stands behind the error, whatever it is about.
         forward = ("log10_rms_a", "log10_predicted_rms_a", "mean_f", "std_f", "saturated")
-        last = (*forward, "max_abs_a", "slope_bound", "name")
-        later = ("log10_predicted_f", *sweep.LATER.names, *last, *sweep.LAST.names)
+        last = (*forward, "max_abs_a", "slope_bound")
+        later = ("log10_predicted_f", *sweep.LATER.names, *last, *sweep.LAST.names, "name")
         found = [each for each in found if each.name not in later] + [
             each for name in later for each in found if each.name == name
         ]

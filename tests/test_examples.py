@@ -33,6 +33,7 @@ NORM_PLACES = EXAMPLES / "a_norm_in_which_place.py"
 THROUGH_TIME = EXAMPLES / "through_time.py"
 ONNX_FROM_PYTORCH = EXAMPLES / "onnx_from_pytorch.py"
 ONNX_FROM_SCIKIT_LEARN = EXAMPLES / "onnx_from_scikit_learn.py"
+TORCH_PROFILE = EXAMPLES / "torch_profile.py"
 
 
 def run(*command: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -60,6 +61,7 @@ def test_every_example_is_tested_here() -> None:
         *(TORCH_TO_VANISH, PYTHON_API, COMPARE_ACTIVATIONS, JOIN_TABLES, ARTICLE),
         *(DEEPEST_IN_A_LOOP, DEEPEST_IN_ONE_SWEEP, RESIDUAL, NORM_PLACES, THROUGH_TIME),
         *(ONNX_FROM_PYTORCH, ONNX_FROM_SCIKIT_LEARN),
+        TORCH_PROFILE,
     }
 
 
@@ -365,7 +367,7 @@ def test_a_network_from_pytorch_has_its_gradients(tmp_path: Path) -> None:
     model(example.torch.from_numpy(x)).sum(dim=1).mean().backward()
     named = dict(model.named_parameters())
     assert len(profile.layers) == 2 + 2 * example.BLOCKS
-    for layer, name in zip(profile.layers, network.names, strict=True):
+    for layer, name in zip(profile.layers, network.origin.weights, strict=True):
         # The file's ε has the digits of float32.
         assert float(layer.grad_w) == pytest.approx(named[name].grad.norm().item(), rel=1e-6)
     norms = profile.measured.parameters["1.norm.weight"]
@@ -400,3 +402,25 @@ def test_what_exports_prints_a_row_a_matrix(script: Path, tmp_path: Path) -> Non
     of_onnx(script, *(("torch", "onnxscript") if script == ONNX_FROM_PYTORCH else ("skl2onnx",)))
     lines = [line for line in output(sys.executable, script, cwd=tmp_path) if "‖∂L/∂W‖" not in line]
     assert "stable" in lines[-1] if script == ONNX_FROM_PYTORCH else "relu" in lines[-1]
+
+
+@pytest.mark.slow
+def test_torch_profile_shows_what_skips_do_and_which_weight_is_at_fault(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    lines = output(sys.executable, TORCH_PROFILE, cwd=tmp_path)
+    found = [line.split(". ")[0] for line in lines if line.partition(".")[0].isupper()]
+    assert found == ["VANISHING", "STABLE", "VANISHING"]
+    assert sum(line.split()[1:2] == ["1.{0-11}.conv"] for line in lines) == 2
+    assert lines[-2] == "At fault: 8"
+    assert "W5 multiplies the signal by " in lines[-1]
+    assert "Rescale W5. " in lines[-1]
+
+
+def test_torch_profile_says_in_one_line_that_torch_is_missing(tmp_path: Path) -> None:
+    code = (
+        "import runpy, sys; sys.modules['torch'] = None;"
+        f" runpy.run_path({str(TORCH_PROFILE)!r}, run_name='__main__')"
+    )
+    done = run(sys.executable, "-c", code, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "No torch here: this example needs `pip install torch`\n"

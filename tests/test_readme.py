@@ -144,6 +144,8 @@ def is_long(number: str) -> bool:
 
 def run_python(block: Block, directory: Path) -> None:
     """Run a Python block as a script, or compare it as a session if it has prompts."""
+    if "torch" in block.text:
+        pytest.importorskip("torch")
     path = directory / "block.txt"
     path.write_text(block.text, encoding="utf-8")
     module = ["-m", "doctest"] if ">>> " in block.text else []

@@ -31,6 +31,8 @@ def __getattr__(name: str) -> Any:
             return api.__all__
         if name in api.__all__:
             return getattr(api, name)
+        if name == "torch":
+            return import_module(f"{__name__}.torch")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

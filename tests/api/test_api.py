@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import doctest
-import importlib
+import importlib.util
 import inspect
 import math
 import pickle
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from checkpoints import SMALL
 from command import run_in_process
 
 import vanish
@@ -65,6 +66,8 @@ def test_every_command_is_a_function_with_an_example(name: str) -> None:
 
 def test_no_part_of_the_package_hides_a_function() -> None:
     for module in pkgutil.walk_packages(vanish.__path__, "vanish."):
+        if module.name == "vanish.torch" and importlib.util.find_spec("torch") is None:
+            continue
         if module.name != "vanish.__main__":
             importlib.import_module(module.name)
     assert all(callable(getattr(vanish, name)) for name in FUNCTIONS)
@@ -391,6 +394,7 @@ SHOWN: dict[str, Any] = {
     "theory --act=relu --block=residual --layers=3": lambda: vanish.theory(
         "relu", block="residual", layers=3
     ),
+    f"show {SMALL}": lambda: vanish.show(SMALL),
     "blocks": vanish.blocks,
     "blocks residual": lambda: vanish.blocks("residual"),
 }

@@ -9,6 +9,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from checkpoints import SMALL
 from command import run_in_process, run_in_terminal
 from known import known
 from sweep_runs import good, part_of, refused, sweep
@@ -39,6 +40,7 @@ RUNS = {
     "vanish acts": "acts tanh sin",
     "vanish blocks": "blocks",
     "vanish collapse": "collapse -n 3 --width 4",
+    "vanish show": f"show {SMALL}",
 }
 
 

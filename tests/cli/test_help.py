@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import typer
+from arrayfile import npz
 from command import run_in_process
 
 from vanish.cli import app, grouped
@@ -64,6 +65,7 @@ def test_every_command_has_two_or_three_examples_and_a_page() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_examples_work(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.npz").write_bytes(npz(W1=[[1.0]]))
     text = help_of(command)
     for line, about in grouped.EXAMPLES[command]:
         assert f"  {line}\n" in text

@@ -31,6 +31,7 @@ SMALL = {
     "collapse": ["--layers=2", "--width=4"],
     "blocks": [],
     "derive": ["--layers=2"],
+    "show": ["square.npz"],
     "sweep": ["--layers=2", "--width=4", "--jobs=1"],
     "theory": [],
     "train": ["--layers=1", "--width=4", "--epochs=1", "--data=points.csv"],
@@ -68,6 +69,7 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "acts --columns": ("act,sup_slope",),
     "blocks --columns": ("growth",),
     "collapse --columns": ("n_in,log10_map_norm",),
+    "show --columns": ("weight_std_max,shape",),
     "sweep --columns": ("decades_per_layer,act",),
     "theory --columns": ("chi_1", "help"),
     "train --columns": ("test_accuracy",),
@@ -82,7 +84,7 @@ FREE = {
     *("--input", "--target", "--weights", "--save-weights", "--output", "--plot", "--config"),
     *("--widths", "--layers", "--width", "--weight-std", "--bias-std", "--gain", "--batch"),
     *("--seed", "--trials", "--vanish-below", "--explode-above", "--memory", "--scheduler"),
-    *("--wrt", "--hidden", "--steps", "--last-gain", "--until"),
+    *("--wrt", "--hidden", "--steps", "--last-gain", "--select", "file", "--until"),
 }
 
 
@@ -134,7 +136,7 @@ def arguments(case: Named, name: str) -> list[str]:
     """Return a command line on which an option is given that name."""
     command = [case.command] if case.command else []
     given = [name] if case.option == "names" else [f"{case.option}={name}"]
-    if case.option == "--weights-layout":
+    if case.option == "--weights-layout" and case.command != "show":
         values = ["--values"] if case.command == "derive" else []
         return [*command, *values, "--weights=square.npz", *given]
     beside = {

@@ -77,6 +77,7 @@ def test_no_run_imports_what_is_no_dependency() -> None:
     assert "rich" in modules
     # Typer has its own copy of click, and its versions with pydantic start slowly.
     assert not modules & {"click", "pydantic", "matplotlib", "scipy", "pandas", "torch"}
+    assert not modules & {"safetensors", "ml_dtypes", "zipfile"}
 
 
 def test_the_package_imports_numpy_on_first_use() -> None:

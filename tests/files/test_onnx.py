@@ -82,7 +82,7 @@ class Judged:
         mine = self.simulation.trace.output.with_exponent(0).values
         wanted = self.output.detach().numpy()
         yield "output", float(np.abs(mine - wanted).max() / np.abs(wanted).max())
-        for layer, name in zip(self.profile.layers, self.network.names, strict=True):
+        for layer, name in zip(self.profile.layers, self.network.origin.weights, strict=True):
             yield name, relative(float(layer.grad_w), self.norm(name))
         for name, norms in self.profile.measured.parameters.items():
             if name not in ("W", "b"):
@@ -270,7 +270,7 @@ def test_softmax_and_sum_are_dead_and_it_is_said(tmp_path: Path) -> None:
 def test_until_cuts_at_a_node_or_at_its_value() -> None:
     for until in ("n_f1", "f1"):
         network = read(NETS["softmax"], until)
-        assert network.names == ("W1",)
+        assert network.origin.weights == ("W1",)
         assert network.sizes == (5, 5)
     with pytest.raises(VanishError, match="until 'f9' names no node"):
         read(NETS["softmax"], "f9")

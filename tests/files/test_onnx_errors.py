@@ -224,6 +224,7 @@ SAID = {
     "--last-act=relu": "--last-act beside {path}",
     "--block=prenorm": "--block beside {path}",
     "--weights-layout=in_out": "--weights-layout beside {path}",
+    "--select=net*": "--select beside {path}",
     "--save-weights=out.npz": "--save-weights beside {path}",
     "--init=lsuv": "init beside weights: {path}",
     "--init=torch": "init beside weights: {path}",

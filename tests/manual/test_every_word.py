@@ -15,7 +15,9 @@ from unittest import mock
 
 import pytest
 import typer
+from checkpoints import LARGE, SMALL
 from command import run_in_process
+from handmade import course, record
 from snapshot import SNAPSHOTS
 
 import vanish
@@ -24,6 +26,7 @@ from vanish.cli.app import build
 from vanish.cli.help import usages
 from vanish.errors import UsageError
 from vanish.manual import lookup, records
+from vanish.render import modules
 from vanish.render import table as tables
 from vanish.render.contract import TABLES
 from vanish.render.view import View
@@ -68,6 +71,9 @@ DRAWN = (
     "train --layers 1 --width 4 --epochs 1 --init he_normal,xavier_normal --per-layer",
     "train --layers 1,2 --width 4 --epochs 1 --act relu --trials 3 --per-layer",
     "train --act relu --lr 3 --layers 3 --width 8 --epochs 2",
+    f"show {SMALL}",
+    f"show {LARGE}",
+    f"--weights {SMALL} --act tanh",
 )
 
 # Command lines whose words on a terminal are no table.
@@ -131,6 +137,10 @@ def drawn() -> tuple[tuple[View, ...], frozenset[tuple[str, int]]]:
             before = len(views)
             result = run_in_process(*shlex.split(line), "--format", "table")
             assert (result.status, len(views)) == (0, before + 1), line
+        # What no command draws.
+        networks = (record(1, "in", 1e-6, dead=0.9),), [record(k, f"b.{k}.fc", 1.0) for k in (1, 2)]
+        for layers in networks:
+            tables.table(modules.view(course(*layers)), tables.Canvas())
     return tuple(views), frozenset(sites)
 
 
@@ -320,6 +330,8 @@ DOCUMENTS = (
     "blocks",
     "collapse",
     "derive --values",
+    f"show {SMALL}",
+    f"--weights {SMALL} --act tanh",
 )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import TYPE_CHECKING
 
 import pytest
+from arrayfile import npz
 from command import VANISH, check_error, run_in_process, run_in_terminal
 
 from vanish.manual import pages, records
@@ -15,6 +17,9 @@ from vanish.network import activations, initializers, losses
 from vanish.network.formulas.named import NAMED
 from vanish.render.contract import TABLES
 from vanish.training import optimizers
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def answer(word: str) -> str:
@@ -157,7 +162,11 @@ def test_terms_have_all_that_an_entry_is() -> None:
 # What the terms say is to be tried, tests/test_readme.py runs.
 @pytest.mark.slow
 @pytest.mark.parametrize("line", records.PRINTING.values())
-def test_a_table_is_printed_by_the_command_line_that_its_columns_name(line: str) -> None:
+def test_a_table_is_printed_by_the_command_line_that_its_columns_name(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.npz").write_bytes(npz(W1=[[1.0]]))
     assert run_in_process(*shlex.split(line)[1:]).status == 0
 
 

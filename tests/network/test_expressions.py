@@ -382,7 +382,10 @@ def test_an_activation_without_a_definition_stands_in_no_formula() -> None:
     [
         ("max(x,0)^2", True, False, "he_normal"),
         ("exp(-x^2)", False, False, "xavier_normal"),
-        ("where(x>0,x,0.2*x)", False, True, "he_normal"),
+        ("where(x>0,x,0.2*x)", False, True, "he_normal(0.2)"),
+        ("where(x<0,x,-0.3*x)", False, True, "he_normal(0.3)"),
+        ("abs(x)", False, True, "he_normal(1)"),
+        ("2*max(x,0)", True, True, "he_normal"),
         ("x*sigmoid(1.702*x)", False, False, "he_normal"),
         ("x-clip(x,-0.5,0.5)", True, False, "xavier_normal"),
         ("relu(x-1)+relu(-x-1)", True, False, "xavier_normal"),

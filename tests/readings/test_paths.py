@@ -276,3 +276,10 @@ def test_a_number_of_paths_below_one_is_not_called_none() -> None:
     assert found is not None
     assert -math.inf < found < 0.0
     assert re.match(r"0\.\d+ of 4 paths has", note_on_paths(**options))
+
+
+def test_paths_through_layers_of_several_s_are_not_counted() -> None:
+    """A path meets some of their units, and all were counted together."""
+    run = simulate(act="relu", block="S(W S(Vx))", layers=3, width=4, hidden=16)
+    assert [layer.log10_active_paths for layer in run.layers] == [None] * 3
+    assert run.layers[0].active_units is not None

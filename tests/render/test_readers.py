@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import readers
+from checkpoints import LARGE, SMALL
 from command import run_in_process
 from readers import EITHER, EMPTY, FLAG, NUMBER, TEXT, WHOLE, Seen
 from test_columns import PRINTED, table_of
@@ -129,6 +130,9 @@ CASES: dict[str, Callable[[], Any]] = {
     "collapse --act identity,tanh,relu -n 3 --width 4": lambda: vanish.collapse(
         ["identity", "tanh", "relu"], layers=3, width=4
     ),
+    # Numbers of several kinds, and empty cells.
+    f"show {SMALL}": lambda: vanish.show(SMALL),
+    f"show {LARGE} --full": lambda: vanish.show(LARGE, full=True),
     "derive": vanish.derive,
     "derive --values --layers 2": lambda: vanish.derive(values=True, layers=2),
 }
@@ -200,7 +204,7 @@ class Printed:
             self.paths = {}
             for each in formats:
                 words = [*shlex.split(line), "--output", f"printed.{each}"]
-                quiet = [] if words[0] in ("acts", "blocks", "derive") else ["--quiet"]
+                quiet = [] if words[0] in ("acts", "blocks", "derive", "show") else ["--quiet"]
                 assert run_in_process(*words, *quiet).status in (0, 1)
                 self.paths[each] = place / f"printed.{each}"
         result = CASES[line]()

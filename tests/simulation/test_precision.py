@@ -488,9 +488,9 @@ def test_the_judge_finds_a_rule_that_looks_at_too_little(
     fault: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unseen, part = FAULTS[fault]
-    original = precision._Run.of
+    original = precision.Signals.of
 
-    def of(entries: Entries) -> precision._Run:
+    def of(entries: Entries) -> precision.Signals:
         def blurred(signal: Signal) -> Signal:
             ones, nothing = np.zeros_like(signal.rms), np.full_like(signal.rms, NOTHING)
             if part is None:
@@ -500,7 +500,7 @@ def test_the_judge_finds_a_rule_that_looks_at_too_little(
         seen = entries._asdict()
         return original(Entries(**seen | {name: blurred(seen[name]) for name in unseen}))
 
-    monkeypatch.setattr(precision._Run, "of", of)
+    monkeypatch.setattr(precision.Signals, "of", of)
     assert not are_all_right(tmp_path)
 
 

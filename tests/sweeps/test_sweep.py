@@ -174,8 +174,8 @@ def test_columns_are_settings_results_and_the_error() -> None:
     settings = [name for name in settings_cells(Settings()) if name not in [*later, *latest]]
     assert columns(per_layer=False) == [*settings, *SUMMARY, "error", *later, *latest]
     forward = ["log10_rms_a", "log10_predicted_rms_a", "mean_f", "std_f", "saturated", "max_abs_a"]
-    last = [*forward, "slope_bound", "name"]
-    tail = ["error", "log10_predicted_f", *later, *last, *latest]
+    last = [*forward, "slope_bound"]
+    tail = ["error", "log10_predicted_f", *later, *last, *latest, "name"]
     assert columns(per_layer=True)[-len(tail) :] == tail
     assert len({*columns(per_layer=True)}) == len(columns(per_layer=True))
 

@@ -6,6 +6,7 @@ What is public is in `__all__`, which `vanish` itself has, too.
 from __future__ import annotations
 
 from vanish.api.explaining import acts, blocks, collapse, derive, theory
+from vanish.api.loading import load, show
 from vanish.api.measuring import compare, simulate, simulate_grid, sweep, train
 from vanish.api.results import Profile
 from vanish.api.trainings import Training
@@ -42,7 +43,9 @@ __all__ = [
     "collapse",
     "compare",
     "derive",
+    "load",
     "register",
+    "show",
     "simulate",
     "simulate_grid",
     "sweep",

@@ -35,7 +35,7 @@ _ONE_THREAD = (
 BAD_USAGE = 2
 INTERRUPTED = 130
 
-SUBCOMMANDS = ("acts", "blocks", "collapse", "derive", "help", "sweep", "theory", "train")
+SUBCOMMANDS = ("acts", "blocks", "collapse", "derive", "help", "show", "sweep", "theory", "train")
 
 
 def build(arguments: Sequence[str]) -> typer.Typer:

@@ -80,6 +80,7 @@ _MEASURED = (
     "gain",
     "weights",
     "weights_layout",
+    "select",
     "seed",
 )
 
@@ -102,6 +103,7 @@ def command(
     gain: opt.Gain = "1.0",
     weights: opt.Weights = None,
     weights_layout: opt.WeightsLayout = None,
+    select: opt.Select = None,
     seed: opt.Seed = 0,
     format_name: TextFormat = "auto",
     fragment: Fragment = False,
@@ -135,7 +137,7 @@ def command(
     block_given = parse.was_given(ctx, "block")
     parse.split_list([block], "--block")  # refuses an empty one, which the settings take for none
     wanted = weights is not None
-    read = networks.reader(weights_layout, wanted=wanted, beside_block=block_given)
+    read = networks.reader(weights_layout, select, wanted=wanted, beside_block=block_given)
     network = parse.converted(weights, read)
     settings = Settings(
         # A network of a file has as many as it has.
@@ -174,4 +176,4 @@ def command(
     else:
         destination.stream(render.markdown(shown))
     if network is not None:
-        networks.say_layouts([network], weights_layout)
+        networks.say_how_read([network], weights_layout, select)

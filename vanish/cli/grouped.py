@@ -35,6 +35,10 @@ EXAMPLES = {
         ("vanish help norm bound", "a word on the screen"),
         ("vanish help --weight-std", "an option, in every command that has it"),
     ),
+    "vanish show": (
+        ("vanish show net.npz", "what is in it, repeated blocks drawn together"),
+        ("vanish show net.npz --full --format csv", "a row an array"),
+    ),
     "vanish sweep": (
         ("vanish sweep --act tanh,relu --layers 10,50 --init xavier_normal,he_normal", ""),
         ("vanish sweep --act tanh --weight-std 0.5:3:11 --layers 5,10,20", "as a map"),

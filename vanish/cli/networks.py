@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vanish.cli import streams
+from vanish.cli.parse import split_list
 from vanish.errors import UsageError, plain
 from vanish.network.layout import AUTO, AXES, LAYOUTS, OUT_IN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from vanish.network.arrays import Network
@@ -39,7 +40,7 @@ def graph_reader(options: Mapping[str, Any], path: str) -> Callable[[str], FileN
     UsageError
         If an option says what its graph does.
     """
-    for name in ("act", "layer_acts", "last_act", "block", "steps", "weights_layout"):
+    for name in ("act", "layer_acts", "last_act", "block", "steps", "weights_layout", "select"):
         if options.get(name) is not None:
             flag = f"--{name.replace('_', '-')}"
             raise UsageError(
@@ -62,7 +63,11 @@ def graph_reader(options: Mapping[str, Any], path: str) -> Callable[[str], FileN
 
 
 def reader(
-    weights_layout: str | None, *, wanted: bool, beside_block: bool
+    weights_layout: str | None,
+    select: Sequence[str] | None = None,
+    *,
+    wanted: bool,
+    beside_block: bool,
 ) -> Callable[[str], AnyNetwork]:
     """Return what reads a file of --weights.
 
@@ -70,6 +75,8 @@ def reader(
     ----------
     weights_layout
         What --weights-layout says, None where it was not given.
+    select
+        The text of each --select.
     wanted
         Whether there is a file to read.
     beside_block
@@ -78,8 +85,11 @@ def reader(
     Raises
     ------
     UsageError
-        If the layout is given for nothing.
+        If the layout or a selection is given for nothing.
     """
+    patterns = split_list(select, "--select")
+    if patterns and not wanted:
+        raise UsageError("--select without --weights: it says which of these: leave it out")
     if weights_layout is not None and not wanted:
         raise UsageError(
             "--weights-layout without --weights: it says how to read these: leave it out"
@@ -93,18 +103,30 @@ def reader(
             )
         from vanish.files.networks import read_network
 
-        return read_network(path, weights_layout or AUTO, beside_block=beside_block)
+        layout = weights_layout or AUTO
+        return read_network(path, layout, beside_block=beside_block, select=patterns)
 
     return read
 
 
-def say_layouts(networks: Iterable[AnyNetwork], weights_layout: str | None) -> None:
+def say_how_read(
+    networks: Iterable[AnyNetwork], weights_layout: str | None, select: Sequence[str] | None = None
+) -> None:
     """Say of each network how it was read, where that may surprise and was not asked for."""
     from vanish.network.registry import spelled
 
+    networks = dict.fromkeys(networks)
+    if not select:
+        for network in networks:
+            if network.origin is not None and network.origin.left_out:
+                streams.say(
+                    f"{network.name}: {network.origin.told}: the longest chain of its weights is"
+                    " taken; --select takes others."
+                )
+
     if weights_layout is not None and spelled(weights_layout, LAYOUTS) in LAYOUTS:
         return
-    for network in dict.fromkeys(networks):
+    for network in networks:
         (other,) = {*LAYOUTS} - {network.layout}
         if network.assumed:
             streams.say(

@@ -127,6 +127,7 @@ BiasInit = Annotated[str | None, option("bias_init")]
 Gain = Annotated[str, option("gain")]
 Weights = Annotated[str | None, option("weights")]
 WeightsLayout = Annotated[str | None, option("weights_layout")]
+Select = Annotated[list[str] | None, option("select")]
 CollapseActs = Annotated[
     list[str] | None,
     option("act", "Activation of every layer; several are compared. [default: identity]"),

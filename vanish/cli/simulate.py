@@ -49,6 +49,10 @@ def command(ctx: typer.Context, **options: Any) -> None:
     save_weights, plot = options["save_weights"], options["plot"]
     if save_weights == STANDARD_STREAM:
         raise UsageError("--save-weights -: it is no text: give the name of a file")
+    if save_weights is not None:
+        from vanish.files.networks import require_writable, write_network
+
+        require_writable(save_weights)
     chosen = choice.columns(options["columns"], lambda: LAYERS.columns)
     destination = out.Destination.choose(
         options["format"],
@@ -88,8 +92,6 @@ def command(ctx: typer.Context, **options: Any) -> None:
     else:
         simulation = Simulation(runs[0], draws)
         profiles = [simulation.profile()]
-        from vanish.files.networks import write_network
-
         beside[save_weights] = lambda stream: write_network(stream, simulation, save_weights)
     advises = _advises(destination, len(runs))
     searches = [_search(profile, draws, jobs, limit) if advises else None for profile in profiles]
@@ -97,7 +99,7 @@ def command(ctx: typer.Context, **options: Any) -> None:
     destination.write(_render(profiles, searches, destination), beside=beside)
     if not destination.quiet and not destination.is_for_people:
         _say_verdicts(profiles, searches)
-        _say_layouts(profiles, options["weights_layout"])
+        _say_how_read(profiles, options)
     if any(profile.verdict.value in conditions for profile in profiles):
         raise typer.Exit(CONDITION_HOLDS)
 
@@ -129,11 +131,14 @@ def _runs(options: dict[str, Any]) -> list[dict[str, Any]]:
 
         readers[Kind.NETWORK] = networks.graph_reader(options, options["weights"])
         acts = [str(SETTINGS["act"].default)]
-    elif wanted or options["weights_layout"] is not None:
+    elif wanted or options["weights_layout"] is not None or options["select"]:
         from vanish.cli import networks
 
         readers[Kind.NETWORK] = networks.reader(
-            options["weights_layout"], wanted=wanted, beside_block=bool(options["block"])
+            options["weights_layout"],
+            options["select"],
+            wanted=wanted,
+            beside_block=bool(options["block"]),
         )
     settings = {
         row.name: parse.converted(options[row.name], readers[row.kind])
@@ -256,9 +261,9 @@ def _say_verdicts(profiles: "Sequence[Profile]", searches: "Sequence[Search | No
         streams.say(f"{name}: {explain(profile, search).text}")
 
 
-def _say_layouts(profiles: "Sequence[Profile]", weights_layout: str | None) -> None:
+def _say_how_read(profiles: "Sequence[Profile]", options: dict[str, Any]) -> None:
     read = [network for each in profiles if (network := each.settings.weights) is not None]
     if read:
         from vanish.cli import networks
 
-        networks.say_layouts(read, weights_layout)
+        networks.say_how_read(read, options["weights_layout"], options["select"])

@@ -65,8 +65,10 @@ def command(ctx: typer.Context, **_: Any) -> None:
     }
     if "act" in axes and "layer_acts" in axes:
         raise UsageError("--act beside --layer-acts: give one of them")
-    layout = options["weights_layout"]
-    read_network = networks.reader(layout, wanted="weights" in axes, beside_block="block" in axes)
+    layout, select = options["weights_layout"], options["select"]
+    read_network = networks.reader(
+        layout, select, wanted="weights" in axes, beside_block="block" in axes
+    )
     if "weights" in axes:
         axes["weights"] = [read_network(path) for path in axes["weights"]]
     _check_ends(options)
@@ -95,7 +97,7 @@ def command(ctx: typer.Context, **_: Any) -> None:
         again = {name: options[name] for name in ("resume", "force")}
         collect.to_file(task, workers, destination, seen, figure, **again)
     if not destination.quiet:
-        networks.say_layouts(_as_run(axes), layout)
+        networks.say_how_read(_as_run(axes), layout, select)
     if seen.failed:
         if not destination.quiet:
             streams.say(

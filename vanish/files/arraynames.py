@@ -8,7 +8,7 @@ a weight or a bias, the rest of it which layer's, and numbers count the layers.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from vanish.errors import InputError
 from vanish.network.blockarrays import is_lettered
@@ -17,8 +17,6 @@ from vanish.network.layout import IN_OUT, OUT_IN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-
-    import numpy as np
 
     # What a weight has in common with its bias: the words and the numbers of their names.
     Layer = tuple[tuple[str, ...], tuple[int, ...]]
@@ -29,7 +27,26 @@ _WEIGHTS = ("w", "weight", "weights", "kernel", "kernels", "coef", "coefs")
 _BIASES = ("b", "bias", "biases", "intercept", "intercepts")
 _KERNELS = ("kernel", "kernels", "coef", "coefs")
 
+# What numpy.savez calls arrays that were given without a name.
+_UNNAMED = ("arr",)
+
 _EXAMPLES = "W1 and b1, or fc1.weight and fc1.bias"
+
+
+class Shaped(Protocol):
+    """An array, or one that has not been read yet."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+
+    @property
+    def ndim(self) -> int:
+        """How many axes it has."""
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
 
 
 class Naming(NamedTuple):
@@ -49,7 +66,13 @@ class Naming(NamedTuple):
     biases: tuple[str | None, ...]
     usual: str
 
-    def makes_chain(self, arrays: Mapping[str, np.ndarray]) -> bool:
+    @property
+    def is_numbered(self) -> bool:
+        """Whether the names of the weights number them and say nothing else: W1, or arr_0."""
+        names = map(Name.of, self.weights)
+        return all(name.counted or name.words == _UNNAMED for name in names)
+
+    def makes_chain(self, arrays: Mapping[str, Shaped]) -> bool:
         """Tell whether those arrays fit each other in one layout."""
         shapes = {name: arrays[name].shape for name in self.weights}
         if any(len(shape) != 2 for shape in shapes.values()):
@@ -59,7 +82,7 @@ class Naming(NamedTuple):
         return makes_chain(Shapes(weights, tuple(sizes)))
 
 
-class _Name(NamedTuple):
+class Name(NamedTuple):
     """A name taken apart.
 
     Attributes
@@ -81,7 +104,7 @@ class _Name(NamedTuple):
     counted: bool
 
     @classmethod
-    def of(cls, whole: str) -> _Name:
+    def of(cls, whole: str) -> Name:
         """Take a name apart."""
         # Keras ends its names with :0; hiddenWeight are two words.
         plain = re.sub(r":\d+$", "", whole)
@@ -99,8 +122,23 @@ class _Name(NamedTuple):
         """Which layer's it is."""
         return self.words, self.numbers
 
+    @property
+    def is_weight(self) -> bool:
+        """Whether it says that it is a weight."""
+        return self.role in _WEIGHTS
 
-def layers_of(source: str, arrays: Mapping[str, np.ndarray]) -> Naming:
+    @property
+    def is_bias(self) -> bool:
+        """Whether it says that it is a bias."""
+        return self.role in _BIASES
+
+
+def usual_layout(names: Iterable[Name]) -> str:
+    """Return how weights of such names usually lie: (n_in, n_out) where all are kernels."""
+    return IN_OUT if all(name.role in _KERNELS for name in names) else OUT_IN
+
+
+def layers_of(source: str, arrays: Mapping[str, Shaped]) -> Naming:
     """Return which of a file's arrays are the weights and biases of which layers.
 
     Layers whose names differ only by numbers are in the order of these, however the file has
@@ -125,7 +163,7 @@ def layers_of(source: str, arrays: Mapping[str, np.ndarray]) -> Naming:
         If there is no weight, a number is missing, or an array is neither a weight nor the
         one bias of one.
     """
-    names = [_Name.of(name) for name in arrays]
+    names = [Name.of(name) for name in arrays]
     if names and not any(name.role for name in names):
         return _by_axes(source, arrays, names)
     block = "give the block that it belongs to, or " * is_lettered(arrays, beside_block=True)
@@ -133,10 +171,10 @@ def layers_of(source: str, arrays: Mapping[str, np.ndarray]) -> Naming:
         if not name.role:
             raise InputError(
                 f"{source}: {name.whole!r} is neither a weight nor a bias by its name: leave it"
-                f" out, or {block}name arrays like {_EXAMPLES}"
+                f" out, --select the others, or {block}name arrays like {_EXAMPLES}"
             )
-    weights = _once(source, "weights", (name for name in names if name.role in _WEIGHTS))
-    biases = _once(source, "biases", (name for name in names if name.role in _BIASES))
+    weights = _once(source, "weights", (name for name in names if name.is_weight))
+    biases = _once(source, "biases", (name for name in names if name.is_bias))
     if not weights:
         raise InputError(f"{source}: no weights in it: name arrays like {_EXAMPLES}")
     for name in biases.values():
@@ -146,12 +184,12 @@ def layers_of(source: str, arrays: Mapping[str, np.ndarray]) -> Naming:
                 f" {_EXAMPLES}"
             )
 
-    def naming(order: list[_Name]) -> Naming:
+    def naming(order: list[Name]) -> Naming:
         own = [biases.get(name.layer) for name in order]
         return Naming(
             tuple(name.whole for name in order),
             tuple(None if name is None else name.whole for name in own),
-            IN_OUT if all(name.role in _KERNELS for name in order) else OUT_IN,
+            usual_layout(order),
         )
 
     as_filed = [*weights.values()]
@@ -166,9 +204,9 @@ def layers_of(source: str, arrays: Mapping[str, np.ndarray]) -> Naming:
     return other if other.makes_chain(arrays) else found
 
 
-def _once(source: str, what: str, names: Iterable[_Name]) -> dict[Layer, _Name]:
+def _once(source: str, what: str, names: Iterable[Name]) -> dict[Layer, Name]:
     """Return the names by their layers."""
-    found: dict[Layer, _Name] = {}
+    found: dict[Layer, Name] = {}
     for name in names:
         other = found.setdefault(name.layer, name)
         if other is not name:
@@ -179,7 +217,7 @@ def _once(source: str, what: str, names: Iterable[_Name]) -> dict[Layer, _Name]:
     return found
 
 
-def _by_number(names: list[_Name]) -> list[_Name]:
+def _by_number(names: list[Name]) -> list[Name]:
     """Return the names, those of the same words sorted by their numbers."""
     ordered = list(names)
     for words in dict.fromkeys(name.words for name in names):
@@ -190,7 +228,7 @@ def _by_number(names: list[_Name]) -> list[_Name]:
     return ordered
 
 
-def _require_all(source: str, names: list[_Name]) -> None:
+def _require_all(source: str, names: list[Name]) -> None:
     """Refuse a gap in W1, W2, …; other numbers may count what has no weights, too."""
     if not names[0].numbers:
         if len(names) == 1:
@@ -208,7 +246,7 @@ def _require_all(source: str, names: list[_Name]) -> None:
             )
 
 
-def _by_axes(source: str, arrays: Mapping[str, np.ndarray], names: list[_Name]) -> Naming:
+def _by_axes(source: str, arrays: Mapping[str, Shaped], names: list[Name]) -> Naming:
     """Tell weights from biases by their axes alone."""
     ordered = [name.whole for name in _by_number(names)]
     for name in ordered:

@@ -35,15 +35,7 @@ def load_npy(name: str, stream: IO[bytes], room: int) -> np.ndarray:
     InputError
         If it is damaged, too large, or no array of numbers.
     """
-    try:
-        shape, is_fortran, dtype = _header(stream)
-    except Exception:  # noqa: BLE001 - numpy's header parser raises half a dozen kinds
-        raise _damaged(name) from None
-    if dtype.hasobject:
-        raise pickled(name)
-    if dtype.names is not None or dtype.subdtype is not None or not dtype.itemsize:
-        what = "no size" if dtype.names is None and not dtype.itemsize else "a type of several"
-        raise InputError(f"{name}: entries of {what}: save an array of numbers")
+    shape, is_fortran, dtype = read_header(name, stream)
     size = math.prod(shape) * dtype.itemsize
     content = io.BytesIO()
     while piece := stream.read(min(PIECE, size - content.tell())):
@@ -51,12 +43,37 @@ def load_npy(name: str, stream: IO[bytes], room: int) -> np.ndarray:
         if content.tell() > room:
             raise too_large(name)
     if content.tell() != size:
-        raise _damaged(name)
+        raise damaged(name)
     flat = np.frombuffer(content.getbuffer(), dtype) if size else np.empty(0, dtype)
     try:
         return flat.reshape(shape, order="F" if is_fortran else "C")
     except ValueError:  # no entries, and an axis beyond any array
-        raise _damaged(name) from None
+        raise damaged(name) from None
+
+
+def read_header(name: str, stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Return shape, whether the first axis is the fastest, and type of a .npy file's array.
+
+    Parameters
+    ----------
+    name, stream
+        As for `load_npy`; the stream stands at the array's first byte then.
+
+    Raises
+    ------
+    InputError
+        If it is damaged, or no array of numbers.
+    """
+    try:
+        shape, is_fortran, dtype = _header(stream)
+    except Exception:  # noqa: BLE001 - numpy's header parser raises half a dozen kinds
+        raise damaged(name) from None
+    if dtype.hasobject:
+        raise pickled(name)
+    if dtype.names is not None or dtype.subdtype is not None or not dtype.itemsize:
+        what = "no size" if dtype.names is None and not dtype.itemsize else "a type of several"
+        raise InputError(f"{name}: entries of {what}: save an array of numbers")
+    return shape, is_fortran, dtype
 
 
 def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -79,7 +96,8 @@ def _header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     return shape, is_fortran, dtype
 
 
-def _damaged(name: str) -> InputError:
+def damaged(name: str) -> InputError:
+    """Return the error for what is no such file."""
     return InputError(f"{name}: a damaged .npy file: save it again")
 
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 # Where the columns stand in their page.
 _COLUMNS = "<!-- the columns -->"
+_OF_MODULES = "<!-- the columns of modules -->"
+
+# Topics that a record may be called by, too, such as an initialiser.
+_TOPICS_AND_RECORDS = ("pytorch",)
 
 # Command lines, in a session and in running text; and what stands in some for the reader's own.
 _COMMANDS = re.compile(r"(?:^\$ |`)(vanish [^`\n;|]*)", re.MULTILINE)
@@ -95,11 +99,13 @@ def _joined(parts: Iterable[str]) -> str:
 
 def _page(topic: str) -> str:
     text = pages.page(topic)
-    if _COLUMNS not in text:
+    if _COLUMNS not in text and _OF_MODULES not in text:
         return text
     from vanish.manual import records  # noqa: PLC0415 - it imports numpy
 
-    return text.replace(_COLUMNS, records.tables())
+    if _COLUMNS in text:
+        text = text.replace(_COLUMNS, records.tables())
+    return text.replace(_OF_MODULES, records.columns_of_modules())
 
 
 def _found(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
@@ -113,7 +119,8 @@ def _found(asked: str, usages: Sequence[Usage]) -> Iterator[str]:
     # option or a block.
     if asked.startswith("-"):
         return
-    if not options and (wanted in map(key, pages.TOPICS) or _settled(wanted, by_hand)):
+    topic = wanted in map(key, pages.TOPICS) and wanted not in _TOPICS_AND_RECORDS
+    if not options and (topic or _settled(wanted, by_hand)):
         return
     from vanish.manual import records  # noqa: PLC0415 - it imports numpy
 

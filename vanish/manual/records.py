@@ -9,6 +9,8 @@ from vanish.manual.spelling import key
 from vanish.network import activations, initializers, losses
 from vanish.network.formulas.named import NAMED
 from vanish.render.contract import TABLES
+from vanish.simulation.columns import LAYERS
+from vanish.simulation.modulecolumns import MODULES
 from vanish.training import optimizers
 
 if TYPE_CHECKING:
@@ -36,8 +38,12 @@ PRINTING = {
     "vanish acts": "vanish acts --format tsv",
     "vanish blocks": "vanish blocks --format tsv",
     "vanish collapse": "vanish collapse --layers 3 --format tsv",
+    "vanish show": "vanish show net.npz --format tsv",
     "vanish derive --format json": "vanish derive --values --format json",
 }
+
+# What `vanish.torch.profile` has besides the columns of `vanish`.
+_OF_MODULES = tuple(each for each in MODULES.columns if each.name not in LAYERS.names)
 
 
 def tables() -> str:
@@ -56,9 +62,15 @@ def tables() -> str:
     )
 
 
+def columns_of_modules() -> str:
+    """Return the columns of `vanish.torch.profile` that a chain does not have, Markdown."""
+    return "\n".join(f"- `{each.name}`: {each.meaning} ({each.scale})" for each in _OF_MODULES)
+
+
 def column_names() -> Iterator[str]:
     """Yield the name of every column."""
-    return (name for table in TABLES for name in table.names)
+    yield from (name for table in TABLES for name in table.names)
+    yield from (column.name for column in _OF_MODULES)
 
 
 def columns(word: str) -> Iterator[str]:
@@ -68,6 +80,12 @@ def columns(word: str) -> Iterator[str]:
             f"**Column `{name}`** of {_listed(commands)}: {meaning}.\n\n"
             f"Try `{PRINTING[commands[0]]}`."
         )
+    for each in _OF_MODULES:
+        if key(each.name) == key(word):
+            yield (
+                f"**Column `{each.name}`** of `vanish.torch.profile`: {each.meaning}"
+                f" ({each.scale}).\n\nMore: `vanish help pytorch`."
+            )
 
 
 def meanings(word: str) -> Iterator[str]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from vanish.network.fit import Labels, Shapes
+    from vanish.network.origin import Origin
     from vanish.numbers.scaled import FloatArray
 
 
@@ -79,6 +80,9 @@ class Network:
         How the weights lay where they were read from, ``out_in`` or ``in_out``.
     assumed
         Whether they would have fitted the other way as well, and nothing said which.
+    origin
+        What the file that they are from calls them, and what else it holds; None for arrays
+        of no file.
 
     Raises
     ------
@@ -87,9 +91,8 @@ class Network:
         fit the others.
     """
 
-    # Neither a graph nor names of its own, as a file with its graph has: see `FileNetwork`.
+    # No graph of its own, as a file with its graph has: see `FileNetwork`.
     graph: ClassVar[None] = None
-    names: ClassVar[tuple[str, ...]] = ()
 
     weights: tuple[FloatArray, ...]
     biases: tuple[FloatArray | None, ...] = ()
@@ -98,6 +101,7 @@ class Network:
     name: str = "arrays"
     layout: str = OUT_IN
     assumed: bool = False
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         from vanish.network import fit  # noqa: PLC0415 - start-up
@@ -130,6 +134,7 @@ class Network:
         usual: str = OUT_IN,
         is_known: bool = False,
         labels: Labels | None = None,
+        origin: Origin | None = None,
     ) -> Network:
         """Return the network of weights that may lie either way.
 
@@ -145,6 +150,8 @@ class Network:
             What ``auto`` takes where both fit, and whether that is known to be right.
         labels
             What messages call the arrays.
+        origin
+            As of a network.
 
         Raises
         ------
@@ -172,6 +179,7 @@ class Network:
             assumed=both
             and not is_known
             and not all(np.array_equal(each, each.T) for each in given),
+            origin=origin,
         )
 
     @property
@@ -214,11 +222,15 @@ class Network:
     @property
     def label(self) -> str:
         """What people are shown: the name, and how the weights were read if that may surprise."""
-        if self.assumed:
-            return f"{self.name}, {AXES[self.layout]} assumed"
-        if self.layout != OUT_IN:
-            return f"{self.name}, read as {AXES[self.layout]}"
-        return self.name
+        told = self.origin.told if self.origin is not None else ""
+        read = (
+            f"{AXES[self.layout]} assumed"
+            if self.assumed
+            else f"read as {AXES[self.layout]}"
+            if self.layout != OUT_IN
+            else ""
+        )
+        return ", ".join(part for part in (self.name, read, told) if part)
 
     def settled(self, x: Rows | None, target: Rows | None) -> Network:
         """Return the network, read the way that fits what goes in and what is to come out.
@@ -343,7 +355,8 @@ def real(name: str, given: ArrayLike) -> FloatArray:
         raise UsageError(f"{name}: rows of several lengths: give rows of one") from None
     if array.dtype.kind not in "fiub":
         raise UsageError(f"{name}: entries of type {array.dtype}: give real numbers")
-    with np.errstate(over="ignore"):  # what is beyond float64 is refused here
+    # What is beyond float64 is refused here, and a NaN of any kind.
+    with np.errstate(over="ignore", invalid="ignore"):
         values = array.astype(np.float64, copy=False)
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):

@@ -74,7 +74,7 @@ class BlockNetwork:
     assumed: ClassVar[bool] = False
     # Its graph is its formula's.
     graph: ClassVar[None] = None
-    names: ClassVar[tuple[str, ...]] = ()
+    origin: ClassVar[None] = None
 
     def __init__(self, given: Mapping[Any, Any], name: str = "arrays") -> None:
         self.name: Final = name

@@ -60,12 +60,13 @@ class Gains:
     def __init__(self, each: float | tuple[float, ...] = 1.0, last: float | None = None) -> None:
         self.each: Final = each
         self.last: Final = last
+        self._listed = dict(enumerate(each, 1)) if isinstance(each, tuple) else {}
 
     def at(self, k: int, depth: int) -> float:
         """Return the factor of W_k in a network of so many layers."""
         if k == depth and self.last is not None:
             return self.last
-        return self.each[k - 1] if isinstance(self.each, tuple) else self.each
+        return self._listed[k] if isinstance(self.each, tuple) else self.each
 
 
 class Uniform:

@@ -10,6 +10,7 @@ from vanish.network.chain import Chain
 from vanish.network.described import Acts, Gains
 from vanish.network.given import Given
 from vanish.network.layout import OUT_IN
+from vanish.network.origin import Origin
 from vanish.network.sizes import Section, Sizes
 from vanish.network.stages import StagedGraph, address
 from vanish.network.weights import Weight
@@ -53,6 +54,8 @@ class FileNetwork:
 
     Attributes
     ----------
+    origin
+        The names of the matrices, as those of any file.
     closing
         The activation or operation that ends it: a loss that contains that one acts before it.
         Empty for any other end.
@@ -81,7 +84,7 @@ class FileNetwork:
         self.graph: Final = graph
         self.arrays: Final = arrays
         self.activations: Final = activations
-        self.names: Final = names
+        self.origin: Final = Origin(weights=names)
         self.places: Final = places
         self.called: Final = called or {}
         self.closing = ""

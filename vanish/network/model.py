@@ -132,7 +132,15 @@ class Model(Shaped):
 
     def gain(self, k: int) -> Magnitude:
         """Return what multiplies the weights of layer k."""
-        return Magnitude.of(self.gains.at(k, self.depth))
+        gains = self.gains
+        if gains.last is None and not isinstance(gains.each, tuple):
+            return self._one_gain
+        return Magnitude.of(gains.at(k, self.depth))
+
+    @cached_property
+    def _one_gain(self) -> Magnitude:
+        """What multiplies the weights of every layer, where that is one number."""
+        return Magnitude.of(self.gains.at(1, self.depth))
 
 
 class Drawn(Model):

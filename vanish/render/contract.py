@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vanish.render import blockcolumns, columns
+from vanish.render import blockcolumns, checkpointcolumns, columns
 from vanish.simulation.columns import LAYERS
 from vanish.sweeps import columns as sweep
 from vanish.training import columns as train
@@ -31,4 +31,5 @@ TABLES: tuple[Table[Any], ...] = (
     columns.BLOCKS,
     columns.COLLAPSE,
     columns.DERIVE,
+    checkpointcolumns.ARRAYS,
 )

@@ -58,6 +58,7 @@ def document(profiles: Sequence[Profile], searches: Sequence[Search | None] | No
             "remedy_log10_ratio": remedy.log10_ratio if remedy else None,
             "no_prediction": profile.no_law or None,
             "parameters": _parameters(profile),
+            "weights_selection": _selection(profile),
             "layers": [_finite_row(row) for row in profile.rows()],
         }
         for profile, remedy in zip(profiles, remedies, strict=True)
@@ -78,11 +79,22 @@ def _parameters(profile: Profile) -> dict[str, Any]:
     return found
 
 
+def _selection(profile: Profile) -> dict[str, Any] | None:
+    """Return which arrays of a file the network is; None where they are of none."""
+    network = profile.settings.weights
+    return network.origin.as_dict() if network is not None and network.origin is not None else None
+
+
 def _precisions(profile: Profile) -> dict[str, Any]:
     """Return what each number format loses; nothing is known of it but for the article's chain."""
     if not profile.settings.model.graph.is_plain:
         return {}
-    return {loss.format: _precision(loss) for loss in precision.losses(profile)}
+    return of_losses(precision.losses(profile))
+
+
+def of_losses(losses: Iterable[precision.Loss]) -> dict[str, Any]:
+    """Return what each number format loses, by its name."""
+    return {loss.format: _precision(loss) for loss in losses}
 
 
 def _precision(loss: precision.Loss) -> dict[str, Any]:

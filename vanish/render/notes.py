@@ -87,12 +87,12 @@ def paths(profile: Profile) -> tuple[Notes, ...]:
     # Towards the input there are ever fewer: the first count is that of the whole way, but
     # for the layers before it, in which every unit is active.
     found = next((count for count in counts if count is not None), None)
+    if any(len(run.block.argument_places) > 1 for run in profile.measured.graph.runs):
+        return ()
     bound = profile.layers[0].slope_bound
     if found is None or (bound is not None and not bound):
         return ()
     graph = profile.measured.graph
-    if any(len(run.block.argument_places) > 1 for run in graph.runs):
-        return ()  # the units of all S of a layer were counted together, and a path meets some
     sizes = np.array([[[float(layer.units)]] for layer in profile.layers])
     possible = log10_active_paths(graph, sizes)[:, 0]
     every = float(possible[0])

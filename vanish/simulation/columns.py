@@ -25,6 +25,12 @@ def _finite(log10: float | None) -> float | None:
     return None if log10 == -math.inf else log10
 
 
+def _name_of(profile: Profile, layer: LayerRecord) -> str | None:
+    network = profile.settings.weights
+    origin = network.origin if network is not None else None
+    return None if origin is None else origin.name(layer.layer)
+
+
 def _exact(number: Magnitude | Signed | None) -> float | Decimal | None:
     return number.exact() if number is not None else None
 
@@ -165,7 +171,7 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
         "log10_active_paths",
         Scale.LOG10,
         "of the number of all-active paths from layer k to layer N, the mean over the batch;"
-        " empty where there is none, too",
+        " empty where there is none, too, and where a layer on the way has several S",
         lambda _, layer: _finite(layer.log10_active_paths),
     ),
     Column(
@@ -274,7 +280,8 @@ LAYERS: Table[[Profile, LayerRecord]] = Table(
     Column(
         "name",
         Scale.TEXT,
-        "what the file calls W_k; empty for a network that has no names",
-        lambda profile, layer: profile.name_of(layer),
+        "what its file calls W_k; empty of weights that were drawn, of blocks, and of a whole file"
+        " whose names number the layers: W1, W2, …",
+        _name_of,
     ),
 )

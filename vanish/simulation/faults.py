@@ -17,6 +17,8 @@ import numpy as np
 from vanish.simulation.measured import MEDIAN, quantile
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from vanish.numbers.scaled import FloatArray
     from vanish.simulation.measured import Measured
 
@@ -27,7 +29,7 @@ _DECADES = 1.0
 _DEVIATIONS = 6.0 * 1.4826
 
 # With fewer layers there is no kind to stand out from.
-_FEWEST_LAYERS = 4
+FEWEST_LAYERS = 4
 
 # In a run that is stable as a whole, a half is told that is off by two decades.
 _HIDDEN = 2.0
@@ -47,17 +49,20 @@ class Fault(NamedTuple):
         log10 of what W_k and the slopes of layer k multiply the signal by; None for a half
         that does not stand out.
     typical_weight, typical_slopes
-        The same of the median layer.
+        The same of the median layer; None where no layer's slopes are known.
     whole
         Whether `weight` is of the whole layer, a block with more in it than a matrix and S.
+    mixed
+        Whether `slopes` is of all that follows the layer's matrix, which may be more than S.
     """
 
     layer: int
     weight: float | None
     slopes: float | None
     typical_weight: float
-    typical_slopes: float
+    typical_slopes: float | None
     whole: bool = False
+    mixed: bool = False
 
     def as_dict(self) -> dict[str, int | float | None]:
         """Return the layer and the logarithms, ready for JSON."""
@@ -73,7 +78,8 @@ class Fault(NamedTuple):
     def excesses(self) -> tuple[float, float]:
         """By how many decades W_k and the slopes do more than the median layer's."""
         weight = 0.0 if self.weight is None else self.weight - self.typical_weight
-        slopes = 0.0 if self.slopes is None else self.slopes - self.typical_slopes
+        typical = self.typical_slopes
+        slopes = 0.0 if self.slopes is None or typical is None else self.slopes - typical
         return weight, slopes
 
     @property
@@ -121,7 +127,7 @@ def find(measured: Measured) -> Faults:
     """
     grad_a, grad_f = measured.grad_a, measured.grad_f
     depth = len(grad_a.mantissas)
-    if depth < _FEWEST_LAYERS:
+    if depth < FEWEST_LAYERS:
         return Faults()
     if not measured.graph.is_plain:
         return _whole_layers(measured)
@@ -129,15 +135,48 @@ def find(measured: Measured) -> Faults:
     # Of layers 2..N and of layers 1..N-1: what lies between ∂L/∂a_N and ∂L/∂a_1.
     weights = quantile(grad_f.at(inner).over(grad_a.at(outer)).log10, MEDIAN)
     slopes = quantile(grad_a.at(inner).over(grad_f.at(inner)).log10, MEDIAN)
-    if not (np.isfinite(weights).all() and np.isfinite(slopes).all()):
+    return of_halves(
+        dict(zip(range(2, depth + 1), weights.tolist(), strict=True)),
+        dict(zip(range(1, depth), slopes.tolist(), strict=True)),
+        weights + slopes,
+    )
+
+
+def of_halves(
+    weights: Mapping[int, float],
+    slopes: Mapping[int, float],
+    steps: FloatArray,
+    *,
+    mixed: bool = False,
+) -> Faults:
+    """Return the layers of which a half stands out; none where one is no number.
+
+    Parameters
+    ----------
+    weights, slopes
+        log10 of what the matrix of each layer multiplies the signal by, and of what its slopes
+        do, by the number of the layer.
+    steps
+        log10 of the factors from layer to layer.
+    mixed
+        As of `Fault`.
+    """
+    halves = [np.array([*each.values()]) for each in (weights, slopes)]
+    if not all(np.isfinite(each).all() for each in (*halves, steps)):
         return Faults()
-    of_weights = dict(zip(range(2, depth + 1), _standing_out(weights), strict=True))
-    of_slopes = dict(zip(range(1, depth), _standing_out(slopes), strict=True))
-    typical = _median(weights), _median(slopes)
-    found = (Fault(k, of_weights.get(k), of_slopes.get(k), *typical) for k in range(1, depth + 1))
+    of_weights, of_slopes = (
+        dict(zip(numbers, _standing_out(half), strict=True))
+        for numbers, half in zip((weights, slopes), halves, strict=True)
+    )
+    weight = _median(halves[0]) if weights else 0.0
+    slope = _median(halves[1]) if slopes else None
+    found = (
+        Fault(k, of_weights.get(k), of_slopes.get(k), weight, slope, mixed=mixed)
+        for k in sorted({*weights, *slopes})
+    )
     return Faults(
         tuple(fault for fault in found if (fault.weight, fault.slopes) != (None, None)),
-        _median(weights + slopes),
+        _median(steps),
     )
 
 
@@ -160,6 +199,8 @@ def _whole_layers(measured: Measured) -> Faults:
 
 def _standing_out(halves: FloatArray) -> list[float | None]:
     """Return the halves that stand out in their places, None for the others."""
+    if len(halves) < FEWEST_LAYERS - 1:
+        return [None] * len(halves)
     off = np.abs(halves - _median(halves))
     marked = (off > _DECADES) & (off > _DEVIATIONS * _median(off))
     return [

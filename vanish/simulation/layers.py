@@ -27,6 +27,7 @@ from vanish.simulation.sample import draw_input, given_input, given_steps
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from vanish.network.graph import Graph
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.signed import Signed
     from vanish.numbers.stack import Magnitudes
@@ -191,7 +192,9 @@ def records(
         ],
         "active_units": if_flat(measured.slopes.active_units) if has_flat else nothing,
         "dead_fraction": if_flat(measured.slopes.dead_fraction) if has_flat else nothing,
-        "log10_active_paths": if_flat(measured.log10_active_paths) if has_flat else nothing,
+        "log10_active_paths": _paths(graph, if_flat(measured.log10_active_paths))
+        if has_flat
+        else nothing,
         "grad_w_p05": low.listed() if several else nothing,
         "grad_w_p95": high.listed() if several else nothing,
         "dead_share": np.mean(measured.grad_w.mantissas == 0.0, axis=1).tolist()
@@ -245,6 +248,18 @@ def expected_of(settings: Settings) -> tuple[list[meanfield.Expected], str]:
         return meanfield.expected(ensemble, _input_norm(settings), model.graph), ""
     except NoLawError as error:
         return [], error.reason
+
+
+def _paths(graph: Graph, counts: list[float | None]) -> list[float | None]:
+    """Return how many paths go on from each layer, where every layer on the way has one S.
+
+    The units of several S of a layer are counted together, and a path meets some of them.
+    """
+    parts = [(k, stage.argument_places) for k, stage in enumerate(graph.stages, 1)] or [
+        (last, block.argument_places) for block, _, last in graph.runs
+    ]
+    last = max((last for last, places in parts if len(places) > 1), default=0)
+    return [None if k <= last else count for k, count in enumerate(counts, 1)]
 
 
 def _oddity(settings: Settings) -> str:

@@ -20,7 +20,7 @@ class Kind(Enum):
     ACTS = "a list of names, one a layer"
     SIZES = "a list of whole numbers"
     ROWS = "an array"
-    NETWORK = "a list of arrays, arrays by their names, or a Network"
+    NETWORK = "a list of arrays, arrays by their names, or a Network, such as vanish.load reads"
     BLOCK = "a formula such as 'x + S(Wx+b)', or a name"
     HIDDEN = "a whole number, or a text such as '4x'"
     STDS = "a number, or one a letter such as {'W': 1.5, 'V': 0.1}"

@@ -118,7 +118,8 @@ class Misfit(NamedTuple):
     Attributes
     ----------
     signal
-        ``W``, ``a``, ``f``, ``grad_f``, ``grad_a`` or ``grad_w``.
+        ``W``, ``a``, ``f``, ``grad_f``, ``grad_a`` or ``grad_w``; of modules ``input`` and
+        ``grad_input``, what goes into a layer.
     layers
         Where, as ranges of first and last; layer 0 of f is the input x.
     how
@@ -160,7 +161,7 @@ class Loss(NamedTuple):
         The signal with the least room as it is, one of them if there are any.
     rounding
         About what share of a_k the errors are that rounding makes in it, in the layer where
-        they are largest; at most 1.
+        they are largest; at most 1. None where nobody knows.
     """
 
     format: str
@@ -171,7 +172,7 @@ class Loss(NamedTuple):
     room: float
     misfits: tuple[Misfit, ...]
     tightest: Misfit
-    rounding: float
+    rounding: float | None
 
     @property
     def fits(self) -> str:
@@ -181,7 +182,7 @@ class Loss(NamedTuple):
     @property
     def is_chaotic(self) -> bool:
         """Whether rounding spoils the gradients at any scale."""
-        return self.rounding >= _CHAOTIC
+        return self.rounding is not None and self.rounding >= _CHAOTIC
 
     @property
     def suffers(self) -> bool:
@@ -189,7 +190,7 @@ class Loss(NamedTuple):
         return self.fits != YES or self.loss_scale != 0
 
 
-class _Signal(NamedTuple):
+class Placed(NamedTuple):
     """One signal, and the layer of its first number."""
 
     name: str
@@ -206,25 +207,25 @@ class _Signal(NamedTuple):
         return held_by.overflow - self.logs.largest
 
 
-class _Run(NamedTuple):
+class Signals(NamedTuple):
     """The signals of one run, each way in the order in which a layer makes them."""
 
-    forward: tuple[_Signal, ...]
-    back: tuple[_Signal, ...]
+    forward: tuple[Placed, ...]
+    back: tuple[Placed, ...]
 
     @classmethod
-    def of(cls, entries: Entries) -> _Run:
+    def of(cls, entries: Entries) -> Signals:
         """Return the signals of a record."""
         return cls(
             (
-                _Signal("W", entries.weight, 1),
-                _Signal("a", entries.preactivation, 1),
-                _Signal("f", entries.value, 0),
+                Placed("W", entries.weight, 1),
+                Placed("a", entries.preactivation, 1),
+                Placed("f", entries.value, 0),
             ),
             (
-                _Signal("grad_f", entries.grad_f, 1),
-                _Signal("grad_a", entries.grad_a, 1),
-                _Signal("grad_w", entries.grad_w, 1),
+                Placed("grad_f", entries.grad_f, 1),
+                Placed("grad_a", entries.grad_a, 1),
+                Placed("grad_w", entries.grad_w, 1),
             ),
         )
 
@@ -253,7 +254,7 @@ class _Run(NamedTuple):
         return scale, min(forward, low + scale, high - scale)
 
     def tightest(
-        self, held_by: NumberFormat, signals: Sequence[_Signal] | None = None
+        self, held_by: NumberFormat, signals: Sequence[Placed] | None = None
     ) -> tuple[float, Misfit]:
         """Return the least room of some signals, or of all, as they are, and which one has it."""
         found = []
@@ -304,12 +305,29 @@ def losses(profile: Profile) -> list[Loss]:
             if plain
             else f"block {profile.settings.block!r}: lost precision is only told of S(Wx+b)"
         )
-    typical, run = typical_entries(profile), _Run.of(entries)
     amplified = _log2_amplification(entries, profile.settings.model.sizes)
-    return [_loss(each, typical, run, amplified) for each in FORMATS]
+    return losses_of(Signals.of(entries), typical_entries(profile), amplified)
 
 
-def _loss(held_by: NumberFormat, typical: Magnitudes, run: _Run, log2_amplified: float) -> Loss:
+def losses_of(run: Signals, typical: Magnitudes, log2_amplified: float | None = None) -> list[Loss]:
+    """Return what each format loses of some signals.
+
+    Parameters
+    ----------
+    run
+        The signals.
+    typical
+        The root mean square of the entries of ∂L/∂W_k, shape (N,).
+    log2_amplified
+        log2 of how much larger the relative error of some a_k is than that of a rounding; None
+        where nobody knows.
+    """
+    return [_loss(each, typical, run, log2_amplified) for each in FORMATS]
+
+
+def _loss(
+    held_by: NumberFormat, typical: Magnitudes, run: Signals, log2_amplified: float | None
+) -> Loss:
     scale, room = run.fit(held_by)
     saved = room >= _STILL_WORTH_A_TRY
     if room < 0.0 and held_by.subnormal < held_by.held:
@@ -317,7 +335,6 @@ def _loss(held_by: NumberFormat, typical: Magnitudes, run: _Run, log2_amplified:
         room = min(0.0, run.fit(held_by._replace(held=held_by.subnormal))[1])
     # A magnitude of exponent e lies in [2^(e-1), 2^e).
     floors = np.where(typical.mantissas == 0.0, np.inf, typical.exponents - 1)
-    log2_error = log2_amplified + math.log2(_ROUNDING) - held_by.digits
     return Loss(
         format=held_by.name,
         blurred=_ranges(floors < held_by.normal),
@@ -327,8 +344,13 @@ def _loss(held_by: NumberFormat, typical: Magnitudes, run: _Run, log2_amplified:
         room=room,
         misfits=run.misfits(held_by),
         tightest=run.tightest(held_by)[1],
-        rounding=2.0 ** min(0.0, log2_error),
+        rounding=None if log2_amplified is None else _rounding(held_by, log2_amplified),
     )
+
+
+def _rounding(held_by: NumberFormat, log2_amplified: float) -> float:
+    """Return about what share of a_k the errors are that rounding makes in it."""
+    return math.exp2(min(0.0, log2_amplified + math.log2(_ROUNDING) - held_by.digits))
 
 
 def _log2_amplification(entries: Entries, sizes: Sequence[int]) -> float:

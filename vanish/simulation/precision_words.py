@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from vanish.simulation.precision import LOST, NO, ONLY_JUST, YES, losses
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vanish.simulation.precision import Loss, Misfit
     from vanish.simulation.profile import Profile
 
@@ -19,7 +21,11 @@ def summary(profile: Profile) -> str:
     It tells of the widest format that suffers, since narrower ones lose more; where none
     does, of the widest in which rounding spoils the gradients.
     """
-    found = losses(profile)
+    return summary_of(losses(profile))
+
+
+def summary_of(found: Sequence[Loss]) -> str:
+    """Return the same of what all formats lose, the shortest format first."""
     suffering = [loss for loss in found if loss.suffers]
     if not suffering:
         chaotic = [loss.format for loss in found if loss.is_chaotic]
@@ -42,12 +48,14 @@ def sentence(loss: Loss) -> str:
     """Return what becomes of the signals in one format, without its name; empty if they fit."""
     clauses = [_complaint(loss), _cure(loss)] if loss.suffers else []
     if loss.is_chaotic and loss.fits != NO:
+        assert loss.rounding is not None
         share = f"{100.0 * loss.rounding:.0f} %"
         clauses.append(f"rounding changes a by about {share}, and the gradients at any scale")
     return "; ".join(filter(None, clauses))
 
 
 _GRADIENTS = {"grad_f": "∂L/∂f", "grad_a": "∂L/∂a", "grad_w": "∂L/∂W"}
+_GRADIENTS |= {"grad_input": "∂L/∂input"}
 
 
 def _complaint(loss: Loss, ranges: int = 4) -> str:

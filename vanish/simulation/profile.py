@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
-import math
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
-
-import numpy as np
 
 from vanish.network import activations
 from vanish.readings.slopes import graph_bound
 from vanish.simulation import faults
 from vanish.simulation.columns import LAYERS, log10
+from vanish.simulation.course import Course, Flow, Thresholds, Verdict
 from vanish.simulation.layers import LayerRecord, expected_of, records
-from vanish.simulation.measured import MEDIAN, Measured, magnitude_quantiles, quantile
+from vanish.simulation.measured import MEDIAN, Measured, magnitude_quantiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from numpy.typing import NDArray
-
     from vanish.columns import Cell
-    from vanish.numbers.scaled import FloatArray, Magnitude
-    from vanish.numbers.stack import Magnitudes
+    from vanish.numbers.scaled import Magnitude
     from vanish.readings import meanfield
-    from vanish.simulation.faults import Fault, Faults
+    from vanish.simulation.faults import Faults
     from vanish.simulation.settings import Settings
 
 
-class Verdict(StrEnum):
-    """What became of the gradient on its way from layer N to layer 1."""
-
-    VANISHING = "vanishing"
-    EXPLODING = "exploding"
-    STABLE = "stable"
-    DEAD = "dead"
+__all__ = ["Profile", "Verdict"]
 
 
-class Profile:
+class Profile(Course):
     """The gradients of one chain, or of the median of several trials, layer by layer.
 
     Parameters
@@ -55,9 +43,10 @@ class Profile:
         self.settings: Final[Settings] = settings
         self.engine: Final[str] = engine
         self.measured: Final[Measured] = measured
-        # Of each trial, zero where either is.
-        self.ratios = measured.signal.at(0).over(measured.signal.at(-1))
-        self.ratios_w = measured.grad_w.at(0).over(measured.grad_w.at(-1))
+        super().__init__(
+            Flow(measured.signal, measured.grad_w, measured.weight),
+            Thresholds(settings.vanish_below, settings.explode_above),
+        )
 
     @cached_property
     def layers(self) -> tuple[LayerRecord, ...]:
@@ -98,64 +87,32 @@ class Profile:
         return self.measured.graph.signal
 
     @property
-    def trials(self) -> int:
-        """T, the number of independent chains."""
-        return self.settings.trials
-
-    def ratio_quantile(self, share: float) -> Magnitude | None:
-        """Return a quantile of the signal's ratio, layer 1 to N, over the trials.
-
-        None for one layer, or where it is zero.
-        """
-        return self._quantile(self.ratios, share)
-
-    def _quantile(self, ratios: Magnitudes, share: float) -> Magnitude | None:
-        (found,) = magnitude_quantiles(ratios.at(None), share)
-        (ratio,) = found.listed()
-        return ratio if self.settings.model.depth > 1 and ratio else None
+    def ends(self) -> tuple[int, int]:
+        """1 and N."""
+        return 1, self.settings.model.depth
 
     @property
-    def ratio(self) -> Magnitude | None:
-        """The signal's, layer 1 to N, the median; None for one layer, or where either is zero.
-
-        ‖∂L/∂a_1‖/‖∂L/∂a_N‖ in the article's chain, ‖∂L/∂f_1‖/‖∂L/∂f_N‖ in any other.
-        """
-        return self.ratio_quantile(MEDIAN)
+    def learners(self) -> tuple[LayerRecord, ...]:
+        """The layers whose weights move: all of them, if they have any."""
+        return self.layers if self.settings.model.matrices else ()
 
     @property
-    def log10_ratio(self) -> float | None:
-        """The decimal logarithm of the ratio."""
-        return log10(self.ratio)
-
-    def log10_ratio_quantile(self, share: float) -> float | None:
-        """Return log10 of such a quantile; None for a single trial."""
-        return log10(self.ratio_quantile(share)) if self.trials > 1 else None
+    def shares_weights(self) -> bool:
+        """Whether all layers share a matrix, so that none of them learns by itself."""
+        blocks = (run.block for run in self.measured.graph.runs)
+        return any(slot.tied and slot.letter.isupper() for block in blocks for slot in block.slots)
 
     @property
-    def log10_ratio_w(self) -> float | None:
-        """The same of the weights' gradients, ‖∂L/∂W_1‖/‖∂L/∂W_N‖.
-
-        It is blind where S(0) = 0: ‖f_{k-1}‖ shrinks as fast as ‖∂L/∂a_k‖ grows.
-        """
-        return log10(self._quantile(self.ratios_w, MEDIAN))
-
-    @property
-    def log10_relative_ratio(self) -> float | None:
-        """The same of what they are of the weights themselves, ‖∂L/∂W‖/‖W‖."""
-        relative = self.measured.grad_w.over(self.measured.weight)
-        return log10(self._quantile(relative.at(0).over(relative.at(-1)), MEDIAN))
-
-    @property
-    def log10_gains_back(self) -> list[float]:
-        """log10 of the factors from layer k+1 to layer k that are known, layer 1 first."""
-        logs = (log10(layer.gain_back) for layer in self.layers)
-        return [each for each in logs if each is not None]
+    def is_rank_one(self) -> bool:
+        """Whether ∂L/∂W_k is a column times a row, so that it is 0 where the input of W_k is."""
+        return self.settings.rows == 1 and self.measured.graph.is_plain
 
     @property
     def log10_growth(self) -> float | None:
         """log10(‖f_{N-1}‖/‖f_0‖), by how much activations grow on their way to W_N."""
         value = self.measured.value
-        return log10(self._quantile(value.at(-2).over(value.at(0)), MEDIAN))
+        (found,) = magnitude_quantiles(value.at(-2).over(value.at(0)).at(None), MEDIAN)
+        return log10(found.listed()[0]) if self.steps > 0 else None
 
     @cached_property
     def faults(self) -> Faults:
@@ -163,27 +120,9 @@ class Profile:
         return faults.find(self.measured)
 
     @property
-    def named_faults(self) -> tuple[Fault, ...]:
-        """Those of them that the verdict is about.
-
-        Where the signal vanishes or explodes, those that make up at least half of its change;
-        where it is stable, those that would be far from it by themselves.
-        """
-        if self.verdict is Verdict.STABLE:
-            return self.faults.hidden
-        return self.faults.explaining(self.log10_ratio)
-
-    @property
-    def decades_per_layer(self) -> float | None:
-        """Powers of ten that the gradient gains on its way back, a layer."""
-        return (
-            None if self.log10_ratio is None else self.log10_ratio / (self.settings.model.depth - 1)
-        )
-
-    @property
     def predicted_log10_ratio(self) -> float | None:
         """What mean-field theory expects of `log10_ratio`, if it applies."""
-        if self.settings.model.depth == 1 or not self.expected:
+        if self.steps == 0 or not self.expected:
             return None
         first, last = self.layers[0].predicted_signal, self.layers[-1].predicted_signal
         return (first / last).log10 if first and last else None
@@ -192,38 +131,7 @@ class Profile:
     def predicted_decades_per_layer(self) -> float | None:
         """What mean-field theory expects of `decades_per_layer`, if it applies."""
         ratio = self.predicted_log10_ratio
-        return None if ratio is None else ratio / (self.settings.model.depth - 1)
-
-    @property
-    def verdict(self) -> Verdict:
-        """The verdict on the median trial, by the thresholds of the settings."""
-        median = quantile(self.ratios.log10, MEDIAN)
-        return next(verdict for verdict, holds in self._holds(median[None]).items() if holds.all())
-
-    @property
-    def verdict_shares(self) -> dict[str, float]:
-        """The share of the trials with each verdict."""
-        holds = self._holds(self.ratios.log10)
-        return {verdict.value: float(held.mean()) for verdict, held in holds.items()}
-
-    def _holds(self, log10_ratios: FloatArray) -> dict[Verdict, NDArray[np.bool_]]:
-        """Return which of some ratios each verdict is true of."""
-        dead = np.isneginf(log10_ratios)
-        below = log10_ratios < math.log10(self.settings.vanish_below)
-        above = log10_ratios > math.log10(self.settings.explode_above)
-        if self.settings.model.depth == 1:
-            below = above = np.zeros_like(dead)
-        return {
-            Verdict.VANISHING: below & ~dead,
-            Verdict.EXPLODING: above & ~dead,
-            Verdict.STABLE: ~(below | above | dead),
-            Verdict.DEAD: dead,
-        }
-
-    def name_of(self, layer: LayerRecord) -> str | None:
-        """Return what the network's file calls a layer's matrix; None where it has no names."""
-        network = self.settings.weights
-        return network.names[layer.layer - 1] if network is not None and network.names else None
+        return None if ratio is None else ratio / self.steps
 
     def rows(self) -> list[dict[str, Cell]]:
         """Return the output contract: one mapping of column to value a layer."""

@@ -238,12 +238,22 @@ OPTIONS = (
     _setting(
         *("weights", Kind.NETWORK),
         "A real network instead of a random one: arrays W1, b1, W2, b2, ..., those of a saved"
-        " state_dict or the like, or what --save-weights wrote; a missing b is zero. Of an .onnx"
-        " file the graph is the network.",
+        " state_dict or the like, or what --save-weights wrote; a missing b is zero. A .npz,"
+        " .safetensors or, where torch is installed, .pt file; of an .onnx file the graph is the"
+        " network.",
         group=Group.WEIGHTS,
-        metavar="FILE.npz",
+        metavar="FILE",
         axis="A real network; give the option again for another.",
-        axis_metavar="FILE.npz",
+        axis_metavar="FILE",
+    ),
+    Option(
+        *("select", Kind.TEXT),
+        "Which weights of the file of --weights make the chain, by names such as"
+        " 'layers.*.mlp.fc1', in natural order; of several the ones behind the others.",
+        group=Group.WEIGHTS,
+        metavar="GLOB,...",
+        shown="all of an .npz file; of others the matrices that fit each other",
+        several=True,
     ),
     Option(
         *("weights_layout", Kind.NAME),
@@ -264,10 +274,10 @@ OPTIONS = (
     ),
     Option(
         *("save_weights", Kind.TEXT),
-        "Write the chain that was simulated, for others to check; it takes the place of a file"
-        " that is there.",
+        "Write the chain that was simulated, for others to check, as .npz or .safetensors; it takes"
+        " the place of a file that is there.",
         group=Group.OUTPUT,
-        metavar="FILE.npz",
+        metavar="FILE",
         commands=_VANISH,
     ),
     _setting(

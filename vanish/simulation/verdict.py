@@ -9,22 +9,22 @@ way forward make up for a signal that grows on its way back, and the other way r
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import numpy as np
 
 from vanish.numbers.words import compared, listed, short, short_power
 from vanish.simulation.alike import alike_units
+from vanish.simulation.course import Verdict
 from vanish.simulation.death import constant_lines, explain_death
 from vanish.simulation.learning import learning
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, rank
-from vanish.simulation.profile import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from vanish.simulation.course import Course
     from vanish.simulation.faults import Fault
-    from vanish.simulation.layers import LayerRecord
     from vanish.simulation.profile import Profile
     from vanish.simulation.remedy import Search
 
@@ -104,61 +104,65 @@ def explain(profile: Profile, search: Search | None = None) -> Story:
     search
         What was found to help, if anything was tried.
     """
-    verdict = profile.verdict
-    if verdict is Verdict.DEAD:
-        qualifier, sentence = explain_death(profile)
-        constant = constant_lines(profile)
-        told = " ".join(
-            filter(
-                None,
-                (
-                    *(sentence, alike_units(profile), constant),
-                    *(_trials(profile), _advice(profile, search)),
-                ),
-            )
-        )
-        return Story(verdict.value, qualifier, told)
-    if profile.log10_ratio is None:
-        sentences = ["With one layer there is nothing to vanish on the way."]
+    is_dead = profile.verdict is Verdict.DEAD
+    remarks = [alike_units(profile), "" if is_dead else _dead_units(profile)]
+    remarks += [constant_lines(profile), _trials(profile), _advice(profile, search)]
+    return story(profile, explain_death(profile) if is_dead else ("", ""), remarks)
+
+
+def story(course: Course, death: tuple[str, str], remarks: Sequence[str]) -> Story:
+    """Return what became of the signal and what that means for learning, of any layers.
+
+    Parameters
+    ----------
+    course
+        The signal's.
+    death
+        Of one that is dead, what stands behind the word, and why it is.
+    remarks
+        What else there is to say; empty ones are left out.
+    """
+    if course.verdict is Verdict.DEAD:
+        qualifier, sentences = death[0], [death[1]]
+    elif course.log10_ratio is None:
+        qualifier, sentences = "", ["With one layer there is nothing to vanish on the way."]
     else:
-        sentences = [_signal(profile), learning(profile)]
-    sentences += [alike_units(profile), _dead_units(profile), constant_lines(profile)]
-    sentences += [_trials(profile), _advice(profile, search)]
-    return Story(verdict.value, _qualifier(profile), " ".join(filter(None, sentences)))
+        qualifier, sentences = _qualifier(course), [_signal(course), learning(course)]
+    return Story(course.verdict.value, qualifier, " ".join(filter(None, [*sentences, *remarks])))
 
 
-def steady_change(profile: Profile) -> int:
+def steady_change(course: Course) -> int:
     """Return -1 or 1 for a signal that is stable by the threshold, but shrinks or grows
     steadily from layer to layer, else 0.
     """
-    log10_ratio = profile.log10_ratio
-    if profile.verdict is not Verdict.STABLE or log10_ratio is None:
+    log10_ratio = course.log10_ratio
+    if course.verdict is not Verdict.STABLE or log10_ratio is None:
         return 0
-    if abs(log10_ratio) < _STEADY_DECADES or profile.faults.hidden:
+    if abs(log10_ratio) < _STEADY_DECADES or course.faults.hidden or not course.is_chain:
         return 0
-    gains = profile.log10_gains_back
+    gains = course.log10_gains_back
     if len(gains) < _FEWEST_STEPS:
         return 0
     error = float(np.std(gains, ddof=1)) / math.sqrt(len(gains))
-    steps = profile.settings.model.depth - 1
+    steps = course.steps
     if abs(log10_ratio) < _STEADY_ERRORS * error * steps:
         return 0
     return -1 if log10_ratio < 0.0 else 1
 
 
-def _qualifier(profile: Profile) -> str:
+def _qualifier(course: Course) -> str:
     """Return what a threshold does not say of a stable signal."""
-    change = steady_change(profile)
+    change = steady_change(course)
     if not change:
         return ""
-    settings, log10_ratio = profile.settings, profile.log10_ratio
+    limits, log10_ratio = course.thresholds, course.log10_ratio
     assert log10_ratio is not None
     verb, limit, side = (
-        ("shrinking", settings.vanish_below, "below")
+        ("shrinking", limits.vanish_below, "below")
         if change < 0
-        else ("growing", settings.explode_above, "above")
+        else ("growing", limits.explode_above, "above")
     )
-    apart = settings.model.depth - 1
+    apart = course.steps
     steps = math.log10(limit) * apart / log10_ratio
     return (
         f", but {verb} {_fold(log10_ratio / apart)} a layer; at this rate, from"
@@ -171,43 +175,46 @@ def _layers(steps: float) -> str:
     return f"{math.floor(steps) + 2:,}"
 
 
-def _signal(profile: Profile) -> str:
+def _signal(course: Course) -> str:
     """Return how the signal going back changes, and by the layer at fault if there is one."""
-    settings, log10_ratio = profile.settings, profile.log10_ratio
+    (below, above), log10_ratio = course.thresholds, course.log10_ratio
     assert log10_ratio is not None
-    depth = settings.model.depth
-    arrives = compared(log10_ratio, f"layer {depth}'s")
+    first, last = course.ends
+    arrives = compared(log10_ratio, f"layer {last}'s")
     limits = {
-        Verdict.VANISHING: f" (below {settings.vanish_below:g})",
-        Verdict.EXPLODING: f" (above {settings.explode_above:g})",
+        Verdict.VANISHING: f" (below {below:g})",
+        Verdict.EXPLODING: f" (above {above:g})",
     }
-    faults = profile.named_faults
+    faults = course.named_faults
     if faults:
         told = "; ".join(map(_fault, faults))
-        even = profile.faults.even
+        even = f"; the median layer {_changes(course.faults.even)}" if course.is_chain else ""
         return (
-            f"{told[0].upper()}{told[1:]}; the median layer {_changes(even)}. Layer 1 gets"
-            f" {arrives}{limits.get(profile.verdict, '')}."
+            f"{told[0].upper()}{told[1:]}{even}. Layer {first} gets"
+            f" {arrives}{limits.get(course.verdict, '')}."
         )
-    if profile.verdict is Verdict.STABLE:
+    if course.verdict is Verdict.STABLE:
         # A qualifier has said how near the threshold is.
-        between = f", between {settings.vanish_below:g} and {settings.explode_above:g}"
+        between = f", between {below:g} and {above:g}"
         return (
-            f"Layer 1 gets {arrives} signal ‖∂L/∂{profile.signal}‖{_decades(profile)}"
-            f"{'' if steady_change(profile) else between}."
+            f"Layer {first} gets {arrives} signal ‖∂L/∂{course.signal}‖{_decades(course)}"
+            f"{'' if steady_change(course) else between}."
         )
-    per_layer = log10_ratio / (depth - 1)
-    mean = "" if _is_even(profile, per_layer) else "on average "
+    if not course.is_chain:
+        signal = f"signal ‖∂L/∂{course.signal}‖"
+        return f"Layer {first} gets {arrives} {signal}{limits[course.verdict]}."
+    per_layer = log10_ratio / course.steps
+    mean = "" if _is_even(course, per_layer) else "on average "
     return (
         f"The signal going back {mean}{_verb(per_layer)} {_fold(per_layer)} a"
-        f" layer{_decades(profile)}; layer 1"
-        f" gets {arrives}{limits[profile.verdict]}."
+        f" layer{_decades(course)}; layer {first}"
+        f" gets {arrives}{limits[course.verdict]}."
     )
 
 
-def _is_even(profile: Profile, per_layer: float) -> bool:
+def _is_even(course: Course, per_layer: float) -> bool:
     """Tell whether the median layer does what the mean of all does."""
-    gains = sorted(profile.log10_gains_back)
+    gains = sorted(course.log10_gains_back)
     median = gains[rank(MEDIAN, len(gains))]
     return abs(median - per_layer) <= _UNEVEN * abs(per_layer)
 
@@ -230,13 +237,13 @@ def _fold(log10: float) -> str:
     return f"{told}-fold"
 
 
-def _decades(profile: Profile) -> str:
+def _decades(course: Course) -> str:
     """Return the decades a layer, measured and as theory expects them."""
-    expected, measured = profile.predicted_decades_per_layer, profile.decades_per_layer
+    expected, measured = course.predicted_decades_per_layer, course.decades_per_layer
     if expected is None or measured is None:
         return ""
     digits = 3
-    if profile.log10_ratio is not None and abs(profile.log10_ratio) >= _STEADY_DECADES:
+    if course.log10_ratio is not None and abs(course.log10_ratio) >= _STEADY_DECADES:
         # Of very many layers a small rate is no zero.
         digits = max(digits, math.ceil(-math.log10(abs(measured))))
     # Adding 0 takes the sign from a zero.
@@ -247,18 +254,37 @@ def _decades(profile: Profile) -> str:
 def _fault(fault: Fault) -> str:
     """Return what one layer does to the signal that the median layer does not."""
     k = fault.layer
-    slopes = "" if fault.slopes is None else f"{short_power(fault.slopes)} of it"
-    typical = short_power(fault.typical_slopes)
+    keeps = f"what follows layer {k} keeps" if fault.mixed else f"the slopes of layer {k} keep"
+    slopes = "" if fault.slopes is None else f"{keeps} {short_power(fault.slopes)} of it"
     if fault.weight is None:
-        return f"the slopes of layer {k} keep {slopes}, the median layer's {typical}"
+        assert fault.typical_slopes is not None
+        typical = short_power(fault.typical_slopes)
+        usual = "what follows the median layer" if fault.mixed else "the median layer's"
+        return f"{slopes}, {usual} {typical}"
     factor, usual = short_power(fault.weight), short_power(fault.typical_weight)
     if fault.whole:
         return f"layer {k} multiplies the signal by {factor}, the median layer by {usual}"
     told = f"W{k} multiplies the signal by {factor}, the median layer's W by {usual}"
-    return told + (f", and the slopes of layer {k} keep {slopes}" if slopes else "")
+    return told + (f", and {slopes}" if slopes else "")
 
 
-def dead_units(layer: LayerRecord) -> int:
+class Units(Protocol):
+    """A layer whose slopes are known, or are not."""
+
+    @property
+    def layer(self) -> int:
+        """Its number."""
+
+    @property
+    def units(self) -> int:
+        """How many numbers S is applied to on each row."""
+
+    @property
+    def dead_fraction(self) -> float | None:
+        """The share of them that have slope 0 on every row; None where nobody knows."""
+
+
+def dead_units(layer: Units) -> int:
     """Return how many units of a layer have slope 0 on every row, where those are many."""
     share, n = layer.dead_fraction, layer.units
     if share is None or share < MANY_DEAD:
@@ -267,13 +293,25 @@ def dead_units(layer: LayerRecord) -> int:
 
 
 def _dead_units(profile: Profile) -> str:
-    """Return where units are dead, if many are."""
-    hit = [layer for layer in profile.layers if dead_units(layer)]
+    rows = profile.settings.rows
+    on = "this input" if rows == 1 else f"every one of the {rows:,} rows"
+    return told_of_dead_units(profile.layers, on)
+
+
+def told_of_dead_units(layers: Sequence[Units], on: str) -> str:
+    """Return where units are dead, if many are.
+
+    Parameters
+    ----------
+    layers
+        All of them.
+    on
+        What they are dead on.
+    """
+    hit = [layer for layer in layers if dead_units(layer)]
     if not hit:
         return ""
     worst = max(hit, key=lambda layer: layer.dead_fraction or 0.0)
-    rows = profile.settings.rows
-    on = "this input" if rows == 1 else f"every one of the {rows:,} rows"
     more = f"; so are many in {_other(len(hit) - 1)}" if len(hit) > 1 else ""
     return (
         f"In layer {worst.layer}, {dead_units(worst):,} of {worst.units:,} units are dead (slope 0"
@@ -310,11 +348,11 @@ def _counts(profile: Profile) -> str:
 def _advice(profile: Profile, search: Search | None) -> str:
     """Return what helps: a layer at fault is a matter of its own, no setting mends it."""
     if profile.named_faults:
-        return _advice_on(profile.named_faults)
+        return advice_on(profile.named_faults)
     return "" if search is None else search.sentence
 
 
-def _advice_on(faults: Sequence[Fault]) -> str:
+def advice_on(faults: Sequence[Fault]) -> str:
     """Return what to look at where single layers are at fault."""
     weights = [
         f"W{fault.layer}" for fault in faults if fault.weight is not None and not fault.whole

@@ -164,7 +164,6 @@ _LAST_LAYERS = (
     "saturated",
     "max_abs_a",
     "slope_bound",
-    "name",
 )
 
 # What came after those stands behind them, too.
@@ -181,6 +180,9 @@ LAST: Table[[Settings]] = Table(
     ),
 )
 
+# And these behind all.
+_NEWEST_LAYERS = ("name",)
+
 # What a layer has of its own takes the place of the setting.
 SHARED: Table[[Settings]] = Table(
     ("vanish sweep --per-layer",),
@@ -193,8 +195,9 @@ def names(*, per_layer: bool) -> list[str]:
     """Return the names of the cells of a row, of a point or of each of its layers."""
     if not per_layer:
         return [*SETTINGS.names, *SUMMARY.names, *ERROR.names, *LATER.names, *LAST.names]
-    layers = [name for name in LAYERS.names if name not in (*_LATER_LAYERS, *_LAST_LAYERS)]
-    later = (*_LATER_LAYERS, *LATER.names, *_LAST_LAYERS, *LAST.names)
+    came_later = (*_LATER_LAYERS, *_LAST_LAYERS, *_NEWEST_LAYERS)
+    layers = [name for name in LAYERS.names if name not in came_later]
+    later = (*_LATER_LAYERS, *LATER.names, *_LAST_LAYERS, *LAST.names, *_NEWEST_LAYERS)
     return [*SHARED.names, *layers, *ERROR.names, *later]
 
 

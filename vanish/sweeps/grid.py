@@ -213,7 +213,8 @@ def _digest(value: Rows | Network | BlockNetwork | Activation) -> Any:
         # What numbers without a second axis mean depends on the chain, see `Rows.of`.
         return [*_digests([value.values]), "flat"] if value.flat else _digests([value.values])
     if isinstance(value, Network):
-        return _digests([*value.weights, *value.biases, value.x, value.readout])
+        own = [] if value.origin is None else value.origin.weights
+        return [*own, *_digests([*value.weights, *value.biases, value.x, value.readout])]
     parts = value.arrays | {Variable("u", k): rows for k, rows in (value.steps or {}).items()}
     names = [*map(str, parts), str(value.block), value.depth if value.knows_depth else None]
     return [names, *_digests([*parts.values(), value.x, value.readout])]

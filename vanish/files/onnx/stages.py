@@ -60,7 +60,7 @@ def _cut(builder: Builder, end: int, label: str) -> FileNetwork:
         raise InputError(f"{label}: no Gemm or MatMul by a constant on the way to what it gives")
     renumbered = [each._replace(inputs=tuple([new[old] for old in each.inputs])) for each in made]
     chain = _as_chain(builder, renumbered, uses)
-    names = tuple([plain(use.name) for use in uses])
+    names = tuple([use.name for use in uses])
     if chain is not None:
         graph, arrays, acts = chain
         sizes = (math.prod(builder.shape(0)), *(len(arrays[Variable("W", k)]) for k in _of(uses)))
@@ -129,7 +129,7 @@ def _staged(
         f = nodes[uses[k + 1].place - 1].inputs[0] if k + 1 < len(uses) else last
         stages.append(
             Stage(
-                *(name, use.weight, use.bias, use.a, f, use.shape),
+                *(plain(name), use.weight, use.bias, use.a, f, use.shape),
                 tuple(own),
                 tuple(arguments),
             )

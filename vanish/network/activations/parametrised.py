@@ -64,3 +64,8 @@ def require_positive(name: str, given: Mapping[str, float]) -> None:
                 f"activation {name}: {parameter} is {number:g}: give a number above 0, from"
                 " 1e-100 to 1e100"
             )
+
+
+def for_leaky_slope(slope: float) -> str:
+    """Return the initialiser of He et al. 2015 for a rectifier of such a slope below 0, eq. 15."""
+    return f"he_normal({shortest(slope)})" if slope else "he_normal"

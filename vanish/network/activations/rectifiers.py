@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish.errors import UsageError
-from vanish.network.activations.parametrised import Family, require_positive, shortest
+from vanish.network.activations.parametrised import (
+    Family,
+    for_leaky_slope,
+    require_positive,
+    shortest,
+)
 from vanish.network.activations.record import Activation
 
 if TYPE_CHECKING:
@@ -66,7 +71,9 @@ def leaky_relu(name: str, given: Mapping[str, float]) -> Activation:
         )
     number = shortest(slope)
     below = f"{number}x"
-    share = "a hundredth of" if slope == _LEAKY_SLOPE else f"{number} times"
+    # The plain name keeps the rule of the whole family, 2/n_in.
+    plain = slope == _LEAKY_SLOPE
+    share = "a hundredth of" if plain else f"{number} times"
     return Activation(
         name=name,
         aliases=("lrelu",) if slope == _LEAKY_SLOPE else (),
@@ -90,7 +97,7 @@ def leaky_relu(name: str, given: Mapping[str, float]) -> Activation:
         lower=-math.inf if slope > 0.0 else 0.0,
         upper=math.inf,
         attained=() if slope > 0.0 else ("lower",),
-        init="he_normal",
+        init="he_normal" if plain else for_leaky_slope(abs(slope)),
         family="leaky_relu",
         parameters=given,
         definition=("where(x>0,x,slope*x)", "where(x>0,1,slope)"),

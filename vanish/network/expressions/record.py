@@ -11,6 +11,7 @@ import numpy as np
 
 from vanish.errors import UsageError
 from vanish.network.activations import catalogue
+from vanish.network.activations.parametrised import for_leaky_slope
 from vanish.network.activations.record import Activation
 from vanish.network.expressions import functions
 from vanish.network.expressions.differentiate import slope
@@ -116,7 +117,7 @@ def activation_of(text: str) -> Activation:
         kinks=tuple(sorted({*known.kinks, *jumping})),
         homogeneous=known.homogeneous,
         flat=flat,
-        init=_convention(pair),
+        init=_convention(pair, homogeneous=known.homogeneous),
         definition=(text, written(derivative)),
         is_formula=True,
         ends=known.limits,
@@ -172,12 +173,15 @@ def _note(jumping: tuple[float, ...], unbounded: str) -> str:
 _FAR = 50.0
 
 
-def _convention(pair: Pair) -> str:
+def _convention(pair: Pair, *, homogeneous: bool) -> str:
     """Return the initialiser for S: He et al.'s where it is 0 at 0 and one side is the flatter.
 
-    So are relu, leaky_relu, elu, gelu and silu, for which that is the convention.
+    So are relu, leaky_relu, elu, gelu and silu, for which that is the convention. Of two straight
+    lines it takes the slope of the other one, as of leaky_relu(0.2).
     """
     (at_zero, *_), (_, right, left) = pair(np.array([0.0, _FAR, -_FAR]))
     low, high = sorted((abs(float(left)), abs(float(right))))
+    if homogeneous and high == 1.0:
+        return for_leaky_slope(low)
     one_sided = low < 0.5 * high and math.isfinite(low)
     return "he_normal" if at_zero == 0.0 and one_sided else "xavier_normal"

@@ -1,0 +1,175 @@
+"""The view of somebody's own network: a row a layer, repeated ones in one row."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, NamedTuple
+
+from vanish.numbers.words import plural, short, short_power, spans
+from vanish.render.folding import folded
+from vanish.render.view import Bar, Finding, Notes, Spark, View
+from vanish.simulation.verdict import dead_units
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vanish.numbers.scaled import Magnitude
+    from vanish.simulation.modules import ModuleCourse, ModuleRecord
+
+_SIGNAL, _FACTOR, _RMS, _DEAD = (
+    "signal\n‖∂L/∂a‖",
+    "from the\nnext layer",
+    "rms\nof a",
+    "dead\nunits",
+)
+_GRAD_W, _KIND = "‖∂L/∂W‖", "module"
+
+# Names of so many layers that were not called, or of parameters that are shared.
+_FEW = 4
+
+
+class _Row(NamedTuple):
+    """A row of the table: a layer, or several that repeat."""
+
+    name: str
+    layers: tuple[ModuleRecord, ...]
+
+
+def view(course: ModuleCourse, *, fold: bool = True) -> View:
+    """Return the table of a network's layers, with the verdict.
+
+    Parameters
+    ----------
+    course
+        What was measured.
+    fold
+        Whether layers that repeat are one row.
+    """
+    rows = _rows(course, fold=fold)
+    several = any(len(row.layers) > 1 for row in rows)
+    low, high = _axis(course.layers)
+    axis = f"log scale\n1e{low:+03d} … 1e{high:+03d}"
+    has_dead = any(dead_units(layer) for layer in course.layers)
+
+    def cells(row: _Row) -> tuple[str | Bar | Spark, ...]:
+        first, last, alone = row.layers[0], row.layers[-1], len(row.layers) == 1
+        shares = tuple(_share(layer.grad_a, low, high) for layer in row.layers)
+        return (
+            _numbers([layer.layer for layer in row.layers]),
+            row.name,
+            first.module,
+            _reach(first.grad_a, last.grad_a, alone=alone),
+            *(() if several else (_times(first.gain_back),)),
+            Spark(shares) if several else Bar(shares[0]),
+            _reach(first.grad_w, last.grad_w, alone=alone),
+            _reach(_rms(first), _rms(last), alone=alone),
+            *((_dead_of(first) if alone else _most_dead(row.layers),) if has_dead else ()),
+        )
+
+    return View(
+        title=_title(course),
+        columns=(
+            *("layer", "name", _KIND, _SIGNAL),
+            *(() if several else (_FACTOR,)),
+            *(axis, _GRAD_W, _RMS),
+            *((_DEAD,) if has_dead else ()),
+        ),
+        rows=tuple(map(cells, rows)),
+        notes=tuple(Notes(line, ()) for line in _notes(course, several=several)),
+        findings=(_finding(course),),
+        left=frozenset({"name", _KIND, axis}),
+        dispensable=(_KIND, _RMS, _FACTOR, _GRAD_W),
+    )
+
+
+def _rows(course: ModuleCourse, *, fold: bool) -> list[_Row]:
+    if not fold:
+        return [_Row(layer.name, (layer,)) for layer in course.layers]
+    alike = [(layer.module, layer.n_in, layer.n_out) for layer in course.layers]
+    groups = folded([layer.name for layer in course.layers], alike)
+    return [_Row(name, tuple(course.layers[i] for i in places)) for name, places in groups]
+
+
+def _title(course: ModuleCourse) -> str:
+    run = course.run
+    parts = (
+        run.model,
+        plural(len(course.layers), "layer"),
+        plural(run.parameters, "parameter"),
+        f"select {', '.join(run.select)}" if run.select else "",
+        run.number_type,
+        f"{run.mode} mode",
+        f"loss {run.loss} {run.value:.4g}",
+    )
+    return " · ".join(filter(None, parts))
+
+
+def _notes(course: ModuleCourse, *, several: bool) -> list[str]:
+    run = course.run
+    lines = [f"One parameter: {', '.join(names)}" for names in run.shared[:_FEW]]
+    if len(run.shared) > _FEW:
+        lines.append(f"and {len(run.shared) - _FEW:,} more parameters with several names")
+    if run.unused:
+        names = ", ".join(run.unused[:_FEW])
+        more = f" and {len(run.unused) - _FEW:,} more" if len(run.unused) > _FEW else ""
+        lines.append(f"Not called: {names}{more}")
+    frozen = [layer.layer for layer in course.layers if layer.grad_w is None]
+    if frozen:
+        lines.append(f"Frozen: layer{'' if len(frozen) == 1 else 's'} {spans(frozen)}")
+    if several:
+        lines.append("A row of several layers has the numbers of the first and the last one")
+    return [*lines, *filter(None, [course.precision])]
+
+
+def _finding(course: ModuleCourse) -> Finding:
+    word, qualifier, sentence = course.story
+    return Finding(word, course.run.model, sentence, qualifier)
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    told = spans(numbers)
+    return told if len(told) <= 9 else f"{numbers[0]}, …, {numbers[-1]}"
+
+
+def _reach(first: Magnitude | None, last: Magnitude | None, *, alone: bool) -> str:
+    told = [_number(first), _number(last)]
+    return told[0] if alone else " … ".join(filter(None, told))
+
+
+def _number(magnitude: Magnitude | None) -> str:
+    return "" if magnitude is None else short(magnitude)
+
+
+def _rms(layer: ModuleRecord) -> Magnitude | None:
+    size = layer.sizes.get("a")
+    return None if size is None else size.rms
+
+
+def _times(factor: Magnitude | None) -> str:
+    """Return a factor from layer to layer, as a division where it is below 1."""
+    if factor is None or factor.log10 is None:
+        return ""
+    return f"{'×' if factor.log10 >= 0.0 else '÷'}{short_power(abs(factor.log10))}"
+
+
+def _dead_of(layer: ModuleRecord) -> str:
+    count = dead_units(layer)
+    return f"{count:,} of {layer.units:,}" if count else ""
+
+
+def _most_dead(layers: Sequence[ModuleRecord]) -> str:
+    return _dead_of(max(layers, key=lambda layer: (dead_units(layer), -layer.layer)))
+
+
+def _axis(layers: Sequence[ModuleRecord]) -> tuple[int, int]:
+    """Return the decades that hold every signal, lowest and highest."""
+    logs = [layer.grad_a.log10 for layer in layers if layer.grad_a]
+    known = [each for each in logs if each is not None]
+    low, high = math.floor(min(known, default=0.0)), math.ceil(max(known, default=0.0))
+    return low, max(high, low + 1)
+
+
+def _share(magnitude: Magnitude | None, low: int, high: int) -> float | None:
+    if magnitude is None or magnitude.log10 is None:
+        return None
+    return (magnitude.log10 - low) / (high - low)
