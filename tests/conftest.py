@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import hypothesis
@@ -22,6 +23,12 @@ hypothesis.settings.register_profile(
     max_examples=50,
 )
 hypothesis.settings.load_profile("vanish")
+
+# What judges networks of ONNX files: an extra, and the judge of gradients.
+collect_ignore_glob = [
+    *(["files/test_onnx*"] if find_spec("onnx") is None else []),
+    *(["files/test_onnx.py", "files/test_onnx_cases.py"] if find_spec("torch") is None else []),
+]
 
 # A shell's background jobs ignore interrupts, and what they start inherits it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

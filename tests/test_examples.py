@@ -31,6 +31,8 @@ DEEPEST_IN_ONE_SWEEP = EXAMPLES / "deepest_in_one_sweep.sh"
 RESIDUAL = EXAMPLES / "why_residual_networks_train.py"
 NORM_PLACES = EXAMPLES / "a_norm_in_which_place.py"
 THROUGH_TIME = EXAMPLES / "through_time.py"
+ONNX_FROM_PYTORCH = EXAMPLES / "onnx_from_pytorch.py"
+ONNX_FROM_SCIKIT_LEARN = EXAMPLES / "onnx_from_scikit_learn.py"
 TORCH_PROFILE = EXAMPLES / "torch_profile.py"
 
 
@@ -58,6 +60,7 @@ def test_every_example_is_tested_here() -> None:
     assert scripts == {
         *(TORCH_TO_VANISH, PYTHON_API, COMPARE_ACTIVATIONS, JOIN_TABLES, ARTICLE),
         *(DEEPEST_IN_A_LOOP, DEEPEST_IN_ONE_SWEEP, RESIDUAL, NORM_PLACES, THROUGH_TIME),
+        *(ONNX_FROM_PYTORCH, ONNX_FROM_SCIKIT_LEARN),
         TORCH_PROFILE,
     }
 
@@ -339,6 +342,66 @@ def test_through_time_keeps_to_the_conditions_of_pascanu(tmp_path: Path) -> None
     )
     entries = shared.chain.matrices(1)[0].multiplied_out()
     assert rows[0][1] == f"{np.linalg.norm(entries, 2):.2f}"
+
+
+def of_onnx(script: Path, *needed: str) -> SimpleNamespace:
+    """Return all that a script defines, where what it needs is installed."""
+    for name in ("onnx", *needed):
+        pytest.importorskip(name)
+    return SimpleNamespace(**runpy.run_path(str(script)))
+
+
+@pytest.mark.slow
+def test_a_network_from_pytorch_has_its_gradients(tmp_path: Path) -> None:
+    example = of_onnx(ONNX_FROM_PYTORCH, "torch", "onnxscript")
+    model, path = example.build(), tmp_path / "network.onnx"
+    # The exporter writes vectors that are alike once.
+    for name, parameter in model.named_parameters():
+        if "norm" in name:
+            example.nn.init.normal_(parameter, 1.0, 0.1)
+    example.export(model, path)
+    x = np.random.default_rng(1).standard_normal((7, example.FEATURES))
+    network = example.read_graph(str(path))
+    profile = vanish.simulate(weights=network, input=vanish.Rows(x), loss="sum")
+    model = model.double()
+    model(example.torch.from_numpy(x)).sum(dim=1).mean().backward()
+    named = dict(model.named_parameters())
+    assert len(profile.layers) == 2 + 2 * example.BLOCKS
+    for layer, name in zip(profile.layers, network.origin.weights, strict=True):
+        # The file's ε has the digits of float32.
+        assert float(layer.grad_w) == pytest.approx(named[name].grad.norm().item(), rel=1e-6)
+    norms = profile.measured.parameters["1.norm.weight"]
+    (gamma,) = norms.at((slice(None), 0)).listed()
+    assert float(gamma) == pytest.approx(named["1.norm.weight"].grad.norm().item(), rel=1e-6)
+
+
+@pytest.mark.slow
+def test_a_network_from_scikit_learn_has_the_gradients_it_was_trained_with(tmp_path: Path) -> None:
+    example = of_onnx(ONNX_FROM_SCIKIT_LEARN, "torch", "skl2onnx")
+    torch = pytest.importorskip("torch")
+    model, x, classes = example.trained("logistic", 3)
+    example.exported(model, x, tmp_path / "network.onnx")
+    network = example.read_graph(str(tmp_path / "network.onnx"))
+    target = vanish.Rows(classes[:, None])
+    rows = vanish.Rows(x)
+    profile = vanish.simulate(weights=network, input=rows, loss="cross_entropy", target=target)
+    scaler, chain = model.steps[0][1], model.steps[1][1]
+    value = torch.tensor(scaler.transform(x).astype(np.float64))
+    weights = [torch.tensor(each.astype(np.float64), requires_grad=True) for each in chain.coefs_]
+    for k, (weight, bias) in enumerate(zip(weights, chain.intercepts_, strict=True)):
+        value = value @ weight + torch.tensor(bias.astype(np.float64))
+        value = value if k == len(weights) - 1 else torch.sigmoid(value)
+    torch.nn.functional.cross_entropy(value, torch.tensor(classes)).backward()
+    for layer, weight in zip(profile.layers, weights, strict=True):
+        assert float(layer.grad_w) == pytest.approx(weight.grad.norm().item(), rel=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", [ONNX_FROM_PYTORCH, ONNX_FROM_SCIKIT_LEARN])
+def test_what_exports_prints_a_row_a_matrix(script: Path, tmp_path: Path) -> None:
+    of_onnx(script, *(("torch", "onnxscript") if script == ONNX_FROM_PYTORCH else ("skl2onnx",)))
+    lines = [line for line in output(sys.executable, script, cwd=tmp_path) if "‖∂L/∂W‖" not in line]
+    assert "stable" in lines[-1] if script == ONNX_FROM_PYTORCH else "relu" in lines[-1]
 
 
 @pytest.mark.slow

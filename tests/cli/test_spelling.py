@@ -87,7 +87,7 @@ FREE = {
     *("--input", "--target", "--weights", "--save-weights", "--output", "--plot", "--config"),
     *("--widths", "--layers", "--width", "--weight-std", "--bias-std", "--gain", "--batch"),
     *("--seed", "--trials", "--vanish-below", "--explode-above", "--memory", "--scheduler"),
-    *("--wrt", "--hidden", "--steps", "--last-gain", "--select", "file"),
+    *("--wrt", "--hidden", "--steps", "--last-gain", "--select", "file", "--until"),
 }
 
 

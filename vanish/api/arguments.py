@@ -59,7 +59,10 @@ def products(options: Mapping[str, Any]) -> list[Settings]:
     common = {name: value for name, value in options.items() if name not in listed}
     blocks, acts, inits = (one_or_several(name, options.get(name)) for name in listed)
     if not acts:
-        acts = ["sigmoid"] if options.get("layer_acts") is not None else ["sigmoid", "relu"]
+        said = options.get("layer_acts") is not None
+        # A file with its graph says its activations itself.
+        said = said or getattr(options.get("weights"), "graph", None) is not None
+        acts = ["sigmoid"] if said else ["sigmoid", "relu"]
     return [
         Settings(**common, block=block, act=act, init=init)
         for block in blocks or [""]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from vanish.api.shown import Shown, as_table
 from vanish.errors import UsageError
 from vanish.files import survey as surveys
-from vanish.files.networks import read_network
+from vanish.files.formats import ONNX, format_of
+from vanish.files.networks import read_graph, read_network
 from vanish.files.survey import Listed
 from vanish.network.layout import AUTO
 from vanish.numbers.words import plural
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from vanish.columns import Cell
     from vanish.network.arrays import Network
     from vanish.network.blockarrays import BlockNetwork
+    from vanish.network.filegraph import FileNetwork
 
     Path = str | os.PathLike[str]
 
@@ -65,13 +67,13 @@ class Contents(Shown, tuple[Listed, ...]):  # noqa: SLOT001 - has more than item
 
 def load(
     path: Path, select: str | Sequence[str] = (), *, layout: str = AUTO
-) -> Network | BlockNetwork:
+) -> Network | BlockNetwork | FileNetwork:
     """Read a real network from a file, for the setting `weights`.
 
     Parameters
     ----------
     path
-        A .npz, .safetensors or, where torch is installed, .pt file.
+        A .npz, .safetensors or .onnx file, or, where torch is installed, .pt.
     select
         Which weights make the chain, by globs such as ``layers.*.mlp.fc1``, in natural order; of
         several the weights of each behind those of the one before. Without any all of an
@@ -87,7 +89,12 @@ def load(
     globs = [select] if isinstance(select, str) else list(select)
     if not all(isinstance(each, str) for each in globs):
         raise UsageError(f"select {select!r}: give a glob, or a list of globs")
-    return read_network(_name_of(path), layout, select=globs)
+    name = _name_of(path)
+    if format_of(name) != ONNX:
+        return read_network(name, layout, select=globs)
+    if globs or layout != AUTO:
+        raise UsageError(f"{name}: an ONNX file holds its own graph: leave out select and layout")
+    return read_graph(name)
 
 
 def show(path: Path, *, full: bool = False, layout: str = AUTO) -> Contents:

@@ -57,6 +57,9 @@ def command(ctx: typer.Context, **options: Any) -> None:
 
 def _one(options: dict[str, Any]) -> dict[str, Any]:
     """Return the settings of the one network that is to be mended."""
+    from vanish.cli import networks
+
+    networks.refuse_graph(options["weights"])
     lists = {name: [] if options[name] is None else [options[name]] for name in _ONE}
     if options["act"] is None and options["layer_acts"] is None:
         lists["act"] = ["sigmoid"]

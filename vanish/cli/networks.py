@@ -6,16 +6,75 @@ from typing import TYPE_CHECKING
 
 from vanish.cli import streams
 from vanish.cli.parse import split_list
-from vanish.errors import UsageError
+from vanish.errors import UsageError, plain
 from vanish.network.layout import AUTO, AXES, LAYOUTS, OUT_IN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
 
     from vanish.network.arrays import Network
     from vanish.network.blockarrays import BlockNetwork
+    from vanish.network.filegraph import FileNetwork
 
-    AnyNetwork = Network | BlockNetwork
+    AnyNetwork = Network | BlockNetwork | FileNetwork
+
+
+def holds_graph(path: str | None) -> bool:
+    """Tell whether a file of --weights has a graph of its own: one of ONNX."""
+    return path is not None and path.lower().endswith(".onnx")
+
+
+def graph_reader(options: Mapping[str, Any], path: str) -> Callable[[str], FileNetwork]:
+    """Return what reads an ONNX file of --weights.
+
+    Parameters
+    ----------
+    options
+        All that was given.
+    path
+        The file.
+
+    Raises
+    ------
+    UsageError
+        If an option says what its graph does.
+    """
+    for name in ("act", "layer_acts", "last_act", "block", "steps", "weights_layout", "select"):
+        if options.get(name) is not None:
+            flag = f"--{name.replace('_', '-')}"
+            raise UsageError(
+                f"{flag} beside {plain(path)}: an ONNX file holds its own graph, with its"
+                f" activations and sizes: leave out {flag}"
+            )
+
+    if options["save_weights"] is not None:
+        raise UsageError(
+            f"--save-weights beside {plain(path)}: an ONNX file holds its graph with its weights:"
+            " leave out --save-weights"
+        )
+
+    def read(path: str) -> FileNetwork:
+        from vanish.files.networks import read_graph
+
+        return read_graph(path, options["until"] or "")
+
+    return read
+
+
+def refuse_graph(path: str | None) -> None:
+    """Refuse an ONNX file where only arrays are taken.
+
+    Raises
+    ------
+    UsageError
+        If that is what the file of --weights is.
+    """
+    if path is not None and holds_graph(path):
+        raise UsageError(
+            f"--weights {plain(path)}: an ONNX file holds a graph, which vanish itself takes"
+            " alone: give it to vanish, or arrays in an .npz file"
+        )
 
 
 def reader(
@@ -52,6 +111,7 @@ def reader(
         )
 
     def read(path: str) -> AnyNetwork:
+        refuse_graph(path)
         from vanish.files.networks import read_network
 
         layout = weights_layout or AUTO

@@ -32,7 +32,8 @@ def conclude(found: Fixed) -> Story:
         ]
     working = sum(row.works for row in rows)
     if best is not None:
-        sentences.append(f"{working} of {plural(len(rows), 'cure')} work.")
+        verb = "works" if len(rows) == 1 else "work"
+        sentences.append(f"{working} of {plural(len(rows), 'cure')} {verb}.")
     sentences += [_fewer(found), _untried(found)]
     word = before.verdict if best is None else best.after.verdict
     return Story(word.value, "", " ".join(filter(None, sentences)))

@@ -28,11 +28,18 @@ LARGEST_TEXT = 250 * 10**6
 PIECE = 2**20
 
 
-def read_bytes(path: str) -> bytes:
+def read_bytes(path: str, *, binary: bool = False) -> bytes:
     """Read a file that may be endless.
 
     A file of arrays may be as large as memory has room for; text, and whatever comes from a
     pipe or a device, up to `LARGEST_TEXT`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    binary
+        Whether it is of a format that is no text and does not tell itself by its first bytes.
 
     Raises
     ------
@@ -45,9 +52,9 @@ def read_bytes(path: str) -> bytes:
         if path == STANDARD_STREAM:
             if sys.stdin is None:
                 raise InputError("standard input is closed: give a file")
-            return _read(path, sys.stdin.buffer)
+            return _read(path, sys.stdin.buffer, binary=binary)
         with Path(path).open("rb") as stream:
-            return _read(path, stream)
+            return _read(path, stream, binary=binary)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise InputError(f"{path}: {why}: give a file that can be read") from None
@@ -55,7 +62,7 @@ def read_bytes(path: str) -> bytes:
         raise too_large(path) from None
 
 
-def _read(path: str, stream: IO[bytes]) -> bytes:
+def _read(path: str, stream: IO[bytes], *, binary: bool) -> bytes:
     """Read to the end, a piece at a time: one read takes memory for all that it asks for."""
     name = "standard input" if path == STANDARD_STREAM else path
     most = room()
@@ -66,7 +73,7 @@ def _read(path: str, stream: IO[bytes]) -> bytes:
     while piece := stream.read(PIECE):
         content.write(piece)
         if content.tell() == len(piece):
-            is_text = not piece.startswith((NPY_MAGIC, ZIP_MAGIC))
+            is_text = not (binary or piece.startswith((NPY_MAGIC, ZIP_MAGIC)))
         # Not to wait for the end of a device; a short text is told by its line.
         if is_text and len(piece) == PIECE and b"\0" in piece:
             raise InputError(f"{name}: neither .npy nor text: give one of them")

@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 
     from vanish.files.stored import Checkpoint
 
-NPZ, SAFETENSORS, TORCH, KERAS = "npz", "safetensors", "torch", "keras"
+NPZ, SAFETENSORS, TORCH, ONNX, KERAS = "npz", "safetensors", "torch", "onnx", "keras"
 
 _BY_SUFFIX = {
     ".npz": NPZ,
     ".safetensors": SAFETENSORS,
     **dict.fromkeys((".pt", ".pth", ".ckpt", ".bin"), TORCH),
+    ".onnx": ONNX,
     **dict.fromkeys((".keras", ".h5", ".hdf5"), KERAS),
 }
 
@@ -28,6 +29,7 @@ _READERS = {
     NPZ: "vanish.files.npzmembers",
     SAFETENSORS: "vanish.files.safetensors",
     TORCH: "vanish.files.torchfile",
+    ONNX: "vanish.files.onnx.arrays",
 }
 
 

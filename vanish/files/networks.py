@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vanish.files.arraynames import Naming
     from vanish.files.numbertypes import Array
     from vanish.files.stored import Checkpoint, Stored
+    from vanish.network.filegraph import FileNetwork
     from vanish.simulation.run import Simulation
 
 # What stands beside the weights of a plain chain.
@@ -35,6 +36,26 @@ _SAMPLE = ("x", "r")
 # Where arrays are numbers alone, the formula and the number of layers are texts beside them.
 _NOTE = "vanish."
 _FORMULA, _DEPTH = f"{_NOTE}block", f"{_NOTE}layers"
+
+
+def read_graph(path: str, until: str = "") -> FileNetwork:
+    """Read a network that an ONNX file holds with its graph.
+
+    Parameters
+    ----------
+    path
+        The file.
+    until
+        The name of the node whose value the network gives; without it the file's own output.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read; the message names the node that is not.
+    """
+    from vanish.files.onnx.network import read_onnx  # noqa: PLC0415 - start-up
+
+    return read_onnx(path, read_bytes(path, binary=True), until)
 
 
 def read_network(

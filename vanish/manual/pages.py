@@ -23,6 +23,7 @@ TOPICS = {
     "clusters": "sweeps on the workers of a Dask cluster",
     "training": "what becomes of a network whose gradient vanishes",
     "networks": "your own weights and data, losses and targets",
+    "onnx": "a network in an ONNX file: its graph is the network",
     "pytorch": "the gradients of any PyTorch module, layer by layer",
     "numbers": "how exact they are, their range, what fewer bits lose",
     "sources": "the papers that formulas are from",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -90,6 +90,9 @@ class Network:
         If an array has another shape, or an entry that is not a finite number, or does not
         fit the others.
     """
+
+    # No graph of its own, as a file with its graph has: see `FileNetwork`.
+    graph: ClassVar[None] = None
 
     weights: tuple[FloatArray, ...]
     biases: tuple[FloatArray | None, ...] = ()

@@ -74,6 +74,8 @@ class BlockNetwork:
     # Names of letters are this program's, and never read another way.
     layout: ClassVar[str] = OUT_IN
     assumed: ClassVar[bool] = False
+    # Its graph is its formula's.
+    graph: ClassVar[None] = None
     origin: ClassVar[None] = None
 
     def __init__(self, given: Mapping[Any, Any], name: str = "arrays") -> None:

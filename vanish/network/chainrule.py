@@ -148,9 +148,13 @@ class Reading:
 
     def rule(self, op: Op) -> Rule:
         """Return what an operation means; its module is imported when it is first used."""
-        if op.kind not in self._rules:
-            import_module(f"vanish.ops.{op.kind}")
-        return self._rules[op.kind]
+        return self.named(op.kind)
+
+    def named(self, kind: str) -> Rule:
+        """Return what operations of a kind mean."""
+        if kind not in self._rules:
+            import_module(f"vanish.ops.{kind}")
+        return self._rules[kind]
 
 
 _CALLED: dict[str, Reading] = {}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vanish.network.blockarrays import BlockNetwork
     from vanish.network.blocks import Formula
     from vanish.network.described import Acts
+    from vanish.network.filegraph import FileNetwork
     from vanish.network.initializers import Initializer
     from vanish.network.sizes import Section
 
@@ -45,7 +46,7 @@ class Given(Model):
     def __init__(
         self,
         acts: Acts,
-        network: Network | BlockNetwork,
+        network: Network | BlockNetwork | FileNetwork,
         *,
         gains: Gains | None = None,
         formula: Formula | None = None,

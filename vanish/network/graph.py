@@ -9,7 +9,10 @@ reading.
 # Not annotations from the future: a named tuple would compile each of them at every start.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from vanish.network.stages import Stage
 
 
 class Variable(NamedTuple):
@@ -95,11 +98,15 @@ class Op(NamedTuple):
         Its parameters.
     constant
         The number that it multiplies by, if it does.
+    own
+        What it alone knows, where its kind says so: of an operation of a file's graph its S, its
+        axes or its ε.
     """
 
     kind: str
     slots: tuple[Slot, ...] = ()
     constant: Constant | None = None
+    own: Any = None
 
 
 class Node(NamedTuple):
@@ -248,7 +255,7 @@ class Graph:
         # N, the number of layers.
         self.depth: Final = last
 
-    def __reduce__(self) -> "tuple[type[Graph], tuple[tuple[Block, int], ...]]":
+    def __reduce__(self) -> "tuple[type[Graph], tuple[Any, ...]]":
         return Graph, tuple((run.block, run.last - run.first + 1) for run in self.runs)
 
     @property
@@ -268,6 +275,28 @@ class Graph:
         With a skip ∂L/∂a is only what one branch gets.
         """
         return "a" if self.is_plain else "f"
+
+    @property
+    def stages(self) -> "tuple[Stage, ...]":
+        """What its table has a row for where that is no layer: none, see `StagedGraph`."""
+        return ()
+
+    @property
+    def rows(self) -> int:
+        """How many rows its table has: one a layer."""
+        return self.depth
+
+    @property
+    def has_s(self) -> tuple[bool, ...]:
+        """Whether there is an S in each of them."""
+        return tuple(
+            [bool(block.places("activate")) for block, a, b in self.runs for _ in range(a, b + 1)]
+        )
+
+    @property
+    def ends(self) -> tuple[Variable, Variable]:
+        """What is compared of the first and the last of them, see `signal`."""
+        return Variable(self.signal, 1), Variable(self.signal, self.depth)
 
     @property
     def arguments(self) -> tuple[str, ...]:

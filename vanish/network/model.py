@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from vanish.network import activations, initializers
 from vanish.network.biases import Biases
+from vanish.network.chain import Chain
 from vanish.network.described import Gains, Uniform
 from vanish.network.shaped import Shaped
 from vanish.network.sizes import layer_runs, uniform_runs
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 
     from vanish.network.activations import Activation
     from vanish.network.blocks import Formula
+    from vanish.network.chain import Parameter
     from vanish.network.described import Acts
     from vanish.network.graph import Variable
     from vanish.network.initializers import Initializer
     from vanish.network.sizes import Hidden, LayerRun
+    from vanish.numbers.scaled import FloatArray
 
 
 class Model(Shaped):
@@ -120,6 +123,12 @@ class Model(Shaped):
                 std = std * self.gain(k)
                 found[address] = std * std
         return found
+
+    def chain(
+        self, parameters: Mapping[Variable, Parameter], steps: Mapping[int, FloatArray]
+    ) -> Chain:
+        """Return the network with its parameters, by their addresses, and its layers' inputs."""
+        return Chain(self.graph, parameters, self.activations, steps)
 
     def gain(self, k: int) -> Magnitude:
         """Return what multiplies the weights of layer k."""

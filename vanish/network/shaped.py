@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import cached_property
+from itertools import pairwise, repeat
 from typing import TYPE_CHECKING, Final
 
 from vanish.network.graph import Lettered, article_graph
@@ -61,6 +62,19 @@ class Shaped(Lettered):
     def _runs(self) -> Iterator[LayerRun]:
         """The layers by their sizes, layer 1 first."""
         return layer_runs(self.sizes)
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """What each layer takes and gives, (n_in, n_out): layer 1 first."""
+        return tuple(pairwise(self.sizes))
+
+    @property
+    def units(self) -> Iterator[int]:
+        """How many units each layer has, on how many numbers S is applied: n_k of S(Wx+b)."""
+        for section in self.sections:
+            places = section.block.argument_places
+            units = sum(section.sizes.places[place] for place in places)
+            yield from repeat(units, section.length)
 
     @cached_property
     def graph(self) -> Graph:

@@ -1,4 +1,4 @@
-"""f = S(a), elementwise, in every reading; S is the layer's activation."""
+"""f = S(a), elementwise, in every reading; S is the layer's activation, or the operation's own."""
 
 from __future__ import annotations
 
@@ -60,6 +60,9 @@ def activate(activation: Activation, a: Scaled, layer: int) -> tuple[Scaled, Flo
         value, slope = activation.pair(a.values)
     if not (np.isfinite(a.values).all() and np.isfinite(value).all()):
         raise overflow(activation, layer)
+    # A formula's slope may have a part that overflows where S itself does not.
+    if activation.is_formula and not np.isfinite(slope).all():
+        raise overflow(activation, layer)
     return Scaled(value), slope
 
 
@@ -71,8 +74,8 @@ def overflow(activation: Activation, layer: int) -> ForwardOverflowError:
     )
 
 
-def _dense_forward(run: Chain, _: Op, k: int, a: Scaled) -> tuple[Scaled, FloatArray]:
-    return activate(run.activation(k), a, k)
+def _dense_forward(run: Chain, op: Op, k: int, a: Scaled) -> tuple[Scaled, FloatArray]:
+    return activate(op.own or run.activation(k), a, k)
 
 
 def _dense_back(_: Chain, __: Op, ___: int, slope: FloatArray, g: Scaled) -> tuple[Scaled]:
@@ -143,8 +146,9 @@ def _inplace_back(_: Passes, __: Op, ___: int, slope: Cell, g: Cell) -> tuple[Ce
 Reading.called("in-place").means("activate", forward=_inplace_forward, back=_inplace_back)
 
 
-def _largest_slope(run: TraceNorms, _: Op, k: int, __: FloatArray) -> tuple[None, Magnitude]:
-    return None, Magnitude.of(run.activation(k).sup_slope)
+def _largest_slope(run: TraceNorms, op: Op, k: int, _: FloatArray) -> tuple[None, Magnitude]:
+    activation = op.own or run.activation(k)
+    return None, Magnitude.of(activation.sup_slope)
 
 
 def _times(_: object, __: Op, ___: range, slope: Magnitudes, g: Magnitudes) -> tuple[Magnitudes]:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 
 from vanish.network.chainrule import Reading, back, forward, until
-from vanish.network.graph import Variable
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 
 if TYPE_CHECKING:
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from vanish.network.chain import Chain
     from vanish.network.chainrule import Passed
+    from vanish.network.graph import Variable
     from vanish.numbers.scaled import FloatArray
 
 DENSE = Reading("dense", tidy=Scaled.normalized)
@@ -230,9 +230,9 @@ def ratio(trace: Trace, loss_gradient: Scaled) -> Magnitude:
         As for `gradients`.
     """
     walk = gradients(trace, loss_gradient)
-    signal, depth = trace.chain.graph.signal, trace.chain.graph.depth
-    last = until(walk, Variable(signal, depth))
-    first = last if depth == 1 else until(walk, Variable(signal, 1))
+    at_first, at_last = trace.chain.graph.ends
+    last = until(walk, at_last)
+    first = last if at_first == at_last else until(walk, at_first)
     assert isinstance(last, Scaled)
     assert isinstance(first, Scaled)
     first_norm, last_norm = first.norm(), last.norm()

@@ -199,6 +199,8 @@ def slope_products(graph: Graph, sizes: FloatArray, *, coefficients: bool = True
         Shape (N, …).
     """
     column = Magnitudes.of(sizes)
+    if graph.stages:
+        return _of_stages(graph, column, Counting(coefficients))
 
     def kept(section: Run) -> list[Magnitudes | None]:
         block, first, last = section
@@ -210,6 +212,26 @@ def slope_products(graph: Graph, sizes: FloatArray, *, coefficients: bool = True
     nothing = Magnitudes.of(np.zeros(sizes.shape))
     first, *others = [found[name] for name in graph.arguments] or [nothing]
     return sum(others, first)
+
+
+def _of_stages(graph: Graph, column: Magnitudes, counting: Counting) -> Magnitudes:
+    """Return the same of a graph whose layers are stages of one block."""
+    block = graph.block(1)
+    here: list[Magnitudes | None] = [None] * (len(block.nodes) + 1)
+    for k, stage in enumerate(graph.stages):
+        for place in stage.places("activate"):
+            here[place] = column.at(k)
+    one = Magnitudes.of(np.ones(column.mantissas.shape[1:]))
+    nodes, _ = across(block, SLOPES, counting, here, one)
+    nothing = Magnitudes.of(np.zeros(column.mantissas.shape[1:]))
+    found = []
+    for stage in graph.stages:
+        # What an S takes that is the graph's input is no argument, see `Block.arguments`.
+        places = dict.fromkeys(place for place in stage.argument_places if place)
+        found.append(sum((nodes[place] or nothing for place in places), nothing))
+    return Magnitudes(
+        np.stack([each.mantissas for each in found]), np.stack([each.exponents for each in found])
+    )
 
 
 def slope_bound(activation: Activation, layers: int, block: Block = LAYER) -> Magnitude:
@@ -255,7 +277,7 @@ def graph_bound(activation: Activation, graph: Graph) -> Magnitude:
     if factors is not None:
         first, gain = factors
         return first * gain ** (graph.depth - 1)
-    return slope_products(graph, np.full(graph.depth, activation.sup_slope)).listed()[0]
+    return slope_products(graph, np.full(graph.rows, activation.sup_slope)).listed()[0]
 
 
 def bound_factors(activation: Activation, graph: Graph) -> tuple[Magnitude, Magnitude] | None:
@@ -272,7 +294,7 @@ def bound_factors(activation: Activation, graph: Graph) -> tuple[Magnitude, Magn
         c, of layer 1 from ∂L/∂f_1 to the arguments of S, and g, of every other layer: both are
         sup|S'| in the article's chain, and sup|S'| and 1 + sup|S'| with skips.
     """
-    if len(graph.runs) != 1:
+    if len(graph.runs) != 1 or graph.stages:
         return None
     block = graph.runs[0].block
     whole, layer_1 = _across(activation, block), Graph((block, 1))
@@ -291,12 +313,7 @@ def slope_bounds(graph: Graph, activations: Sequence[Activation]) -> list[Magnit
     activations
         S of each layer.
     """
-    has_s = (
-        bool(block.places("activate"))
-        for block, first, last in graph.runs
-        for _ in range(first, last + 1)
-    )
-    free = [has and not each.has_bound for has, each in zip(has_s, activations, strict=True)]
+    free = [has and not each.has_bound for has, each in zip(graph.has_s, activations, strict=True)]
     sizes = [each.sup_slope if each.has_bound else 1.0 for each in activations]
     last = max((k for k, is_free in enumerate(free) if is_free), default=-1)
     known = slope_products(graph, np.array(sizes)).listed()

@@ -261,6 +261,8 @@ def _block(profile: Profile) -> str:
 def _equation(profiles: Sequence[Profile]) -> str:
     """Return the layer written out, where all runs have one and it is not the article's."""
     blocks = {run.block for profile in profiles for run in profile.measured.graph.runs} - {LAYER}
+    if any(profile.measured.graph.stages for profile in profiles):
+        return ""  # a file's graph, which is no layer written out
     if len(blocks) != 1 or len({profile.settings.block for profile in profiles}) > 1:
         return ""
     from vanish.readings.equation import equation  # noqa: PLC0415 - start-up

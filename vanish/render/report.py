@@ -259,6 +259,8 @@ def _derivations(profiles: Sequence[Profile]) -> Iterator[str]:
     found: dict[tuple[object, int], tuple[Graph, str]] = {}
     for profile in profiles:
         graph = profile.measured.graph
+        if graph.stages:
+            continue  # a file's graph is no layer written out
         blocks = list(dict.fromkeys(run.block for run in graph.runs))
         # Layers whose sizes differ have the article's in place of a skip.
         for block in [each for each in blocks if each != LAYER] or blocks:

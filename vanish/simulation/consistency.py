@@ -14,9 +14,11 @@ from vanish.network.sizes import least_rows, sizes
 from vanish.simulation.modelling import given_depth
 from vanish.simulation.names import ENGINE_NAMES, SAMPLED
 from vanish.simulation.sample import given_steps, rows_of
+from vanish.simulation.table import PLAIN, SETTINGS
 
 if TYPE_CHECKING:
     from vanish.network.arrays import Rows
+    from vanish.network.filegraph import FileNetwork
     from vanish.simulation.settings import Settings
 
 
@@ -49,6 +51,8 @@ def require_order(settings: Settings) -> None:
 def require_one_block(settings: Settings) -> None:
     """Require that no other block is given than the one that a network was saved with."""
     network = settings.weights
+    if network is not None and network.graph is not None:
+        _require_nothing_of_its_own(settings, network)
     if network is None or network.block is None:
         return
     own = network.block.text
@@ -58,6 +62,26 @@ def require_one_block(settings: Settings) -> None:
             " block",
             *("block", "weights"),
         )
+
+
+def _require_nothing_of_its_own(settings: Settings, network: FileNetwork) -> None:
+    """Require that nothing is said of a network whose file has its graph, and so says it."""
+    act = SETTINGS["act"].default
+    said = {
+        "act": settings.act != act,
+        "layer_acts": settings.layer_acts is not None,
+        "last_act": settings.last_act is not None,
+        "block": settings.block not in ("", PLAIN),
+        "init": settings.init != initializers.AUTO,
+        "steps": settings.steps is not None,
+    }
+    for other, is_said in said.items():
+        if is_said:
+            raise ConflictError(
+                f"{other} beside weights: {network.name} holds its own graph, with its"
+                f" activations and sizes: leave out {other}",
+                *(other, "weights"),
+            )
 
 
 def require_one_shape(settings: Settings) -> None:
@@ -145,6 +169,8 @@ def _require_one_gain_a_layer(settings: Settings, gains: tuple[float, ...]) -> N
 def require_fitting_block(settings: Settings) -> None:
     """Require that a block has what is said of it, and sizes and rows that its norms take."""
     model = settings.model
+    if model.graph.stages:
+        return  # its file says it all
     least = max(least_rows(block) for block, _, _ in model.graph.runs)
     if settings.rows < least:
         raise ConflictError(

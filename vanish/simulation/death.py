@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 def explain_death(profile: Profile) -> tuple[str, str]:
     """Return what stands behind the word DEAD, and the sentences on it."""
     layers = profile.layers
+    if profile.measured.graph.stages:
+        return "", _where_a_file_ends(profile)
     if not profile.measured.graph.is_plain:
         return "", _where_it_ends(profile)
     zero = [layer.layer for layer in layers if not layer.weight]
@@ -71,6 +73,27 @@ def _where_it_ends(profile: Profile) -> str:
     else:
         why = "no path through it has a slope and a weight other than 0"
     return f"Layer {end.layer} lets nothing through, since {why}: {below} no gradient."
+
+
+def _where_a_file_ends(profile: Profile) -> str:
+    """Return the stage of a file's graph that lets nothing through, and why."""
+    layers, stages = profile.layers, profile.measured.graph.stages
+    if not layers[-1].grad_f:
+        return _without_loss(profile)
+    end = next(layer for layer in reversed(layers) if not layer.grad_a)
+    stage = stages[end.layer - 1]
+    below = _layers([layer.layer for layer in layers if not layer.grad_a])
+    is_last = end.layer == len(layers)
+    if is_last and stage.places("softmax") and profile.settings.loss == "sum":
+        why = "the outputs of its softmax add up to 1 whatever it is given"
+        return f"The loss sum is constant, since {why}: {below} no gradient."
+    if end.slope_max == 0.0:
+        why = f"every unit of layer {end.layer} has slope 0"
+    elif not is_last and not layers[end.layer].weight:
+        why = f"all weights of layer {end.layer + 1} are zero"
+    else:
+        why = "what flows back to it cancels, or no path has a slope and a weight other than 0"
+    return f"Nothing flows back through layer {end.layer}, since {why}: {below} no gradient."
 
 
 def _moves(layers: Sequence[LayerRecord]) -> bool:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.network.chain import Chain
 from vanish.network.streams import Role, Streams, Trials, draw_step, role_of
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import Magnitude
@@ -19,7 +18,8 @@ if TYPE_CHECKING:
 
     from vanish.network.arrays import Network
     from vanish.network.blockarrays import BlockNetwork
-    from vanish.network.chain import Parameter
+    from vanish.network.chain import Chain, Parameter
+    from vanish.network.filegraph import FileNetwork
     from vanish.network.graph import Variable
     from vanish.network.initializers import Initializer, Law
     from vanish.numbers.scaled import FloatArray
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     # Address, first layer and shape of a parameter, as `Model.parameters` has them.
     Addressed = tuple[Variable, int, tuple[int, ...]]
-    AnyNetwork = Network | BlockNetwork
+    AnyNetwork = Network | BlockNetwork | FileNetwork
     Known = tuple[Variable, Parameter]
 
 
@@ -133,7 +133,7 @@ def the_chain(
         else _given(settings, settings.weights, draws)
     )
     steps = steps_of(settings, streams, trials)
-    chain = Chain(model.graph, parameters, model.activations, steps)
+    chain = model.chain(parameters, steps)
     if not model.is_scaled_by_data:
         return chain
     from vanish.readings.unitvariance import unit_variance  # noqa: PLC0415 - start-up

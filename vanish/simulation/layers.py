@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from vanish.network.graph import Graph
-    from vanish.network.model import Model
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.signed import Signed
     from vanish.numbers.stack import Magnitudes
@@ -133,7 +131,7 @@ def records(
     low, median, high = magnitude_quantiles(measured.grad_w, LOW, MEDIAN, HIGH)
     low_a, median_a, high_a = magnitude_quantiles(measured.grad_a, LOW, MEDIAN, HIGH)
     low_s, median_s, high_s = magnitude_quantiles(measured.signal, LOW, MEDIAN, HIGH)
-    has_s = [bool(block.places("activate")) for block, a, b in graph.runs for _ in range(a, b + 1)]
+    has_s, shapes = graph.has_s, settings.model.shapes
     relative = measured.grad_w.over(measured.weight)
     nothing: list[None] = [None] * depth
 
@@ -168,8 +166,8 @@ def records(
     columns: dict[str, Sequence[Any]] = {
         "act": [activation.name for activation in settings.model.activations],
         "layer": range(1, depth + 1),
-        "n_in": sizes[:-1],
-        "n_out": sizes[1:],
+        "n_in": [n_in for n_in, _ in shapes],
+        "n_out": [n_out for _, n_out in shapes],
         "grad_w": median.listed(),
         "grad_b": middle(measured.grad_b),
         "grad_a": median_a.listed(),
@@ -216,7 +214,7 @@ def records(
         "std_f": nothing if forward is None else middle(forward.std_f),
         "saturated": nothing if forward is None else if_bounded(measured.slopes.saturated),
         "max_abs_a": nothing if forward is None else of_arguments(forward.largest_a),
-        "units": list(_units(settings.model)),
+        "units": list(settings.model.units),
     }
     rows = zip(*(columns[name] for name in LayerRecord._fields), strict=True)
     return map(LayerRecord._make, rows)
@@ -257,16 +255,11 @@ def _paths(graph: Graph, counts: list[float | None]) -> list[float | None]:
 
     The units of several S of a layer are counted together, and a path meets some of them.
     """
-    last = max((last for block, _, last in graph.runs if len(block.argument_places) > 1), default=0)
+    parts = [(k, stage.argument_places) for k, stage in enumerate(graph.stages, 1)] or [
+        (last, block.argument_places) for block, _, last in graph.runs
+    ]
+    last = max((last for last, places in parts if len(places) > 1), default=0)
     return [None if k <= last else count for k, count in enumerate(counts, 1)]
-
-
-def _units(model: Model) -> Iterator[int]:
-    """Yield how many units each layer has, n_k in the article's chain."""
-    for section in model.sections:
-        places = section.block.argument_places
-        units = sum(section.sizes.places[place] for place in places)
-        yield from repeat(units, section.length)
 
 
 def _oddity(settings: Settings) -> str:

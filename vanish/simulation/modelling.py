@@ -33,6 +33,8 @@ def model_of(settings: Settings, *, classifies: bool = False) -> Model:
     formula, hidden = formula_of(settings.block), hidden_of(settings.hidden)
     if hidden is None and settings.steps is not None:
         hidden = hidden_of(settings.steps.values.shape[1])
+    if settings.weights is not None and settings.weights.graph is not None:
+        return settings.weights.model(gains)
     if settings.weights is not None:
         by_data = settings.init == initializers.LSUV
         return Given(acts, settings.weights, gains=gains, formula=formula, by_data=by_data)
@@ -71,6 +73,8 @@ def fit_block(settings: Settings) -> None:
     """Let a network have the block that it was saved with, and as many layers as are said."""
     block, network = settings.block or PLAIN, settings.weights
     if network is not None:
+        if network.graph is not None:
+            object.__setattr__(settings, "weights", network.before(losses.get(settings.loss)))
         block = block if network.block is None else network.block.text
         if not network.knows_depth:
             object.__setattr__(settings, "weights", network.of_depth(settings.layers))

@@ -241,6 +241,10 @@ class Simulation:
     def measure(self) -> Measured:
         """Return all that there is to measure, as one trial."""
         model = self.settings.model
+        if model.graph.stages:
+            from vanish.simulation import staged  # noqa: PLC0415 - start-up
+
+            return staged.measure(self, forward=self._tally is not None, bounded=self._is_bounded)
         layers, shape = range(1, model.depth + 1), (model.depth, 1)
 
         def column(letter: str) -> Magnitudes:
@@ -286,9 +290,14 @@ class Simulation:
         columns = [[here[i] if i < len(here) else ZERO for here in norms] for i in range(most)]
         return pooled(list(map(Magnitudes.column, columns)), (len(norms), 1))
 
+    @property
+    def _is_bounded(self) -> bool:
+        settings = self.settings
+        return bounded(settings) and all(each.has_bound for each in settings.model.activations)
+
     def _norm_bound(self) -> Magnitudes | None:
         settings = self.settings
-        if not (bounded(settings) and all(each.has_bound for each in settings.model.activations)):
+        if not self._is_bounded:
             return None
         found = bounds.norm_bounds(self.trace, self.loss_gradient.norm())
         shape = (settings.model.depth, 1)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.arrays import Network, Rows
     from vanish.network.blockarrays import BlockNetwork
+    from vanish.network.filegraph import FileNetwork
     from vanish.network.model import Model
 
 # Up to so many weights, over all trials, a dense run takes a fraction of a second; a layer
@@ -116,7 +117,7 @@ class Settings:
     batch: int | None = None
     loss: str = _DEFAULTS["loss"]
     target: Rows | None = None
-    weights: Network | BlockNetwork | None = None
+    weights: Network | BlockNetwork | FileNetwork | None = None
     seed: int = _DEFAULTS["seed"]
     trials: int = _DEFAULTS["trials"]
     engine: str = _DEFAULTS["engine"]

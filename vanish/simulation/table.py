@@ -241,7 +241,8 @@ _TABLE = (
         *("weights", Kind.NETWORK),
         "A real network instead of a random one: arrays W1, b1, W2, b2, ..., those of a saved"
         " state_dict or the like, or what --save-weights wrote; a missing b is zero. A .npz,"
-        " .safetensors or, where torch is installed, .pt file.",
+        " .safetensors or, where torch is installed, .pt file; of an .onnx file the graph is the"
+        " network.",
         group=Group.WEIGHTS,
         metavar="FILE",
         axis="A real network; give the option again for another.",
@@ -264,6 +265,14 @@ _TABLE = (
         metavar="NAME",
         shown="auto, which takes what fits and says so",
         choices=names.LAYOUTS,
+    ),
+    Option(
+        *("until", Kind.TEXT),
+        "Read an ONNX file of --weights as far as this node, by its name or that of its value.",
+        group=Group.WEIGHTS,
+        metavar="NODE",
+        shown="its output",
+        commands=_VANISH,
     ),
     Option(
         *("save_weights", Kind.TEXT),

@@ -22,6 +22,8 @@ def as_dict(settings: Settings) -> dict[str, Any]:
         if settings.layer_acts or model.act_name == "mixed"
         else None,
         "last_act": model.activations[-1].name if settings.last_act is not None else None,
+        # Of a file's graph no formula of a layer tells.
+        "block": None if model.graph.stages else settings.block,
         "layers": model.depth,
         "width": sizes[0] if uniform else None,
         "widths": None if uniform else list(sizes),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from vanish.network.arrays import Network, Rows
     from vanish.network.blockarrays import BlockNetwork
+    from vanish.network.filegraph import FileNetwork
     from vanish.simulation.option import Option
 
 
@@ -184,11 +185,12 @@ def _stds(given: Any) -> float | tuple[tuple[str, float], ...]:
     return tuple((_name(letter), _number(std)) for letter, std in pairs)
 
 
-def _network(given: Any) -> Network | BlockNetwork:
+def _network(given: Any) -> Network | BlockNetwork | FileNetwork:
     from vanish.network.arrays import Network  # noqa: PLC0415 - start-up
     from vanish.network.blockarrays import BlockNetwork  # noqa: PLC0415 - start-up
+    from vanish.network.filegraph import FileNetwork  # noqa: PLC0415 - start-up
 
-    if isinstance(given, Network | BlockNetwork):
+    if isinstance(given, Network | BlockNetwork | FileNetwork):
         return given
     return BlockNetwork(given) if isinstance(given, Mapping) else Network.of(_several(given))
 

@@ -1,0 +1,340 @@
+"""Networks that ONNX files hold: every row of their tables, judged by autograd on the same file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from command import run_in_process
+from onnxfiles import ACTIVATIONS, NETS, WRITTEN_OUT, Step, content, gemm, made, mlp, normal
+from onnxoracle import Evaluation
+
+from vanish.errors import VanishError
+from vanish.files.onnx.load import FileNode
+from vanish.files.onnx.network import read_onnx
+from vanish.network import chainrule
+from vanish.network.arrays import Rows
+from vanish.network.graph import X
+from vanish.network.stages import StagedGraph
+from vanish.numbers.scaled import Magnitude
+from vanish.readings import dense
+from vanish.readings.dense import DENSE
+from vanish.simulation.run import Simulation
+from vanish.simulation.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from vanish.network.filegraph import FileNetwork
+
+ROWS = 4
+CLOSE = 1e-10
+
+
+def read(model: Any, until: str = "") -> FileNetwork:
+    return read_onnx("net.onnx", content(model), until)
+
+
+def rows_of(network: FileNetwork) -> Any:
+    return np.random.default_rng(7).standard_normal((ROWS, network.sizes[0]))
+
+
+def simulated(network: FileNetwork, loss: str = "readout", **options: Any) -> Simulation:
+    x = Rows(rows_of(network))
+    return Simulation(Settings(weights=network, input=x, loss=loss, norm_bound=True, **options))
+
+
+class Judged:
+    """A network beside what autograd says of its file."""
+
+    def __init__(self, model: Any, loss: str = "readout", *, acts_on: str = "") -> None:
+        self.network = read(model)
+        self.simulation = simulated(self.network, loss)
+        self.profile = self.simulation.profile()
+        self.judge = Evaluation(model, self.simulation.x)
+        self.output = self.judge.values[acts_on or model.graph.output[0].name].reshape(ROWS, -1)
+        total = self._loss(loss)
+        (total / ROWS).backward()
+
+    def _loss(self, loss: str) -> Any:
+        y, zeros = self.output, torch.zeros_like(self.output)
+        if loss == "readout":
+            return (y * torch.tensor(self.simulation.reference)).sum()
+        if loss == "mse":
+            return 0.5 * (y * y).sum()
+        if loss == "bce":
+            return torch.logaddexp(y, zeros).sum()
+        if loss == "cross_entropy":
+            return (torch.logsumexp(y, 1) - y[:, 0]).sum()
+        assert loss == "sum"
+        return y.sum()
+
+    def norm(self, name: str) -> float:
+        return float(torch.linalg.norm(self.judge.values[name].grad))
+
+    def errors(self) -> Iterator[tuple[str, float]]:
+        """Yield how far off the value, each matrix and each vector are, relatively."""
+        mine = self.simulation.trace.output.with_exponent(0).values
+        wanted = self.output.detach().numpy()
+        yield "output", float(np.abs(mine - wanted).max() / np.abs(wanted).max())
+        for layer, name in zip(self.profile.layers, self.network.origin.weights, strict=True):
+            yield name, relative(float(layer.grad_w), self.norm(name))
+        for name, norms in self.profile.measured.parameters.items():
+            if name not in ("W", "b"):
+                (found,) = norms.at((slice(None), 0)).listed()
+                yield name, relative(float(found), self.norm(name))
+        gradients = dense.arrays(self.simulation.trace, self.simulation.loss_gradient)
+        by_x = dict(gradients)[X].with_exponent(0).values
+        judged = self.judge.values[self.judge.x].grad.reshape(ROWS, -1).numpy()
+        yield "x", float(np.abs(by_x - judged).max() / np.abs(judged).max())
+
+
+def relative(found: float, wanted: float) -> float:
+    return abs(found - wanted) / wanted
+
+
+def require_close(judged: Judged) -> None:
+    off = {name: error for name, error in judged.errors() if not error < CLOSE}
+    assert not off
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_an_activation_is_what_onnx_says(name: str) -> None:
+    require_close(Judged(mlp(ACTIVATIONS[name])))
+
+
+@pytest.mark.parametrize("name", WRITTEN_OUT)
+def test_an_activation_that_is_written_out_is_found_by_its_name(name: str) -> None:
+    judged = Judged(mlp(WRITTEN_OUT[name], opset=17))
+    require_close(judged)
+    assert judged.profile.layers[0].act == name.partition(", ")[0]
+    assert judged.network.is_plain
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_network_has_the_gradients_of_autograd(name: str) -> None:
+    require_close(Judged(NETS[name]))
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_the_norm_bound_holds(name: str) -> None:
+    for layer in Judged(NETS[name]).profile.layers:
+        assert layer.norm_bound is not None
+        assert layer.grad_w.log10 is not None
+        assert layer.norm_bound.log10 is not None
+        assert layer.grad_w.log10 <= layer.norm_bound.log10 + 1e-12
+
+
+@pytest.mark.parametrize(
+    ("name", "loss", "acts_on"),
+    [
+        *(("skip", "mse", ""), ("skip", "sum", ""), ("sigmoid", "mse", ""), ("softmax", "mse", "")),
+        *(("sigmoid", "bce", "z"), ("softmax", "cross_entropy", "z")),
+        *(("log_softmax", "cross_entropy", "z"), ("softmax, of old", "cross_entropy", "z")),
+    ],
+)
+def test_a_loss_acts_on_the_output_or_before_what_it_contains(
+    name: str, loss: str, acts_on: str
+) -> None:
+    require_close(Judged(NETS[name], loss, acts_on=acts_on))
+
+
+@pytest.mark.parametrize("name", ["skip", "layer norm", "sequences", "alpha and beta", "joined"])
+def test_a_row_has_the_signal_behind_its_bias_and_what_enters_the_next(name: str) -> None:
+    behind = {
+        "skip": (["a1", "a2", "a3", "y"], ["f1", "f2", "t", "y"]),
+        "layer norm": (["a1", "y"], ["n", "y"]),
+        "sequences": (["a1", "q", "y"], ["n", "r", "y"]),
+        "alpha and beta": (["a1", "y"], ["f1", "y"]),
+        "joined": (["a1", "y"], ["s", "y"]),
+    }
+    judged = Judged(NETS[name])
+    for layer, a, f in zip(judged.profile.layers, *behind[name], strict=True):
+        assert relative(float(layer.grad_a), judged.norm(a)) < CLOSE
+        assert relative(float(layer.grad_f), judged.norm(f)) < CLOSE
+        value = judged.judge.values[f].detach().numpy()
+        assert relative(float(layer.value), float(np.sqrt(np.mean(value**2)))) < CLOSE
+    first, last = behind[name][0][0], behind[name][0][-1]
+    assert judged.profile.ratio is not None
+    ratio = judged.norm(first) / judged.norm(last)
+    assert relative(float(judged.profile.ratio), ratio) < CLOSE
+    assert relative(float(judged.simulation.ratio), ratio) < CLOSE
+
+
+def test_slopes_multiply_along_every_path_of_a_graph() -> None:
+    profile = Judged(NETS["skip"]).profile
+    largest = [layer.slope_max for layer in profile.layers]
+    # tanh in layer 1, relu behind the sum in layer 2; to t the sum goes past relu, too.
+    assert largest[1] == 1.0
+    assert largest[2:] == [None, None]
+    slopes = [layer.slope_product.log10 for layer in profile.layers]
+    # What flows to the sum comes past relu and through it.
+    assert slopes[1] == pytest.approx(np.log10(2.0))
+    assert largest[0] is not None
+    assert slopes[0] == pytest.approx(np.log10(2.0 * largest[0]))
+    assert slopes[2:] == [None, None]
+
+
+# What may be wrong, and a network in which it shows.
+FAULTS = {
+    "times": "layer norm",
+    "plus": "layer norm",
+    "normalise": "layer norm",
+    "softmax": "softmax",
+    "log_softmax": "log_softmax",
+    "join": "joined",
+    "affine_each": "sequences",
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_fault_in_an_operation_is_found(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = DENSE.named(kind)
+
+    def off(*given: Any) -> Any:
+        one, *others = right.back(*given)
+        return (one.times(Magnitude.of(1.0 + 1e-6)), *others)
+
+    monkeypatch.setitem(DENSE._rules, kind, right._replace(back=off))
+    chainrule._compiled.cache_clear()
+    assert max(error for _, error in Judged(NETS[FAULTS[kind]]).errors()) > CLOSE
+    chainrule._compiled.cache_clear()
+
+
+def test_a_fault_of_the_reader_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = FileNode.number
+    monkeypatch.setattr(
+        FileNode, "number", lambda self, name, default: plain(self, name, default) * (1.0 + 1e-6)
+    )
+    assert max(error for _, error in Judged(NETS["alpha and beta"]).errors()) > CLOSE
+
+
+def test_a_plain_chain_is_the_articles() -> None:
+    network = read(mlp())
+    assert network.is_plain
+    profile = simulated(network).profile()
+    assert [(each.act, each.n_in, each.n_out) for each in profile.layers] == [
+        ("tanh", 4, 6),
+        ("identity", 6, 3),
+    ]
+    assert profile.measured.entries is not None  # so that lost precision is told
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_a_graph_is_cut_into_rows_of_its_matrices(name: str) -> None:
+    model = NETS[name]
+    profile = simulated(read(model)).profile()
+    shapes = {each.name: tuple(each.dims) for each in model.graph.initializer}
+    used = [node.input[1] for node in model.graph.node if node.op_type in ("Gemm", "MatMul")]
+    assert len(profile.layers) == len(used)
+    rows = profile.rows()
+    for row, weight in zip(rows, used, strict=True):
+        own = "W1" if weight == "V" and weight not in shapes else weight
+        assert row["name"] == own
+        assert {row["n_in"], row["n_out"]} == {*shapes[own]}
+
+
+def test_the_batch_is_whatever_number_stands_in_the_file() -> None:
+    model = NETS["images"]
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
+    for batch in (1, 5):
+        profile = Simulation(Settings(weights=read(model), batch=batch)).profile()
+        assert profile.settings.rows == batch
+    del model.graph.input[0].type.tensor_type.shape.dim[0]
+
+
+def test_without_a_file_the_input_is_normal() -> None:
+    network = read(NETS["layer norm"])
+    x = Simulation(Settings(weights=network, batch=2000, seed=3)).x
+    assert x.shape == (2000, 5)
+    assert abs(x.mean()) < 0.05
+    assert abs(x.std() - 1.0) < 0.05
+
+
+def test_softmax_and_sum_are_dead_and_it_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(content(NETS["softmax"]))
+    result = run_in_process("--weights", str(path), "--loss=sum", "--format=json")
+    assert result.status == 0
+    (run,) = json.loads(result.stdout)["runs"]
+    assert run["verdict"] == "dead"
+    assert {layer["grad_w"] for layer in run["layers"]} == {0.0}
+    assert b"the outputs of its softmax add up to 1" in result.stderr
+
+
+def test_until_cuts_at_a_node_or_at_its_value() -> None:
+    for until in ("n_f1", "f1"):
+        network = read(NETS["softmax"], until)
+        assert network.origin.weights == ("W1",)
+        assert network.sizes == (5, 5)
+    with pytest.raises(VanishError, match="until 'f9' names no node"):
+        read(NETS["softmax"], "f9")
+
+
+def test_what_a_file_calls_its_arrays_is_escaped(tmp_path: Path) -> None:
+    steps = [gemm("x \x1b[31m b", "a"), Step("Tanh", "a", "y")]
+    model = made(steps, {"\x1b[31m": normal(3, 2), "b": normal(3)}, [2])
+    path = tmp_path / "net.onnx"
+    path.write_bytes(content(model))
+    result = run_in_process("--weights", str(path), "--format=tsv", "--quiet")
+    assert b"\x1b" not in result.stdout
+    assert b"\\x1b[31m" in result.stdout
+
+
+def test_a_run_of_the_command_has_the_numbers_of_the_file(tmp_path: Path) -> None:
+    model, path, x = NETS["layer norm"], tmp_path / "net.onnx", tmp_path / "x.npy"
+    path.write_bytes(content(model))
+    judged = Judged(model)
+    np.save(x, judged.simulation.x)
+    options = ("--weights", str(path), "--input", str(x))
+    result = run_in_process(*options, "--format=json", "--quiet")
+    assert (result.status, result.stderr) == (0, b"")
+    (run,) = json.loads(result.stdout)["runs"]
+    for layer, name in zip(run["layers"], ("W1", "E"), strict=True):
+        assert layer["name"] == name
+        assert relative(layer["grad_w"], judged.norm(name)) < CLOSE
+    (gamma,) = run["parameters"]["g"]["log10_grad"]
+    assert relative(10.0**gamma, judged.norm("g")) < CLOSE
+    assert run["settings"]["weights"] == str(path)
+    assert run["settings"]["block"] is None
+    for end in ("html", "table"):
+        assert run_in_process(*options, f"--format={end}").status == 0
+
+
+def test_several_seeds_and_gains_are_run(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(content(NETS["skip"]))
+    result = run_in_process("--weights", str(path), "--trials=3", "--gain=1,2,1,0.5", "--quiet")
+    assert result.status == 0
+
+
+def test_a_graph_is_sent_to_another_process_whole() -> None:
+    graph = read(NETS["skip"]).graph
+    assert isinstance(graph, StagedGraph)
+    make, parts = graph.__reduce__()
+    again = make(*parts)
+    assert again.stages == graph.stages
+    assert again.runs == graph.runs
+
+
+def test_of_several_outputs_the_first_real_one_is_taken() -> None:
+    steps = [gemm("x W", "a"), Step("ArgMax", "a", "k", {"axis": 1}), Step("Tanh", "a", "y")]
+    model = made(steps, {"W": normal(3, 2)}, [2], outputs=["k", "y"])
+    model.graph.output[0].type.tensor_type.elem_type = onnx.TensorProto.INT64
+    assert read(model).label == "net.onnx"
+    assert read(model).sizes == (2, 3)
+
+
+def test_values_before_a_softmax_that_float64_cannot_hold_are_one_line() -> None:
+    steps = [gemm("x W", "a"), Step("Mul", "a k", "b"), Step("Softmax", "b", "y")]
+    model = made(steps, {"W": normal(3, 2), "k": np.full(3, 1e308)}, [2])
+    model.graph.node.insert(1, onnx.helper.make_node("Mul", ["a", "k"], ["c"]))
+    model.graph.node[2].input[0] = "c"
+    simulation = simulated(read(model))
+    with pytest.raises(VanishError, match="the values before a softmax grow past"):
+        simulation.profile()
