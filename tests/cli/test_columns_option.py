@@ -45,6 +45,16 @@ RUNS = {
 }
 
 
+of_every_command = pytest.mark.parametrize(
+    "line",
+    [
+        # It tries every cure.
+        pytest.param(line, marks=[pytest.mark.slow] if line.startswith("fix") else [], id=name)
+        for name, line in RUNS.items()
+    ],
+)
+
+
 def output(line: str, *more: str) -> str:
     result = run_in_process(*shlex.split(line), *more)
     assert result.status == 0, result.stderr
@@ -60,7 +70,7 @@ def test_every_command_that_prints_rows_is_tried() -> None:
     assert printed - {"vanish derive --format json"} == {*RUNS}
 
 
-@pytest.mark.parametrize("line", RUNS.values(), ids=RUNS)
+@of_every_command
 def test_the_named_columns_are_printed_in_the_named_order(line: str) -> None:
     whole = rows(line)
     # Some of them, in no order of the table.
@@ -80,7 +90,7 @@ def test_the_named_columns_are_printed_in_the_named_order(line: str) -> None:
         assert bare == output(line, "-f", form, *given).partition("\n")[2]
 
 
-@pytest.mark.parametrize("line", RUNS.values(), ids=RUNS)
+@of_every_command
 def test_a_table_of_chosen_columns_has_a_row_a_row(line: str) -> None:
     whole = rows(line)
     names = [*whole[0]][:3]
@@ -152,7 +162,7 @@ def test_numbers_beyond_float64_and_infinity_and_flags() -> None:
     assert few.rows[1] == Elided("5 more rows: --rows 0")
 
 
-@pytest.mark.parametrize("line", RUNS.values(), ids=RUNS)
+@of_every_command
 def test_help_lists_every_column_with_its_meaning(line: str) -> None:
     text = output(line, "--columns", "HELP", "--format", "json")
     names = [each.split()[0] for each in text.splitlines() if not each.startswith(" ")]

@@ -631,7 +631,11 @@ NOT_HERE = (
         "activation {self.name}:",
     ),
     *("init beside weight_std: give", "layers without width", "act is empty: give"),
-    *("a sweep has one number a point", "by_layer: no epoch was kept"),
+    *(
+        "a sweep has one number a point",
+        "by_layer: no epoch was kept",
+        "leave out select and layout",
+    ),
     *("block is empty: give", "width beside block: leave out one", "no affine map stands for"),
     *("outside float64: take", "batch {settings[0].rows}: give", "give a list of values"),
     *("settings of type", "rows of several lengths"),

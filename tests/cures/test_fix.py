@@ -209,6 +209,7 @@ def found(act: str = "sigmoid", **options: Any) -> vanish.Fix:
     return vanish.fix(act=act, **options)
 
 
+@pytest.mark.slow
 def test_fewer_layers_are_stable_as_they_are() -> None:
     most = found(layers=20, width=32).most_layers
     assert most is not None
@@ -415,6 +416,7 @@ def test_one_layer_has_nothing_to_mend() -> None:
     assert "With one layer there is nothing to vanish on the way." in text
 
 
+@pytest.mark.slow
 def test_quiet_is_the_data_alone() -> None:
     line = "fix --layers 6 --width 4 --gain 0.2 --quiet"
     for each in ("tsv", "json"):
@@ -425,6 +427,7 @@ def test_quiet_is_the_data_alone() -> None:
     assert "critical weight_std" in text
 
 
+@pytest.mark.slow
 def test_a_table_is_shortened_to_its_best_rows() -> None:
     line = "fix --layers 6 --width 4 --gain 0.2 --format table"
     whole = run_in_process(*line.split()).stdout.decode()
@@ -487,6 +490,7 @@ def test_settings_are_a_command_line(options: dict[str, Any], line: str) -> None
 # --- in Python ---
 
 
+@pytest.mark.slow
 def test_a_fix_prints_as_the_command_does() -> None:
     words = ["--act", "tanh", "--layers", "6", "--width", "8", "--gain", "0.2"]
     tried = found("tanh", layers=6, width=8, gain=0.2)

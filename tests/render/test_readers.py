@@ -290,7 +290,14 @@ def test_no_table_is_left_out() -> None:
     assert {command_of(line) for line in CASES} == {*PRINTED}
 
 
-by_case = pytest.mark.parametrize("line", CASES)
+by_case = pytest.mark.parametrize(
+    "line",
+    # A fix tries every cure.
+    [
+        pytest.param(line, marks=[pytest.mark.slow] if line.startswith("fix") else [])
+        for line in CASES
+    ],
+)
 
 
 @by_case

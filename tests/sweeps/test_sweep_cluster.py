@@ -297,7 +297,14 @@ def test_a_scheduler_that_says_nothing_is_one_line_of_the_command(
 
 
 @pytest.mark.parametrize(
-    "address", ["tcp://127.0.0.1:1", "127.0.0.1:1", "nonsense://x:1", "tcp://x", "tcp://x:99999"]
+    "address",
+    [
+        "tcp://127.0.0.1:1",
+        "127.0.0.1:1",
+        "nonsense://x:1",
+        "tcp://x",
+        pytest.param("tcp://x:99999", marks=pytest.mark.slow),
+    ],
 )
 def test_an_address_where_nobody_is_is_one_line(address: str) -> None:
     assert refused(address).partition(f"scheduler {address}: ")[2] in (
