@@ -24,10 +24,13 @@ hypothesis.settings.register_profile(
 )
 hypothesis.settings.load_profile("vanish")
 
+# What is judged by PyTorch alone.
+_OF_TORCH = ["files/test_onnx.py", "files/test_onnx_cases.py", "cures/test_torchlines.py"]
+
 # What judges networks of ONNX files: an extra, and the judge of gradients.
 collect_ignore_glob = [
     *(["files/test_onnx*"] if find_spec("onnx") is None else []),
-    *(["files/test_onnx.py", "files/test_onnx_cases.py"] if find_spec("torch") is None else []),
+    *(_OF_TORCH if find_spec("torch") is None else []),
 ]
 
 # A shell's background jobs ignore interrupts, and what they start inherits it.
