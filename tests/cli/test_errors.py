@@ -149,8 +149,6 @@ FILES = {
     "blocks.safetensors": safetensors({"W1": np.eye(2)}, {"vanish.block": "x + S(Wx)"}),
     "model.keras": b"PK",
     "model.h5": b"\x89HDF",
-    "cut.pt": b"PK\x03\x04",
-    "code.pt": b"cos\nsystem\n(S'true'\ntR.",
 }
 
 COMMAND_LINES = """
@@ -595,8 +593,6 @@ show size.safetensors
 show overlap.safetensors
 show holes.safetensors
 show model.keras
-show cut.pt
-show code.pt
 show net.safetensors --weights-layout out
 show net.safetensors --columns shap
 --weights model.h5
@@ -688,6 +684,7 @@ NOT_HERE = (
     *("it became shorter while it was read", "see to it, and try again"),
     "{path}: {error.strerror}: give a file",
     # of what PyTorch is or wrote: test_torchfile.py
+    *("a damaged PyTorch file", "which takes code to be read"),
     *("PyTorch is not installed to read it", "has more numbers than the file"),
     # of the API alone: test_selection.py
     *("give a glob, or a list of globs", "give the name of a file"),
