@@ -74,6 +74,8 @@ DRAWN = (
     f"show {SMALL}",
     f"show {LARGE}",
     f"--weights {SMALL} --act tanh",
+    "fix --act tanh --layers 5 --width 4 --gain 0.2",
+    f"fix --weights {SMALL} --act tanh --gain 0.2",
 )
 
 # Command lines whose words on a terminal are no table.
