@@ -89,7 +89,7 @@ def simulate(
         return found
 
     def forward(node: Any, taken: list[Array]) -> tuple[Array, Any]:
-        kind, slots, constant = node.op
+        kind, slots, constant, _ = node.op
         h = taken[0] if taken else rng.standard_normal(shape)
         if kind == "affine":
             s = scale[slots[0].letter]

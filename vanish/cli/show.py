@@ -39,8 +39,9 @@ def command(
 ) -> None:
     """Show what is in a file of weights: names, shapes, types, and how large they are.
 
-    Its arrays are read a piece at a time, whatever the size of the file. weight_std is std·√n_in,
-    as of --weight-std; blocks that repeat are drawn together.
+    Its arrays are read a piece at a time, whatever the size of the file. weight_std is the
+    standard deviation of the entries times sqrt(n_in), as of --weight-std; blocks that repeat are
+    drawn together.
     """
     from vanish.files.survey import survey
     from vanish.network.layout import AUTO
