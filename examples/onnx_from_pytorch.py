@@ -10,6 +10,7 @@ import logging
 import sys
 import tempfile
 import warnings
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ import vanish
 from vanish.files.networks import read_graph
 
 try:
-    import onnx  # noqa: F401 - what reads the file
-    import onnxscript  # noqa: F401 - what writes it
+    for package in ("onnx", "onnxscript"):  # what reads the file, and what writes it
+        import_module(package)
     import torch
     from torch import nn
 except ModuleNotFoundError as missing:
@@ -28,7 +29,7 @@ except ModuleNotFoundError as missing:
 FEATURES, WIDTH, BLOCKS, CLASSES = 10, 16, 4, 3
 
 
-class Residual(nn.Module):  # type: ignore[misc]  # torch is known to few runs
+class Residual(nn.Module):  # type: ignore[misc]  # mypy skips torch: its classes are Any
     """x + W2 gelu(W1 LN(x)), as in the layers of a transformer."""
 
     def __init__(self) -> None:

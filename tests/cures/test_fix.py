@@ -503,10 +503,11 @@ def test_a_fix_prints_as_the_command_does() -> None:
 
 
 def test_what_is_no_framework() -> None:
+    no_name: dict[str, Any] = {"framework": 3}
     with pytest.raises(vanish.UsageError, match="unknown framework 'torhc': did you mean torch"):
         vanish.fix(act="tanh", layers=3, framework="torhc")
     with pytest.raises(vanish.UsageError, match="framework 3: give one name"):
-        vanish.fix(act="tanh", layers=3, framework=3)  # type: ignore[arg-type] # what is refused
+        vanish.fix(act="tanh", layers=3, **no_name)
 
 
 def test_a_run_of_a_row_is_measured_as_the_command_measures_it() -> None:

@@ -11,6 +11,7 @@ import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from onnx.backend.test.case.node import collect_testcases
 from onnxoracle import Evaluation
 
 from vanish.files.onnx.functions import FORMULAS
@@ -57,8 +58,6 @@ class Case(NamedTuple):
 
 
 def cases() -> Iterator[Case]:
-    from onnx.backend.test.case.node import collect_testcases  # noqa: PLC0415 - it makes them
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its own, in casts that overflow
         collected = collect_testcases(None)

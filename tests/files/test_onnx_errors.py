@@ -15,6 +15,7 @@ from snapshot import check
 
 from vanish.errors import InputError, VanishError
 from vanish.files.onnx.network import read_onnx
+from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -258,8 +259,6 @@ def test_other_commands_take_arrays(command: str, tmp_path: Path) -> None:
 
 
 def test_a_loss_names_the_end_that_it_asks_for() -> None:
-    from vanish.simulation.settings import Settings  # noqa: PLC0415 - beside its only use
-
     network = read_onnx("net.onnx", content(NETS["softmax"]))
     with pytest.raises(VanishError, match="its graph ends in softmax"):
         Settings(weights=network, loss="bce")

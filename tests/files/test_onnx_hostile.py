@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 import pytest
-from fuzz import mutated
+from fuzz import drawing, mutated
 from limits import limited
 from onnx import numpy_helper
 from onnxfiles import ACTIVATIONS, NETS, WRITTEN_OUT, Step, content, gemm, made, mlp, normal
@@ -21,6 +20,7 @@ from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
+    import random
     from pathlib import Path
 
 OPERATORS = [*_RULES, *FORMULAS, "Conv", "If", "Max"]
@@ -133,7 +133,7 @@ def require_an_answer_or_one_line(source: bytes) -> bool:
 )
 @pytest.mark.parametrize("way", ["bytes", "meaning"])
 def test_an_altered_file_is_read_or_refused_in_one_line(count: int, way: str) -> None:
-    draw, sources = random.Random(count), models()  # noqa: S311 - no secret
+    draw, sources = drawing(count), models()
     read = 0
     for _ in range(count):
         model = draw.choice(sources)

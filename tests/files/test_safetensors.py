@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ import numpy as np
 import pytest
 from checkpoints import bfloat16, raw, safetensors, transformer
 from command import run_in_process
+from fuzz import drawing
 from limits import MB, check_refused, limited
 from oracles import pytorch
 
@@ -25,6 +25,7 @@ from vanish.files.numbertypes import SAFETENSORS
 from vanish.files.survey import survey
 
 if TYPE_CHECKING:
+    import random
     from pathlib import Path
 
 WHY = "the package judges its format: pip install safetensors ml_dtypes"
@@ -250,7 +251,7 @@ def mutated(draw: random.Random, value: Any) -> Any:
 
 @pytest.mark.slow
 def test_five_thousand_changed_headers_are_read_or_told_in_one_line(file: Path) -> None:
-    draw = random.Random(0)  # noqa: S311 - no secret
+    draw = drawing(0)
     whole = safetensors(transformer(2, 4), {"format": "pt"})
     length = int.from_bytes(whole[:8], "little")
     header, content = json.loads(whole[8 : 8 + length]), whole[8 + length :]

@@ -238,6 +238,6 @@ class StagedChain(Chain):
     def matrices(self, k: int) -> list[Weight]:
         """Return the matrix of stage k, alone."""
         assert isinstance(self.graph, StagedGraph)
-        weight = self.parameters[address(self.graph.stages[k - 1].weight)]
+        weight = self.parameters[address(self.graph.stage(k).weight)]
         assert isinstance(weight, Weight)
         return [weight]

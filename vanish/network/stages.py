@@ -61,15 +61,20 @@ class StagedGraph(Graph):
         In their order.
     """
 
-    __slots__ = ("_stages", "whole")
+    __slots__ = ("_by_row", "_stages", "whole")
 
     def __init__(self, block: Block, stages: tuple[Stage, ...]) -> None:
         super().__init__((block, 1))
         self.whole: Final = block
         self._stages: Final = stages
+        self._by_row: Final = dict(enumerate(stages, 1))
 
     def __reduce__(self) -> tuple[type[Graph], tuple[Any, ...]]:
         return StagedGraph, (self.whole, self.stages)
+
+    def stage(self, k: int) -> Stage:
+        """Return the stage that is row k of the table."""
+        return self._by_row[k]
 
     @property
     def stages(self) -> tuple[Stage, ...]:
