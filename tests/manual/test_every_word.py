@@ -297,7 +297,7 @@ def test_every_command_and_every_option_is_explained() -> None:
 
 
 def test_every_value_that_an_option_takes_by_name_is_explained() -> None:
-    listed = {name for row in table.OPTIONS for name in row.choices.split(", ") if name}
+    listed = {name for row in table.every() for name in row.choices.split(", ") if name}
     assert {"auto", "sigmoid", "he_normal", "bce", "sampled", "in_out", "vanishing"} <= listed
     listed |= {name for kind in (names.VERDICTS, names.OUTCOMES) for name in kind.split(", ")}
     listed |= {*records.registered_names(), *data.NAMES}

@@ -51,7 +51,7 @@ def test_a_command_has_the_options_of_the_table_in_its_order(command: str) -> No
 
 def test_training_has_the_options_that_the_table_says() -> None:
     theirs = {re.sub("_name$", "", name) for name in parameters("train")}
-    known = {row.name for row in table.OPTIONS}
+    known = {row.name for row in table.every()}
     assert theirs & known == {row.name for row in table.of("train")}
 
 
@@ -97,7 +97,7 @@ def test_the_manual_has_a_line_an_option() -> None:
     found = list(table.manual())
     names = [entry.name for entry in found]
     assert len(names) == len({*names})
-    assert {*names} == {row.name for row in table.OPTIONS}
+    assert {*names} == {row.name for row in table.every()}
     by_name = {entry.name: entry for entry in found}
     assert by_name["layers"] == ("layers", "--layers, -n", "Number of layers.", "20")
     told = (

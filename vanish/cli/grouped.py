@@ -88,7 +88,7 @@ def group_of(flags: list[str]) -> str:
     from vanish.simulation import table
 
     name = max(flags, key=len).lstrip("-").replace("-", "_")
-    row = next((row for row in table.OPTIONS if row.name == name), None)
+    row = next((row for row in table.every() if row.name == name), None)
     return _OWN[name] if row is None else row.group.value
 
 

@@ -10,7 +10,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vanish.simulation import names
-from vanish.simulation.fixing import of_fix
 from vanish.simulation.handling import HANDLING, JOBS, MEMORY
 from vanish.simulation.option import Group, Kind, Limits, Option
 
@@ -341,21 +340,32 @@ _TABLE = (
     *HANDLING,
 )
 
-OPTIONS = (*_TABLE, *of_fix(_TABLE))
-
 SETTINGS = {option.name: option for option in _TABLE if option.is_setting}
+
+
+def every() -> Iterator[Option]:
+    """Yield all options; those of `vanish fix` last, made when they are reached."""
+    yield from _TABLE
+    yield from _of_fix()
+
+
+def _of_fix() -> Iterator[Option]:
+    from vanish.simulation.fixing import of_fix  # noqa: PLC0415 - start-up
+
+    return of_fix(_TABLE)
 
 
 def of(command: str) -> Iterator[Option]:
     """Yield the options of a command, in the order of its help."""
-    return (option for option in OPTIONS if command in option.commands)
+    options = _of_fix() if command == "fix" else _TABLE
+    return (option for option in options if command in option.commands)
 
 
 def named(name: str) -> Option:
     """Return the option of that name; of several, the first."""
-    return next(option for option in OPTIONS if option.name == name)
+    return next(option for option in every() if option.name == name)
 
 
 def manual() -> Iterator[Entry]:
     """Yield the manual's list, a line an option; of what two commands have, the first."""
-    return (named(name).entry for name in dict.fromkeys(option.name for option in OPTIONS))
+    return (named(name).entry for name in dict.fromkeys(option.name for option in every()))
