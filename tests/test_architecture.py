@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "vanish"
 # The floors, the ground first: a wing imports those below it, and of its own floor some that do
 # not import it.
 FLOORS = (
-    {"errors", "system", "columns"},
+    {"errors", "records", "system", "columns"},
     {"numbers"},
     {"network"},
     {"gauss"},

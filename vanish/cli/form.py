@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vanish.cli.formats import DELIMITERS, FEWEST_ROWS, FOR_PEOPLE
 from vanish.cli.streams import for_stdout, in_colour, lacks_symbols, piped_width, window
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     Row = Mapping[str, Cell]
 
 
-class Form(NamedTuple):
+class Form(Record):
     """How a command's result looks, and which file it is for.
 
     Attributes

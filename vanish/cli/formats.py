@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.cli.streams import is_terminal
 from vanish.errors import UsageError
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 AUTO = "auto"
 
 
-class Formats(NamedTuple):
+class Formats(Record):
     """The formats of a command.
 
     Attributes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,6 +10,7 @@ from vanish.cli import choice, parse, ranges, streams
 from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.errors import UsageError
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -189,7 +190,7 @@ def _tell_ranges(destination: out.Destination, weight_std: str | None, bias_std:
             streams.say(sentence)
 
 
-class _Given(NamedTuple):
+class _Given(Record):
     """What the options say of every block."""
 
     weight_std: str | None

@@ -6,13 +6,14 @@ It is run on the user's own seed, and where that goes well on further ones.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vanish.cures.commands import as_text
 from vanish.cures.digits import ROUNDING
 from vanish.cures.workbench import FEW, SpentError
 from vanish.errors import VanishError
 from vanish.network import initializers
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -45,7 +46,7 @@ _EXCLUDES: Mapping[str, Change] = {
 }
 
 
-class Attempt(NamedTuple):
+class Attempt(Record):
     """A change that was tried.
 
     Attributes

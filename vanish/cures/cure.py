@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -24,7 +26,7 @@ class Part(StrEnum):
     ARCHITECTURE = "architecture"
 
 
-class Cure(NamedTuple):
+class Cure(Record):
     """A kind of change.
 
     Attributes

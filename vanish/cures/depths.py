@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.cures import effort
 from vanish.cures.workbench import ALLOWANCE, in_law
 from vanish.errors import VanishError
+from vanish.records import Record
 from vanish.simulation.settings import SAMPLED
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _DOUBLINGS, _HALVINGS = 4, 3
 _RUNS = 2.0
 
 
-class Reach(NamedTuple):
+class Reach(Record):
     """How deep a change holds.
 
     Attributes

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.cures import effort
 from vanish.cures.attempts import attempts, shortfall
@@ -23,6 +23,7 @@ from vanish.cures.workbench import ALLOWANCE, FEW, Bench, SpentError, cost_of
 from vanish.errors import VanishError
 from vanish.network.streams import Streams
 from vanish.numbers.words import short_power
+from vanish.records import Record
 from vanish.simulation import run
 from vanish.simulation.drawing import Draws
 from vanish.simulation.measured import MEDIAN, quantile
@@ -54,7 +55,7 @@ _KEPT = 2**27
 _RUNS, _BESIDE = 10.0, 4.0 * ALLOWANCE
 
 
-class Row(NamedTuple):
+class Row(Record):
     """A cure that was tried.
 
     Attributes
@@ -105,7 +106,7 @@ class Row(NamedTuple):
         return (0 if self.works else 1 if stable else 2), self.cure.size, decades
 
 
-class Fixed(NamedTuple):
+class Fixed(Record):
     """What was found.
 
     Attributes

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from vanish.records import Record
 from vanish.simulation.columns import log10
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, magnitude_quantiles
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from vanish.simulation.settings import Settings
 
 
-class Outcome(NamedTuple):
+class Outcome(Record):
     """A run, summed up.
 
     Attributes

@@ -10,12 +10,13 @@ median counts: of all of them for what is printed, of a few for what is tried.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.cures.attempts import Attempt, attempts, shortfall
 from vanish.cures.catalogue import CHEAP
 from vanish.cures.workbench import SEEDS, Bench, SpentError
 from vanish.numbers.words import compared, short_power
+from vanish.records import Record
 from vanish.simulation.profile import Verdict
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from vanish.simulation.profile import Profile
 
 
-class Remedy(NamedTuple):
+class Remedy(Record):
     """What to change, and what it was measured to do.
 
     Attributes
@@ -81,7 +82,7 @@ class Remedy(NamedTuple):
         return f"; {self.seeds} of {self.seeds} further seeds are stable{told}"
 
 
-class Search(NamedTuple):
+class Search(Record):
     """What was found.
 
     Attributes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from itertools import groupby
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.cures.torchblock import UnknownError, biased, module
 from vanish.network.blocks import formula
@@ -18,6 +18,7 @@ from vanish.network.graph import LAYER
 from vanish.network.initializers import Law
 from vanish.network.initializers.laws import CUT, CUT_STD
 from vanish.network.initializers.record import fan_average, fan_in, one
+from vanish.records import Record
 from vanish.simulation.table import PLAIN
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ _FANS: dict[Callable[[int, int], float], str] = {
 }
 
 
-class Program(NamedTuple):
+class Program(Record):
     """A network in parts: run one after the other they make `model`.
 
     Attributes

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.cures import effort
 from vanish.cures.stalling import stalled
 from vanish.network import losses
 from vanish.network.streams import Streams
+from vanish.records import Record
 from vanish.simulation.drawing import Draws
 from vanish.simulation.measured import MEDIAN, magnitude_quantiles
 from vanish.simulation.needs import MEMORY, memory_needed
@@ -63,7 +64,7 @@ class SpentError(Exception):
     """The next step would take longer than is left."""
 
 
-class Band(NamedTuple):
+class Band(Record):
     """The log10 ratios from `low` to `high`; none where they are the wrong way round."""
 
     low: float
@@ -287,7 +288,7 @@ def cost_of(settings: Settings, trials: int, draws: Draws) -> float:
     return trials * effort.passing(settings) + drawn * effort.drawing(settings)
 
 
-class _Way(NamedTuple):
+class _Way(Record):
     """A way to try further seeds.
 
     Attributes
@@ -306,7 +307,7 @@ class _Way(NamedTuple):
     cost: float
 
 
-class Further(NamedTuple):
+class Further(Record):
     """What further seeds give.
 
     Attributes

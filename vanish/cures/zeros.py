@@ -7,7 +7,9 @@ saturates it need not even be monotone, and where rounding decides it jumps.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,7 +25,7 @@ NEAR, _STEPS = 0.2, 8
 _TURN, _GIVE_UP = 2, 3
 
 
-class Zero(NamedTuple):
+class Zero(Record):
     """Where the function is about 0, and its slope there."""
 
     place: float
@@ -151,7 +153,7 @@ class Walk:
         return Zero(place, self._slope)
 
 
-class _Front(NamedTuple):
+class _Front(Record):
     """How far a way has led.
 
     Attributes

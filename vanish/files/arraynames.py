@@ -8,12 +8,13 @@ a weight or a bias, the rest of it which layer's, and numbers count the layers.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from vanish.errors import InputError
 from vanish.network.blockarrays import is_lettered
 from vanish.network.fit import Shapes, makes_chain
 from vanish.network.layout import IN_OUT, OUT_IN
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -49,7 +50,7 @@ class Shaped(Protocol):
         """How many numbers it has."""
 
 
-class Naming(NamedTuple):
+class Naming(Record):
     """The names of a network's arrays.
 
     Attributes
@@ -82,7 +83,7 @@ class Naming(NamedTuple):
         return makes_chain(Shapes(weights, tuple(sizes)))
 
 
-class Name(NamedTuple):
+class Name(Record):
     """A name taken apart.
 
     Attributes

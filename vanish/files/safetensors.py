@@ -11,13 +11,14 @@ import json
 import math
 import struct
 from itertools import pairwise
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
 from vanish.errors import InputError
 from vanish.files.numbertypes import SAFETENSORS
 from vanish.files.stored import Checkpoint, Stored, open_file, pieces_at
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ _NOTES = "__metadata__"
 _ALIGNED = 8
 
 
-class _Place(NamedTuple):
+class _Place(Record):
     """What the header says of an array."""
 
     name: str

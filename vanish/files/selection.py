@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from fnmatch import fnmatchcase
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.errors import InputError, unknown_name
 from vanish.files.arraynames import Name, Naming, usual_layout
 from vanish.network.layout import AUTO, LAYOUTS, OUT_IN
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,7 +34,7 @@ _SAMPLE = ("x", "r", "u")
 _LIKENED = 1000
 
 
-class Selection(NamedTuple):
+class Selection(Record):
     """What was taken of a file.
 
     Attributes

@@ -10,12 +10,13 @@ import math
 import os
 import stat
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
 from vanish.errors import InputError
 from vanish.files.content import room, too_large
+from vanish.records import Record
 from vanish.system.atomic import reason
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 PIECE = 2**20
 
 
-class Stored(NamedTuple):
+class Stored(Record):
     """An array of a file.
 
     Attributes
@@ -84,7 +85,7 @@ class Stored(NamedTuple):
         return flat.reshape(self.shape, order="F" if self.first_axis_fastest else "C")
 
 
-class Checkpoint(NamedTuple):
+class Checkpoint(Record):
     """What a file of arrays holds.
 
     Attributes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from vanish.network.layout import AUTO, IN_OUT, LAYOUTS, OUT_IN
 from vanish.network.registry import choice
 from vanish.network.weights import Weight
 from vanish.numbers.scaled import Magnitude
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +38,7 @@ _LARGEST_MATRIX = 2**22
 _MOST_NUMBERS = 2**27
 
 
-class Measured(NamedTuple):
+class Measured(Record):
     """An array of a file, and what was measured of it.
 
     Attributes
@@ -64,7 +65,7 @@ class Measured(NamedTuple):
     spectral_by: str = ""
 
 
-class Listed(NamedTuple):
+class Listed(Record):
     """Arrays that are alike but for the numbers in their names.
 
     Attributes
@@ -109,7 +110,7 @@ class Listed(NamedTuple):
         return next((each.spectral_by for each in self.members if each.spectral_by), "")
 
 
-class Survey(NamedTuple):
+class Survey(Record):
     """What a file holds.
 
     Attributes

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,13 +22,14 @@ from vanish.gauss.quadrature import nodes_of, quadrature, refinement, unreached
 from vanish.network import activations
 from vanish.numbers.scaled import Magnitude
 from vanish.numbers.signed import Signed
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.numbers.scaled import FloatArray
 
 
-class Moments(NamedTuple):
+class Moments(Record):
     """V(q), C(q) and X(q)."""
 
     v: float
@@ -186,7 +187,7 @@ def at(activation: Activation, q: float) -> Moments:
     return Moments(*(_octave(activation, exponent) @ chebyshev).tolist())
 
 
-class Limits(NamedTuple):
+class Limits(Record):
     """What S is near 0 and far from it.
 
     Attributes

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanish.errors import UsageError
 from vanish.network import activations
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
@@ -206,7 +207,7 @@ def unreached(activation: Activation, q: float) -> NoLawError:
     )
 
 
-class Joint(NamedTuple):
+class Joint(Record):
     """Means of products of a = √q z, S = S(a) and S' = S'(a), here called d.
 
     Attributes

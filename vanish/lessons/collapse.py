@@ -14,7 +14,7 @@ errors of either sign do not reach; tests compare with mpmath).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.ops.affine import terms as affine_terms
 from vanish.readings.affinemap import AffineMap, affine_maps
 from vanish.readings.dense import DENSE
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain, Layer
@@ -40,7 +41,7 @@ _KNOWN = 128.0
 _PROBES = 32
 
 
-class Departure(NamedTuple):
+class Departure(Record):
     """How far something is from affine, relative to it.
 
     Attributes
@@ -71,7 +72,7 @@ class Departure(NamedTuple):
         return self.error * Magnitude.of(1.0 + float(self.value / self.error))
 
 
-class LayerCollapse(NamedTuple):
+class LayerCollapse(Record):
     """What layer k does to the collapse.
 
     Attributes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
 from vanish.lessons import named, nested
@@ -15,6 +15,7 @@ from vanish.readings import notation
 from vanish.readings.bounds import BOUND, TraceNorms
 from vanish.readings.dense import DENSE
 from vanish.readings.products import Part, Parts
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from vanish.simulation.run import Simulation
 
 
-class MeasuredFactor(NamedTuple):
+class MeasuredFactor(Record):
     """One factor of the product with its numbers, for a batch of one row.
 
     Attributes
@@ -52,7 +53,7 @@ class MeasuredFactor(NamedTuple):
     bound: Magnitude | None
 
 
-class _Bound(NamedTuple):
+class _Bound(Record):
     """A bound on a norm, and by how much its last factor can change it at most, if it is one."""
 
     bound: Magnitude
@@ -159,7 +160,7 @@ def labelled(graph: Graph) -> Graph:
     return Graph(*((blocks[block], last - first + 1) for block, first, last in graph.runs))
 
 
-class Derivation(NamedTuple):
+class Derivation(Record):
     """What a derivation shows.
 
     Attributes

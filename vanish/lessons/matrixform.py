@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from functools import reduce
 from operator import add
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from vanish.readings.names import NOTATION, called, values
 from vanish.readings.notation import is_plain
 from vanish.readings.products import Factor, Product, Sum
 from vanish.readings.written import ANY, written
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from vanish.readings.products import Factors
 
 
-class Marks(NamedTuple):
+class Marks(Record):
     """Signs of the matrix form, each as text with its parts in braces.
 
     Attributes

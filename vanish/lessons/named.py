@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from functools import lru_cache, reduce
 from operator import add
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.lessons.nested import LONGEST, elide
 from vanish.network.graph import Variable, X
 from vanish.readings.names import NOTATION, SUMS, called, values
 from vanish.readings.notation import TEXT, unknown
 from vanish.readings.products import Product
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +35,7 @@ _WRITTEN_OUT = 4
 PLUS = "+ "
 
 
-class _Term(NamedTuple):
+class _Term(Record):
     """A term of ∂L/∂θ.
 
     Attributes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from vanish.network.arrays import Rows
 from vanish.network.initializers import Law
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings import meanfield
+from vanish.records import Record
 from vanish.simulation.needs import require_memory
 from vanish.simulation.run import measure
 from vanish.simulation.sample import given_input
@@ -31,7 +32,7 @@ MEASURED_CHAINS = 256
 _EXACT = {"relu": finitewidth.relu, "identity": finitewidth.linear}
 
 
-class Spread(NamedTuple):
+class Spread(Record):
     """The law of log10‖∂L/∂b_1‖ over random chains of N layers of one width.
 
     Attributes

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
 from vanish.manual import pages
 from vanish.manual.spelling import forms, key, words
 from vanish.network.formulas.named import NAMED
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -31,7 +32,7 @@ _PLACEHOLDER = re.compile(r"\b(?:[A-Z]{2,}|N)\b(?!=)|…")
 _NEAREST = 5
 
 
-class Usage(NamedTuple):
+class Usage(Record):
     """A command, or an option of one, as the command line has it.
 
     Attributes

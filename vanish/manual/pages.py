@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+
+from vanish.records import Record
 
 # In the order in which they are listed, with what each is about. The tests hold that each has
 # its page, and each page its topic.
@@ -51,7 +52,7 @@ OF_COMMANDS = {
 _HERE = Path(__file__).parent
 
 
-class Term(NamedTuple):
+class Term(Record):
     """A word that is explained by hand.
 
     Attributes

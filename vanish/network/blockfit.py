@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from vanish.errors import UsageError
 from vanish.network import fit
 from vanish.network.graph import LAYER, Slot, Variable
 from vanish.network.sizes import AtOddsError, Section, Unification, united
 from vanish.numbers.words import plural
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -55,7 +56,7 @@ class Arrays(Protocol):
         """The input u_k of each layer of its own, one row or one a sample."""
 
 
-class _Run(NamedTuple):
+class _Run(Record):
     """Layers first to last, whose own arrays have the same shapes.
 
     Attributes

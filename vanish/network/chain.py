@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vanish.errors import UsageError
 from vanish.network.graph import Variable, article_graph
 from vanish.network.weights import Weight
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     Parameter = Weight | FloatArray | None
 
 
-class Layer(NamedTuple):
+class Layer(Record):
     """One layer of the article's chain: W_k, b_k (None for zero) and S."""
 
     weight: Weight

@@ -18,9 +18,10 @@ from __future__ import annotations
 from functools import lru_cache
 from importlib import import_module
 from operator import add
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vanish.network.graph import Variable, X
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 Value = Any
 
 
-class Rule(NamedTuple):
+class Rule(Record):
     """What one kind of operation means in one reading.
 
     All are called with the run, which holds what a reading knows of the network, the

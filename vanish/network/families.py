@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.numbers.words import spans
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -17,7 +18,7 @@ _NUMBER = re.compile(r"(?<!\d)(0|[1-9][0-9]{0,8})(?!\d)")
 _MOST_NUMBERS = 8
 
 
-class Family(NamedTuple):
+class Family(Record):
     """Names that are the same but for their numbers.
 
     Attributes
@@ -32,7 +33,7 @@ class Family(NamedTuple):
     members: tuple[int, ...]
 
 
-class _Drawn(NamedTuple):
+class _Drawn(Record):
     """Names with the same words, and the numbers that stand between these."""
 
     words: tuple[str, ...]

@@ -9,17 +9,18 @@ agree.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
 from vanish.network.layout import AUTO, AXES, LAYOUTS, OUT_IN
 from vanish.network.registry import choice
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-class Labels(NamedTuple):
+class Labels(Record):
     """What messages call the arrays of a network; a missing bias has a label, too."""
 
     weights: tuple[str, ...]
@@ -32,7 +33,7 @@ class Labels(NamedTuple):
         return cls(tuple(f"W{k}" for k in layers), tuple(f"b{k}" for k in layers))
 
 
-class Shapes(NamedTuple):
+class Shapes(Record):
     """The arrays of a network of N layers, by name and size.
 
     Attributes
@@ -51,7 +52,7 @@ class Shapes(NamedTuple):
     readout: int | None = None
 
 
-class Vote(NamedTuple):
+class Vote(Record):
     """What one array says of n_k, the number of values between layers k and k+1.
 
     Attributes

@@ -9,13 +9,15 @@ reading.
 # Not annotations from the future: a named tuple would compile each of them at every start.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
+
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.network.stages import Stage
 
 
-class Variable(NamedTuple):
+class Variable(Record):
     """Something to differentiate by: W_k, b_k, a_k, f_k or, with layer 0, the input x.
 
     A parameter that all layers share has its own part of each layer k, and with layer 0 the
@@ -32,7 +34,7 @@ class Variable(NamedTuple):
 X = Variable("x", 0)
 
 
-class Slot(NamedTuple):
+class Slot(Record):
     """A parameter. Operations that hold the same one are tied: its gradient is a sum over its uses.
 
     Attributes
@@ -72,7 +74,7 @@ class Lettered(ABC):
         return tuple(letter for letter in self.letters if letter.islower())
 
 
-class Constant(NamedTuple):
+class Constant(Record):
     """A number that a formula holds.
 
     Attributes
@@ -87,7 +89,7 @@ class Constant(NamedTuple):
     text: str
 
 
-class Op(NamedTuple):
+class Op(Record):
     """What a node computes.
 
     Attributes
@@ -109,7 +111,7 @@ class Op(NamedTuple):
     own: Any = None
 
 
-class Node(NamedTuple):
+class Node(Record):
     """A place in a block.
 
     Attributes
@@ -226,7 +228,7 @@ LAYER = Block(
 )
 
 
-class Run(NamedTuple):
+class Run(Record):
     """Layers first to last, whose blocks are equal."""
 
     block: Block

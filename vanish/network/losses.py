@@ -11,7 +11,7 @@ gap being a difference of outputs. Below 2^-(2^61) it counts as zero: see
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from vanish.network import activations
 from vanish.network.registry import Registry
 from vanish.numbers.scaled import LARGEST_EXPONENT, Magnitude, Scaled
 from vanish.numbers.stack import Stack
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     Exponential = tuple[FloatArray, Exponents]
 
 
-class Loss(NamedTuple):
+class Loss(Record):
     """A loss and its derivative.
 
     Attributes

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vanish.errors import plain
 from vanish.network.families import families
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ _NAMED = 3
 _LISTED = 20
 
 
-class Origin(NamedTuple):
+class Origin(Record):
     """The names of a network's arrays in their file.
 
     Attributes

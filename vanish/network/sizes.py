@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
 from vanish.network.chainrule import Reading, forward
 from vanish.network.graph import LAYER, Block, Graph, Slot
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.network.blocks import Formula
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 SIZES = Reading.called("size")
 
 
-class Hidden(NamedTuple):
+class Hidden(Record):
     """The size of what stands between two matrices of a layer.
 
     Attributes
@@ -41,7 +42,7 @@ class Hidden(NamedTuple):
         return max(1, round(self.size * n_out)) if self.per_output else round(self.size)
 
 
-class Sizes(NamedTuple):
+class Sizes(Record):
     """The sizes of a layer.
 
     Attributes
@@ -59,7 +60,7 @@ class Sizes(NamedTuple):
     places: list[int]
 
 
-class LayerRun(NamedTuple):
+class LayerRun(Record):
     """Layers in a row that take as many values, and give as many."""
 
     n_in: int
@@ -67,7 +68,7 @@ class LayerRun(NamedTuple):
     layers: int
 
 
-class Section(NamedTuple):
+class Section(Record):
     """Layers first to last, whose blocks and sizes are equal."""
 
     block: Block

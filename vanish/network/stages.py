@@ -6,15 +6,16 @@ on it up to the next: so the signal can be compared from matrix to matrix all th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from vanish.network.graph import Graph, Slot, Variable, X
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.network.graph import Block, Node
 
 
-class Stage(NamedTuple):
+class Stage(Record):
     """One matrix of a graph with what is computed behind it, up to the next one.
 
     It answers what is asked of a layer's block, with places of the whole graph.

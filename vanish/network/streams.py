@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
+
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -132,7 +134,7 @@ class LayerStreams:
 _NUMBERS_A_BLOCK = 8192
 
 
-class Trials(NamedTuple):
+class Trials(Record):
     """Consecutive trials that share the addresses of their streams, one row a trial.
 
     The rows of a stream are drawn in order, so that a trial's numbers do not depend on how

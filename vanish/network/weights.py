@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanish.numbers.scaled import Magnitude, Scaled
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
@@ -41,7 +42,7 @@ class Matrix:
         return Magnitude.of(float(np.linalg.svd(self.entries, compute_uv=False)[0]))
 
 
-class Weight(NamedTuple):
+class Weight(Record):
     """W = scale · matrix, never multiplied out: the product with a vector is scaled."""
 
     matrix: Matrix

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from vanish.numbers.scaled import Magnitude
 from vanish.numbers.stack import mantissas_and_exponents, trials_joined
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +74,7 @@ class Signed:
         return -size if isinstance(size, float) else size.copy_negate()
 
 
-class Signeds(NamedTuple):
+class Signeds(Record):
     """Numbers of any sign, one of each of many trials, as `Signed` is one.
 
     Attributes

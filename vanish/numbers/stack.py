@@ -7,11 +7,12 @@ exponents cost next to nothing while float64 holds all values, which is nearly a
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vanish.numbers.scaled import Magnitude
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +53,7 @@ def trials_joined(
     return np.concatenate(mantissas, axis=-1), np.concatenate(exponents, axis=-1)
 
 
-class Magnitudes(NamedTuple):
+class Magnitudes(Record):
     """Numbers that are at least 0, mantissas · 2^exponents, as `Magnitude` is one.
 
     Attributes
@@ -292,7 +293,7 @@ def times_power(values: FloatArray, powers: NDArray[np.int64]) -> FloatArray:
     return np.asarray(np.ldexp(values, np.clip(powers, -5000, 5000)[:, None, None]))
 
 
-class Norms(NamedTuple):
+class Norms(Record):
     """The norms of one gradient: √squares · 2^exponents, one a trial."""
 
     squares: FloatArray

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from vanish.readings.dense import DENSE, Outer, Total
 from vanish.readings.meanfield import MEAN_FIELD
 from vanish.readings.slopes import SLOPES
 from vanish.readings.sources import Cotangent, normal
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain
@@ -65,7 +66,7 @@ def terms(weight: Weight, bias: FloatArray | None, f: Scaled) -> Scaled:
     return sizes.normalized()
 
 
-class Met(NamedTuple):
+class Met(Record):
     """What the way back needs to know of a matrix that was never drawn.
 
     Attributes

@@ -8,13 +8,14 @@ W and b, or W alone; the two are what it knows by itself.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE, Outer, Total
 from vanish.readings.slopes import SLOPES
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _AFFINE = "affine"
 
 
-class Positions(NamedTuple):
+class Positions(Record):
     """How the matrix is used.
 
     Attributes

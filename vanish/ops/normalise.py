@@ -11,7 +11,7 @@ By ε it depends on the size of what comes in, unlike `layernorm`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
 from vanish.readings.slopes import SLOPES
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _TINY = -400
 
 
-class RowNorm(NamedTuple):
+class RowNorm(Record):
     """What tells one norm from another.
 
     Attributes
@@ -49,7 +50,7 @@ class RowNorm(NamedTuple):
     centred: bool
 
 
-class _Kept(NamedTuple):
+class _Kept(Record):
     """ŷ by lines, and r of each line with an exponent for all."""
 
     output: FloatArray

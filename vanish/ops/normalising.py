@@ -21,7 +21,7 @@ passed back either.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
 from vanish.readings.normalised import Normalised
 from vanish.readings.slopes import SLOPES
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +63,7 @@ _LARGEST_POWER = 1000
 _NOTHING = -(2**62)
 
 
-class Norm(NamedTuple):
+class Norm(Record):
     """One of the norms.
 
     Attributes

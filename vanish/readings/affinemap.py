@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,13 +10,14 @@ from vanish.errors import UsageError
 from vanish.network.chainrule import Reading, forward
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import Magnitude, Scaled
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain
     from vanish.numbers.scaled import FloatArray
 
 
-class AffineMap(NamedTuple):
+class AffineMap(Record):
     """x ↦ W x + b.
 
     Attributes

@@ -6,12 +6,13 @@ kept as the sum that it is, and formed only if somebody asks for its entries.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from vanish.network.chainrule import Reading, back, forward, until
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -116,7 +117,7 @@ class Total:
         return total
 
 
-class Trace(NamedTuple):
+class Trace(Record):
     """A way forward.
 
     Attributes

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.network.graph import Block
@@ -10,7 +12,7 @@ if TYPE_CHECKING:
 LN, RMS = "layernorm", "rmsnorm"
 
 
-class Family(NamedTuple):
+class Family(Record):
     """A block f = behind(skip·x + scale·S(between(W before(x) + b))).
 
     Attributes

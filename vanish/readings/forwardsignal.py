@@ -9,7 +9,7 @@ and a column a trial.
 from __future__ import annotations
 
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from vanish.numbers.scaled import Scaled
 from vanish.numbers.signed import Signeds
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.slopes import largest_of
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,7 +39,7 @@ _TOGETHER = 2**13
 _SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-900, 2.0**900
 
 
-class ForwardSignal(NamedTuple):
+class ForwardSignal(Record):
     """What goes forward through every layer and trial, over units and batch, shape (N, T).
 
     Attributes

@@ -34,7 +34,7 @@ from __future__ import annotations
 from functools import reduce
 from itertools import islice
 from operator import add
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -47,6 +47,7 @@ from vanish.numbers.stack import Magnitudes
 from vanish.readings import secondmode
 from vanish.readings.magnitudes import of_runs, stacked
 from vanish.readings.sources import NOTHING, Cotangent, Unit, normal
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -211,7 +212,7 @@ class _Any(Ensemble):
         return ONE
 
 
-class Expected(NamedTuple):
+class Expected(Record):
     """Root mean squares over the draws of weights, biases and readout, of one layer.
 
     Attributes
@@ -295,7 +296,7 @@ def expected(
     return found
 
 
-class Seen(NamedTuple):
+class Seen(Record):
     """What is known of the way forward through the layers of a run, shape (L, 1) each.
 
     Attributes

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.network.chainrule import Reading
 from vanish.readings.written import Written, written
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 NOTATION = Reading.called("notation")
 
 
-class Called(NamedTuple):
+class Called(Record):
     """What a node's symbols are made of; each with ``{k}`` or ``{j}``, see `Factor`.
 
     Attributes

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from vanish.numbers.stack import Magnitudes
 
 
-class Normalised(NamedTuple):
+class Normalised(Record):
     """What a norm made of its lines, and keeps for the way back.
 
     Attributes

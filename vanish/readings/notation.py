@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
 from vanish.network.chainrule import back, until
@@ -11,6 +11,7 @@ from vanish.network.graph import LAYER, Variable
 from vanish.readings.names import NOTATION, called
 from vanish.readings.products import Part, Parts, Product, Sum
 from vanish.readings.written import ANY, Written
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from vanish.readings.products import Factor, Factors
 
 
-class Notation(NamedTuple):
+class Notation(Record):
     """A way of writing formulas.
 
     Attributes

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from functools import reduce
 from itertools import takewhile
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
-class Factor(NamedTuple):
+class Factor(Record):
     """One factor of a product.
 
     Attributes
@@ -41,7 +43,7 @@ class Factor(NamedTuple):
 Factors = tuple["Factor | Sum", ...]
 
 
-class Sum(NamedTuple):
+class Sum(Record):
     """A factor that is a sum of products, each of them the factors behind a common beginning."""
 
     terms: tuple[Factors, ...]
@@ -161,7 +163,7 @@ class Parts:
         return reduce(lambda rest, term: Product.__add__(term, rest), found)
 
 
-class Part(NamedTuple):
+class Part(Record):
     """What one layer gives of the gradient by a parameter that all layers share.
 
     Attributes

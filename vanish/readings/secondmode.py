@@ -35,7 +35,7 @@ y = (d·f, d·1), are followed; the rest of d is spread evenly over what is orth
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -43,6 +43,7 @@ from vanish.gauss import moments, quadrature
 from vanish.gauss.quadrature import NoLawError
 from vanish.numbers.scaled import Magnitude
 from vanish.readings.families import LN, RMS, Family, family
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -65,7 +66,7 @@ _FEWEST = 8
 _LARGEST_VARIANCE = 0.25
 
 
-class Layer(NamedTuple):
+class Layer(Record):
     """What the recursion knows of one layer, x and S in units in which E x² = 1.
 
     Attributes
@@ -101,7 +102,7 @@ class Layer(NamedTuple):
         return square + scale * scale * self.of.ss, skip * self.mean + scale * self.of.s
 
 
-class Down(NamedTuple):
+class Down(Record):
     """What goes down to the layer below: D' and Y', and U/C, over their leading orders."""
 
     size: float

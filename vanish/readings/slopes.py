@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from vanish.network.chainrule import Reading, across
 from vanish.network.graph import LAYER, Graph
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.magnitudes import products
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +36,7 @@ _SATURATED = 20.0
 SLOPES = Reading("slope")
 
 
-class Counting(NamedTuple):
+class Counting(Record):
     """What the rules ask for.
 
     Attributes
@@ -47,7 +48,7 @@ class Counting(NamedTuple):
     coefficients: bool
 
 
-class SlopeStatistics(NamedTuple):
+class SlopeStatistics(Record):
     """The slopes of every layer and trial in numbers.
 
     Attributes

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.network.graph import Slot
@@ -21,7 +23,7 @@ def written(slot: Slot) -> str:
     return slot.letter + ("" if slot.tied else "{k}")
 
 
-class Written(NamedTuple):
+class Written(Record):
     """A value as it is written.
 
     Attributes

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import math
 from itertools import count
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -37,7 +39,7 @@ _TICKS = 7
 _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-class Curve(NamedTuple):
+class Curve(Record):
     """A line.
 
     Attributes
@@ -62,7 +64,7 @@ class Curve(NamedTuple):
     may_leave: bool = False
 
 
-class Band(NamedTuple):
+class Band(Record):
     """The room between two lines.
 
     Attributes

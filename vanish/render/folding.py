@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.numbers.words import spans
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
 
-class _Group(NamedTuple):
+class _Group(Record):
     """Names that are one: its parts, those that are numbers still so, and whose they are."""
 
     parts: tuple[int | str, ...]

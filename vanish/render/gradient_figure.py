@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vanish.lessons import spread
+from vanish.records import Record
 from vanish.render import decades, line_names, style
 from vanish.render.decades import Band, Curve, log10s
 from vanish.render.profiles import title
@@ -140,7 +141,7 @@ def _label(lines: Sequence[Curve | Band]) -> str:
     return str(measured.style["label"])
 
 
-class _Run(NamedTuple):
+class _Run(Record):
     """The lines of one run.
 
     Attributes

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +30,7 @@ _SIZE = 8.0
 _AWAY, _LEAD = 0.045, 0.038
 
 
-class Names(NamedTuple):
+class Names(Record):
     """How the lines of a figure are called.
 
     Attributes

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from functools import cache
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vanish.errors import UsageError
 from vanish.network import activations
+from vanish.records import Record
 from vanish.render import map_axes, style
 from vanish.render import sweep as sweeps
 from vanish.render import theory as theories
@@ -179,7 +180,7 @@ def _fine(low: float, high: float) -> list[float]:
     return [low + (high - low) * (i / (_ALONG - 1)) ** 3 for i in range(_ALONG)]
 
 
-class _Place(NamedTuple):
+class _Place(Record):
     """What theory says of χ₁ at one height of a map.
 
     Attributes

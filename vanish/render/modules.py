@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.numbers.words import plural, short, short_power, spans
+from vanish.records import Record
 from vanish.render.folding import folded
 from vanish.render.view import Bar, Finding, Notes, Spark, View
 from vanish.simulation.verdict import dead_units
@@ -28,7 +29,7 @@ _GRAD_W, _KIND = "‖∂L/∂W‖", "module"
 _FEW = 4
 
 
-class _Row(NamedTuple):
+class _Row(Record):
     """A row of the table: a layer, or several that repeat."""
 
     name: str

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import re
 from html import escape
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish import __version__
 from vanish.errors import UsageError, plain
 from vanish.lessons.derivation import Derivation, first_matrix, parse_variable
 from vanish.network.graph import LAYER, Graph
+from vanish.records import Record
 from vanish.render import derivation
 from vanish.render.delimited import cell
 from vanish.render.profiles import title, view
@@ -70,7 +71,7 @@ footer { margin-top: 2rem; color: #555; font-size: .85rem; }
 """
 
 
-class Asked(NamedTuple):
+class Asked(Record):
     """What a page was asked for with.
 
     Attributes

@@ -14,11 +14,12 @@ import textwrap
 import warnings
 from contextlib import contextmanager
 from itertools import count
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from vanish.errors import UsageError
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -57,7 +58,7 @@ _DIGIT = 0.09
 AXIS_LABELS = {"layers": "layers N", "batch": "batch: rows of the input", "width": "width n"}
 
 
-class Look(NamedTuple):
+class Look(Record):
     """How a line is told from others: by colour, by marker in a grey print, by its dashes.
 
     Attributes

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vanish.errors import UsageError
 from vanish.numbers.words import plural, short_power
+from vanish.records import Record
 from vanish.render.view import Elided, Heat, Notes, View, elide, said
 from vanish.simulation.table import PLAIN
 from vanish.simulation.verdict import thresholds
@@ -35,7 +36,7 @@ _SPEAKING = ("act", "init", "block", "layer_acts", "loss", "engine", "input", "t
 _PANEL = "act"
 
 
-class Map(NamedTuple):
+class Map(Record):
     """Two settings on two axes, for each activation.
 
     Attributes
@@ -51,7 +52,7 @@ class Map(NamedTuple):
     panels: tuple[str, ...]
 
 
-class Lines(NamedTuple):
+class Lines(Record):
     """One setting across, and one line for each combination of the others.
 
     Attributes

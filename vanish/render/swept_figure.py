@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vanish.records import Record
 from vanish.render import decades, line_names, style
 from vanish.render import sweep as sweeps
 from vanish.render.decades import Band, Curve
@@ -53,7 +54,7 @@ _DASHES = {"explode_above": (0, (6, 1, 1, 1)), "vanish_below": (0, (1, 1.5))}
 _MARK = {"marker": "x", "markersize": 6}
 
 
-class _Line(NamedTuple):
+class _Line(Record):
     """What was measured along one line, the number ascending; NaN where there is nothing.
 
     Attributes

@@ -6,13 +6,14 @@ import io
 import re
 import textwrap
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from vanish.records import Record
 from vanish.render.spoken import SEPARATOR, SIGNS, in_words
 from vanish.render.view import WHAT_COLUMNS_SAY, Bar, Elided, Heat, Legend, Spark
 
@@ -50,7 +51,7 @@ _TYPED = re.compile("[a-z][a-z ]*")
 _LONGEST_BAR = 60
 
 
-class Canvas(NamedTuple):
+class Canvas(Record):
     """What a table is drawn on.
 
     Attributes

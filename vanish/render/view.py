@@ -7,35 +7,36 @@ knows nothing of how it is drawn.
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+
+from vanish.records import Record
 
 
-class Bar(NamedTuple):
+class Bar(Record):
     """A bar for a magnitude on a logarithmic axis: `share` of its full length."""
 
     share: float | None
 
 
-class Spark(NamedTuple):
+class Spark(Record):
     """A line of small bars, one share a layer; None for a true zero."""
 
     shares: tuple[float | None, ...]
 
 
-class Heat(NamedTuple):
+class Heat(Record):
     """A row of a map: decades a layer at each point, or a sign for what has none."""
 
     cells: tuple[float | str, ...]
 
 
-class Notes(NamedTuple):
+class Notes(Record):
     """Lines under a table: a heading, then labels with their text."""
 
     heading: str
     lines: tuple[tuple[str, str], ...]
 
 
-class Said(NamedTuple):
+class Said(Record):
     """What columns say, for those who do not know it.
 
     Attributes
@@ -71,7 +72,7 @@ class Legend(Enum):
     NONE = "nothing"
 
 
-class Elided(NamedTuple):
+class Elided(Record):
     """A row that stands for others: how many, and how to see them; or over others.
 
     Attributes
@@ -86,7 +87,7 @@ class Elided(NamedTuple):
     is_heading: bool = False
 
 
-class Finding(NamedTuple):
+class Finding(Record):
     """A verdict on a run.
 
     Attributes
@@ -112,7 +113,7 @@ class Finding(NamedTuple):
         return f"{self.word.upper()}{self.qualifier}. {self.sentence}"
 
 
-class View(NamedTuple):
+class View(Record):
     """A table with its surroundings.
 
     Attributes

@@ -8,12 +8,13 @@ not, and nobody else asks for a_k.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vanish.numbers.stack import Stack
 from vanish.readings.dense import Outer
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ _ROWS = 64
 _SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-900, 2.0**900
 
 
-class Signal(NamedTuple):
+class Signal(Record):
     """One signal in every layer, as binary logarithms; -inf for a true zero.
 
     Attributes
@@ -51,7 +52,7 @@ class Signal(NamedTuple):
     rms: FloatArray
 
 
-class Entries(NamedTuple):
+class Entries(Record):
     """All signals of one trial, layer 1 first.
 
     Attributes

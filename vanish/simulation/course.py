@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
+from vanish.records import Record
 from vanish.simulation.measured import MEDIAN, magnitude_quantiles, quantile
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Verdict(StrEnum):
     DEAD = "dead"
 
 
-class Thresholds(NamedTuple):
+class Thresholds(Record):
     """What ratio of the first layer's signal to the last one's is called what.
 
     Attributes
@@ -47,7 +48,7 @@ class Thresholds(NamedTuple):
     explode_above: float
 
 
-class Flow(NamedTuple):
+class Flow(Record):
     """What is compared from end to end, a row a layer and a column a trial.
 
     Attributes

@@ -10,10 +10,11 @@ to the median absolute deviation", section 1).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vanish.records import Record
 from vanish.simulation.measured import MEDIAN, quantile
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ _HIDDEN = 2.0
 _SHARE = 0.5
 
 
-class Fault(NamedTuple):
+class Fault(Record):
     """A layer that stands out.
 
     Attributes
@@ -88,7 +89,7 @@ class Fault(NamedTuple):
         return sum(self.excesses)
 
 
-class Faults(NamedTuple):
+class Faults(Record):
     """All layers that stand out, and what the others do.
 
     Attributes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from vanish.network.streams import Streams, Trials
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 from vanish.readings import meanfield
 from vanish.readings.slopes import slope_bounds
+from vanish.records import Record
 from vanish.simulation.measured import (
     HIGH,
     LOW,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from vanish.simulation.settings import Settings
 
 
-class LayerRecord(NamedTuple):
+class LayerRecord(Record):
     """What was measured and computed of layer k: what the columns of these names say.
 
     Where a column has a decimal logarithm, here is the magnitude; None where it is empty,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.forwardsignal import ForwardSignal
 from vanish.readings.slopes import SlopeStatistics, log10_active_paths, slope_products
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 LOW, MEDIAN, HIGH = 0.05, 0.5, 0.95
 
 
-class Measured(NamedTuple):
+class Measured(Record):
     """Norms and slopes of every layer and trial; see `layers.LayerRecord`.
 
     Attributes

@@ -10,13 +10,14 @@ from __future__ import annotations
 import math
 import re
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanish.numbers.scaled import ZERO, Magnitude
 from vanish.numbers.stack import Magnitudes
 from vanish.numbers.words import listed, spans
+from vanish.records import Record
 from vanish.simulation import precision, precision_words
 from vanish.simulation.census import Signal
 from vanish.simulation.course import Course, Flow, Thresholds, Verdict
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 _FORWARD, _BACK = ("W", "a", "input"), ("grad_a", "grad_input", "grad_w")
 
 
-class Size(NamedTuple):
+class Size(Record):
     """How large the entries of a tensor are.
 
     Attributes
@@ -59,7 +60,7 @@ class Size(NamedTuple):
         return self.norm / Magnitude.of(math.sqrt(self.entries)) if self.entries else ZERO
 
 
-class Spread(NamedTuple):
+class Spread(Record):
     """Where the entries of a tensor lie.
 
     Attributes
@@ -72,7 +73,7 @@ class Spread(NamedTuple):
     std: Magnitude
 
 
-class Slopes(NamedTuple):
+class Slopes(Record):
     """What the slopes S'(a_k) say, where it is known which S is applied to a_k.
 
     Attributes
@@ -91,7 +92,7 @@ class Slopes(NamedTuple):
     dead_fraction: float | None
 
 
-class ModuleRecord(NamedTuple):
+class ModuleRecord(Record):
     """What was measured of layer k, over all calls of its module; None for what is not seen.
 
     Attributes
@@ -175,7 +176,7 @@ class ModuleRecord(NamedTuple):
         return "frozen" if self.grad_w is None else "ok" if self.grad_w else "zero"
 
 
-class Moving(NamedTuple):
+class Moving(Record):
     """A layer whose weights move."""
 
     layer: int
@@ -183,7 +184,7 @@ class Moving(NamedTuple):
     relative: Magnitude | None
 
 
-class Run(NamedTuple):
+class Run(Record):
     """What was run.
 
     Attributes

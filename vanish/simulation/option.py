@@ -6,7 +6,9 @@
 # Not annotations from the future: a named tuple would compile each of them at every start.
 import math
 from enum import Enum, StrEnum
-from typing import Any, NamedTuple
+from typing import Any
+
+from vanish.records import Record
 
 
 class Kind(Enum):
@@ -64,7 +66,7 @@ class Limits:
         return self.least <= value <= self.most and self.above < value < math.inf
 
 
-class Entry(NamedTuple):
+class Entry(Record):
     """A line of the manual's list.
 
     Attributes

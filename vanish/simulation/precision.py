@@ -30,12 +30,13 @@ is called lost for it.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanish.errors import UsageError
 from vanish.numbers.stack import Magnitudes
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +67,7 @@ _CHAOTIC = 0.25
 _ROUNDING = 0.41
 
 
-class NumberFormat(NamedTuple):
+class NumberFormat(Record):
     """The range of a binary floating-point format.
 
     Attributes
@@ -112,7 +113,7 @@ FORMATS = (
 )
 
 
-class Misfit(NamedTuple):
+class Misfit(Record):
     """A signal that a format does not hold as it is.
 
     Attributes
@@ -134,7 +135,7 @@ class Misfit(NamedTuple):
     first: int
 
 
-class Loss(NamedTuple):
+class Loss(Record):
     """What one format loses of a profile.
 
     Attributes
@@ -190,7 +191,7 @@ class Loss(NamedTuple):
         return self.fits != YES or self.loss_scale != 0
 
 
-class Placed(NamedTuple):
+class Placed(Record):
     """One signal, and the layer of its first number."""
 
     name: str
@@ -207,7 +208,7 @@ class Placed(NamedTuple):
         return held_by.overflow - self.logs.largest
 
 
-class Signals(NamedTuple):
+class Signals(Record):
     """The signals of one run, each way in the order in which a layer makes them."""
 
     forward: tuple[Placed, ...]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import partial
 from itertools import islice
 from threading import Event, Lock
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings import sampled
 from vanish.readings.forwardsignal import ForwardTally
 from vanish.readings.slopes import SlopeStatistics, statistics
+from vanish.records import Record
 from vanish.simulation.census import Census, watching
 from vanish.simulation.measured import Measured, pooled
 from vanish.simulation.needs import MEMORY
@@ -45,7 +46,7 @@ Found = TypeVar("Found")
 _PIECE = 31 * 2**20
 
 
-class Plan(NamedTuple):
+class Plan(Record):
     """How the trials are run.
 
     Attributes

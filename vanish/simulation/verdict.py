@@ -9,11 +9,12 @@ way forward make up for a signal that grows on its way back, and the other way r
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from vanish.numbers.words import compared, listed, short, short_power
+from vanish.records import Record
 from vanish.simulation.alike import alike_units
 from vanish.simulation.course import Verdict
 from vanish.simulation.death import constant_lines, explain_death
@@ -53,7 +54,7 @@ class Advice(Protocol):
         """What people are told."""
 
 
-class Story(NamedTuple):
+class Story(Record):
     """A verdict in words.
 
     Attributes

@@ -12,12 +12,13 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vanish import __version__
 from vanish.errors import MemoryLimitError, UsageError, VanishError, in_python
 from vanish.network.streams import Streams
 from vanish.numbers.scaled import decimal_text
+from vanish.records import Record
 from vanish.simulation.drawing import Draws
 from vanish.simulation.profile import Profile
 from vanish.simulation.run import measure
@@ -43,7 +44,7 @@ _SHARE_SECONDS = 0.2
 _LISTED = 100_000
 
 
-class Task(NamedTuple):
+class Task(Record):
     """What a sweep is to do.
 
     Attributes
@@ -71,7 +72,7 @@ class Task(NamedTuple):
         }
 
 
-class Outcome(NamedTuple):
+class Outcome(Record):
     """What became of one point.
 
     Attributes

@@ -7,9 +7,10 @@ import os
 import stat
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Self
 
 from vanish.errors import OutputError
+from vanish.records import Record
 from vanish.system.signals import held, temporary
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 STANDARD_STREAM = "-"
 
 
-class _Staged(NamedTuple):
+class _Staged(Record):
     """A file that is complete, under a temporary name.
 
     Attributes

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.errors import MemoryLimitError
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +124,7 @@ def _left_by_limits() -> Iterator[int]:
 # Control groups, see cgroups(7) and the kernel's admin-guide/cgroup-v2, cgroup-v1/memory.
 
 
-class _Controller(NamedTuple):
+class _Controller(Record):
     """What the files of a memory controller are called.
 
     Attributes

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from vanish.network.graph import Graph
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.meanfield import MEAN_FIELD
+from vanish.records import Record
 from vanish.system import memory
 from vanish.theories import chains, growth, infinitewidth
 
@@ -45,7 +46,7 @@ NONE = "no critical point"
 _NEAR, _ROUNDING = 1e-9, 1e-13
 
 
-class BlockPoint(NamedTuple):
+class BlockPoint(Record):
     """What mean-field theory says of one block and activation at one point.
 
     Attributes
@@ -84,7 +85,7 @@ class BlockPoint(NamedTuple):
     reason: str
 
 
-class BlockLayer(NamedTuple):
+class BlockLayer(Record):
     """What mean-field theory says of one layer.
 
     Attributes
@@ -106,7 +107,7 @@ class BlockLayer(NamedTuple):
     log10_predicted_f: float | None
 
 
-class Setting(NamedTuple):
+class Setting(Record):
     """What a block and its parameters are.
 
     Attributes

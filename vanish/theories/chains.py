@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from vanish.numbers.stack import Magnitudes
 from vanish.readings.magnitudes import stacked
 from vanish.readings.meanfield import MEAN_FIELD, Ensemble
 from vanish.readings.sources import NOTHING, Cotangent, Unit
+from vanish.records import Record
 from vanish.theories import growth
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Alike(Ensemble):
         return Magnitudes.column([ONE for _ in layers])
 
 
-class Layers(NamedTuple):
+class Layers(Record):
     """What theory says of some equal blocks, one after the other.
 
     Attributes
@@ -101,7 +102,7 @@ class Layers(NamedTuple):
         return [float(each) for each in self.chi.at((..., 0)).listed()]
 
 
-class Limit(NamedTuple):
+class Limit(Record):
     """Where equal blocks lead.
 
     Attributes

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.gauss import moments
 from vanish.gauss.quadrature import NoLawError
+from vanish.records import Record
 from vanish.theories import infinitewidth
 
 if TYPE_CHECKING:
     from vanish.network.activations import Activation
 
 
-class Crossing(NamedTuple):
+class Crossing(Record):
     """Where the χ₁ of `point` grows through 1 with weight_std, for one bias_std.
 
     Attributes

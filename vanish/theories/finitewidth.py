@@ -25,9 +25,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     ComplexArray = NDArray[np.complex128]
 
 
-class LogLaw(NamedTuple):
+class LogLaw(Record):
     """The law of ln‖∂L/∂b_k‖, natural logarithm, in a chain that is not dead.
 
     Attributes
@@ -55,7 +57,7 @@ class LogLaw(NamedTuple):
     dead: float
 
 
-class _Layer(NamedTuple):
+class _Layer(Record):
     """Means and variances of one layer of n units.
 
     Attributes
@@ -115,7 +117,7 @@ def _law(
     return LogLaw(0.5 * mean, 0.5 * np.sqrt(variance[::-1]), dead)
 
 
-class Medians(NamedTuple):
+class Medians(Record):
     """Medians over all chains, the dead ones included.
 
     Attributes
@@ -178,7 +180,7 @@ def medians(
     return Medians(0.5 * np.array(grad_w), 0.5 * np.array(grad_a))
 
 
-class _Factor(NamedTuple):
+class _Factor(Record):
     """A random factor of a squared norm.
 
     Attributes

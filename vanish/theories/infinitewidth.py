@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from vanish.gauss import moments
 from vanish.gauss.moments import Moments
 from vanish.gauss.quadrature import NoLawError
 from vanish.network import activations
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +40,7 @@ class Phase(StrEnum):
     UNBOUNDED = "unbounded"
 
 
-class Critical(NamedTuple):
+class Critical(Record):
     """Where χ₁ = 1 at a fixed point of q, for one bias_std.
 
     Attributes
@@ -60,7 +61,7 @@ class Critical(NamedTuple):
     reason: str = ""
 
 
-class TheoryPoint(NamedTuple):
+class TheoryPoint(Record):
     """What mean-field theory says of one activation at one point.
 
     Attributes

@@ -6,12 +6,13 @@ Read from the graph that autograd records, so that functions count as modules do
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vanish.network import activations
 from vanish.readings.slopes import statistics
+from vanish.records import Record
 from vanish.simulation.modules import Slopes
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ _NAMES: dict[str, Callable[[Any], str]] = {
 }
 
 
-class Origin(NamedTuple):
+class Origin(Record):
     """What something is made of.
 
     Attributes

@@ -8,11 +8,12 @@ step, such as nn.LSTM, only what enters and what leaves the module is seen.
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from torch import nn
 
 from vanish.errors import UsageError, plain
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +29,7 @@ _AFFINE = (nn.Linear, *_SPATIAL)
 _PARAMETRIZED = "parametrizations"
 
 
-class Layer(NamedTuple):
+class Layer(Record):
     """A matrix of a module.
 
     Attributes

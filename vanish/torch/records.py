@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.numbers.scaled import ZERO
 from vanish.numbers.signed import Signed
+from vanish.records import Record
 from vanish.simulation.modules import ModuleRecord, Size, Slopes
 from vanish.torch.following import activation_of, origin, slopes_of
 from vanish.torch.tallies import Tally, pooled, tally
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from vanish.torch.recording import Call, Recorder, Tap
 
 
-class Followed(NamedTuple):
+class Followed(Record):
     """What follows each layer.
 
     Attributes

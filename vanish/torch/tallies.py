@@ -6,12 +6,13 @@ Read in float64 with a power of two apart, so that no sum of squares leaves its 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 
 from vanish.numbers.scaled import ZERO, Magnitude
 from vanish.numbers.signed import Signed, total
+from vanish.records import Record
 from vanish.simulation.modules import Size, Spread
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 _SAFE = 400
 
 
-class Tally(NamedTuple):
+class Tally(Record):
     """The entries of one tensor in numbers times 2^exponent.
 
     Attributes

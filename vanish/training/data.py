@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from vanish.files.labelled import is_number, labelled
 from vanish.files.npz import is_archive, load_npz
 from vanish.network.registry import spelled
 from vanish.network.streams import Role
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +40,7 @@ TEST_SHARE = 0.2
 _FAR = 1e150
 
 
-class Examples(NamedTuple):
+class Examples(Record):
     """Examples with their classes.
 
     Attributes
@@ -54,7 +55,7 @@ class Examples(NamedTuple):
     y: Classes
 
 
-class Split(NamedTuple):
+class Split(Record):
     """The two parts of one trial, every feature standardised by the training part."""
 
     train: Examples
@@ -66,7 +67,7 @@ class Split(NamedTuple):
         return float(np.bincount(self.test.y).max()) / len(self.test.y)
 
 
-class Data(NamedTuple):
+class Data(Record):
     """Something to classify.
 
     Attributes

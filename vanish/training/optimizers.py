@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanish.network.registry import Registry
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +27,7 @@ _MOMENTUM = 0.9
 _BETA_1, _BETA_2, _EPSILON = 0.9, 0.999, 1e-8
 
 
-class Optimizer(NamedTuple):
+class Optimizer(Record):
     """An optimizer.
 
     Attributes

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from enum import StrEnum
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from vanish.records import Record
 from vanish.simulation.measured import MEDIAN, rank
 from vanish.training import columns
 from vanish.training.state import known
@@ -30,7 +31,7 @@ class Outcome(StrEnum):
     DIVERGED = "diverged"
 
 
-class Trial(NamedTuple):
+class Trial(Record):
     """One network, trained.
 
     Attributes

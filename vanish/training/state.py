@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+from vanish.records import Record
 from vanish.simulation.measured import MEDIAN, rank
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
 
 
-class State(NamedTuple):
+class State(Record):
     """A network after some epochs.
 
     Attributes

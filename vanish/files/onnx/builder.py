@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.files.onnx.parameters import Parameters, fitting
 from vanish.files.onnx.values import Known, RefusedError, UnreadError, Value
 from vanish.network.graph import Constant, Op
 from vanish.network.spread import Spread
 from vanish.ops.affine_each import Positions
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.files.onnx.load import FileNode
     from vanish.network.activations import Activation
 
 
-class Made(NamedTuple):
+class Made(Record):
     """A node of the graph that is built: what it computes, of which places, and a row's shape."""
 
     op: Op
@@ -24,7 +25,7 @@ class Made(NamedTuple):
     shape: tuple[int, ...]
 
 
-class Use(NamedTuple):
+class Use(Record):
     """One use of a matrix.
 
     Attributes

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanish.errors import InputError, plain
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 BATCH = 2**31 - 1
 
 
-class Value(NamedTuple):
+class Value(Record):
     """A value that depends on the input.
 
     Attributes
@@ -44,7 +45,7 @@ class Value(NamedTuple):
         return math.prod(self.shape)
 
 
-class Known(NamedTuple):
+class Known(Record):
     """What does not depend on the input.
 
     Attributes
@@ -67,7 +68,7 @@ class Known(NamedTuple):
         return float(self.array.reshape(-1)[0]) if self.array.size == 1 else None
 
 
-class Pending(NamedTuple):
+class Pending(Record):
     """A part of a norm that is written out: it is read with the others, or not at all.
 
     Attributes
@@ -82,7 +83,7 @@ class Pending(NamedTuple):
     first: FileNode
 
 
-class Condition(NamedTuple):
+class Condition(Record):
     """A value compared with a number, entry by entry: what chooses between two others."""
 
     value: Value

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from vanish.network.formulas.calls import Parameter
 
 
-class Family(NamedTuple):
+class Family(Record):
     """A family of activations.
 
     Attributes

@@ -9,9 +9,11 @@ S has a feature away from 0 that is finer than a hundredth of its distance.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,8 +29,7 @@ _WINDOWS, _POINTS = range(-20, 11), 1025
 # Beyond the windows: so many points an octave, as far as squares are numbers.
 _FAR, _AN_OCTAVE = range(10, 500), 8
 
-# Of what has a limit nothing changes beyond; a logarithm is more than 1.6 times as large at the
-# end.
+# Of what has a limit nothing changes beyond; a logarithm is 1.6 times as large at the end.
 _EARLY = 2.0**300
 
 # So many points far out say whether values go on growing, or settle.
@@ -47,7 +48,7 @@ _JUMP, _BESIDE = 1e-6, 2.0**-30
 _UNDERFLOW = 1e-250
 
 
-class Findings(NamedTuple):
+class Findings(Record):
     """What was found of S and S'.
 
     Attributes

@@ -1,12 +1,12 @@
 """Blocks that have names: the usual ones, as those who use them call them."""
 
 # Not annotations from the future: see vanish/network/graph.py.
-from typing import NamedTuple
 
 from vanish.network.registry import Registry
+from vanish.records import Record
 
 
-class NamedBlock(NamedTuple):
+class NamedBlock(Record):
     """A block that has a name.
 
     Attributes

@@ -9,9 +9,10 @@ to do.
 import re
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from vanish.errors import UsageError, plain
+from vanish.records import Record
 
 Kind = Literal["number", "word", "letter", "sign", "strange", "end"]
 
@@ -30,7 +31,7 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SIGNS = ("**", *"+-*/()~^,")
 
 
-class Token(NamedTuple):
+class Token(Record):
     """A piece of a formula.
 
     Attributes

@@ -7,15 +7,16 @@ up, as in Wx+b, other sums and products have blanks.
 
 # Not annotations from the future: see vanish/network/graph.py.
 import math
-from typing import NamedTuple, TypeAlias, Union
+from typing import TypeAlias, Union
 
 from vanish.network.graph import Constant, Slot
+from vanish.records import Record
 
 # The operations that are written as functions, by their words.
 FUNCTIONS = {"S": "activate", "LN": "layernorm", "RMS": "rmsnorm", "BN": "batchnorm"}
 
 
-class Factor(NamedTuple):
+class Factor(Record):
     """A factor of a coefficient.
 
     Attributes
@@ -37,39 +38,39 @@ Coefficient: TypeAlias = tuple[Factor, ...]
 Value: TypeAlias = Union["Input", "Product", "Call", "Bracket"]
 
 
-class Input(NamedTuple):
+class Input(Record):
     """x, what the block is given, or u, a fresh input of the layer."""
 
     letter: str
 
 
-class Bias(NamedTuple):
+class Bias(Record):
     """A bias, which stands in a sum only."""
 
     slot: Slot
 
 
-class Product(NamedTuple):
+class Product(Record):
     """A matrix times a value."""
 
     matrix: Slot
     value: Value
 
 
-class Call(NamedTuple):
+class Call(Record):
     """S, LN, RMS or BN of a sum."""
 
     word: str
     argument: "Sum"
 
 
-class Bracket(NamedTuple):
+class Bracket(Record):
     """A sum in brackets."""
 
     inside: "Sum"
 
 
-class Term(NamedTuple):
+class Term(Record):
     """A value or a bias, with its sign and its coefficient, None for 1."""
 
     negative: bool
@@ -91,7 +92,7 @@ class Term(NamedTuple):
         return None if size == 1.0 else Constant(size, text)
 
 
-class Sum(NamedTuple):
+class Sum(Record):
     """Terms, at least one of which is no bias."""
 
     terms: tuple[Term, ...]

@@ -3,10 +3,11 @@
 # Not annotations from the future: see vanish/network/graph.py.
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
 from vanish.network.initializers.laws import Law, draw, entries
+from vanish.records import Record
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,7 +33,7 @@ def one(_: int, __: int) -> float:
     return 1.0
 
 
-class Initializer(NamedTuple):
+class Initializer(Record):
     """W = `factor` / √fan(n_in, n_out) times what is drawn by `law`, moved by `shift`.
 
     Attributes
@@ -137,7 +138,7 @@ class Initializer(NamedTuple):
         return "whose mean is not 0" if self.shift else ""
 
 
-class Number(NamedTuple):
+class Number(Record):
     """A number in the brackets behind a name.
 
     Attributes
@@ -157,7 +158,7 @@ class Number(NamedTuple):
     most: float = LARGEST
 
 
-class Family(NamedTuple):
+class Family(Record):
     """Initialisers of one name, which differ by numbers.
 
     Attributes
