@@ -246,7 +246,7 @@ def commands() -> dict[str, list[Any]]:
     Typer's own two, for completion, are left out: they write to the home directory of whoever
     runs this, and ask which shell that is.
     """
-    group: Any = typer.main.get_command(app.build(["--help"]))
+    group: Any = typer.main.get_command(app.build(app.every()))
     own = [each for each in group.params if not each.name.endswith("_completion")]
     return {"": own} | {name: each.params for name, each in group.commands.items()}
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import pytest
 from command import environment, run_in_process, run_in_terminal, without_progress
 
-from vanish.cli.app import build
+from vanish.cli.app import build, every
 from vanish.manual.pages import TERMS, TOPICS, page
 
 ROOT = Path(__file__).parent.parent
@@ -253,7 +253,7 @@ def test_every_block_is_run_or_has_nothing_to_run(name: str) -> None:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_every_option_that_is_spoken_of_is_one_of_vanish(name: str) -> None:
-    subcommands = [(command.name or "",) for command in build(["--help"]).registered_commands]
+    subcommands = [(command.name or "",) for command in build(every()).registered_commands]
     pages = [run_in_process(*path, "--help").stdout.decode() for path in [(), *subcommands]]
     assert all("--help" in page for page in pages)
     # A text block is of other programs.

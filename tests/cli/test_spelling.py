@@ -101,7 +101,7 @@ class Named(NamedTuple):
 
 def found() -> list[Named]:
     """Return every name that an option of a command takes, as the app itself has them."""
-    root = typer.main.get_command(app.build(["--help"]))
+    root = typer.main.get_command(app.build(app.every()))
     commands = {"": root, **getattr(root, "commands", {})}
     # Its words are tried in tests/manual.
     assert commands.pop("help")

@@ -22,7 +22,7 @@ from snapshot import SNAPSHOTS
 
 import vanish
 from vanish.cli import formats
-from vanish.cli.app import build
+from vanish.cli.app import build, every
 from vanish.cli.help import usages
 from vanish.errors import UsageError
 from vanish.manual import lookup, records
@@ -272,7 +272,7 @@ def test_every_verdict_is_explained() -> None:
 
 def parameters() -> Iterator[tuple[str, Any]]:
     """Yield every parameter of every command, with the command."""
-    root = typer.main.get_command(build(["--help"]))
+    root = typer.main.get_command(build(every()))
     commands = {"vanish": root} | getattr(root, "commands", {})
     yield from ((name, each) for name, command in commands.items() for each in command.params)
 

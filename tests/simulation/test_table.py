@@ -21,7 +21,7 @@ from vanish.training.table import TRAINING
 
 def parameters(command: str) -> dict[str, Any]:
     """Return what typer makes of a command's options, by their names."""
-    group: Any = typer.main.get_command(app.build(["--help"]))
+    group: Any = typer.main.get_command(app.build(app.every()))
     found = group if command == "vanish" else group.commands[command]
     return {each.name: each for each in found.params if not each.name.endswith("_completion")}
 

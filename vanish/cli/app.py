@@ -16,7 +16,7 @@ from vanish.errors import VanishError, plain, shortened
 from vanish.system.atomic import reason
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 # One thread for linear algebra, set before numpy is imported, whatever the user's environment
 # says: a matrix times a vector waits for memory and not for cores, the last digit must depend
@@ -35,16 +35,23 @@ _ONE_THREAD = (
 BAD_USAGE = 2
 INTERRUPTED = 130
 
-SUBCOMMANDS = (
-    *("acts", "blocks", "collapse", "derive", "fix", "help", "show", "sweep", "theory", "train"),
-)
+# What `vanish --help` says of each, in the columns that 80 leave it.
+SUBCOMMANDS = {
+    "acts": "Show the activations, or one with its formula and its slopes.",
+    "blocks": "Show the blocks that have names, or one and its gradient.",
+    "collapse": "Show that without activations N layers are one affine map.",
+    "derive": "Derive a gradient step by step, as a person would write it.",
+    "fix": "Try every cure of a gradient that vanishes or explodes.",
+    "help": "Show the manual: a topic, or what a word on the screen means.",
+    "show": "Show what is in a file of weights: names, shapes, and sizes.",
+    "sweep": "Simulate a grid of settings, and sum each point up in a row.",
+    "theory": "Show what mean-field theory says: phases and critical points.",
+    "train": "Train deep and shallow networks, and see which of them learn.",
+}
 
 
-def build(arguments: Sequence[str]) -> typer.Typer:
-    """Return the command line, with the subcommands that these arguments may be about.
-
-    Building one costs some milliseconds, which `vanish` itself does not pay at every start.
-    """
+def build(subcommands: Mapping[str, Callable[..., object]]) -> typer.Typer:
+    """Return the command line, with some subcommands: `every` one, or those that are `needed`."""
     app = typer.Typer(
         name="vanish",
         cls=grouped.Root,
@@ -54,25 +61,46 @@ def build(arguments: Sequence[str]) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(simulate.command)
-    for name in _needed(arguments):
-        # Options are among what help is asked about.
-        settings = {"ignore_unknown_options": True} if name == "help" else None
-        command = import_module(f"vanish.cli.{name}").command
-        app.command(name, cls=grouped.Command, context_settings=settings)(command)
+    for name, run in subcommands.items():
+        app.command(
+            name,
+            cls=grouped.Command,
+            short_help=SUBCOMMANDS[name],
+            # Options are among what help is asked about.
+            context_settings={"ignore_unknown_options": True} if name == "help" else None,
+        )(run)
     return app
 
 
-def _needed(arguments: Sequence[str]) -> Sequence[str]:
-    """Return the subcommands that these arguments may be about."""
+def every() -> dict[str, Callable[..., object]]:
+    """Return all subcommands, with what runs them."""
+    return {name: _imported(name) for name in SUBCOMMANDS}
+
+
+def needed(arguments: Sequence[str]) -> dict[str, Callable[..., object]]:
+    """Return the subcommands that these arguments may be about, with what runs them.
+
+    One costs some milliseconds, which `vanish` itself does not pay at every start.
+    """
     first = arguments[0] if arguments else ""
-    if options.completing() or any(each in ("-h", "--help") for each in arguments):
-        return SUBCOMMANDS
     if first in SUBCOMMANDS:
-        return (first,)
+        return {first: _imported(first)}
     # A word in their place may be meant for one; behind options, one is refused by name.
     a_word_first = bool(first) and not first.startswith("-")
     named = any(each in SUBCOMMANDS for each in arguments)
-    return SUBCOMMANDS if a_word_first or named else ()
+    if a_word_first or named or options.completing():
+        return every()
+    listed = any(each in ("-h", "--help") for each in arguments)
+    return dict.fromkeys(SUBCOMMANDS, _listed) if listed else {}
+
+
+def _imported(name: str) -> Callable[..., object]:
+    command: Callable[..., object] = import_module(f"vanish.cli.{name}").command
+    return command
+
+
+def _listed() -> None:
+    """Stand for a subcommand that is listed, and not run."""
 
 
 def _only_tells(arguments: Sequence[str]) -> bool:
@@ -92,7 +120,7 @@ def main() -> int:
     for name in _ONE_THREAD:
         os.environ[name] = "1"
     try:
-        status = build(sys.argv[1:])(prog_name="vanish", standalone_mode=False)
+        status = build(needed(sys.argv[1:]))(prog_name="vanish", standalone_mode=False)
         return status if isinstance(status, int) else 0
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -45,10 +45,10 @@ def command(words: Words = None) -> None:
 
 def usages() -> Iterator[Usage]:
     """Yield every command and option, as the command line itself has them."""
-    from vanish.cli.app import build
+    from vanish.cli.app import build, every
     from vanish.manual.lookup import Usage
 
-    root = typer.main.get_command(build(["--help"]))
+    root = typer.main.get_command(build(every()))
     commands = {"vanish": root} | {
         f"vanish {name}": each for name, each in getattr(root, "commands", {}).items()
     }

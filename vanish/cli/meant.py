@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vanish.simulation import names, table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     import typer
 
@@ -30,7 +30,7 @@ _LISTS = ("list", "ls", "show")
 _LIST = re.compile(r"[\d.e+-]+(?:[,:][\d.e+-]+)+")
 
 
-def advice(error: Exception, arguments: Sequence[str], subcommands: Sequence[str]) -> str:
+def advice(error: Exception, arguments: Sequence[str], subcommands: Iterable[str]) -> str:
     """Return what to do about a command line that typer has refused.
 
     Parameters
@@ -124,7 +124,7 @@ def _named(word: str) -> tuple[str, str]:
     return "", ""
 
 
-def _as_option(word: str, arguments: Sequence[str], subcommands: Sequence[str]) -> str:
+def _as_option(word: str, arguments: Sequence[str], subcommands: Iterable[str]) -> str:
     """Return the command or option that a word in a command's place stands for."""
     from vanish.manual.pages import TOPICS
     from vanish.network.registry import folded, spelled
