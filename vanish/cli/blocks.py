@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from vanish.cli import choice, parse
-from vanish.cli import options as opt
 from vanish.cli import output as out
+from vanish.cli import shared as opt
 
 Names = Annotated[
     list[str] | None,

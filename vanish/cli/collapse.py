@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vanish.cli import choice, parse
-from vanish.cli import options as opt
 from vanish.cli import output as out
+from vanish.cli import shared as opt
 from vanish.errors import UsageError
 
 if TYPE_CHECKING:

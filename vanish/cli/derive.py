@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.cli import parse
+from vanish.cli import shared as opt
 from vanish.cli.formats import TEXTS
 from vanish.errors import UsageError
 from vanish.simulation.table import PLAIN

@@ -1,4 +1,4 @@
-"""Options for typer, made of the table of settings; and those that several commands share."""
+"""Options for typer, made of the table of settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vanish import __version__
-from vanish.simulation import names, table
+from vanish.simulation import table
 from vanish.simulation.option import Kind
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def completing() -> bool:
     return "_VANISH_COMPLETE" in os.environ
 
 
-def _completer(names: str) -> Callable[[str], list[str]] | None:
+def completer(names: str) -> Callable[[str], list[str]] | None:
     """Return what completes the last item of a comma-separated list, while a shell asks.
 
     Typer looks into each such function when it builds the command line, at every start.
@@ -44,10 +44,6 @@ def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"vanish {__version__}")
         raise typer.Exit
-
-
-complete_activation = _completer(names.ACTIVATIONS)
-complete_initializer = _completer(names.INITIALIZERS)
 
 
 def option(name: str, help_text: str = "", metavar: str = "") -> Any:
@@ -71,7 +67,7 @@ def _of(row: Option, help_text: str = "", metavar: str = "") -> Any:
         *row.flags,
         metavar=metavar or row.metavar,
         help=help_text or row.sentence,
-        autocompletion=_completer(row.choices),
+        autocompletion=completer(row.choices),
         **special,
     )
 
@@ -104,39 +100,3 @@ def takes(command: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
         return function
 
     return give
-
-
-Layers = Annotated[int | None, option("layers")]
-Width = Annotated[int | None, option("width")]
-Widths = Annotated[str | None, option("widths")]
-Hidden = Annotated[str | None, option("hidden")]
-Init = Annotated[list[str] | None, option("init")]
-OneInit = Annotated[str, option("init", "How weights are drawn.", "NAME")]
-WeightStd = Annotated[
-    float | None, option("weight_std", "Instead of --init: Gaussian weights of variance X²/n_in.")
-]
-WeightStds = Annotated[str | None, option("weight_std")]
-OneBlock = Annotated[
-    str,
-    option(
-        "block", "Every layer as a formula of its input x, or its name: see vanish blocks.", "TEXT"
-    ),
-]
-BiasStd = Annotated[float, option("bias_std")]
-BiasInit = Annotated[str | None, option("bias_init")]
-Gain = Annotated[str, option("gain")]
-Weights = Annotated[str | None, option("weights")]
-WeightsLayout = Annotated[str | None, option("weights_layout")]
-Select = Annotated[list[str] | None, option("select")]
-CollapseActs = Annotated[
-    list[str] | None,
-    option("act", "Activation of every layer; several are compared. [default: identity]"),
-]
-Inputs = Annotated[int, option("batch", "How many random inputs to compare on.")]
-Seed = Annotated[int, option("seed")]
-Format = Annotated[str, option("format")]
-Output = Annotated[str | None, option("output")]
-NoHeader = Annotated[bool, option("no_header")]
-Columns = Annotated[list[str] | None, option("columns")]
-Quiet = Annotated[bool, option("quiet")]
-Plot = Annotated[str | None, option("plot")]

@@ -6,9 +6,9 @@ from typing import Annotated
 
 import typer
 
-from vanish.cli import choice
-from vanish.cli import options as opt
+from vanish.cli import choice, options
 from vanish.cli import output as out
+from vanish.cli import shared as opt
 
 File = Annotated[
     str,
@@ -21,7 +21,7 @@ Full = Annotated[
 ]
 Layout = Annotated[
     str | None,
-    opt.option(
+    options.option(
         "weights_layout",
         "How weights lie: out_in is (n_out, n_in), the default, in_out (n_in, n_out).",
     ),

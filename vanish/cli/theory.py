@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vanish.cli import choice, parse, ranges, streams
-from vanish.cli import options as opt
 from vanish.cli import output as out
+from vanish.cli import shared as opt
 from vanish.errors import UsageError
 from vanish.records import Record
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vanish.cli import choice, parse
-from vanish.cli import options as opt
+from vanish.cli import choice, options, parse
 from vanish.cli import output as out
+from vanish.cli import shared as opt
 from vanish.cli.simulate import CONDITION_HOLDS
 from vanish.errors import UsageError
 from vanish.simulation.names import OUTCOMES
@@ -39,7 +39,7 @@ TrainActs = Annotated[
 ]
 TrainBlocks = Annotated[
     list[str] | None,
-    opt.option(
+    options.option(
         "block",
         "A hidden layer as a formula of its input x, such as 'x + S(Wx+b)', or the name of one, see"
         f" vanish blocks; several are compared. [default: {PLAIN}]",
@@ -101,7 +101,7 @@ PerLayer = Annotated[
 
 FailOn = Annotated[
     list[str] | None,
-    opt.option("fail_on", f"Exit with status 3 if one of these came of a network: {OUTCOMES}."),
+    options.option("fail_on", f"Exit with status 3 if one of these came of a network: {OUTCOMES}."),
 ]
 
 

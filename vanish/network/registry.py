@@ -145,6 +145,8 @@ class Registry(Generic[Entry]):
 
     def spelled(self, name: str) -> str:
         """Return an entry's own name for any of its spellings; an unknown one as it is."""
+        if name in self._beside:  # the default of many a command, and no reason to make all
+            return name
         own = self._own(name)
         return spelled(name, self._beside) if own is None else own
 
