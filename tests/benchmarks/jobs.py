@@ -15,6 +15,7 @@ import torch_chain
 from draw_normals import draw_normals
 from draw_weights import draw_weights
 from measure import Allowance, Contender, Group, Job, beyond, peak, process, python, work
+from peers_jobs import PEER_GROUPS
 from training_jobs import TRAINING_GROUPS
 
 import vanish
@@ -266,4 +267,5 @@ GROUPS = (
     frameworks_in_process(100, 1024, target=1 / 100),
     frameworks_in_process(1000, 256),
     *TRAINING_GROUPS,
+    *PEER_GROUPS,
 )
