@@ -1,11 +1,7 @@
-"""What vanish does, with JAX: a chain of layers, and jax.grad.
-
-Arguments: LAYERS WIDTH. Prints the norm of every layer's weight gradient.
-"""
+"""What vanish does, with JAX: a chain of layers, and jax.grad."""
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -75,13 +71,3 @@ def answer_for(
 def _pairs(norms: tuple[jax.Array, jax.Array]) -> list[tuple[float, float]]:
     signals, weights = norms
     return list(zip(signals.tolist(), weights.tolist(), strict=True))
-
-
-def gradient_norms(layers: int, width: int) -> list[float]:
-    """Return ‖∂L/∂W_k‖ of a chain of tanh that is drawn."""
-    return [weight for _, weight in answer("tanh", layers, width)]
-
-
-if __name__ == "__main__":
-    for norm in gradient_norms(*map(int, sys.argv[1:])):
-        sys.stdout.write(f"{norm}\n")
