@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from measure import Contender
+from peers_jobs import TANGENTS
 
 import vanish
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from measure import Group, Job, Sample
 
-_TANGENTS = Path(__file__).with_name("tangents.txt")
+_PINNED = Path(__file__).with_name("tangents.txt")
 
 
 def table(group: Group, samples: Mapping[Contender, Sample], most: int) -> Iterator[str]:
@@ -102,18 +103,21 @@ def machine() -> str:
         f" {platform.system()} {platform.machine()};"
         f" Python {platform.python_version()}, vanish {vanish.__version__},"
         f" numpy {np.__version__} with {blas['name']} {blas['version']},"
-        f" PyTorch {torch.__version__} on {torch.get_num_threads()} threads,"
-        f" {_peers()}; load average"
+        f" {', '.join(_peers())}; load average"
         f" {os.getloadavg()[0]:.1f} at the start, which is 0 on a machine at rest."
     )
 
 
-def _peers() -> str:
-    """Return the versions of those who are asked in processes of their own."""
-    found = {name: version(name) for name in ("jax", "torchlens") if find_spec(name)}
-    pinned = _TANGENTS.read_text(encoding="utf-8").splitlines()
-    found |= dict(line.split("==") for line in pinned if line.startswith("neural-tangents"))
-    return ", ".join(f"{name} {number}" for name, number in found.items())
+def _peers() -> Iterator[str]:
+    """Yield the versions of those that vanish is compared with."""
+    threads = torch.get_num_threads()
+    yield f"PyTorch {torch.__version__} on {threads} thread{'s' if threads > 1 else ''}"
+    for name in ("jax", "torchlens"):
+        if find_spec(name):
+            yield f"{name} {version(name)}"
+    if TANGENTS.exists():
+        pinned = _PINNED.read_text(encoding="utf-8").splitlines()
+        yield from (line.replace("==", " ") for line in pinned if line.startswith("neural-"))
 
 
 def processor() -> str:
