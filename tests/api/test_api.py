@@ -340,7 +340,7 @@ def test_gradients_are_computed_once_and_only_if_asked_for() -> None:
 
 
 def test_a_gradient_outside_float64_is_refused_and_there_in_full() -> None:
-    profile = vanish.simulate(act="sigmoid", layers=1000, width=4)
+    profile = vanish.simulate(act="sigmoid", layers=1000, width=4, engine="dense")
     found = profile.gradients
     assert found["W1000"].any()
     first = profile.layers[0].grad_w.log10

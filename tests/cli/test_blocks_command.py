@@ -277,7 +277,7 @@ def test_a_sweep_over_blocks_in_two_processes_is_the_single_runs(tmp_path: Path)
     target = tmp_path / "swept.csv"
     texts = ["residual", "x + 0.5 S(Wx+b)", "prenorm", "rnn"]
     blocks = " ".join(f"--block '{text}'" for text in texts)
-    shared = "--act tanh --bias-std 0.1"
+    shared = "--act tanh --bias-std 0.1 --engine dense"
     line = f"sweep {blocks} --layers 2,4 --width 4 {shared} --per-layer -j 2 -o {target}"
     result = run_in_process(*shlex.split(line))
     assert result.status == 0, result.stderr.decode()

@@ -391,12 +391,32 @@ def test_a_resumed_sweep_ends_with_the_same_bytes(tmp_path: Path, options: str, 
         assert path.read_bytes() == whole
 
 
+@pytest.mark.parametrize(("engine", "is_mixed"), [("", True), ("--engine sampled", False)])
+def test_a_journal_of_another_rule_for_the_engine_is_not_gone_on_with(
+    tmp_path: Path, engine: str, is_mixed: bool
+) -> None:
+    """As one is that was begun when ``auto`` meant something else."""
+    path = tmp_path / "x.csv"
+    axes = AXES | ({"engine": ["sampled"]} if engine else {})
+    task = Task(Grid(axes))
+    header = {name: each for name, each in task.header.items() if name != "auto"}
+    assert (header == task.header) is not is_mixed
+    with Journal(str(part_of(path)), header, len(task.grid)) as journal:
+        for each in simulate_points(task, [0]):
+            journal.append([(each.point, (each.failed, each.rows))])
+    options = f"{GRID} {engine} -j 1 --resume -o"
+    if is_mixed:
+        assert "an unfinished sweep of another grid or version" in refused(options, path)
+    else:
+        assert good(options, path) == b""
+
+
 def test_points_that_are_there_are_not_run_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_points: list[int] = []
 
-    def simulate(task: Task, points: Sequence[int]) -> Any:
+    def simulate(task: Task, points: Sequence[int], **_: float) -> Any:
         run_points.extend(points)
         return simulate_points(task, points)
 
@@ -1106,12 +1126,12 @@ def test_dead_points_are_crosses_and_failed_ones_blank() -> None:
 
 
 def test_the_map_shows_decades_a_layer_at_their_place() -> None:
-    _, (axes,) = panels("--act tanh --layers 9,3 --width 8 --weight-std 2,0.5,1")
+    _, (axes,) = panels("--act tanh --layers 9,3 --width 8 --weight-std 2,0.5,1 --engine dense")
     found = np.asarray(axes.collections[0].get_array()).reshape(2, 3)
     expected = [
         [
             vanish.simulate(
-                Settings(act="tanh", layers=layers, width=8, weight_std=std)
+                Settings(act="tanh", layers=layers, width=8, weight_std=std, engine="dense")
             ).decades_per_layer
             for std in (0.5, 1.0, 2.0)
         ]

@@ -180,7 +180,7 @@ for options in ({"layers": 10**9, "width": 10**6}, {"layers": 1, "width": 10**7,
 
 def test_what_fits_is_known_from_the_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
     # 100 matrices of 200 × 200 are 32 MB, and about as much again is not needed.
-    options: dict[str, Any] = {"layers": 100, "width": 200}
+    options: dict[str, Any] = {"layers": 100, "width": 200, "engine": "dense"}
     monkeypatch.setattr(memory, "available", lambda: 64 * 10**6)
     vanish.simulate(**options)
     monkeypatch.setattr(memory, "available", lambda: 32 * 10**6)

@@ -26,7 +26,6 @@ from vanish.simulation import trials as ensemble
 from vanish.simulation.columns import LAYERS
 from vanish.simulation.measured import Measured, magnitude_quantiles, quantile, rank
 from vanish.simulation.run import Simulation, measure
-from vanish.simulation.settings import DENSE_WEIGHTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -185,30 +184,6 @@ def test_a_table_of_trials_says_how_they_came_out() -> None:
 
 
 # --- which engine ---
-
-
-@pytest.mark.parametrize(
-    ("options", "engine"),
-    [
-        ({}, "dense"),
-        ({"layers": 64, "width": 512}, "dense"),  # 2^24 weights
-        ({"layers": 65, "width": 512}, "sampled"),
-        ({"trials": 1000}, "sampled"),
-        ({"layers": 4, "width": 8, "trials": 419}, "dense"),
-        ({"layers": 4, "width": 8, "trials": 420}, "sampled"),
-        ({"layers": 65, "width": 512, "init": "he_uniform"}, "dense"),
-        ({"layers": 65, "width": 512, "norm_bound": True}, "dense"),
-        ({"layers": 65, "width": 512, "init": "orthogonal"}, "sampled"),
-        ({"layers": 65, "width": 512, "weight_std": 1.5}, "sampled"),
-        ({"engine": "sampled"}, "sampled"),
-        ({"layers": 65, "width": 512, "engine": "dense"}, "dense"),
-        ({"widths": (8191, 2048, 1)}, "dense"),
-        ({"widths": (8193, 2048, 1)}, "sampled"),
-    ],
-)
-def test_auto_stores_the_weights_while_they_are_few(options: dict[str, Any], engine: str) -> None:
-    assert DENSE_WEIGHTS == 2**24
-    assert Settings(**options).engine_used == engine
 
 
 def test_the_engine_stands_in_the_output() -> None:

@@ -282,7 +282,9 @@ def test_layers_that_move_little_are_told_however_little_it_is(weight_std: float
 
 
 def test_gradients_relative_to_the_weights_are_compared_trial_by_trial() -> None:
-    profile = vanish.simulate(act="tanh", layers=8, width=3, gain=2, bias_std=1, trials=21, seed=33)
+    profile = vanish.simulate(
+        act="tanh", layers=8, width=3, gain=2, bias_std=1, trials=21, seed=33, engine="dense"
+    )
     relative = profile.measured.grad_w.log10 - profile.measured.weight.log10
     expected = sorted(relative[0] - relative[-1])[10]
     assert profile.log10_relative_ratio == pytest.approx(expected, rel=1e-12)
@@ -558,7 +560,14 @@ def test_trials_that_die_in_different_layers_are_not_said_to_have_slopes_everywh
 
 def test_trials_of_a_block_that_end_in_different_layers_are_not_given_one_reason() -> None:
     profile = vanish.simulate(
-        act="relu6", block="S(S(Wx+b))", layers=6, width=4, weight_std=3, trials=21, seed=1
+        act="relu6",
+        block="S(S(Wx+b))",
+        layers=6,
+        width=4,
+        weight_std=3,
+        trials=21,
+        seed=1,
+        engine="dense",
     )
     signal = profile.measured.signal.mantissas
     ended = signal[:-1] == 0.0

@@ -643,35 +643,3 @@ def test_a_process_that_cannot_be_started_is_one_line(
     monkeypatch.setattr(os, "fork", fork)
     with pytest.raises(InputError, match=r"^2 processes cannot be started: x: give fewer jobs$"):
         Processes(list, 2)
-
-
-# --- shares ---
-
-
-def shares(workers: int, points: int, seconds: float) -> list[int]:
-    """Return how many points are handed out at a time, if each takes so long."""
-    pace = sweep._Pace(workers, points)
-    waiting = iter(range(points))
-    taken: list[list[int]] = []
-    while share := pace.take(waiting):
-        taken.append(share)
-        pace.note([Outcome(point, [], failed=False, seconds=seconds) for point in share])
-    assert [point for share in taken for point in share] == [*range(points)]
-    return [len(share) for share in taken]
-
-
-@pytest.mark.parametrize("workers", [1, 2, 7])
-@pytest.mark.parametrize("seconds", [2.0**-20, 2.0**-10, 2.0**-5, 2.0**-3, 3.0])
-@pytest.mark.parametrize("points", [1, 2, 10, 999])
-def test_shares_are_short_and_end_together(workers: int, seconds: float, points: int) -> None:
-    found = shares(workers, points, seconds)
-    assert found[0] == 1
-    for i, share in enumerate(found[1:], 1):
-        left = points - sum(found[:i])
-        # About 0.2 s, and never more than its part of what is left.
-        assert share == max(1, min(int(0.2 / seconds), -(-left // (4 * workers))))
-    assert found[-1] == 1
-
-
-def test_nothing_is_shared_of_nothing() -> None:
-    assert sweep._Pace(2, 0).take(iter([])) == []

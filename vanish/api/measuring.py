@@ -127,6 +127,8 @@ def sweep(
 ) -> Sweep:
     """Simulate a grid: the product of all lists, a summary row a point.
 
+    Where nothing is said of the engine, it is the faster one of each point; its row tells which.
+
     Parameters
     ----------
     grid

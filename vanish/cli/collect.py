@@ -129,6 +129,7 @@ def to_file(
 
     from vanish.sweeps.journal import Journal
     from vanish.sweeps.run import run
+    from vanish.sweeps.shares import heaviest_first
 
     path = destination.output
     assert path is not None
@@ -150,7 +151,7 @@ def to_file(
         _keep_other_results(task, destination)
 
     def write_rows(stream: BinaryIO) -> None:
-        found = map(seen.note, journal.results())
+        found = _lots(map(seen.note, journal.results()))
         if destination.is_for_people:
             for _ in found:
                 pass
@@ -179,13 +180,15 @@ def to_file(
             streams.say(
                 f"{part}: {journal.damaged:,} damaged {lines} left out: other points are kept"
             )
-        left = len(task.grid) - journal.done
+        left, order = len(task.grid) - journal.done, journal.missing()
+        if workers.count > 1:
+            order = heaviest_first(task.grid, order)
         try:
             with (
                 last_words(lambda: "" if destination.quiet else f"{stopped()}\n"),
                 points(task.grid, journal.done, quiet=destination.quiet) as note,
             ):
-                for outcomes in run(task, journal.missing(), workers, left):
+                for outcomes in run(task, order, workers, left):
                     with held():
                         journal.append((each.point, (each.failed, each.rows)) for each in outcomes)
                     note(outcomes)
@@ -204,6 +207,22 @@ def to_file(
     if seen.keep and streams.window() is not None and not destination.quiet:
         shown = destination._replace(format="table", output=None)
         shown.write(_drawn(task, shown, seen))
+
+
+# At least so many rows are made text at a time: of single points that takes as long again.
+_LOT = 500
+
+
+def _lots(of_points: Iterable[list[dict[str, Any]]]) -> Iterator[list[dict[str, Any]]]:
+    """Yield the rows of some points together."""
+    rows: list[dict[str, Any]] = []
+    for each in of_points:
+        rows += each
+        if len(rows) >= _LOT:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
 
 
 def _keep_other_results(task: Task, destination: out.Destination) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vanish.errors import VanishError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vanish.sweeps.grid import Grid
     from vanish.sweeps.run import Task
 
 # To estimate, so many points are tried, for so many seconds at most.
@@ -40,16 +41,15 @@ def estimate(task: Task, jobs: int) -> Iterator[str]:
     total = sum(seconds) / len(seconds) * count / min(jobs, count)
     workers = "1 process" if jobs == 1 else f"{jobs} processes"
     yield f"time    about {short(total)} s on {workers}, by {len(seconds)} points tried\n"
-    most = max(map(_memory_of, map(task.grid.coordinates, tried)))
+    most = max(_memory_of(task.grid, point) for point in tried)
     yield f"memory  about {memory.amount(most)} a process\n"
 
 
-def _memory_of(coordinates: dict[str, Any]) -> int:
+def _memory_of(grid: Grid, point: int) -> int:
     """Return about how many bytes a point takes; none where it fails at once."""
     from vanish.simulation.needs import memory_needed
-    from vanish.simulation.settings import Settings
 
     try:
-        return memory_needed(Settings(**coordinates))
+        return memory_needed(grid.settings(point))
     except VanishError:
         return 0

@@ -99,17 +99,16 @@ def reach(bench: Bench, settings: Settings) -> Reach | None:
 def most_layers(bench: Bench) -> int | None:
     """Return how many layers the user's own settings may have and be stable, if fewer are.
 
-    They are run by the engine of the settings themselves, so that the same command with fewer
-    layers is stable. None where the depth is no setting, or not even two are.
+    They are run by the engine that the same command takes with fewer layers, so that it is stable.
+    None where the depth is no setting, or not even two are.
     """
     settings = bench.settings
     if not can_differ(settings):
         return None
-    engine = settings.engine_used
 
     def holds(layers: int) -> bool:
         try:
-            return bench.stable.holds(bench.median(replace(settings, layers=layers, engine=engine)))
+            return bench.stable.holds(bench.median(replace(settings, layers=layers)))
         except (VanishError, MemoryError):
             return False
 

@@ -241,6 +241,7 @@ def needs_equal(block: Block) -> bool:
     return run.root(places[0]) == run.root(places[-1])
 
 
+@lru_cache(maxsize=256)
 def least_rows(block: Block) -> int:
     """Return how many rows a batch needs for a block: 2 for a norm over them."""
     return united(block)[0].rows

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
@@ -230,7 +231,7 @@ class Course(ABC):
         median = quantile(self.ratios.log10, MEDIAN)
         return next(verdict for verdict, holds in self._holds(median[None]).items() if holds.all())
 
-    @property
+    @cached_property
     def verdict_shares(self) -> dict[str, float]:
         """The share of the trials with each verdict."""
         holds = self._holds(self.ratios.log10)

@@ -185,8 +185,7 @@ def records(
         "slope_bound": slope_bounds(graph, settings.model.activations),
         "norm_bound": nothing if bound is None else middle(bound),
         "predicted": [each.grad_w for each in expected] or nothing,
-        "predicted_b": [each.grad_b if graph.is_plain else each.grad_f for each in expected]
-        or nothing,
+        "predicted_b": [expected_signal(graph, each) for each in expected] or nothing,
         "zero_fraction": of_slopes(measured.slopes.zero_fraction),
         "relative": [
             each if norm else None for each, norm in zip(middle(relative), weight, strict=True)
@@ -207,8 +206,7 @@ def records(
         "signal_p05": low_s.listed() if several else nothing,
         "signal_p95": high_s.listed() if several else nothing,
         "predicted_f": [each.grad_f for each in expected] or nothing,
-        "predicted_signal": [each.grad_b if graph.is_plain else each.grad_f for each in expected]
-        or nothing,
+        "predicted_signal": [expected_signal(graph, each) for each in expected] or nothing,
         "rms_a": nothing if forward is None else of_arguments(forward.rms_a),
         "predicted_rms_a": list(_rms_a(settings, expected)) if expected else nothing,
         "mean_f": nothing if forward is None else signed_quantile(forward.mean_f, MEDIAN),
@@ -249,6 +247,11 @@ def expected_of(settings: Settings) -> tuple[list[meanfield.Expected], str]:
         return meanfield.expected(ensemble, _input_norm(settings), model.graph), ""
     except NoLawError as error:
         return [], error.reason
+
+
+def expected_signal(graph: Graph, expected: meanfield.Expected) -> Magnitude | None:
+    """Return what is expected of the signal of a layer, see `Graph.signal`."""
+    return expected.grad_b if graph.is_plain else expected.grad_f
 
 
 def _paths(graph: Graph, counts: list[float | None]) -> list[float | None]:

@@ -10,7 +10,7 @@ from vanish.readings.slopes import graph_bound
 from vanish.simulation import faults
 from vanish.simulation.columns import LAYERS, log10
 from vanish.simulation.course import Course, Flow, Thresholds, Verdict
-from vanish.simulation.layers import LayerRecord, expected_of, records
+from vanish.simulation.layers import LayerRecord, expected_of, expected_signal, records
 from vanish.simulation.measured import MEDIAN, Measured, magnitude_quantiles
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ class Profile(Course):
         """What mean-field theory expects of `log10_ratio`, if it applies."""
         if self.steps == 0 or not self.expected:
             return None
-        first, last = self.layers[0].predicted_signal, self.layers[-1].predicted_signal
+        first, last = (expected_signal(self.measured.graph, self.expected[k]) for k in (0, -1))
         return (first / last).log10 if first and last else None
 
     @property

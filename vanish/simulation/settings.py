@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from vanish.network.filegraph import FileNetwork
     from vanish.network.model import Model
 
-# Up to so many weights, over all trials, a dense run takes a fraction of a second; a layer
-# with fewer takes as long as one of so many.
-DENSE_WEIGHTS = 2**24
-_LEAST_WEIGHTS = 10_000
-
 _, DENSE, SAMPLED = ENGINE_NAMES
 
 _DEFAULTS: dict[str, Any] = {name: option.default for name, option in SETTINGS.items()}
@@ -79,8 +74,8 @@ class Settings:
         T, how many independent chains to run.
     engine
         ``dense``, with stored weights; ``sampled``, with weights that are only drawn in
-        law; ``auto``: dense up to `DENSE_WEIGHTS` weights in all trials, a layer counting
-        as 10,000 at least, and where it must be.
+        law; ``auto``: dense where it must be, and where it takes little longer than the
+        start of the program; in a sweep the faster one of each point.
     norm_bound
         Whether to compute the norm bound; None: where it is cheap beside the run.
     vanish_below, explode_above
@@ -163,9 +158,22 @@ class Settings:
         """The engine that runs it, ``dense`` or ``sampled``."""
         if self.engine != AUTO_ENGINE:
             return self.engine
-        weights = max(self.model.weight_count, _LEAST_WEIGHTS * self.model.depth)
-        small = weights * self.trials <= DENSE_WEIGHTS
-        return DENSE if small or self.needs_matrices else SAMPLED
+        from vanish.simulation import costs  # noqa: PLC0415 - start-up
+
+        return costs.patient(self)
+
+    def but(self, **changes: Any) -> Settings:
+        """Return the same settings, of the same network, with some that nothing is at odds with.
+
+        Parameters
+        ----------
+        changes
+            Another seed, an engine that can run them, or ``norm_bound=False``.
+        """
+        found = object.__new__(type(self))
+        vars(found).update(vars(self) | changes)
+        vars(found).pop("engine_used", None)
+        return found
 
     @property
     def rows(self) -> int:

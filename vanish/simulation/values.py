@@ -55,7 +55,7 @@ def take_all(record: object, options: Mapping[str, Option]) -> None:
     for name, option in options.items():
         value = getattr(record, name)
         if value is not None:
-            _require_range(option, value)
+            require_range(option, value)
 
 
 def taken(option: Option, given: object) -> Any:
@@ -86,7 +86,14 @@ def check_count(name: str, value: int) -> None:
         raise UsageError(f"{name} {whole(value)}: give at most {LARGEST_COUNT:,}")
 
 
-def _require_range(option: Option, value: Any) -> None:
+def require_range(option: Option, value: Any) -> None:
+    """Refuse a setting, as it is meant, that is out of range.
+
+    Raises
+    ------
+    UsageError
+        If it is.
+    """
     if option.kind is Kind.SIZES:
         for size in value:
             if size < 1:

@@ -17,11 +17,13 @@ from vanish.network.activations import Activation
 from vanish.network.arrays import Network, Rows
 from vanish.network.blockarrays import BlockNetwork
 from vanish.network.graph import Variable
+from vanish.simulation import costs
+from vanish.simulation.names import AUTO_ENGINE
 from vanish.simulation.option import Kind
 from vanish.simulation.settings import Settings
 from vanish.simulation.spelling import in_own_spelling
 from vanish.simulation.table import SETTINGS
-from vanish.simulation.values import taken
+from vanish.simulation.values import require_range, taken
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -80,6 +82,12 @@ class Grid:
             )
         for name, each in self.axes.items():
             for value in each:
+                if value is None:
+                    continue
+                if SETTINGS[name].kind is Kind.COUNT:
+                    # There may be thousands, and all else it can be at odds with is a setting.
+                    require_range(SETTINGS[name], value)
+                    continue
                 # What is at odds with a default only may be fine beside what is given.
                 with suppress(ConflictError):
                     Settings(**{name: value})
@@ -132,14 +140,23 @@ class Grid:
         return dict(reversed(found.items()))
 
     def settings(self, index: int) -> Settings:
-        """Return the settings of a point, from 0.
+        """Return the settings of a point, from 0, with the engine that runs it.
+
+        ``auto`` is the faster one of this point: it shares the start of the program with all
+        others.
 
         Raises
         ------
         UsageError
             If the values of this point do not go together.
         """
-        return self._settings(self.coordinates(index))
+        found = self._settings(self.coordinates(index))
+        return found.but(engine=costs.faster(found)) if found.engine == AUTO_ENGINE else found
+
+    @property
+    def chooses_engines(self) -> bool:
+        """Whether there are points that leave the engine open."""
+        return AUTO_ENGINE in self.axes.get("engine", (AUTO_ENGINE,))
 
     def _settings(self, values: dict[str, Any]) -> Settings:
         if self.guests:

@@ -12,6 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, Future, wait
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from vanish import __version__
@@ -19,10 +20,11 @@ from vanish.errors import MemoryLimitError, UsageError, VanishError, in_python
 from vanish.network.streams import Streams
 from vanish.numbers.scaled import decimal_text
 from vanish.records import Record
+from vanish.simulation import costs
 from vanish.simulation.drawing import Draws
 from vanish.simulation.profile import Profile
 from vanish.simulation.run import measure
-from vanish.sweeps import columns
+from vanish.sweeps import columns, shares
 from vanish.sweeps.grid import Grid, shown
 from vanish.sweeps.sending import UnsendableError
 from vanish.sweeps.workers import choose
@@ -35,9 +37,6 @@ if TYPE_CHECKING:
 
     # One point's results: each a row of cells that JSON can hold.
     Rows = list[list[Any]]
-
-# Shares of about so many seconds cost little to hand out, and end soon enough to be collected.
-_SHARE_SECONDS = 0.2
 
 # A point that failed is described layer by layer up to so many; it may be no longer because it
 # has too many. It does not depend on the machine, so that neither do the bytes.
@@ -69,6 +68,8 @@ class Task(Record):
             "grid": self.grid.fingerprint(),
             "points": len(self.grid),
             "columns": columns.names(per_layer=self.per_layer),
+            # Another rule would go on with another engine.
+            **({"auto": costs.RULE} if self.grid.chooses_engines else {}),
         }
 
 
@@ -93,26 +94,36 @@ class Outcome(Record):
     seconds: float
 
 
-def simulate_points(task: Task, points: Sequence[int]) -> list[Outcome]:
-    """Simulate some points of a grid: what a worker does."""
-    grid, per_layer = task.grid, task.per_layer
-    draws: dict[int, Draws] = {}
-    outcomes = []
+def simulate_points(task: Task, points: Sequence[int], seconds: float = inf) -> list[Outcome]:
+    """Simulate some points of a grid: what a worker does.
+
+    After so many seconds it is enough: the rest is left. The first point is always done.
+    """
+    begun = time.perf_counter()
+    outcomes: list[Outcome] = []
+    each = _Each(task)
     for point in points:
+        outcomes.append(each.outcome(point))
+        if time.perf_counter() - begun > seconds:
+            break
+    return outcomes
+
+
+class _Each:
+    """Simulates points one after the other, those of one seed with the same random numbers."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._draws: Draws | None = None
+        # The point before: its values, and what they were made to.
+        self._before: tuple[dict[str, Any], Settings] | None = None
+
+    def outcome(self, point: int) -> Outcome:
+        """Return what becomes of a point."""
         begun = time.perf_counter()
-        failed = False
+        failed, task = False, self._task
         try:
-            settings = grid.settings(point)
-            if settings.seed not in draws:
-                draws = {settings.seed: Draws(Streams(settings.seed))}
-            measured = measure(
-                settings,
-                draws=draws[settings.seed],
-                jobs=1,
-                memory_limit=task.memory_limit,
-                forward=per_layer,
-            )
-            rows = _rows(Profile(settings, settings.engine_used, measured), per_layer)
+            rows = self._simulated(self._settings(point))
         except MemoryLimitError as error:
             rows, failed = error_rows(task, point, error.lasting), True
         except VanishError as error:
@@ -122,8 +133,32 @@ def simulate_points(task: Task, points: Sequence[int]) -> list[Outcome]:
         except Exception as error:  # noqa: BLE001 - hours of other points are worth more
             why = f"a fault of vanish's own, please report it: {type(error).__name__}: {error}"
             rows, failed = error_rows(task, point, why), True
-        outcomes.append(Outcome(point, rows, failed, time.perf_counter() - begun))
-    return outcomes
+        return Outcome(point, rows, failed, time.perf_counter() - begun)
+
+    def _settings(self, point: int) -> Settings:
+        """Return the settings of a point: another seed is no reason to check them again."""
+        at = self._task.grid.coordinates(point)
+        if self._before is not None:
+            known, settings = self._before
+            if all(at[name] is known[name] for name in at if name != "seed"):
+                return settings.but(seed=at.get("seed", settings.seed))
+        settings = self._task.grid.settings(point)
+        self._before = at, settings
+        return settings
+
+    def _simulated(self, settings: Settings) -> Rows:
+        task = self._task
+        if self._draws is None or self._draws.seed != settings.seed:
+            self._draws = Draws(Streams(settings.seed))
+        measured = measure(
+            # A summary says nothing of the norm bound.
+            settings if task.per_layer else settings.but(norm_bound=False),
+            draws=self._draws,
+            jobs=1,
+            memory_limit=task.memory_limit,
+            forward=task.per_layer,
+        )
+        return _rows(Profile(settings, settings.engine, measured), task.per_layer)
 
 
 def _rows(profile: Profile, per_layer: bool) -> Rows:
@@ -187,7 +222,8 @@ def crew(task: Task, jobs: int, scheduler: str | None) -> Workers[list[Outcome]]
         If they cannot be had, or cannot be sent what they need.
     """
     try:
-        return choose(partial(simulate_points, task), min(jobs, len(task.grid)), scheduler)
+        work = partial(simulate_points, task, seconds=shares.SECONDS)
+        return choose(work, min(jobs, len(task.grid)), scheduler)
     except UnsendableError as error:
         for activation in task.grid.guests.values():
             try:
@@ -217,17 +253,16 @@ def run(
     count
         How many points there are, to share the last ones evenly.
     """
-    waiting = iter(points)
+    waiting = shares.Shares(points, count, workers.count)
     # Points whose worker died, or was let go because another one had: each is run again
     # with no other under way, to know for certain which one it is that kills.
     suspects: deque[int] = deque()
     deaths: dict[int, int] = {}
     under_way: dict[Future[list[Outcome]], list[int]] = {}
-    pace = _Pace(workers.count, count)
     while True:
         alone = bool(suspects)
         while len(under_way) < (1 if alone else 2 * workers.count):
-            share = [suspects.popleft()] if alone else pace.take(waiting)
+            share = [suspects.popleft()] if alone else waiting.take()
             if not share:
                 break
             under_way[workers.submit(share)] = share
@@ -254,7 +289,8 @@ def run(
             except Exception as error:  # noqa: BLE001 - whatever it is, it goes on
                 raise workers.explained(error) from None
             else:
-                pace.note(outcomes)
+                waiting.note(len(outcomes), sum(each.seconds for each in outcomes))
+                waiting.give_back(share[len(outcomes) :])
                 yield outcomes
         if lost:
             workers.renew()
@@ -310,26 +346,3 @@ def simulate_grid(
                     if outcome.failed:
                         row["error"] = in_python(row["error"])
                     yield row
-
-
-class _Pace:
-    """How many points are handed out at a time."""
-
-    def __init__(self, workers: int, points: int) -> None:
-        self._workers, self._left = workers, points
-        self._seconds = 0.0
-        self._done = 0
-
-    def note(self, outcomes: Sequence[Outcome]) -> None:
-        """Learn how long points take."""
-        self._seconds += sum(outcome.seconds for outcome in outcomes)
-        self._done += len(outcomes)
-
-    def take(self, points: Iterator[int]) -> list[int]:
-        """Return the points to hand out next: fewer towards the end, to end together."""
-        fair = -(-self._left // (4 * self._workers))
-        quick = int(_SHARE_SECONDS * self._done / self._seconds) if self._seconds else 1
-        size = max(1, min(fair, quick))
-        share = [point for _, point in zip(range(size), points, strict=False)]
-        self._left = max(0, self._left - len(share))
-        return share
