@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch_chain
+from auto_jobs import AUTO_GROUPS
 from draw_normals import draw_normals
 from measure import Allowance, Contender, Group, Job, beyond, peak, process, python, work
 from peers_jobs import PEER_GROUPS
+from sweep_jobs import SWEEP_GROUPS
 from training_jobs import TRAINING_GROUPS
 
 import vanish
@@ -240,4 +242,6 @@ GROUPS = (
     autograd_in_process(1000, 256, sampled_target=1 / 10),
     *TRAINING_GROUPS,
     *PEER_GROUPS,
+    *SWEEP_GROUPS,
+    *AUTO_GROUPS,
 )

@@ -47,13 +47,13 @@ class Group(NamedTuple):
     """Jobs that are measured in the same rounds, for they are of the same kind and size.
 
     What takes long has fewer `rounds` than others. What is measured is `time` in seconds,
-    or `memory` in bytes.
+    `memory` in bytes, or a `ratio` that the subject makes itself.
     """
 
     title: str
     jobs: tuple[Job, ...]
     rounds: int | None = None
-    measured: Literal["time", "memory"] = "time"
+    measured: Literal["time", "memory", "ratio"] = "time"
 
     @property
     def contenders(self) -> list[Contender]:

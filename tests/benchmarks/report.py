@@ -82,7 +82,9 @@ def shown(sample: Sample, group: Group) -> str:
 
 
 def amount(taken: float, group: Group) -> str:
-    """Return seconds in milliseconds, or bytes in megabytes."""
+    """Return seconds in milliseconds, or bytes in megabytes; a ratio as it is."""
+    if group.measured == "ratio":
+        return digits(taken)
     if group.measured == "memory":
         return f"{digits(taken / 1e6)} MB"
     return f"{digits(1e3 * taken)} ms"

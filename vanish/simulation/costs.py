@@ -8,10 +8,11 @@ by them is checked in ``make bench``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from vanish.network.initializers import Law
 from vanish.network.streams import Trials
+from vanish.records import Record
 from vanish.simulation.names import DENSE, SAMPLED
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from vanish.simulation.settings import Settings
 
 
-class Dense(NamedTuple):
+class Dense(Record):
     """What the dense engine does in all trials, or the price of each.
 
     Attributes
@@ -51,7 +52,7 @@ class Dense(NamedTuple):
     reflections: float
 
 
-class Sampled(NamedTuple):
+class Sampled(Record):
     """What the sampled engine does, or the price of each.
 
     Attributes

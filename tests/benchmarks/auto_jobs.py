@@ -1,0 +1,114 @@
+"""The engine that ``auto`` takes against the faster one of both, which is found by trying."""
+
+from __future__ import annotations
+
+import sysconfig
+import time
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from measure import Allowance, Contender, Group, Job, process
+
+from vanish.simulation import costs
+from vanish.simulation.settings import Settings
+from vanish.sweeps.grid import Grid
+from vanish.sweeps.run import Task, simulate_points
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_VANISH = str(Path(sysconfig.get_path("scripts"), "vanish"))
+
+_ENGINES = ("dense", "sampled")
+
+_LAYERS = (5, 20, 100, 1000)
+_WIDTHS = (8, 32, 64, 256, 1024)
+_TRIALS = (1, 3, 10, 100, 1000)
+_BATCHES = (1, 4, 16, 64)
+
+# Sizes of which either engine takes more microseconds are left out, and each that is there is
+# tried so often: the least counts.
+_LONGEST = 80_000.0
+_TRIED = 3
+
+# Commands on both sides of where `auto` goes over to sampled.
+_COMMANDS = (
+    "",
+    "--trials 5",
+    "--trials 6",
+    "--layers 100",
+    "--layers 100 --trials 2",
+    "--width 256",
+    "--layers 100 --width 256",
+    "--batch 64",
+    "--batch 64 --trials 10",
+    "--layers 1000 --width 8",
+    "--layers 5 --width 1024",
+    "--layers 1000 --batch 64",
+)
+
+_TARGET = 1.3
+
+
+def _grids(layers: int, kind: dict[str, Any]) -> Iterator[dict[str, Grid]]:
+    """Yield grids of one point by their engines, of all sizes that take a moment."""
+    for width, trials, batch in product(_WIDTHS, _TRIALS, _BATCHES):
+        size = {"act": "tanh", "layers": layers, "width": width, "trials": trials, "batch": batch}
+        settings = Settings(**size | kind)
+        if max(costs.dense(settings), costs.sampled(settings)) <= _LONGEST:
+            axes = {name: [value] for name, value in (size | kind).items()}
+            yield {engine: Grid(axes | {"engine": [engine]}) for engine in ("auto", *_ENGINES)}
+
+
+def _seconds(grid: Grid) -> float:
+    begun = time.perf_counter()
+    simulate_points(Task(grid), [0])
+    return time.perf_counter() - begun
+
+
+def _worst(grids: list[dict[str, Grid]]) -> float:
+    """Return by what factor `auto` takes longer than the faster engine where it is worst."""
+    found = []
+    for grid in grids:
+        tried = [{each: _seconds(grid[each]) for each in _ENGINES} for _ in range(_TRIED)]
+        taken = {each: min(once[each] for once in tried) for each in _ENGINES}
+        found.append(taken[grid["auto"].settings(0).engine] / min(taken.values()))
+    return max(found)
+
+
+def points() -> Group:
+    """Points of a sweep, in process."""
+    jobs = []
+    for layers, (name, kind) in product(_LAYERS, _KINDS.items()):
+        grids = [*_grids(layers, kind)]
+        title = f"{layers:,} layers{name}, the worst of {len(grids)} sizes"
+        worst = Contender(title, lambda grids=grids: _worst(grids))
+        jobs.append(Job(worst, Allowance("the faster engine", 1.0), _TARGET))
+    title = "Auto, a point of a sweep, in process"
+    return Group(title, tuple(jobs), rounds=3, measured="ratio")
+
+
+_KINDS: dict[str, dict[str, Any]] = {"": {}, ", orthogonal": {"init": "orthogonal"}}
+
+
+def commands() -> Group:
+    """Single runs, whole process."""
+    jobs = []
+    for options in _COMMANDS:
+        auto, *both = (
+            process(
+                f"vanish {options}".strip(),
+                *(_VANISH, *options.split(), "--act", "tanh", "--engine", engine),
+                *("--format", "tsv", "--quiet"),
+            )
+            for engine in ("auto", *_ENGINES)
+        )
+        faster = Contender(
+            "the faster engine", lambda both=tuple(both): min(each.take() for each in both)
+        )
+        jobs.append(Job(auto, faster, _TARGET))
+    return Group("Auto, a single run, whole process", tuple(jobs), rounds=7)
+
+
+AUTO_GROUPS = (points(), commands())
