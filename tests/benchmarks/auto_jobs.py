@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sysconfig
 import time
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,9 +28,9 @@ _WIDTHS = (8, 32, 64, 256, 1024)
 _TRIALS = (1, 3, 10, 100, 1000)
 _BATCHES = (1, 4, 16, 64)
 
-# Sizes of which either engine takes more microseconds are left out, and each that is there is
-# tried so often: the least counts.
-_LONGEST = 80_000.0
+# Sizes of which either engine takes more microseconds, or more for each layer, are left out; each
+# that is there is tried so often, and the least counts.
+_LONGEST, _LONGEST_LAYER = 80_000.0, 400.0
 _TRIED = 3
 
 # Commands on both sides of where `auto` goes over to sampled.
@@ -54,10 +55,12 @@ _TARGET = 1.3
 def _grids(layers: int, kind: dict[str, Any]) -> Iterator[dict[str, Grid]]:
     """Yield grids of one point by their engines, of all sizes that take a moment."""
     for width, trials, batch in product(_WIDTHS, _TRIALS, _BATCHES):
-        size = {"act": "tanh", "layers": layers, "width": width, "trials": trials, "batch": batch}
-        settings = Settings(**size | kind)
-        if max(costs.dense(settings), costs.sampled(settings)) <= _LONGEST:
-            axes = {name: [value] for name, value in (size | kind).items()}
+        size: dict[str, Any] = {"width": width, "trials": trials, "batch": batch}
+        options: dict[str, Any] = {"act": "tanh", "layers": layers, **size, **kind}
+        settings = Settings(**options)
+        longest = max(_LONGEST, _LONGEST_LAYER * layers)
+        if max(costs.dense(settings), costs.sampled(settings)) <= longest:
+            axes = {name: [value] for name, value in options.items()}
             yield {engine: Grid(axes | {"engine": [engine]}) for engine in ("auto", *_ENGINES)}
 
 
@@ -83,13 +86,17 @@ def points() -> Group:
     for layers, (name, kind) in product(_LAYERS, _KINDS.items()):
         grids = [*_grids(layers, kind)]
         title = f"{layers:,} layers{name}, the worst of {len(grids)} sizes"
-        worst = Contender(title, lambda grids=grids: _worst(grids))
+        worst = Contender(title, partial(_worst, grids))
         jobs.append(Job(worst, Allowance("the faster engine", 1.0), _TARGET))
     title = "Auto, a point of a sweep, in process"
     return Group(title, tuple(jobs), rounds=3, measured="ratio")
 
 
 _KINDS: dict[str, dict[str, Any]] = {"": {}, ", orthogonal": {"init": "orthogonal"}}
+
+
+def _faster(both: list[Contender]) -> float:
+    return min(each.take() for each in both)
 
 
 def commands() -> Group:
@@ -104,9 +111,7 @@ def commands() -> Group:
             )
             for engine in ("auto", *_ENGINES)
         )
-        faster = Contender(
-            "the faster engine", lambda both=tuple(both): min(each.take() for each in both)
-        )
+        faster = Contender("the faster engine", partial(_faster, both))
         jobs.append(Job(auto, faster, _TARGET))
     return Group("Auto, a single run, whole process", tuple(jobs), rounds=7)
 

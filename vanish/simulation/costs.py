@@ -80,21 +80,20 @@ class Sampled(Record):
 
 
 DENSE_PRICES = Dense(
-    trials=326.0,
-    operations=56.1,
-    batched=20.5,
-    weights=0.0144,
-    products=2.6e-5,
-    values=0.02,
-    reflections=5.7e-4,
+    trials=338.0,
+    operations=57.2,
+    batched=21.3,
+    weights=0.0156,
+    products=1.8e-5,
+    values=0.0217,
+    reflections=6.1e-4,
 )
 SAMPLED_PRICES = Sampled(
-    runs=745.0, operations=33.2, batched=37.2, frames=1.42, projections=4.6e-4, values=0.0158
+    runs=840.0, operations=34.4, batched=37.8, frames=1.5, projections=5.5e-4, values=0.0166
 )
 
-# Of an orthogonal matrix what W makes of a frame is a uniform one, and so is what it pulls back:
-# as much work again for each, and the Gram matrix's root.
-_UNIFORM = 4
+# A frame on the complement of another one, with the root of a Gram matrix, is so many frames.
+_FRESH = 8
 
 # What a person waits for is the whole command: about so many microseconds before the run, for
 # Python and its packages. A fifth of them more is not felt, and dense holds real weights.
@@ -108,7 +107,7 @@ _SLOWER = 1.2
 _MOST_WEIGHTS = 10**9 // 8
 
 # What a journal tells this rule by, where a later version has another one.
-RULE = (*DENSE_PRICES, *SAMPLED_PRICES, _UNIFORM, _MOST_WEIGHTS)
+RULE = (*DENSE_PRICES, *SAMPLED_PRICES, _FRESH, _MOST_WEIGHTS)
 
 
 def dense(settings: Settings) -> float:
@@ -171,20 +170,39 @@ def sampled_counts(settings: Settings) -> Sampled:
     blocks = 1 + (trials - 1) / Trials.block_size((widest,))
     operations = _operations(model) * blocks
     frames = projections = 0
-    if rows > 1:
-        drawn = trials * (_UNIFORM if _is_orthogonal(model) else 1)
-        for n_out, n_in, count in _matrices(model):
-            frames += drawn * count
-            met = min(rows, n_in) * n_in + min(rows, n_out) * n_out
-            projections += drawn * count * rows * met
+    framed = _uniform_frames if _is_orthogonal(model) else _frames
+    for n_out, n_in, count in _matrices(model) if rows > 1 else ():
+        several, numbers = framed(n_out, n_in, rows)
+        frames += count * several
+        projections += count * rows * numbers
     return Sampled(
         1,
         operations,
         operations * (rows > 1),
-        frames,
-        projections,
+        trials * frames,
+        trials * projections,
         trials * rows * model.unit_count,
     )
+
+
+def _frames(n_out: int, n_in: int, rows: int) -> tuple[int, int]:
+    """Return how many frames a normal matrix takes, and how many numbers they have.
+
+    That of its inputs, and beside it what it makes of them and the normals behind it.
+    """
+    return 1, min(rows, n_in) * n_in + min(rows, n_out) * n_out
+
+
+def _uniform_frames(n_out: int, n_in: int, rows: int) -> tuple[int, int]:
+    """Return the same of an orthogonal one, see `conditioning.Orthogonal`.
+
+    What it makes of its inputs is a frame itself, and so is what is drawn behind it on the
+    complement, if there is one, beside the root of a Gram matrix.
+    """
+    m = max(n_in, n_out)
+    r = min(rows, n_in)
+    fresh = min(rows, m - r)
+    return (4 if fresh else 2), 2 * r * m + _FRESH * fresh * m
 
 
 def _operations(model: Model) -> int:
