@@ -422,3 +422,14 @@ def test_as_dict_is_ready_for_json(options: dict[str, Any]) -> None:
     used = Settings(**options).as_dict()
     assert json.loads(json.dumps(used, allow_nan=False)) == used
     assert (used["init"] is None) == ("weight_std" in options or "weights" in options)
+
+
+def test_what_nothing_is_at_odds_with_is_changed_without_checks() -> None:
+    settings = Settings(layers=3, width=4, seed=1)
+    assert settings.engine_used == "dense"
+    other = settings.but(seed=7, engine="sampled", norm_bound=False)
+    expected = Settings(layers=3, width=4, seed=7, engine="sampled", norm_bound=False)
+    assert other.as_dict() == expected.as_dict()
+    assert other.engine_used == "sampled"
+    assert other.model is settings.model
+    assert (settings.seed, settings.engine, settings.engine_used) == (1, "auto", "dense")

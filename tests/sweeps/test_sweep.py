@@ -196,6 +196,34 @@ def test_results_do_not_depend_on_what_was_computed_before() -> None:
             assert outcome.rows == alone[outcome.point]
 
 
+@pytest.mark.parametrize("per_layer", [False, True])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {},
+        {"engine": ["dense"], "norm_bound": [True]},
+        {"init": ["orthogonal"], "batch": [3]},
+        {"init": ["lsuv"], "bias_std": [0.1]},
+        {"block": ["rnn"], "act": ["relu"]},
+        {"weights": [Network((np.eye(3), np.ones((2, 3))), name="net.npz")]},
+    ],
+)
+def test_a_seed_behind_another_is_the_one_alone(
+    kind: dict[str, list[Any]], per_layer: bool
+) -> None:
+    size = {} if "weights" in kind else {"layers": [3], "width": [4]}
+    axes = {**kind, **size, "seed": [5, 2, 9], "trials": [1, 2]}
+    task = Task(Grid(axes), per_layer=per_layer)
+    behind = [each.rows for each in simulate_points(task, range(6))]
+    assert behind == [simulate_points(task, [point])[0].rows for point in range(6)]
+    names = columns(per_layer=per_layer)
+    found = [dict(zip(names, rows[0], strict=True)) for rows in behind]
+    assert [(row["seed"], row["trials"]) for row in found] == [
+        (seed, trials) for seed in (5, 2, 9) for trials in (1, 2)
+    ]
+    assert {row["norm_bound"] for row in found} == {*kind.get("norm_bound", [None])}
+
+
 def test_some_points_are_those_and_no_others() -> None:
     whole = rows(collect(GRIDS["seeds"], Here))
     for crew in WORKERS.values():
