@@ -304,8 +304,8 @@ _TABLE = (
     _setting(
         *("engine", Kind.NAME),
         "dense stores the weights; sampled draws the same gradients in law without them, in a"
-        " fraction of time and memory, for Gaussian and orthogonal weights; auto is dense up to"
-        " 16 million weights in all trials.",
+        " fraction of time and memory, for Gaussian and orthogonal weights; auto is dense while"
+        " that takes little longer than the start, in a sweep the faster one of each point.",
         group=Group.RUNNING,
         metavar="NAME",
         default=names.AUTO_ENGINE,
