@@ -89,7 +89,7 @@ def points() -> Group:
         worst = Contender(title, partial(_worst, grids))
         jobs.append(Job(worst, Allowance("the faster engine", 1.0), _TARGET))
     title = "Auto, a point of a sweep, in process"
-    return Group(title, tuple(jobs), rounds=3, measured="ratio")
+    return Group(title, tuple(jobs), rounds=1, measured="ratio")
 
 
 _KINDS: dict[str, dict[str, Any]] = {"": {}, ", orthogonal": {"init": "orthogonal"}}
