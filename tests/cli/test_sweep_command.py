@@ -907,7 +907,8 @@ def die(*_, **__): os._exit(99)
 if where == "replace": pathlib.Path.replace = die
 if where == "unlink": pathlib.Path.unlink = die
 if where == "write":
-    from vanish.cli import output
+    from vanish.cli import collect, output
+    collect._LOT = 2
     really, calls = output.Destination.list_rows, []
     def list_rows(self, *args, **kwargs):
         calls.append(1)
