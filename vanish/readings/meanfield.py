@@ -31,10 +31,11 @@ typical norms are smaller than root mean squares: see `finitewidth`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
-from itertools import islice
+from itertools import islice, takewhile
 from operator import add
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple, overload
 
 import numpy as np
 
@@ -42,6 +43,7 @@ from vanish.gauss.quadrature import NoLawError
 from vanish.network import activations
 from vanish.network.chainrule import Reading, forward
 from vanish.network.graph import Graph, Variable, article_graph
+from vanish.numbers.fields import Same, Sizes
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import secondmode
@@ -50,11 +52,12 @@ from vanish.readings.sources import NOTHING, Cotangent, Unit, normal
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from vanish.network.activations import Activation
     from vanish.network.chainrule import Passed
     from vanish.network.graph import Block, Run, Slot
+    from vanish.numbers.fields import Field
     from vanish.numbers.signed import Signed
 
 
@@ -196,6 +199,22 @@ class Ensemble:
         """Return what is known of u_k."""
         return normal(ONE) if self._steps is None else _given(self._steps[k], NOTHING)
 
+    def alike(self, block: Block, k: int, last: int) -> int:
+        """Return how many layers behind layer k, up to `last`, are like it and the one before."""
+        slots = [slot for node in block.nodes for slot in node.op.slots]
+
+        def numbers(k: int) -> list[object]:
+            of_slots = [
+                self.variance(slot, k) if slot.letter.isupper() else self.bias(slot, k)
+                for slot in slots
+            ]
+            return [self._activations.get(k), *of_slots]
+
+        here = numbers(k)
+        if numbers(k - 1) != here:
+            return 0
+        return sum(1 for _ in takewhile(lambda k: numbers(k) == here, range(k + 1, last + 1)))
+
 
 class _Any(Ensemble):
     """Networks of which nothing is known: whether there is a law does not hang on numbers."""
@@ -238,10 +257,64 @@ class Expected(Record):
     of_s: tuple[Magnitude, ...]
 
 
+class Expectations(Sequence[Expected]):
+    """What is expected of every layer, layer 1 first; the fields of `Expected` as arrays.
+
+    Parameters
+    ----------
+    grad_w, grad_b, grad_f, value, q
+        Those of all layers.
+    seen
+        What is known of the way forward.
+    """
+
+    def __init__(
+        self, grad_w: Field, grad_b: Field, grad_f: Field, value: Field, q: Field, *seen: Seen
+    ) -> None:
+        self.grad_w: Final = grad_w
+        self.grad_b: Final = grad_b
+        self.grad_f: Final = grad_f
+        self.value: Final = value
+        self.q: Final = q
+        self._seen = seen
+
+    @classmethod
+    def none(cls) -> Expectations:
+        """Return none of no layer, as every field of it says."""
+        return cls(*[Same(None)] * 5)
+
+    def __len__(self) -> int:
+        return sum(seen.layers for seen in self._seen)
+
+    @overload
+    def __getitem__(self, index: int) -> Expected: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Expected]: ...
+    def __getitem__(self, index: int | slice) -> Expected | Sequence[Expected]:
+        places = range(len(self))[index]
+        return self._at(places) if isinstance(places, int) else [self._at(at) for at in places]
+
+    def _at(self, place: int) -> Expected:
+        rows = slice(place, place + 1)
+        fields = (self.grad_w, self.grad_b, self.grad_f, self.value, self.q)
+        of_s = [each.listed()[0] for each in self.of_s(place + 1, place + 1)]
+        return Expected(*(field.part(rows)[0] for field in fields), tuple(of_s))
+
+    def of_s(self, first: int, last: int) -> list[Magnitudes]:
+        """Return the mean squares of what S is applied to, by its places, in layers of a run."""
+        before = 0
+        for seen in self._seen:
+            if last <= before + seen.layers:
+                here = slice(first - 1 - before, last - before), 0
+                return [each.at(here) for each in seen.of_s]
+            before += seen.layers
+        raise IndexError(last)
+
+
 def expected(
     ensemble: Ensemble, input_norm: Magnitude, graph: Graph | None = None, mean: Signed = NOTHING
-) -> list[Expected]:
-    """Return what theory expects of one sample and ‖∂L/∂f_N‖ = 1, layer 1 first.
+) -> Expectations:
+    """Return what theory expects of one sample and ‖∂L/∂f_N‖ = 1.
 
     Parameters
     ----------
@@ -262,13 +335,13 @@ def expected(
         raise NoLawError(reason)
     mean_square = input_norm * input_norm / Magnitude.of(ensemble.sizes[0])
     start = _given(mean_square, mean)
-    seen = _seen(forward(graph, MEAN_FIELD, ensemble, start), graph)
+    seen = dict(_seen(graph, ensemble, start))
     factors = secondmode.factors(graph, ensemble, start, seen)
     one = Magnitudes.column([ONE]).at(0)
     runs = of_runs(
         graph, MEAN_FIELD, ensemble, lambda section: seen[section].kept, one, Cotangent.of, _square
     )
-    found: list[Expected] = []
+    columns: list[list[Magnitudes | None]] = []
     for section, squares in runs:
         block, first, last = section
         here = slice(first - 1, last)
@@ -283,17 +356,18 @@ def expected(
                 for parts, factor in ((by_matrices, for_a), (by_biases, for_a), (by_f, for_f))
             )
         values, arguments = seen[section].values, seen[section].arguments
-        columns: list[Sequence[Magnitude | None]] = [
-            _roots(by_matrices),
-            _roots(by_biases),
-            _roots(by_f),
-            _roots([values]),
-            () if arguments is None else arguments.at((..., 0)).listed(),
-        ]
-        known = (each or (None,) * (last - first + 1) for each in columns)
-        rows = zip(*known, seen[section].of_s, strict=True)
-        found = [*map(Expected._make, rows), *found]
-    return found
+        columns.append(
+            [
+                _roots(by_matrices),
+                _roots(by_biases),
+                _roots(by_f),
+                _roots([values]),
+                None if arguments is None else arguments.at((..., 0)),
+            ]
+        )
+    depths = [each.layers for each in seen.values()]
+    fields = [_joined(column, depths) for column in zip(*reversed(columns), strict=True)]
+    return Expectations(*fields, *seen.values())
 
 
 class Seen(Record):
@@ -306,38 +380,72 @@ class Seen(Record):
     values, arguments
         The mean squares of f_k and of a_k; None where nothing is called a.
     of_s
-        Of every layer those of what S is applied to.
+        Those of what S is applied to, by its places.
     """
 
     kept: list[Magnitudes | None]
     values: Magnitudes
     arguments: Magnitudes | None
-    of_s: list[tuple[Magnitude, ...]]
+    of_s: list[Magnitudes]
+
+    @property
+    def layers(self) -> int:
+        """L."""
+        return len(self.values.mantissas)
 
 
-def _seen(layers: Iterator[Passed], graph: Graph) -> dict[Run, Seen]:
-    found = {}
+# So many layers are walked through before their numbers become arrays: the objects of all layers
+# would cost the garbage collector more than all that is computed here.
+_PIECE = 512
+
+
+def _seen(graph: Graph, ensemble: Ensemble, start: Unit) -> Iterator[tuple[Run, Seen]]:
+    """Walk forward, yielding what is known of each run of equal blocks."""
+    x = start
     for section in graph.runs:
-        place = next((place for place, node in section.block.placed if node.name == "a"), None)
-        places = section.block.argument_places
-        kept, values, arguments, of_s = [], [], [], []
-        for layer in islice(layers, section.last - section.first + 1):
-            # Not the layer itself: a thousand of them would cost the garbage collector more
-            # than all that is computed here.
-            kept.append(layer.kept)
-            values.append(layer.values[-1].square)
-            of_s.append(tuple([layer.values[each].square for each in places]))
-            if place is not None:
-                arguments.append(layer.values[place].square)
-        if any(slot.tied for node in section.block.nodes for slot in node.op.slots):
-            _require_no_mean(layer.values[-1])
-        found[section] = Seen(
-            [stacked(numbers) for numbers in zip(*kept, strict=True)],
-            Magnitudes.column(values),
-            Magnitudes.column(arguments) if arguments else None,
-            of_s,
+        block, k, end = section
+        # By place.
+        squares: list[list[Magnitudes]] = [[] for _ in range(len(block.nodes) + 1)]
+        kept: list[list[Magnitudes]] = [[] for _ in squares]
+        while k <= end:
+            walk = islice(forward(graph, MEAN_FIELD, ensemble, x, k, end), _PIECE)
+            passed = [([each.square for each in layer.values], layer.kept, layer) for layer in walk]
+            here, memories, layers = zip(*passed, strict=True)
+            k += len(passed)
+            f = layers[-1].values[-1]
+            x = f.alone()
+            alike = 0
+            # Behind an affine map all is known by its mean square, but for what goes around it.
+            if block.places("affine") and not block.has_sum and here[-2:-1] == here[-1:]:
+                alike = ensemble.alike(block, k - 1, end)
+            for parts, column in zip(squares, zip(*here, strict=True), strict=True):
+                parts.append(_repeated(Magnitudes.column(column), alike))
+            for parts, numbers in zip(kept, zip(*memories, strict=True), strict=True):
+                if (found := stacked(numbers)) is not None:
+                    parts.append(_repeated(found, alike))
+            k += alike
+        if any(slot.tied for node in block.nodes for slot in node.op.slots):
+            _require_no_mean(f)
+        by_place = list(map(Magnitudes.layers, squares))
+        place = next((place for place, node in block.placed if node.name == "a"), None)
+        yield (
+            section,
+            Seen(
+                [Magnitudes.layers(parts) if parts else None for parts in kept],
+                by_place[-1],
+                None if place is None else by_place[place],
+                [by_place[each] for each in block.argument_places],
+            ),
         )
-    return found
+
+
+def _repeated(numbers: Magnitudes, times: int) -> Magnitudes:
+    """Return numbers of layers with the last one repeated so many times more."""
+    if not times:
+        return numbers
+    counts = np.ones(len(numbers.mantissas), dtype=np.int64)
+    counts[-1] += times
+    return Magnitudes(*(np.repeat(each, counts, axis=0) for each in numbers))
 
 
 def _require_no_mean(f: Unit) -> None:
@@ -356,6 +464,16 @@ def _square(flowing: Cotangent) -> Magnitudes:
     return flowing.square
 
 
-def _roots(squares: Sequence[Magnitudes]) -> list[Magnitude]:
-    """Return the roots of sums, one a layer."""
-    return reduce(add, squares).root().at((..., 0)).listed() if squares else []
+def _roots(squares: Sequence[Magnitudes]) -> Magnitudes | None:
+    """Return the roots of sums, one a layer; None of none."""
+    return reduce(add, squares).root().at((..., 0)) if squares else None
+
+
+def _joined(parts: Sequence[Magnitudes | None], depths: Sequence[int]) -> Field:
+    """Return a field of the layers of some runs, None where a run has none."""
+    known = np.repeat([part is not None for part in parts], depths)
+    if not known.any():
+        return Same(None)
+    zeros = (Magnitudes.of(np.zeros(depth)) for depth in depths)
+    found = [nothing if part is None else part for part, nothing in zip(parts, zeros, strict=True)]
+    return Sizes(Magnitudes.layers(found), known)

@@ -10,16 +10,17 @@ from vanish.readings.slopes import graph_bound
 from vanish.simulation import faults
 from vanish.simulation.columns import LAYERS, log10
 from vanish.simulation.course import Course, Flow, Thresholds, Verdict
-from vanish.simulation.layers import LayerRecord, expected_of, records
+from vanish.simulation.layers import expected_of, layers_of
 from vanish.simulation.measured import MEDIAN, Measured, magnitude_quantiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from vanish.columns import Cell
     from vanish.numbers.scaled import Magnitude
     from vanish.readings import meanfield
     from vanish.simulation.faults import Faults
+    from vanish.simulation.layers import LayerRecord, Layers
     from vanish.simulation.settings import Settings
 
 
@@ -49,13 +50,13 @@ class Profile(Course):
         )
 
     @cached_property
-    def layers(self) -> tuple[LayerRecord, ...]:
-        """One record a layer, layer 1 first."""
-        return tuple(records(self.settings, self.measured, self.expected))
+    def layers(self) -> Layers:
+        """One record a layer, layer 1 first; they are made when they are read."""
+        return layers_of(self.settings, self.measured, self.expected)
 
     @property
-    def expected(self) -> list[meanfield.Expected]:
-        """What mean-field theory expects of each layer; nothing where it is silent."""
+    def expected(self) -> meanfield.Expectations | None:
+        """What mean-field theory expects of each layer; None where it is silent."""
         return self._theory[0]
 
     @property
@@ -64,7 +65,7 @@ class Profile(Course):
         return self._theory[1]
 
     @cached_property
-    def _theory(self) -> tuple[list[meanfield.Expected], str]:
+    def _theory(self) -> tuple[meanfield.Expectations | None, str]:
         return expected_of(self.settings)
 
     @cached_property
@@ -92,7 +93,7 @@ class Profile(Course):
         return 1, self.settings.model.depth
 
     @property
-    def learners(self) -> tuple[LayerRecord, ...]:
+    def learners(self) -> Sequence[LayerRecord]:
         """The layers whose weights move: all of them, if they have any."""
         return self.layers if self.settings.model.matrices else ()
 
