@@ -21,10 +21,12 @@ from vanish.simulation.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vanish.readings.expectations import Expectations
+
 
 def uniform(
     act: str, layers: int, weight_std: float, input_norm: Magnitude, width: int = 64
-) -> list[meanfield.Expected]:
+) -> Expectations:
     """The expectation of a chain of one activation and width without biases."""
     ensemble = meanfield.Ensemble.plain(
         [activations.get(act)] * layers,

@@ -1,8 +1,7 @@
 """One field of many records, as an array: its cells are made when they are read, some at a time.
 
-A chain of a million layers has forty fields of each. Kept as arrays they are numbers; an object for
-each would take thirty times the memory, and have the garbage collector look at all of them again and
-again.
+A chain of a million layers has forty fields of each. As arrays they are numbers; as objects they
+would take ten times the memory, and the garbage collector would look at all of them over and over.
 """
 
 from __future__ import annotations
@@ -14,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanish.numbers.signed import Signeds
 from vanish.numbers.stack import Magnitudes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from decimal import Decimal
 
     from numpy.typing import NDArray
+
+    from vanish.numbers.signed import Signeds
 
     Known = NDArray[np.bool_]
 
@@ -129,7 +129,9 @@ class Sizes(Field):
         if not inside.all():
             for row in np.flatnonzero(~inside).tolist():
                 exponent = int(here.exponents[row])
-                logs[row] = (logs[row] or 0.0) + exponent * _LOG10_2 if here.mantissas[row] else None
+                logs[row] = (
+                    (logs[row] or 0.0) + exponent * _LOG10_2 if here.mantissas[row] else None
+                )
         return _if_known(logs, self._known, rows)
 
     def exact(self, rows: slice) -> list[float | Decimal | None]:

@@ -31,11 +31,10 @@ typical norms are smaller than root mean squares: see `finitewidth`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import reduce
 from itertools import islice, takewhile
 from operator import add
-from typing import TYPE_CHECKING, Final, NamedTuple, overload
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -43,21 +42,20 @@ from vanish.gauss.quadrature import NoLawError
 from vanish.network import activations
 from vanish.network.chainrule import Reading, forward
 from vanish.network.graph import Graph, Variable, article_graph
-from vanish.numbers.fields import Same, Sizes
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import secondmode
+from vanish.readings.expectations import Expectations, Seen, joined
 from vanish.readings.magnitudes import of_runs, stacked
 from vanish.readings.sources import NOTHING, Cotangent, Unit, normal
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from vanish.network.activations import Activation
     from vanish.network.chainrule import Passed
     from vanish.network.graph import Block, Run, Slot
-    from vanish.numbers.fields import Field
     from vanish.numbers.signed import Signed
 
 
@@ -231,86 +229,6 @@ class _Any(Ensemble):
         return ONE
 
 
-class Expected(Record):
-    """Root mean squares over the draws of weights, biases and readout, of one layer.
-
-    Attributes
-    ----------
-    grad_w, grad_b
-        Those of the gradients by all matrices, and by all biases, of the layer together:
-        roots of the sums of their squares. None where it has none.
-    grad_f
-        That of ‖∂L/∂f_k‖.
-    value
-        That of the entries of f_k.
-    q
-        The mean square of the entries of a_k; None where nothing is called a.
-    of_s
-        That of each argument of S, in the order of their places.
-    """
-
-    grad_w: Magnitude | None
-    grad_b: Magnitude | None
-    grad_f: Magnitude
-    value: Magnitude
-    q: Magnitude | None
-    of_s: tuple[Magnitude, ...]
-
-
-class Expectations(Sequence[Expected]):
-    """What is expected of every layer, layer 1 first; the fields of `Expected` as arrays.
-
-    Parameters
-    ----------
-    grad_w, grad_b, grad_f, value, q
-        Those of all layers.
-    seen
-        What is known of the way forward.
-    """
-
-    def __init__(
-        self, grad_w: Field, grad_b: Field, grad_f: Field, value: Field, q: Field, *seen: Seen
-    ) -> None:
-        self.grad_w: Final = grad_w
-        self.grad_b: Final = grad_b
-        self.grad_f: Final = grad_f
-        self.value: Final = value
-        self.q: Final = q
-        self._seen = seen
-
-    @classmethod
-    def none(cls) -> Expectations:
-        """Return none of no layer, as every field of it says."""
-        return cls(*[Same(None)] * 5)
-
-    def __len__(self) -> int:
-        return sum(seen.layers for seen in self._seen)
-
-    @overload
-    def __getitem__(self, index: int) -> Expected: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Expected]: ...
-    def __getitem__(self, index: int | slice) -> Expected | Sequence[Expected]:
-        places = range(len(self))[index]
-        return self._at(places) if isinstance(places, int) else [self._at(at) for at in places]
-
-    def _at(self, place: int) -> Expected:
-        rows = slice(place, place + 1)
-        fields = (self.grad_w, self.grad_b, self.grad_f, self.value, self.q)
-        of_s = [each.listed()[0] for each in self.of_s(place + 1, place + 1)]
-        return Expected(*(field.part(rows)[0] for field in fields), tuple(of_s))
-
-    def of_s(self, first: int, last: int) -> list[Magnitudes]:
-        """Return the mean squares of what S is applied to, by its places, in layers of a run."""
-        before = 0
-        for seen in self._seen:
-            if last <= before + seen.layers:
-                here = slice(first - 1 - before, last - before), 0
-                return [each.at(here) for each in seen.of_s]
-            before += seen.layers
-        raise IndexError(last)
-
-
 def expected(
     ensemble: Ensemble, input_norm: Magnitude, graph: Graph | None = None, mean: Signed = NOTHING
 ) -> Expectations:
@@ -366,32 +284,10 @@ def expected(
             ]
         )
     depths = [each.layers for each in seen.values()]
-    fields = [_joined(column, depths) for column in zip(*reversed(columns), strict=True)]
-    return Expectations(*fields, *seen.values())
-
-
-class Seen(Record):
-    """What is known of the way forward through the layers of a run, shape (L, 1) each.
-
-    Attributes
-    ----------
-    kept
-        What every place keeps.
-    values, arguments
-        The mean squares of f_k and of a_k; None where nothing is called a.
-    of_s
-        Those of what S is applied to, by its places.
-    """
-
-    kept: list[Magnitudes | None]
-    values: Magnitudes
-    arguments: Magnitudes | None
-    of_s: list[Magnitudes]
-
-    @property
-    def layers(self) -> int:
-        """L."""
-        return len(self.values.mantissas)
+    grad_w, grad_b, grad_f, value, q = (
+        joined(column, depths) for column in zip(*reversed(columns), strict=True)
+    )
+    return Expectations(grad_w, grad_b, grad_f, value, q, *seen.values())
 
 
 # So many layers are walked through before their numbers become arrays: the objects of all layers
@@ -408,13 +304,12 @@ def _seen(graph: Graph, ensemble: Ensemble, start: Unit) -> Iterator[tuple[Run, 
         squares: list[list[Magnitudes]] = [[] for _ in range(len(block.nodes) + 1)]
         kept: list[list[Magnitudes]] = [[] for _ in squares]
         while k <= end:
-            walk = islice(forward(graph, MEAN_FIELD, ensemble, x, k, end), _PIECE)
-            passed = [([each.square for each in layer.values], layer.kept, layer) for layer in walk]
-            here, memories, layers = zip(*passed, strict=True)
-            k += len(passed)
-            f = layers[-1].values[-1]
-            x = f.alone()
-            alike = 0
+            here, memories = [], []
+            for layer in islice(forward(graph, MEAN_FIELD, ensemble, x, k, end), _PIECE):
+                here.append([each.square for each in layer.values])
+                memories.append(layer.kept)
+            f = layer.values[-1]
+            x, k, alike = f.alone(), layer.layer + 1, 0
             # Behind an affine map all is known by its mean square, but for what goes around it.
             if block.places("affine") and not block.has_sum and here[-2:-1] == here[-1:]:
                 alike = ensemble.alike(block, k - 1, end)
@@ -445,7 +340,8 @@ def _repeated(numbers: Magnitudes, times: int) -> Magnitudes:
         return numbers
     counts = np.ones(len(numbers.mantissas), dtype=np.int64)
     counts[-1] += times
-    return Magnitudes(*(np.repeat(each, counts, axis=0) for each in numbers))
+    mantissas, exponents = numbers
+    return Magnitudes(np.repeat(mantissas, counts, axis=0), np.repeat(exponents, counts, axis=0))
 
 
 def _require_no_mean(f: Unit) -> None:
@@ -467,13 +363,3 @@ def _square(flowing: Cotangent) -> Magnitudes:
 def _roots(squares: Sequence[Magnitudes]) -> Magnitudes | None:
     """Return the roots of sums, one a layer; None of none."""
     return reduce(add, squares).root().at((..., 0)) if squares else None
-
-
-def _joined(parts: Sequence[Magnitudes | None], depths: Sequence[int]) -> Field:
-    """Return a field of the layers of some runs, None where a run has none."""
-    known = np.repeat([part is not None for part in parts], depths)
-    if not known.any():
-        return Same(None)
-    zeros = (Magnitudes.of(np.zeros(depth)) for depth in depths)
-    found = [nothing if part is None else part for part, nothing in zip(parts, zeros, strict=True)]
-    return Sizes(Magnitudes.layers(found), known)

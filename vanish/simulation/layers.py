@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, overload
 
 import numpy as np
 
+from vanish.columns import PIECE
 from vanish.gauss.quadrature import NoLawError
 from vanish.network.initializers import Law
 from vanish.network.streams import Streams, Trials
@@ -17,6 +18,7 @@ from vanish.numbers.fields import Listed, Numbers, Same, SignedSizes, Sizes
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import meanfield
+from vanish.readings.expectations import Expectations
 from vanish.readings.slopes import slope_bounds
 from vanish.records import Record
 from vanish.simulation.measured import (
@@ -39,9 +41,8 @@ if TYPE_CHECKING:
     from vanish.numbers.signed import Signed
     from vanish.simulation.settings import Settings
 
-# So many layers are made into records, or into rows, at a time; and the most such pieces of records
-# that are kept.
-PIECE, _MOST_PIECES = 1024, 8
+# The most pieces of records that are kept, see `columns.PIECE`.
+_MOST_PIECES = 8
 
 
 class LayerRecord(Record):
@@ -182,9 +183,7 @@ class Layers(Sequence[LayerRecord]):
         return self._made[number]
 
 
-def layers_of(
-    settings: Settings, measured: Measured, expected: meanfield.Expectations | None
-) -> Layers:
+def layers_of(settings: Settings, measured: Measured, expected: Expectations | None) -> Layers:
     """Return what was measured of each layer, summed up over the trials, beside theory.
 
     Parameters
@@ -223,7 +222,7 @@ def layers_of(
     weight, gain_back = middle(measured.weight), middle(measured.gain_back)
     bound, forward, has_flat = measured.norm_bound, measured.forward, flat.any()
     rows_times_units = np.array([float(settings.rows * n) for n in model.sizes[1:]])
-    theory = expected or meanfield.Expectations.none()
+    theory = expected or Expectations.none()
     signal = theory.grad_b if graph.is_plain else theory.grad_f
     fields: dict[str, Field] = {
         "act": Listed([activation.name for activation in activations]),
@@ -250,9 +249,7 @@ def layers_of(
         "predicted": theory.grad_w,
         "predicted_b": signal,
         "zero_fraction": of_slopes(measured.slopes.zero_fraction),
-        "relative": Sizes(
-            middle(measured.grad_w.over(measured.weight)), weight.mantissas != 0.0
-        ),
+        "relative": Sizes(middle(measured.grad_w.over(measured.weight)), weight.mantissas != 0.0),
         "active_units": of_slopes(measured.slopes.active_units, flat) if has_flat else nothing,
         "dead_fraction": of_slopes(measured.slopes.dead_fraction, flat) if has_flat else nothing,
         "log10_active_paths": of_slopes(measured.log10_active_paths, flat & _has_paths(graph))
@@ -276,16 +273,14 @@ def layers_of(
         if forward is None
         else SignedSizes(signed_quantile(forward.mean_f, MEDIAN)),
         "std_f": nothing if forward is None else Sizes(middle(forward.std_f)),
-        "saturated": nothing
-        if forward is None
-        else of_slopes(measured.slopes.saturated, bounded),
+        "saturated": nothing if forward is None else of_slopes(measured.slopes.saturated, bounded),
         "max_abs_a": nothing if forward is None else of_arguments(forward.largest_a),
         "units": Numbers(np.fromiter(model.units, np.int64, depth)),
     }
     return Layers(fields, depth)
 
 
-def expected_of(settings: Settings) -> tuple[meanfield.Expectations | None, str]:
+def expected_of(settings: Settings) -> tuple[Expectations | None, str]:
     """Return what mean-field theory expects of each layer, None where it is silent, and why.
 
     It speaks of random weights, one sample, and a readout that knows nothing of f_N. Of such
@@ -296,7 +291,12 @@ def expected_of(settings: Settings) -> tuple[meanfield.Expectations | None, str]
     model, biases = settings.model, settings.model.drawn_biases
     if reason := _oddity(settings):
         return None, reason
-    n_in = {address: shape[1] for address, _, shape in model.parameters if len(shape) == 2}
+    # Those that do not take what the layer is given.
+    n_in = {
+        address: shape[1]
+        for address, k, shape in model.parameters
+        if len(shape) == 2 and shape[1] != model.sizes[k - 1]
+    }
     ensemble = meanfield.Ensemble(
         *(model.activations, model.sizes, model.variances, settings.bias_std),
         n_in=n_in,
@@ -347,7 +347,7 @@ def _oddity(settings: Settings) -> str:
     return f"bias_init {biases.law.name}, {odd}"
 
 
-def _rms_a(settings: Settings, expected: meanfield.Expectations) -> Field:
+def _rms_a(settings: Settings, expected: Expectations) -> Field:
     """Return √q of each layer, of all arguments of S together; None without S."""
     parts, known = [], []
     for section in settings.model.sections:

@@ -8,17 +8,18 @@ from typing import TYPE_CHECKING, Final
 from vanish.network import activations
 from vanish.readings.slopes import graph_bound
 from vanish.simulation import faults
-from vanish.simulation.columns import LAYERS, log10
+from vanish.simulation.cells import log10
+from vanish.simulation.columns import LAYERS
 from vanish.simulation.course import Course, Flow, Thresholds, Verdict
 from vanish.simulation.layers import expected_of, layers_of
 from vanish.simulation.measured import MEDIAN, Measured, magnitude_quantiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from vanish.columns import Cell
+    from vanish.columns import Cell, Lot
     from vanish.numbers.scaled import Magnitude
-    from vanish.readings import meanfield
+    from vanish.readings.expectations import Expectations
     from vanish.simulation.faults import Faults
     from vanish.simulation.layers import LayerRecord, Layers
     from vanish.simulation.settings import Settings
@@ -55,7 +56,7 @@ class Profile(Course):
         return layers_of(self.settings, self.measured, self.expected)
 
     @property
-    def expected(self) -> meanfield.Expectations | None:
+    def expected(self) -> Expectations | None:
         """What mean-field theory expects of each layer; None where it is silent."""
         return self._theory[0]
 
@@ -65,7 +66,7 @@ class Profile(Course):
         return self._theory[1]
 
     @cached_property
-    def _theory(self) -> tuple[meanfield.Expectations | None, str]:
+    def _theory(self) -> tuple[Expectations | None, str]:
         return expected_of(self.settings)
 
     @cached_property
@@ -136,4 +137,12 @@ class Profile(Course):
 
     def rows(self) -> list[dict[str, Cell]]:
         """Return the output contract: one mapping of column to value a layer."""
-        return [LAYERS.row(self, record) for record in self.layers]
+        return [
+            dict(zip(lot, cells, strict=True))
+            for lot in self.lots()
+            for cells in zip(*lot.values(), strict=True)
+        ]
+
+    def lots(self, names: Collection[str] = ()) -> Iterator[Lot]:
+        """Yield the same some rows at a time, by column; of those named, if any are."""
+        return LAYERS.lots(self, names)
