@@ -117,16 +117,16 @@ class Model(Shaped):
         """σ² of each matrix, the gain included: n_in times the mean square of its entries."""
         found: dict[Variable, Magnitude] = {}
         # One for all layers that are alike.
-        known: dict[object, Magnitude] = {}
+        last: dict[tuple[int, ...], tuple[Initializer, Magnitude, Magnitude]] = {}
         for address, k, shape in self.parameters:
             if len(shape) == 2:
                 initializer, gain = self.initializer(address.letter, k), self.gain(k)
-                kind = initializer, shape, gain
-                if kind not in known:
+                known = last.get(shape)
+                if known is None or known[0] is not initializer or known[1] is not gain:
                     n_out, n_in = shape
                     std = Magnitude.of(initializer.weight_std(n_in, n_out)) * gain
-                    known[kind] = std * std
-                found[address] = known[kind]
+                    known = last[shape] = initializer, gain, std * std
+                found[address] = known[2]
         return found
 
     def chain(

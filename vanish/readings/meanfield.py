@@ -149,7 +149,10 @@ class Ensemble:
     ) -> None:
         self._activations = dict(enumerate(activations, 1))
         self.sizes = sizes
-        self._variances = variances
+        # By letter and layer, 0 for all of them: each layer asks for its own a few times.
+        self._variances: dict[str, dict[int, Magnitude]] = {}
+        for (letter, k), variance in variances.items():
+            self._variances.setdefault(letter, {})[k] = variance
         self._n_in = n_in or {}
         self._steps = steps
         self._bias = Magnitude.of(bias_std) * Magnitude.of(bias_std)
@@ -183,7 +186,7 @@ class Ensemble:
 
     def variance(self, slot: Slot, k: int) -> Magnitude:
         """Return σ² of a matrix of layer k."""
-        return self._variances[slot.at(k)]
+        return self._variances[slot.letter][0 if slot.tied else k]
 
     def variances(self, slot: Slot, layers: Iterable[int]) -> Magnitudes:
         """Return those of some layers, shape (L, 1)."""
@@ -191,7 +194,7 @@ class Ensemble:
 
     def bias(self, slot: Slot, k: int) -> Magnitude:
         """Return σ_b² of a bias of layer k."""
-        return self._biases.get(slot.at(k), self._bias)
+        return self._biases.get(slot.at(k), self._bias) if self._biases else self._bias
 
     def step(self, k: int) -> Unit:
         """Return what is known of u_k."""

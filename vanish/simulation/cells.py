@@ -52,18 +52,14 @@ def _finite(log10: float | None) -> float | None:
     return None if log10 == -math.inf else log10
 
 
-def _status(gradient: Magnitude) -> str:
-    return "ok" if gradient else "zero"
-
-
-def _each(one: Callable[[Any], Cell]) -> Way:
-    return Way(one, lambda field, rows: list(map(one, field.part(rows))))
-
-
 ITSELF = Way(_itself, lambda field, rows: field.part(rows))
 LOG10 = Way(log10, lambda field, rows: field.log10(rows))
 EXACT = Way(_exact, lambda field, rows: field.exact(rows))
-FINITE, STATUS = _each(_finite), _each(_status)
+FINITE = Way(_finite, lambda field, rows: list(map(_finite, field.part(rows))))
+STATUS = Way(
+    lambda gradient: "ok" if gradient else "zero",
+    lambda field, rows: ["zero" if each is None else "ok" for each in field.log10(rows)],
+)
 
 
 class Of:

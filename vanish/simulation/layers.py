@@ -293,9 +293,11 @@ def expected_of(settings: Settings) -> tuple[Expectations | None, str]:
         return None, reason
     # Those that do not take what the layer is given.
     n_in = {
-        address: shape[1]
-        for address, k, shape in model.parameters
-        if len(shape) == 2 and shape[1] != model.sizes[k - 1]
+        slot.at(k): shape[1]
+        for section in model.sections
+        for slot, shape in section.sizes.parameters.items()
+        if len(shape) == 2 and shape[1] != model.sizes[section.first - 1]
+        for k in range(section.first, section.last + 1)
     }
     ensemble = meanfield.Ensemble(
         *(model.activations, model.sizes, model.variances, settings.bias_std),
