@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax_chain
 import torch_chain
+from deep_jobs import DEEP_GROUPS
 from draw_normals import draw_normals
 from draw_weights import draw_weights
 from measure import Allowance, Contender, Group, Job, beyond, peak, process, python, work
@@ -119,28 +120,14 @@ def large() -> Group:
 
 
 def memory() -> Group:
-    """The most memory that large and deep runs take."""
+    """The most memory that a large run takes."""
     run = peak(_shown(*_LARGE), *_command(*_LARGE))
-    options = ("--width", "64", "--act", "tanh", "--engine", "sampled")
-    many, few = (
-        peak(_shown(*depth, *options), *_command(*depth, *options))
-        for depth in (("--layers", "100000"), ("--layers", "1000"))
-    )
     return Group(
         "Memory, whole process",
-        (Job(run, Allowance("400 MB", 400e6), target=1.0), Job(many, few)),
+        (Job(run, Allowance("400 MB", 400e6), target=1.0),),
         rounds=1,
         measured="memory",
     )
-
-
-def deep() -> Group:
-    """A chain of very many layers, which is recorded."""
-    many, few = (
-        work(f"simulate(…).layers, {_size(layers, 64)}", _tanh(layers, 64))
-        for layers in (100_000, 1000)
-    )
-    return Group("Deep, tanh, sampled, in process", (Job(many, few),), rounds=3)
 
 
 # What the growth starts from, and what is doubled: layers, width, trials. The trials of each
@@ -259,7 +246,7 @@ GROUPS = (
     small(1000, 32),
     small(1000, 64),
     growth(),
-    deep(),
+    *DEEP_GROUPS,
     threads(100, 64, 1000),
     frameworks(100, 1024),
     frameworks(1000, 256),

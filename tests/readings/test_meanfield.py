@@ -15,6 +15,7 @@ from vanish.network.streams import Streams
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 from vanish.readings import meanfield
 from vanish.simulation.drawing import Draws
+from vanish.simulation.layers import expected_of
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 
@@ -201,3 +202,40 @@ def test_readout_of_ones_disagrees_for_relu() -> None:
 
 def test_reading_the_weights_of_the_wrong_layer_disagrees() -> None:
     assert len(disagree(log_ratios(CASES["sigmoid"], slice(None, None, -1)))) > 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"act": "sigmoid", "layers": 1500},
+        {"act": "tanh", "layers": 1300, "weight_std": 2.5, "last_act": "relu"},
+        {"act": "sigmoid", "layers": 1500, "gain": (*(1.0,) * 1200, *(1.5,) * 300)},
+        {"layer_acts": (*("sigmoid",) * 1100, *("tanh",) * 400)},
+        {"act": "softplus", "layers": 1100, "block": "x+S(Wx+b)"},
+        {"act": "sigmoid", "layers": 1100, "block": "LN(S(Wx+b))"},
+    ],
+)
+def test_what_repeats_itself_is_what_a_walk_through_all_layers_gives(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(width=8, engine="sampled", **options)
+    found, _ = expected_of(settings)
+    monkeypatch.setattr(meanfield.Ensemble, "alike", lambda *_: 0)
+    walked, _ = expected_of(settings)
+    assert found is not None
+    assert walked is not None
+    assert list(found) == list(walked)
+    assert len(found) == settings.model.depth
+
+
+def test_theory_walks_no_further_where_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    walked: list[int] = []
+    mean_squares = moments.mean_squares
+
+    def counted(*args: Any) -> Any:
+        walked.append(1)
+        return mean_squares(*args)
+
+    monkeypatch.setattr(moments, "mean_squares", counted)
+    expected_of(Settings(act="sigmoid", layers=5000, width=8, engine="sampled"))
+    assert len(walked) < 1000

@@ -26,7 +26,7 @@ from vanish.records import Record
 from vanish.simulation.census import Census, watching
 from vanish.simulation.gathered import gathered
 from vanish.simulation.measured import Measured, pooled
-from vanish.simulation.needs import MEMORY
+from vanish.simulation.needs import ways_forward
 from vanish.simulation.sample import draw_input, draw_reference, given_steps
 from vanish.system import memory
 from vanish.system.threads import processors, threads
@@ -126,7 +126,7 @@ def measure(
     jobs
         The most threads; as many as there are processors where it is not given.
     limit
-        Bytes that the ways forward may take together; where it is not given `MEMORY`, but
+        Bytes that the ways forward may take together; where it is not given `ways_forward`, but
         not more than half of what this process may take.
     watch
         Called with how many layers have been passed and how many there are to pass.
@@ -193,11 +193,12 @@ def _each_block(
 
 def _limit(settings: Settings) -> int:
     """Return what the ways forward may take where the user does not say, in bytes."""
+    most = ways_forward(settings)
     at_once = min(settings.trials, Trials.block_size(settings.model.sizes))
     if 8 * 4 * settings.rows * sum(settings.model.sizes) * at_once <= memory.FLOOR:
-        return MEMORY
+        return most
     have = memory.available()
-    return MEMORY if have is None else min(MEMORY, max(have, memory.FLOOR) // 2)
+    return most if have is None else min(most, max(have, memory.FLOOR) // 2)
 
 
 def _keep_memory() -> None:
