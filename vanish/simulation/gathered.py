@@ -88,7 +88,10 @@ class _Column:
         if all(isinstance(each, int) for each in self._exponents):
             exponents = np.array(self._exponents, dtype=np.int64)[:, None]
         else:
-            exponents = np.array([np.broadcast_to(e, lengths.shape[1:]) for e in self._exponents])
+            trials = lengths.shape[1]
+            exponents = np.array(
+                [np.full(trials, e) if isinstance(e, int) else e for e in self._exponents]
+            )
         found = Magnitudes.of(lengths, exponents)
         self._found.mantissas[rows], self._found.exponents[rows] = found
         for waiting in (self._layers, self._squares, self._exponents):
