@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final, NamedTuple, overload
+from typing import TYPE_CHECKING, Final, overload
 
 import numpy as np
 
 from vanish.numbers.fields import Same, Sizes
 from vanish.numbers.stack import Magnitudes
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.numbers.fields import Field
     from vanish.numbers.scaled import Magnitude
 
 
-class Expected(NamedTuple):
+class Expected(Record):
     """Root mean squares over the draws of weights, biases and readout, of one layer.
 
     Attributes
@@ -99,7 +100,7 @@ class Expectations(Sequence[Expected]):
         raise IndexError(last)
 
 
-class Seen(NamedTuple):
+class Seen(Record):
     """What is known of the way forward through the layers of a run, shape (L, 1) each.
 
     Attributes

@@ -48,7 +48,6 @@ from vanish.readings import secondmode
 from vanish.readings.expectations import Expectations, Seen, joined
 from vanish.readings.magnitudes import of_runs, stacked
 from vanish.readings.sources import NOTHING, Cotangent, Unit, normal
-from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -9,11 +9,12 @@ import json
 import math
 from decimal import Decimal
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vanish import __version__
 from vanish.columns import PIECE
 from vanish.numbers.fields import Sizes
+from vanish.records import Record
 from vanish.render import jsonrows
 from vanish.render.delimited import cell
 from vanish.simulation import precision, precision_words
@@ -57,7 +58,7 @@ def document_parts(
     yield ("\n ]" if between else "]") + "\n}\n"
 
 
-class _Long(NamedTuple):
+class _Long(Record):
     """A list that is written some items at a time.
 
     Attributes

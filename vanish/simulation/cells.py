@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from vanish.columns import PIECE, Column, Scale, Table
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
@@ -24,7 +25,7 @@ def log10(magnitude: Magnitude | None) -> float | None:
     return magnitude.log10 if magnitude is not None else None
 
 
-class Way(NamedTuple):
+class Way(Record):
     """What a column says of a field.
 
     Attributes

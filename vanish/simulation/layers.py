@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from functools import reduce
 from operator import add, eq
-from typing import TYPE_CHECKING, Final, NamedTuple, overload
+from typing import TYPE_CHECKING, Final, overload
 
 import numpy as np
 
