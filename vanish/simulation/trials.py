@@ -24,7 +24,6 @@ from vanish.readings.forwardsignal import ForwardTally
 from vanish.readings.slopes import SlopeStatistics, statistics
 from vanish.records import Record
 from vanish.simulation.census import Census, watching
-from vanish.simulation.gathered import gathered
 from vanish.simulation.measured import Measured, pooled
 from vanish.simulation.needs import ways_forward
 from vanish.simulation.sample import draw_input, draw_reference, given_steps
@@ -300,7 +299,7 @@ def _measured(
     watch = None if census is None else partial(_take_back, census, chain)
     model = settings.model
     shape = model.depth, trials.width
-    norms = gathered(sampled.gradients(chain, loss_gradient), shape, counter, watch)
+    norms = sampled.norms(chain, loss_gradient, counter, watch)
 
     def together(letters: tuple[str, ...]) -> Magnitudes:
         return pooled([norms[letter] for letter in letters], shape)

@@ -13,9 +13,9 @@ import pytest
 from vanish import Settings
 from vanish.network.graph import Variable
 from vanish.numbers.stack import Norms, Stack
-from vanish.simulation import gathered as gathering
+from vanish.readings import gathered as gathering
+from vanish.readings.gathered import gathered
 from vanish.simulation import trials as ensemble
-from vanish.simulation.gathered import gathered
 from vanish.simulation.run import measure
 
 
