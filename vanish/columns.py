@@ -9,10 +9,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Generic, ParamSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
     from decimal import Decimal
 
     Cell = str | int | float | Decimal | None
+
+    # The cells of some rows, by column.
+    Lot = Mapping[str, Sequence[Cell]]
+
+# So many rows of a long table are made at a time.
+PIECE = 1024
 
 # What a row is made of.
 Record = ParamSpec("Record")

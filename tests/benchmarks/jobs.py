@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch_chain
 from auto_jobs import AUTO_GROUPS
+from deep_jobs import DEEP_GROUPS
 from draw_normals import draw_normals
 from measure import Allowance, Contender, Group, Job, beyond, peak, process, python, work
 from peers_jobs import PEER_GROUPS
@@ -118,28 +119,14 @@ def large() -> Group:
 
 
 def memory() -> Group:
-    """The most memory that large and deep runs take."""
+    """The most memory that a large run takes."""
     run = peak(_shown(*_LARGE), *_command(*_LARGE))
-    options = ("--width", "64", "--act", "tanh", "--engine", "sampled")
-    many, few = (
-        peak(_shown(*depth, *options), *_command(*depth, *options))
-        for depth in (("--layers", "100000"), ("--layers", "1000"))
-    )
     return Group(
         "Memory, whole process",
-        (Job(run, Allowance("400 MB", 400e6), target=1.0), Job(many, few)),
+        (Job(run, Allowance("400 MB", 400e6), target=1.0),),
         rounds=1,
         measured="memory",
     )
-
-
-def deep() -> Group:
-    """A chain of very many layers, which is recorded."""
-    many, few = (
-        work(f"simulate(…).layers, {_size(layers, 64)}", _tanh(layers, 64))
-        for layers in (100_000, 1000)
-    )
-    return Group("Deep, tanh, sampled, in process", (Job(many, few),), rounds=3)
 
 
 # What the growth starts from, and what is doubled: layers, width, trials. The trials of each
@@ -234,7 +221,7 @@ GROUPS = (
     small(1000, 32),
     small(1000, 64),
     growth(),
-    deep(),
+    *DEEP_GROUPS,
     threads(100, 64, 1000),
     autograd(100, 1024),
     autograd(1000, 256),

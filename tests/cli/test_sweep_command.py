@@ -210,7 +210,7 @@ def test_a_point_for_which_there_is_no_memory_has_the_same_bytes_everywhere(
     found = set()
     for free in (10**7, 2 * 10**7):
         monkeypatch.setattr(memory, "available", lambda free=free: free)
-        result = sweep("--layers 2,20000 --width 3 -j 1 -f csv")
+        result = sweep("--layers 2,200000 --width 3 -j 1 -f csv")
         assert result.status == 1
         found.add(result.stdout)
     assert len(found) == 1

@@ -15,16 +15,19 @@ from vanish.network.streams import Streams
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 from vanish.readings import meanfield
 from vanish.simulation.drawing import Draws
+from vanish.simulation.layers import expected_of
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vanish.readings.expectations import Expectations
+
 
 def uniform(
     act: str, layers: int, weight_std: float, input_norm: Magnitude, width: int = 64
-) -> list[meanfield.Expected]:
+) -> Expectations:
     """The expectation of a chain of one activation and width without biases."""
     ensemble = meanfield.Ensemble.plain(
         [activations.get(act)] * layers,
@@ -199,3 +202,41 @@ def test_readout_of_ones_disagrees_for_relu() -> None:
 
 def test_reading_the_weights_of_the_wrong_layer_disagrees() -> None:
     assert len(disagree(log_ratios(CASES["sigmoid"], slice(None, None, -1)))) > 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"act": "sigmoid", "layers": 90},
+        {"act": "tanh", "layers": 90, "weight_std": 2.5, "last_act": "relu"},
+        {"act": "sigmoid", "layers": 90, "gain": (*(1.0,) * 70, *(1.5,) * 20)},
+        {"layer_acts": (*("sigmoid",) * 70, *("tanh",) * 20)},
+        {"act": "sigmoid", "layers": 90, "block": "1/2 x+S(Wx+b)"},
+        {"act": "sigmoid", "layers": 90, "block": "LN(S(Wx+b))"},
+    ],
+)
+def test_what_repeats_itself_is_what_a_walk_through_all_layers_gives(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meanfield, "_PIECE", 16)
+    settings = Settings(width=8, engine="sampled", **options)
+    found, _ = expected_of(settings)
+    monkeypatch.setattr(meanfield.Ensemble, "alike", lambda *_: 0)
+    walked, _ = expected_of(settings)
+    assert found is not None
+    assert walked is not None
+    assert list(found) == list(walked)
+    assert len(found) == settings.model.depth
+
+
+def test_theory_walks_no_further_where_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:
+    walked: list[int] = []
+    mean_squares = moments.mean_squares
+
+    def counted(*args: Any) -> Any:
+        walked.append(1)
+        return mean_squares(*args)
+
+    monkeypatch.setattr(moments, "mean_squares", counted)
+    expected_of(Settings(act="sigmoid", layers=5000, width=8, engine="sampled"))
+    assert len(walked) < 1000

@@ -15,10 +15,12 @@ from vanish.network import activations
 from vanish.network.graph import Block, Constant, Graph, Node, Op, Slot, Variable
 from vanish.numbers.scaled import Magnitude
 from vanish.readings import secondmode
-from vanish.readings.meanfield import MEAN_FIELD, Ensemble, Expected, expected
+from vanish.readings.meanfield import MEAN_FIELD, Ensemble, expected
 
 if TYPE_CHECKING:
     from conftest import Plant
+
+    from vanish.readings.expectations import Expectations
 
 S, ADD, LN, RMS = Op("activate"), Op("add"), Op("layernorm"), Op("rmsnorm")
 W, V = Op("affine", (Slot("W"), Slot("b"))), Op("affine", (Slot("V"),))
@@ -65,7 +67,7 @@ STDS = {"relu": math.sqrt(2.0), "gelu": math.sqrt(2.0), "softplus": math.sqrt(2.
 
 def theory(
     of: Block, act: str, width: int, stds: dict[str, float], bias_std: float = 0.0
-) -> list[Expected]:
+) -> Expectations:
     variances = {
         Variable(letter, k): Magnitude.of(std * std)
         for letter, std in stds.items()
@@ -152,7 +154,7 @@ def test_the_simulation_without_matrices_is_that_with_them(name: str) -> None:
     assert np.abs(shares[0] - shares[1]).max() < 1.95 * math.sqrt(2.0 / 4000)
 
 
-def steps(of: Block, act: str) -> list[Expected]:
+def steps(of: Block, act: str) -> Expectations:
     variances = {Variable(letter, 0): Magnitude.of(1.0) for letter in "WU"}
     acts = [activations.get(act)] * DEPTH
     ensemble = Ensemble(acts, [64] * (DEPTH + 1), variances, 0.2)

@@ -168,7 +168,9 @@ for options in ({"layers": 10**9, "width": 10**6}, {"layers": 1, "width": 10**7,
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stderr == ""
     first, second, third = done.stdout.splitlines()
-    assert first.startswith("MemoryLimitError a chain of 1,000,000,000 layers needs ")
+    assert first.startswith(
+        "MemoryLimitError a chain of 1,000,000,000 layers, each of which takes 1.3 kB, needs "
+    )
     assert second.startswith("MemoryLimitError a chain of 1 layers of width 10,000,000 needs 800,0")
     assert third.startswith("MemoryLimitError a chain of 2 layers of width 10 needs ")
     assert "of memory, this process may take 1." in first
@@ -184,7 +186,7 @@ def test_what_fits_is_known_from_the_sizes(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(memory, "available", lambda: 64 * 10**6)
     vanish.simulate(**options)
     monkeypatch.setattr(memory, "available", lambda: 32 * 10**6)
-    with pytest.raises(MemoryLimitError, match=r"needs 32\.9 MB of memory, this machine has 32\.0"):
+    with pytest.raises(MemoryLimitError, match=r"needs 32\.7 MB of memory, this machine has 32\.0"):
         vanish.simulate(**options)
 
 

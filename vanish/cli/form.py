@@ -12,7 +12,7 @@ from vanish.records import Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from vanish.columns import Cell, Column
+    from vanish.columns import Cell, Column, Lot
     from vanish.render.table import Canvas
     from vanish.render.view import Legend, View
 
@@ -169,6 +169,26 @@ class Form(Record):
         from vanish.render.delimited import delimited
 
         return delimited(rows, DELIMITERS[self.format], self.header)
+
+    def lots(self, lots: Iterable[Lot]) -> Iterator[str]:
+        """Yield rows as tsv, csv or jsonl, each lot as it comes; chosen columns are chosen before.
+
+        Parameters
+        ----------
+        lots
+            The cells of some rows each.
+        """
+        if self.format == "jsonl":
+            from vanish.render.jsonrows import lines
+
+            yield from map(lines, lots)
+            return
+        from vanish.render.delimited import lines as delimited
+
+        header = self.header
+        for lot in lots:
+            yield delimited(lot, DELIMITERS[self.format], header)
+            header = False
 
     def parts(self, lots: Iterable[Iterable[Row]], settings: Mapping[str, Any]) -> Iterator[str]:
         """Yield a long table for programs part by part, each lot of its rows as it comes.

@@ -16,7 +16,7 @@ from vanish.simulation.table import SETTINGS
 from vanish.system.atomic import STANDARD_STREAM
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from matplotlib.figure import Figure
 
@@ -96,7 +96,7 @@ def command(ctx: typer.Context, **options: Any) -> None:
         limits = {"jobs": jobs, "memory_limit": limit}
         searches = [advise(profile, draws, **limits) for profile in profiles]
     del draws  # the weights
-    destination.write(_render(profiles, searches, destination), beside=beside)
+    destination.stream(_rendered(profiles, searches, destination), beside)
     if not destination.quiet and not destination.is_for_people:
         _say_verdicts(profiles, searches)
         _say_how_read(profiles, options)
@@ -221,29 +221,37 @@ def _advises(destination: out.Destination, runs: int) -> bool:
     return True
 
 
-def _render(
+def _rendered(
+    profiles: "Sequence[Profile]",
+    searches: "Sequence[Search | None]",
+    destination: out.Destination,
+) -> "Iterable[str]":
+    """Return the profiles in the format of their destination, part by part."""
+    if destination.is_for_people:
+        return [_drawn(profiles, searches, destination)]
+    if destination.format == "json":
+        from vanish.render.json import document_parts
+
+        return document_parts(profiles, searches)
+    if destination.format == "html":
+        return [_page(profiles, searches, destination)]
+    names = [column.name for column in destination.chosen]
+    return destination.lots(lot for profile in profiles for lot in profile.lots(names))
+
+
+def _drawn(
     profiles: "Sequence[Profile]",
     searches: "Sequence[Search | None]",
     destination: out.Destination,
 ) -> str:
-    """Return the profiles in the format of their destination."""
+    """Return the profiles as people read them."""
+    from vanish.render.profiles import view
+
     narrow = bool(destination.chosen)
-    if destination.is_for_people:
-        from vanish.render.profiles import view
-
-        listed = [row for profile in profiles for row in profile.rows()] if narrow else []
-        return destination.draw_fitting(
-            lambda rows: destination.narrowed(
-                view(profiles, rows, searches), listed, rows, "--rows 0"
-            )
-        )
-    if destination.format == "json":
-        from vanish.render.json import document
-
-        return document(profiles, searches)
-    if destination.format == "html":
-        return _page(profiles, searches, destination)
-    return destination.list_rows(row for profile in profiles for row in profile.rows())
+    listed = [row for profile in profiles for row in profile.rows()] if narrow else []
+    return destination.draw_fitting(
+        lambda rows: destination.narrowed(view(profiles, rows, searches), listed, rows, "--rows 0")
+    )
 
 
 def _page(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vanish.records import Record
-from vanish.simulation.columns import log10
+from vanish.simulation.cells import log10
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, magnitude_quantiles
 
 if TYPE_CHECKING:

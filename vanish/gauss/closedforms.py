@@ -10,7 +10,7 @@ distribution function of z.
 from __future__ import annotations
 
 import math
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 from vanish.network import activations
@@ -123,6 +123,7 @@ _BY_NAME: dict[str, Form] = {
 }
 
 
+@lru_cache(maxsize=256)
 def get(activation: Activation) -> Form | None:
     """Return the closed form of an activation's moments, if there is one."""
     # What a user registers under one of these names is another record.

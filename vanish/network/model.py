@@ -112,16 +112,21 @@ class Model(Shaped):
             variance for address, variance in self.variances.items() if address.letter == "W"
         )
 
-    @cached_property
+    @property
     def variances(self) -> Mapping[Variable, Magnitude]:
         """σ² of each matrix, the gain included: n_in times the mean square of its entries."""
-        found = {}
+        found: dict[Variable, Magnitude] = {}
+        # One for all layers that are alike.
+        last: dict[tuple[int, ...], tuple[Initializer, Magnitude, Magnitude]] = {}
         for address, k, shape in self.parameters:
             if len(shape) == 2:
-                n_out, n_in = shape
-                std = Magnitude.of(self.initializer(address.letter, k).weight_std(n_in, n_out))
-                std = std * self.gain(k)
-                found[address] = std * std
+                initializer, gain = self.initializer(address.letter, k), self.gain(k)
+                known = last.get(shape)
+                if known is None or known[0] is not initializer or known[1] is not gain:
+                    n_out, n_in = shape
+                    std = Magnitude.of(initializer.weight_std(n_in, n_out)) * gain
+                    known = last[shape] = initializer, gain, std * std
+                found[address] = known[2]
         return found
 
     def chain(

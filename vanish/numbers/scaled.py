@@ -63,6 +63,14 @@ class Magnitude:
         mantissa, shift = math.frexp(value)
         return cls(mantissa, exponent + shift if mantissa else 0)
 
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Magnitude):
+            return NotImplemented
+        return self.mantissa == other.mantissa and self.exponent == other.exponent
+
+    def __hash__(self) -> int:
+        return hash((self.mantissa, self.exponent))
+
     def __add__(self, other: Magnitude) -> Magnitude:
         if not (self and other):
             return self or other

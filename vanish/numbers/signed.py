@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -47,6 +47,16 @@ class Signed:
     def of(cls, magnitude: Magnitude) -> Signed:
         """Return a magnitude as one that may be subtracted."""
         return cls(magnitude.mantissa, magnitude.exponent)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Signed):
+            return NotImplemented
+        # A zero has whatever exponent.
+        alike = self.exponent == other.exponent or not self.mantissa
+        return self.mantissa == other.mantissa and alike
+
+    def __hash__(self) -> int:
+        return hash((self.mantissa, self.exponent if self.mantissa else 0))
 
     def __neg__(self) -> Signed:
         return Signed(-self.mantissa, self.exponent)
@@ -98,8 +108,16 @@ class Signeds(Record):
         """Put trials, the last axis, behind each other."""
         return cls(*trials_joined(parts))
 
-    def ranked(self, rank: int) -> list[Signed]:
-        """Return the number of that rank, from 0, of each row, shape (N, T)."""
+    def at(self, index: Any) -> Signeds:
+        """Return the numbers that numpy's index selects."""
+        return Signeds(self.mantissas[index], self.exponents[index])
+
+    def listed(self) -> list[Signed]:
+        """Return the numbers of a one-dimensional array."""
+        return list(map(Signed, self.mantissas.tolist(), self.exponents.tolist()))
+
+    def ranked(self, rank: int) -> Signeds:
+        """Return the number of that rank, from 0, of each row, shape (N, T) to (N,)."""
         if self.mantissas.shape[-1] == 1:
             order = np.zeros(self.mantissas.shape, dtype=np.int64)
         elif np.abs(self.exponents).max(initial=0) < _PLAIN:
@@ -108,9 +126,7 @@ class Signeds(Record):
         else:
             signs = np.sign(self.mantissas).astype(np.int64)
             order = np.lexsort((self.mantissas, signs * self.exponents, signs), axis=-1)
-        at = np.arange(len(order)), order[:, rank]
-        found = zip(self.mantissas[at].tolist(), self.exponents[at].tolist(), strict=True)
-        return [Signed(mantissa, exponent) for mantissa, exponent in found]
+        return self.at((np.arange(len(order)), order[:, rank]))
 
 
 def total(*parts: Signed) -> Signed:

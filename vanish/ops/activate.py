@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vanish.network.graph import Op
     from vanish.network.sizes import Unification
     from vanish.numbers.scaled import FloatArray
-    from vanish.numbers.stack import Magnitudes
+    from vanish.numbers.stack import Exponents, Magnitudes
     from vanish.readings.affinemap import AffineMap
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
@@ -101,16 +101,28 @@ def _sampled_forward(run: SampledChain, _: Op, k: int, a: Stack) -> tuple[Stack,
     # As `Scaled.settled`: float64 holds them, or they are so small that S is its tangent.
     at_zero, (left, zero, right) = activation.around_zero()
     on_tangent = (powers < -SAFE_EXPONENT) & (at_zero == 0.0 and bool(left or right))
+    if on_tangent.all():
+        slopes = _tangents(a.values, left, zero, right)
+        return Stack(slopes * a.values, powers).balanced(), slopes
     values = times_power(a.values, np.where(on_tangent, 0, powers))
-    f, slopes = map(np.array, activation.pair(values))
+    f, slopes = activation.pair(values)
+    shifts: Exponents = 0
     if on_tangent.any():
+        f, slopes = np.array(f), np.array(slopes)
         tiny = values[on_tangent]
-        slopes[on_tangent] = np.select([tiny > 0.0, tiny < 0.0], [right, left], zero)
+        slopes[on_tangent] = _tangents(tiny, left, zero, right)
         f[on_tangent] = slopes[on_tangent] * tiny
+        shifts = np.where(on_tangent, powers, 0)
     if not (np.isfinite(values).all() and np.isfinite(f).all()):
         raise overflow(activation, k)
-    shifts = np.where(on_tangent, powers, 0) if on_tangent.any() else 0
     return Stack(f, shifts).balanced(), slopes
+
+
+def _tangents(values: FloatArray, left: float, zero: float, right: float) -> FloatArray:
+    """Return the slopes of S around 0 at values on its left, at 0 and on its right."""
+    if left == zero == right:
+        return np.full(values.shape, zero)
+    return np.select([values > 0.0, values < 0.0], [right, left], zero)
 
 
 def _sampled_back(_: SampledChain, __: Op, ___: int, slopes: FloatArray, g: Stack) -> tuple[Stack]:

@@ -32,7 +32,7 @@ typical norms are smaller than root mean squares: see `finitewidth`.
 from __future__ import annotations
 
 from functools import reduce
-from itertools import islice
+from itertools import islice, takewhile
 from operator import add
 from typing import TYPE_CHECKING
 
@@ -45,9 +45,9 @@ from vanish.network.graph import Graph, Variable, article_graph
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import secondmode
+from vanish.readings.expectations import Expectations, Seen, joined
 from vanish.readings.magnitudes import of_runs, stacked
 from vanish.readings.sources import NOTHING, Cotangent, Unit, normal
-from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -148,7 +148,10 @@ class Ensemble:
     ) -> None:
         self._activations = dict(enumerate(activations, 1))
         self.sizes = sizes
-        self._variances = variances
+        # By letter and layer, 0 for all of them: each layer asks for its own a few times.
+        self._variances: dict[str, dict[int, Magnitude]] = {}
+        for (letter, k), variance in variances.items():
+            self._variances.setdefault(letter, {})[k] = variance
         self._n_in = n_in or {}
         self._steps = steps
         self._bias = Magnitude.of(bias_std) * Magnitude.of(bias_std)
@@ -182,7 +185,7 @@ class Ensemble:
 
     def variance(self, slot: Slot, k: int) -> Magnitude:
         """Return σ² of a matrix of layer k."""
-        return self._variances[slot.at(k)]
+        return self._variances[slot.letter][0 if slot.tied else k]
 
     def variances(self, slot: Slot, layers: Iterable[int]) -> Magnitudes:
         """Return those of some layers, shape (L, 1)."""
@@ -190,11 +193,27 @@ class Ensemble:
 
     def bias(self, slot: Slot, k: int) -> Magnitude:
         """Return σ_b² of a bias of layer k."""
-        return self._biases.get(slot.at(k), self._bias)
+        return self._biases.get(slot.at(k), self._bias) if self._biases else self._bias
 
     def step(self, k: int) -> Unit:
         """Return what is known of u_k."""
         return normal(ONE) if self._steps is None else _given(self._steps[k], NOTHING)
+
+    def alike(self, block: Block, k: int, last: int) -> int:
+        """Return how many layers behind layer k, up to `last`, are like it and the one before."""
+        slots = [slot for node in block.nodes for slot in node.op.slots]
+
+        def numbers(k: int) -> list[object]:
+            of_slots = [
+                self.variance(slot, k) if slot.letter.isupper() else self.bias(slot, k)
+                for slot in slots
+            ]
+            return [self._activations.get(k), *of_slots]
+
+        here = numbers(k)
+        if numbers(k - 1) != here:
+            return 0
+        return sum(1 for _ in takewhile(lambda k: numbers(k) == here, range(k + 1, last + 1)))
 
 
 class _Any(Ensemble):
@@ -212,36 +231,10 @@ class _Any(Ensemble):
         return ONE
 
 
-class Expected(Record):
-    """Root mean squares over the draws of weights, biases and readout, of one layer.
-
-    Attributes
-    ----------
-    grad_w, grad_b
-        Those of the gradients by all matrices, and by all biases, of the layer together:
-        roots of the sums of their squares. None where it has none.
-    grad_f
-        That of ‖∂L/∂f_k‖.
-    value
-        That of the entries of f_k.
-    q
-        The mean square of the entries of a_k; None where nothing is called a.
-    of_s
-        That of each argument of S, in the order of their places.
-    """
-
-    grad_w: Magnitude | None
-    grad_b: Magnitude | None
-    grad_f: Magnitude
-    value: Magnitude
-    q: Magnitude | None
-    of_s: tuple[Magnitude, ...]
-
-
 def expected(
     ensemble: Ensemble, input_norm: Magnitude, graph: Graph | None = None, mean: Signed = NOTHING
-) -> list[Expected]:
-    """Return what theory expects of one sample and ‖∂L/∂f_N‖ = 1, layer 1 first.
+) -> Expectations:
+    """Return what theory expects of one sample and ‖∂L/∂f_N‖ = 1.
 
     Parameters
     ----------
@@ -262,13 +255,13 @@ def expected(
         raise NoLawError(reason)
     mean_square = input_norm * input_norm / Magnitude.of(ensemble.sizes[0])
     start = _given(mean_square, mean)
-    seen = _seen(forward(graph, MEAN_FIELD, ensemble, start), graph)
+    seen = dict(_seen(graph, ensemble, start))
     factors = secondmode.factors(graph, ensemble, start, seen)
     one = Magnitudes.column([ONE]).at(0)
     runs = of_runs(
         graph, MEAN_FIELD, ensemble, lambda section: seen[section].kept, one, Cotangent.of, _square
     )
-    found: list[Expected] = []
+    columns: list[list[Magnitudes | None]] = []
     for section, squares in runs:
         block, first, last = section
         here = slice(first - 1, last)
@@ -283,61 +276,74 @@ def expected(
                 for parts, factor in ((by_matrices, for_a), (by_biases, for_a), (by_f, for_f))
             )
         values, arguments = seen[section].values, seen[section].arguments
-        columns: list[Sequence[Magnitude | None]] = [
-            _roots(by_matrices),
-            _roots(by_biases),
-            _roots(by_f),
-            _roots([values]),
-            () if arguments is None else arguments.at((..., 0)).listed(),
-        ]
-        known = (each or (None,) * (last - first + 1) for each in columns)
-        rows = zip(*known, seen[section].of_s, strict=True)
-        found = [*map(Expected._make, rows), *found]
-    return found
-
-
-class Seen(Record):
-    """What is known of the way forward through the layers of a run, shape (L, 1) each.
-
-    Attributes
-    ----------
-    kept
-        What every place keeps.
-    values, arguments
-        The mean squares of f_k and of a_k; None where nothing is called a.
-    of_s
-        Of every layer those of what S is applied to.
-    """
-
-    kept: list[Magnitudes | None]
-    values: Magnitudes
-    arguments: Magnitudes | None
-    of_s: list[tuple[Magnitude, ...]]
-
-
-def _seen(layers: Iterator[Passed], graph: Graph) -> dict[Run, Seen]:
-    found = {}
-    for section in graph.runs:
-        place = next((place for place, node in section.block.placed if node.name == "a"), None)
-        places = section.block.argument_places
-        kept, values, arguments, of_s = [], [], [], []
-        for layer in islice(layers, section.last - section.first + 1):
-            # Not the layer itself: a thousand of them would cost the garbage collector more
-            # than all that is computed here.
-            kept.append(layer.kept)
-            values.append(layer.values[-1].square)
-            of_s.append(tuple([layer.values[each].square for each in places]))
-            if place is not None:
-                arguments.append(layer.values[place].square)
-        if any(slot.tied for node in section.block.nodes for slot in node.op.slots):
-            _require_no_mean(layer.values[-1])
-        found[section] = Seen(
-            [stacked(numbers) for numbers in zip(*kept, strict=True)],
-            Magnitudes.column(values),
-            Magnitudes.column(arguments) if arguments else None,
-            of_s,
+        columns.append(
+            [
+                _roots(by_matrices),
+                _roots(by_biases),
+                _roots(by_f),
+                _roots([values]),
+                None if arguments is None else arguments.at((..., 0)),
+            ]
         )
-    return found
+    depths = [each.layers for each in seen.values()]
+    grad_w, grad_b, grad_f, value, q = (
+        joined(column, depths) for column in zip(*reversed(columns), strict=True)
+    )
+    return Expectations(grad_w, grad_b, grad_f, value, q, *seen.values())
+
+
+# So many layers are walked through before their numbers become arrays: the objects of all layers
+# would cost the garbage collector more than all that is computed here.
+_PIECE = 512
+
+
+def _seen(graph: Graph, ensemble: Ensemble, start: Unit) -> Iterator[tuple[Run, Seen]]:
+    """Walk forward, yielding what is known of each run of equal blocks."""
+    x = start
+    for section in graph.runs:
+        block, k, end = section
+        # By place.
+        squares: list[list[Magnitudes]] = [[] for _ in range(len(block.nodes) + 1)]
+        kept: list[list[Magnitudes]] = [[] for _ in squares]
+        while k <= end:
+            here, memories = [], []
+            for layer in islice(forward(graph, MEAN_FIELD, ensemble, x, k, end), _PIECE):
+                here.append([each.square for each in layer.values])
+                memories.append(layer.kept)
+            f = layer.values[-1]
+            x, k, alike = f.alone(), layer.layer + 1, 0
+            # Behind an affine map all is known by its mean square, but for what goes around it.
+            if block.places("affine") and not block.has_sum and here[-2:-1] == here[-1:]:
+                alike = ensemble.alike(block, k - 1, end)
+            for parts, column in zip(squares, zip(*here, strict=True), strict=True):
+                parts.append(_repeated(Magnitudes.column(column), alike))
+            for parts, numbers in zip(kept, zip(*memories, strict=True), strict=True):
+                if (found := stacked(numbers)) is not None:
+                    parts.append(_repeated(found, alike))
+            k += alike
+        if any(slot.tied for node in block.nodes for slot in node.op.slots):
+            _require_no_mean(f)
+        by_place = list(map(Magnitudes.layers, squares))
+        place = next((place for place, node in block.placed if node.name == "a"), None)
+        yield (
+            section,
+            Seen(
+                [Magnitudes.layers(parts) if parts else None for parts in kept],
+                by_place[-1],
+                None if place is None else by_place[place],
+                [by_place[each] for each in block.argument_places],
+            ),
+        )
+
+
+def _repeated(numbers: Magnitudes, times: int) -> Magnitudes:
+    """Return numbers of layers with the last one repeated so many times more."""
+    if not times:
+        return numbers
+    counts = np.ones(len(numbers.mantissas), dtype=np.int64)
+    counts[-1] += times
+    mantissas, exponents = numbers
+    return Magnitudes(np.repeat(mantissas, counts, axis=0), np.repeat(exponents, counts, axis=0))
 
 
 def _require_no_mean(f: Unit) -> None:
@@ -356,6 +362,6 @@ def _square(flowing: Cotangent) -> Magnitudes:
     return flowing.square
 
 
-def _roots(squares: Sequence[Magnitudes]) -> list[Magnitude]:
-    """Return the roots of sums, one a layer."""
-    return reduce(add, squares).root().at((..., 0)).listed() if squares else []
+def _roots(squares: Sequence[Magnitudes]) -> Magnitudes | None:
+    """Return the roots of sums, one a layer; None of none."""
+    return reduce(add, squares).root().at((..., 0)) if squares else None

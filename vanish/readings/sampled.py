@@ -16,6 +16,7 @@ from vanish.network.graph import Variable
 from vanish.network.streams import Role, draw_step, role_of
 from vanish.numbers.stack import Magnitudes, Norms, Stack, norms_of
 from vanish.readings.conditioning import MATRICES
+from vanish.readings.gathered import gathered
 from vanish.readings.normalised import constant_share
 from vanish.readings.slopes import of_layer
 
@@ -307,19 +308,8 @@ def norms(
         By name and letter the norms of all gradients, layer 1 first, shape (N, T); zero where
         a layer has none.
     """
-    found: dict[str, dict[int, Norms]] = {}
-    for variable, gradient in gradients(chain, loss_gradient):
-        letter, k = variable
-        if letter == "f":
-            step()
-        if watch is not None:
-            watch(variable, gradient)
-        if k:
-            here = norms_of(gradient) if isinstance(gradient, Stack) else gradient
-            found.setdefault(letter, {})[k] = here
-    nothing = Norms(np.zeros(chain.trials.width), 0)
-    layers = range(1, chain.graph.depth + 1)
-    return {name: _stacked([part.get(k, nothing) for k in layers]) for name, part in found.items()}
+    shape = chain.graph.depth, chain.trials.width
+    return gathered(gradients(chain, loss_gradient), shape, step, watch)
 
 
 def ratios(chain: SampledChain, loss_gradient: Stack) -> Magnitudes:

@@ -52,7 +52,8 @@ if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.graph import Graph, Run
     from vanish.numbers.scaled import FloatArray
-    from vanish.readings.meanfield import Ensemble, Seen
+    from vanish.readings.expectations import Seen
+    from vanish.readings.meanfield import Ensemble
     from vanish.readings.sources import Unit
 
 # Up to this share of the mean square the leading order stands as it is.

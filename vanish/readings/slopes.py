@@ -21,6 +21,8 @@ from vanish.records import Record
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from vanish.network.activations import Activation
     from vanish.network.graph import Block, Run
     from vanish.numbers.scaled import FloatArray, Magnitude
@@ -302,10 +304,12 @@ def bound_factors(activation: Activation, graph: Graph) -> tuple[Magnitude, Magn
     return slope_products(layer_1, np.array([activation.sup_slope])).listed()[0], whole
 
 
-def slope_bounds(graph: Graph, activations: Sequence[Activation]) -> list[Magnitude | None]:
-    """Return the article's bound from ∂L/∂f_N to every a_k, layer 1 first.
+def slope_bounds(
+    graph: Graph, activations: Sequence[Activation]
+) -> tuple[Magnitudes, NDArray[np.bool_]]:
+    """Return the article's bound from ∂L/∂f_N to every a_k, layer 1 first, and which have one.
 
-    None where an S on the way has slopes without a supremum.
+    There is none where an S on the way has slopes without a supremum.
 
     Parameters
     ----------
@@ -317,8 +321,7 @@ def slope_bounds(graph: Graph, activations: Sequence[Activation]) -> list[Magnit
     free = [has and not each.has_bound for has, each in zip(graph.has_s, activations, strict=True)]
     sizes = [each.sup_slope if each.has_bound else 1.0 for each in activations]
     last = max((k for k, is_free in enumerate(free) if is_free), default=-1)
-    known = slope_products(graph, np.array(sizes)).listed()
-    return [None if k <= last else bound for k, bound in enumerate(known)]
+    return slope_products(graph, np.array(sizes)), np.arange(len(sizes)) > last
 
 
 def log10_active_paths(graph: Graph, active: FloatArray) -> FloatArray:

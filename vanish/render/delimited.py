@@ -9,14 +9,15 @@ from __future__ import annotations
 import csv
 import io
 import math
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from vanish.numbers.scaled import decimal_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    from vanish.columns import Cell
+    from vanish.columns import Cell, Lot
 
 
 def delimited(rows: Iterable[Mapping[str, Cell]], delimiter: str, header: bool = True) -> str:
@@ -38,6 +39,33 @@ def delimited(rows: Iterable[Mapping[str, Cell]], delimiter: str, header: bool =
             writer.writerow(row)
         writer.writerow(map(cell, row.values()))
     return text.getvalue()
+
+
+def lines(lot: Lot, delimiter: str, header: bool = True) -> str:
+    """Return some rows as `delimited` does.
+
+    Parameters
+    ----------
+    lot
+        Their cells by column.
+    delimiter, header
+        As there.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    if header:
+        writer.writerow(lot)
+    writer.writerows(zip(*map(_written, lot.values()), strict=True))
+    return text.getvalue()
+
+
+def _written(column: Sequence[Cell]) -> Sequence[Cell]:
+    """Return the cells of a column as a csv writer takes them: it writes floats and none itself."""
+    kinds = {*map(type, column)}
+    plain = kinds <= {str, int, NoneType} or (
+        kinds == {float} and not {math.inf, -math.inf} & {*column}
+    )
+    return column if plain else list(map(cell, column))
 
 
 def cell(value: Cell) -> str:

@@ -8,15 +8,20 @@ from __future__ import annotations
 import json
 import math
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from vanish import __version__
+from vanish.columns import PIECE
+from vanish.numbers.fields import Sizes
+from vanish.records import Record
+from vanish.render import jsonrows
 from vanish.render.delimited import cell
 from vanish.simulation import precision, precision_words
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, magnitude_quantiles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from vanish.columns import Cell
     from vanish.cures.remedy import Search
@@ -36,9 +41,64 @@ def document(profiles: Sequence[Profile], searches: Sequence[Search | None] | No
     searches
         What was found to help each of them, None where nothing was tried.
     """
-    tried = searches or [None] * len(profiles)
-    runs = [run(profile, search) for profile, search in zip(profiles, tried, strict=True)]
-    return dumped({"schema": SCHEMA, "version": __version__, "runs": runs}, indent=1) + "\n"
+    return "".join(document_parts(profiles, searches))
+
+
+def document_parts(
+    profiles: Sequence[Profile], searches: Sequence[Search | None] | None = None
+) -> Iterator[str]:
+    """Yield what `document` returns part by part, the layers some at a time."""
+    yield dumped({"schema": SCHEMA, "version": __version__}, indent=1).removesuffix("\n}")
+    yield ',\n "runs": ['
+    between = ""
+    for profile, search in zip(profiles, searches or [None] * len(profiles), strict=True):
+        yield f"{between}\n  "
+        yield from _parts(_told(profile, search), 2)
+        between = ","
+    yield ("\n ]" if between else "]") + "\n}\n"
+
+
+class _Long(Record):
+    """A list that is written some items at a time.
+
+    Attributes
+    ----------
+    lots
+        Returns some items at a time, as JSON can hold them.
+    texts
+        Returns their JSON some at a time, each so many levels in.
+    """
+
+    lots: Callable[[], Iterator[list[Any]]]
+    texts: Callable[[int], Iterator[list[str]]]
+
+
+def _parts(value: Any, level: int) -> Iterator[str]:
+    """Yield JSON that is so many levels in, what is long part by part."""
+    begin, end = "\n" + " " * (level + 1), "\n" + " " * level
+    if isinstance(value, dict) and value:
+        between = "{"
+        for name, each in value.items():
+            yield f"{between}{begin}{dumped(name)}: "
+            yield from _parts(each, level + 1)
+            between = ","
+        yield end + "}"
+    elif isinstance(value, _Long):
+        between = "["
+        for texts in value.texts(level + 1):
+            yield between + begin + f",{begin}".join(texts)
+            between = ","
+        yield end + "]"
+    else:
+        # No text in it has a line feed of its own.
+        yield dumped(value, indent=1).replace("\n", end)
+
+
+def _whole(value: Any) -> Any:
+    """Return what is told with all that is long."""
+    if isinstance(value, dict):
+        return {name: _whole(each) for name, each in value.items()}
+    return list(chain.from_iterable(value.lots())) if isinstance(value, _Long) else value
 
 
 def run(profile: Profile, search: Search | None = None) -> dict[str, Any]:
@@ -49,6 +109,11 @@ def run(profile: Profile, search: Search | None = None) -> dict[str, Any]:
     profile, search
         As for `document`, of one run.
     """
+    found: dict[str, Any] = _whole(_told(profile, search))
+    return found
+
+
+def _told(profile: Profile, search: Search | None) -> dict[str, Any]:
     remedy = None if search is None else search.remedy
     return {
         "act": profile.settings.model.act_name,
@@ -70,7 +135,7 @@ def run(profile: Profile, search: Search | None = None) -> dict[str, Any]:
         "no_prediction": profile.no_law or None,
         "parameters": _parameters(profile),
         "weights_selection": _selection(profile),
-        "layers": [_finite_row(row) for row in profile.rows()],
+        "layers": _layers(profile),
     }
 
 
@@ -80,11 +145,34 @@ def _parameters(profile: Profile) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for letter, norms in measured.parameters.items():
         (medians,) = magnitude_quantiles(norms, MEDIAN)
-        found[letter] = {"log10_grad": [norm.log10 for norm in medians.listed()]}
+        found[letter] = {"log10_grad": _logs(Sizes(medians), len(medians.mantissas))}
         if letter in measured.totals:
             (total,) = magnitude_quantiles(measured.totals[letter].at(None), MEDIAN)
             found[letter]["log10_grad_total"] = total.listed()[0].log10
     return found
+
+
+def _logs(norms: Sizes, count: int) -> _Long:
+    starts = range(0, count, PIECE)
+
+    def lots() -> Iterator[list[Any]]:
+        return (norms.log10(slice(start, min(start + PIECE, count))) for start in starts)
+
+    return _Long(lots, lambda _: map(jsonrows.texts, lots()))
+
+
+def _layers(profile: Profile) -> _Long:
+    def lots() -> Iterator[list[Any]]:
+        for lot in profile.lots():
+            rows = (dict(zip(lot, cells, strict=True)) for cells in zip(*lot.values(), strict=True))
+            yield list(map(_finite_row, rows))
+
+    def texts(level: int) -> Iterator[list[str]]:
+        begin, end = "\n" + " " * (level + 1), "\n" + " " * level
+        ways = "{" + begin, f",{begin}", end + "}"
+        return (jsonrows.objects(lot, *ways) for lot in profile.lots())
+
+    return _Long(lots, texts)
 
 
 def _selection(profile: Profile) -> dict[str, Any] | None:

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from functools import reduce
+from operator import add, eq
+from typing import TYPE_CHECKING, Final, overload
 
 import numpy as np
 
+from vanish.columns import PIECE
 from vanish.gauss.quadrature import NoLawError
 from vanish.network.initializers import Law
 from vanish.network.streams import Streams, Trials
-from vanish.numbers.scaled import ZERO, Magnitude, Scaled
+from vanish.numbers.fields import Listed, Numbers, Same, SignedSizes, Sizes
+from vanish.numbers.scaled import Magnitude, Scaled
+from vanish.numbers.stack import Magnitudes
 from vanish.readings import meanfield
+from vanish.readings.expectations import Expectations
 from vanish.readings.slopes import slope_bounds
 from vanish.records import Record
 from vanish.simulation.measured import (
@@ -26,13 +33,16 @@ from vanish.simulation.measured import (
 from vanish.simulation.sample import draw_input, given_input, given_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
 
     from vanish.network.graph import Graph
+    from vanish.numbers.fields import Field, Known
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.signed import Signed
-    from vanish.numbers.stack import Magnitudes
     from vanish.simulation.settings import Settings
+
+# The most pieces of records that are kept, see `columns.PIECE`.
+_MOST_PIECES = 8
 
 
 class LayerRecord(Record):
@@ -113,10 +123,68 @@ class LayerRecord(Record):
         return "ok" if self.grad_w else "zero"
 
 
-def records(
-    settings: Settings, measured: Measured, expected: Sequence[meanfield.Expected]
-) -> Iterator[LayerRecord]:
-    """Yield what was measured of each layer, summed up over the trials, beside theory.
+class Layers(Sequence[LayerRecord]):
+    """The records of all layers, layer 1 first: made some at a time, when they are read.
+
+    A sequence like the tuple of them, and equal to that.
+
+    Parameters
+    ----------
+    fields
+        Those of the records, by name.
+    depth
+        How many there are.
+    """
+
+    def __init__(self, fields: Mapping[str, Field], depth: int) -> None:
+        self.fields: Final = fields
+        self._depth = depth
+        # Those that were made last, by the number of their piece.
+        self._made: dict[int, tuple[LayerRecord, ...]] = {}
+
+    def __len__(self) -> int:
+        return self._depth
+
+    @overload
+    def __getitem__(self, index: int) -> LayerRecord: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[LayerRecord, ...]: ...
+    def __getitem__(self, index: int | slice) -> LayerRecord | tuple[LayerRecord, ...]:
+        places = range(self._depth)[index]
+        if isinstance(places, range):
+            return tuple(map(self._at, places))
+        return self._at(places)
+
+    def __iter__(self) -> Iterator[LayerRecord]:
+        for number in range(-(-self._depth // PIECE)):
+            yield from self._piece(number)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Layers | tuple):
+            return NotImplemented
+        return len(self) == len(other) and all(map(eq, self, other))
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+    def _at(self, place: int) -> LayerRecord:
+        return self._piece(place // PIECE)[place % PIECE]
+
+    def _piece(self, number: int) -> tuple[LayerRecord, ...]:
+        if number not in self._made:
+            if len(self._made) == _MOST_PIECES:
+                self._made.clear()
+            rows = slice(number * PIECE, min((number + 1) * PIECE, self._depth))
+            cells = [self.fields[name].part(rows) for name in LayerRecord._fields]
+            self._made[number] = tuple(map(LayerRecord._make, zip(*cells, strict=True)))
+        return self._made[number]
+
+
+def layers_of(settings: Settings, measured: Measured, expected: Expectations | None) -> Layers:
+    """Return what was measured of each layer, summed up over the trials, beside theory.
 
     Parameters
     ----------
@@ -125,112 +193,112 @@ def records(
     measured
         What was measured, trial by trial.
     expected
-        What mean-field theory expects of each layer; empty where it is silent.
+        What mean-field theory expects of each layer; None where it is silent.
     """
-    depth, sizes, several = settings.model.depth, settings.model.sizes, measured.trials > 1
-    graph = measured.graph
+    model, several, graph = settings.model, measured.trials > 1, measured.graph
+    depth, shapes, activations = model.depth, np.array(model.shapes), model.activations
     low, median, high = magnitude_quantiles(measured.grad_w, LOW, MEDIAN, HIGH)
     low_a, median_a, high_a = magnitude_quantiles(measured.grad_a, LOW, MEDIAN, HIGH)
     low_s, median_s, high_s = magnitude_quantiles(measured.signal, LOW, MEDIAN, HIGH)
-    has_s, shapes = graph.has_s, settings.model.shapes
-    relative = measured.grad_w.over(measured.weight)
-    nothing: list[None] = [None] * depth
+    nothing = Same(None)
+    has_s = np.array(graph.has_s)
+    flat, bounded = (
+        has_s & np.fromiter(each, bool, depth)
+        for each in ((each.flat for each in activations), (each.has_bound for each in activations))
+    )
 
-    def middle(magnitudes: Magnitudes) -> list[Magnitude]:
-        return magnitude_quantiles(magnitudes, MEDIAN)[0].listed()
+    def middle(magnitudes: Magnitudes) -> Magnitudes:
+        return magnitude_quantiles(magnitudes, MEDIAN)[0]
 
-    def number(numbers: FloatArray) -> list[float]:
-        return list(quantile(numbers, MEDIAN).tolist())
+    def of_slopes(numbers: FloatArray, known: Known = has_s) -> Field:
+        return Numbers(quantile(numbers, MEDIAN), known)
 
-    def of_slopes(numbers: FloatArray) -> list[float | None]:
-        return [each if has else None for each, has in zip(number(numbers), has_s, strict=True)]
+    def of_arguments(magnitudes: Magnitudes) -> Field:
+        return Sizes(middle(magnitudes), has_s)
 
-    def if_flat(numbers: FloatArray) -> list[float | None]:
-        flat = (activation.flat for activation in settings.model.activations)
-        return [
-            each if is_flat else None
-            for each, is_flat in zip(of_slopes(numbers), flat, strict=True)
-        ]
+    def quantiles(magnitudes: Magnitudes) -> Field:
+        return Sizes(magnitudes) if several else nothing
 
-    def if_bounded(numbers: FloatArray) -> list[float | None]:
-        has_sup = (activation.has_bound for activation in settings.model.activations)
-        return [
-            each if has else None for each, has in zip(of_slopes(numbers), has_sup, strict=True)
-        ]
-
-    def of_arguments(magnitudes: Magnitudes) -> list[Magnitude | None]:
-        return [each if has else None for each, has in zip(middle(magnitudes), has_s, strict=True)]
-
-    weight = middle(measured.weight)
-    has_flat = any(activation.flat for activation in settings.model.activations)
-    bound, forward = measured.norm_bound, measured.forward
-    columns: dict[str, Sequence[Any]] = {
-        "act": [activation.name for activation in settings.model.activations],
-        "layer": range(1, depth + 1),
-        "n_in": [n_in for n_in, _ in shapes],
-        "n_out": [n_out for _, n_out in shapes],
-        "grad_w": median.listed(),
-        "grad_b": middle(measured.grad_b),
-        "grad_a": median_a.listed(),
-        "grad_f": middle(measured.grad_f),
-        "gain_back": [*(each or None for each in middle(measured.gain_back)), None],
-        "weight": weight,
-        "value": [
-            norm / Magnitude.of(math.sqrt(settings.rows * n))
-            for norm, n in zip(middle(measured.value)[1:], sizes[1:], strict=True)
-        ],
+    weight, gain_back = middle(measured.weight), middle(measured.gain_back)
+    bound, forward, has_flat = measured.norm_bound, measured.forward, flat.any()
+    rows_times_units = np.array([float(settings.rows * n) for n in model.sizes[1:]])
+    theory = expected or Expectations.none()
+    signal = expected_signal(graph, theory)
+    fields: dict[str, Field] = {
+        "act": Listed([activation.name for activation in activations]),
+        "layer": Listed(range(1, depth + 1)),
+        "n_in": Numbers(shapes[:, 0]),
+        "n_out": Numbers(shapes[:, 1]),
+        "grad_w": Sizes(median),
+        "grad_b": Sizes(middle(measured.grad_b)),
+        "grad_a": Sizes(median_a),
+        "grad_f": Sizes(middle(measured.grad_f)),
+        "gain_back": Sizes(
+            Magnitudes.layers([gain_back, Magnitudes.of(np.zeros(1))]),
+            np.append(gain_back.mantissas != 0.0, np.False_),
+        ),
+        "weight": Sizes(weight),
+        "value": Sizes(
+            middle(measured.value).at(slice(1, None)).over(Magnitudes.of(np.sqrt(rows_times_units)))
+        ),
         "slope_mean": of_slopes(measured.slopes.mean),
         "slope_max": of_slopes(measured.slopes.largest),
-        "slope_product": middle(measured.slope_product),
-        "slope_bound": slope_bounds(graph, settings.model.activations),
-        "norm_bound": nothing if bound is None else middle(bound),
-        "predicted": [each.grad_w for each in expected] or nothing,
-        "predicted_b": [expected_signal(graph, each) for each in expected] or nothing,
+        "slope_product": Sizes(middle(measured.slope_product)),
+        "slope_bound": _slope_bounds(settings, graph),
+        "norm_bound": nothing if bound is None else Sizes(middle(bound)),
+        "predicted": theory.grad_w,
+        "predicted_b": signal,
         "zero_fraction": of_slopes(measured.slopes.zero_fraction),
-        "relative": [
-            each if norm else None for each, norm in zip(middle(relative), weight, strict=True)
-        ],
-        "active_units": if_flat(measured.slopes.active_units) if has_flat else nothing,
-        "dead_fraction": if_flat(measured.slopes.dead_fraction) if has_flat else nothing,
-        "log10_active_paths": _paths(graph, if_flat(measured.log10_active_paths))
+        "relative": Sizes(middle(measured.grad_w.over(measured.weight)), weight.mantissas != 0.0),
+        "active_units": of_slopes(measured.slopes.active_units, flat) if has_flat else nothing,
+        "dead_fraction": of_slopes(measured.slopes.dead_fraction, flat) if has_flat else nothing,
+        "log10_active_paths": of_slopes(measured.log10_active_paths, flat & _has_paths(graph))
         if has_flat
         else nothing,
-        "grad_w_p05": low.listed() if several else nothing,
-        "grad_w_p95": high.listed() if several else nothing,
-        "dead_share": np.mean(measured.grad_w.mantissas == 0.0, axis=1).tolist()
+        "grad_w_p05": quantiles(low),
+        "grad_w_p95": quantiles(high),
+        "dead_share": Numbers(np.mean(measured.grad_w.mantissas == 0.0, axis=1))
         if several
         else nothing,
-        "grad_a_p05": low_a.listed() if several else nothing,
-        "grad_a_p95": high_a.listed() if several else nothing,
-        "signal": median_s.listed(),
-        "signal_p05": low_s.listed() if several else nothing,
-        "signal_p95": high_s.listed() if several else nothing,
-        "predicted_f": [each.grad_f for each in expected] or nothing,
-        "predicted_signal": [expected_signal(graph, each) for each in expected] or nothing,
+        "grad_a_p05": quantiles(low_a),
+        "grad_a_p95": quantiles(high_a),
+        "signal": Sizes(median_s),
+        "signal_p05": quantiles(low_s),
+        "signal_p95": quantiles(high_s),
+        "predicted_f": theory.grad_f,
+        "predicted_signal": signal,
         "rms_a": nothing if forward is None else of_arguments(forward.rms_a),
-        "predicted_rms_a": list(_rms_a(settings, expected)) if expected else nothing,
-        "mean_f": nothing if forward is None else signed_quantile(forward.mean_f, MEDIAN),
-        "std_f": nothing if forward is None else middle(forward.std_f),
-        "saturated": nothing if forward is None else if_bounded(measured.slopes.saturated),
+        "predicted_rms_a": nothing if expected is None else _rms_a(settings, expected),
+        "mean_f": nothing
+        if forward is None
+        else SignedSizes(signed_quantile(forward.mean_f, MEDIAN)),
+        "std_f": nothing if forward is None else Sizes(middle(forward.std_f)),
+        "saturated": nothing if forward is None else of_slopes(measured.slopes.saturated, bounded),
         "max_abs_a": nothing if forward is None else of_arguments(forward.largest_a),
-        "units": list(settings.model.units),
+        "units": Numbers(np.fromiter(model.units, np.int64, depth)),
     }
-    rows = zip(*(columns[name] for name in LayerRecord._fields), strict=True)
-    return map(LayerRecord._make, rows)
+    return Layers(fields, depth)
 
 
-def expected_of(settings: Settings) -> tuple[list[meanfield.Expected], str]:
-    """Return what mean-field theory expects of each layer, nothing where it is silent, and why.
+def expected_of(settings: Settings) -> tuple[Expectations | None, str]:
+    """Return what mean-field theory expects of each layer, None where it is silent, and why.
 
     It speaks of random weights, one sample, and a readout that knows nothing of f_N. Of such
     networks the second item says what it has no law for; it is empty for all others.
     """
     if settings.weights is not None or settings.loss != "readout" or settings.rows > 1:
-        return [], ""
+        return None, ""
     model, biases = settings.model, settings.model.drawn_biases
     if reason := _oddity(settings):
-        return [], reason
-    n_in = {address: shape[1] for address, _, shape in model.parameters if len(shape) == 2}
+        return None, reason
+    # Those that do not take what the layer is given.
+    n_in = {
+        slot.at(k): shape[1]
+        for section in model.sections
+        for slot, shape in section.sizes.parameters.items()
+        if len(shape) == 2 and shape[1] != model.sizes[section.first - 1]
+        for k in range(section.first, section.last + 1)
+    }
     ensemble = meanfield.Ensemble(
         *(model.activations, model.sizes, model.variances, settings.bias_std),
         n_in=n_in,
@@ -246,16 +314,16 @@ def expected_of(settings: Settings) -> tuple[list[meanfield.Expected], str]:
     try:
         return meanfield.expected(ensemble, _input_norm(settings), model.graph), ""
     except NoLawError as error:
-        return [], error.reason
+        return None, error.reason
 
 
-def expected_signal(graph: Graph, expected: meanfield.Expected) -> Magnitude | None:
-    """Return what is expected of the signal of a layer, see `Graph.signal`."""
-    return expected.grad_b if graph.is_plain else expected.grad_f
+def expected_signal(graph: Graph, theory: Expectations) -> Field:
+    """Return what is expected of the signal of each layer, see `Graph.signal`."""
+    return theory.grad_b if graph.is_plain else theory.grad_f
 
 
-def _paths(graph: Graph, counts: list[float | None]) -> list[float | None]:
-    """Return how many paths go on from each layer, where every layer on the way has one S.
+def _has_paths(graph: Graph) -> Known:
+    """Return from which layers on paths are counted: where every layer on the way has one S.
 
     The units of several S of a layer are counted together, and a path meets some of them.
     """
@@ -263,7 +331,11 @@ def _paths(graph: Graph, counts: list[float | None]) -> list[float | None]:
         (last, block.argument_places) for block, _, last in graph.runs
     ]
     last = max((last for last, places in parts if len(places) > 1), default=0)
-    return [None if k <= last else count for k, count in enumerate(counts, 1)]
+    return np.arange(1, graph.rows + 1) > last
+
+
+def _slope_bounds(settings: Settings, graph: Graph) -> Field:
+    return Sizes(*slope_bounds(graph, settings.model.activations))
 
 
 def _oddity(settings: Settings) -> str:
@@ -282,19 +354,21 @@ def _oddity(settings: Settings) -> str:
     return f"bias_init {biases.law.name}, {odd}"
 
 
-def _rms_a(
-    settings: Settings, expected: Sequence[meanfield.Expected]
-) -> Iterator[Magnitude | None]:
-    """Yield √q of each layer, of all arguments of S together; None without S."""
+def _rms_a(settings: Settings, expected: Expectations) -> Field:
+    """Return √q of each layer, of all arguments of S together; None without S."""
+    parts, known = [], []
     for section in settings.model.sections:
         places = section.block.argument_places
-        units = [Magnitude.of(section.sizes.places[place]) for place in places]
-        for layer in expected[section.first - 1 : section.last]:
-            if len(places) < 2:
-                yield layer.of_s[0].root() if places else None
-                continue
-            squares = [n * q for n, q in zip(units, layer.of_s, strict=True)]
-            yield (sum(squares, ZERO) / sum(units, ZERO)).root()
+        squares = expected.of_s(section.first, section.last)
+        if len(places) > 1:
+            units = [Magnitudes.of(np.array([float(section.sizes.places[p])])) for p in places]
+            squares = [n * q for n, q in zip(units, squares, strict=True)]
+            squares = [reduce(add, squares).over(reduce(add, units))]
+        length = section.length
+        found = squares[0].root() if places else Magnitudes.of(np.zeros(length))
+        parts.append(found)
+        known.append(np.full(length, bool(places)))
+    return Sizes(Magnitudes.layers(parts), np.concatenate(known))
 
 
 def _step_squares(settings: Settings) -> dict[int, Magnitude] | None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vanish.network.graph import Graph
     from vanish.numbers.scaled import FloatArray
-    from vanish.numbers.signed import Signed, Signeds
+    from vanish.numbers.signed import Signeds
     from vanish.simulation.census import Entries
 
 LOW, MEDIAN, HIGH = 0.05, 0.5, 0.95
@@ -147,8 +147,8 @@ def quantile(numbers: FloatArray, share: float) -> FloatArray:
     return np.asarray(np.partition(numbers, at, axis=-1)[..., at])
 
 
-def signed_quantile(numbers: Signeds, share: float) -> list[Signed]:
-    """Return a quantile over the trials of numbers of any sign, shape (N, T), one a layer."""
+def signed_quantile(numbers: Signeds, share: float) -> Signeds:
+    """Return a quantile over the trials of numbers of any sign, shape (N, T) to (N,)."""
     return numbers.ranked(rank(share, numbers.mantissas.shape[-1]))
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vanish.columns import Column, Scale, Table
-from vanish.simulation.columns import LAYERS, log10
+from vanish.simulation.cells import log10
+from vanish.simulation.columns import LAYERS
 
 if TYPE_CHECKING:
     from decimal import Decimal

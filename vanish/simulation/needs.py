@@ -7,12 +7,15 @@ from vanish.readings import bounds
 from vanish.simulation.settings import DENSE, SAMPLED, Settings
 from vanish.system import memory
 
-# Beside its arrays a layer takes about this many bytes of Python objects.
-_BYTES_A_LAYER = 6000
+# What is known of a layer takes about so many bytes until it is written, its arrays aside.
+_BYTES_A_LAYER = {DENSE: 4000, SAMPLED: 1300}
 
-# What the ways forward of all sampled trials that run at a time may take together where the
-# user does not say.
+# What a sampled run takes where the user does not say more, if that can be: the ways forward of all
+# trials that run at a time have what is left by what is known of the layers, an eighth at least.
 MEMORY = 10**9
+
+# So many bytes of Python objects are around the arrays of a layer's way forward.
+_OBJECTS = 1400
 
 # Of a layer and trial the results take about so many while they are put together.
 _BYTES_A_RESULT = 440
@@ -21,9 +24,10 @@ _BYTES_A_RESULT = 440
 def require_memory(settings: Settings, engine: str | None = None) -> None:
     """Refuse what does not fit; before a list as long as the chain is made."""
     depth, trials = settings.model.depth, settings.trials
-    what = f"a chain of {depth:,} layers"
+    a_layer = _BYTES_A_LAYER[engine or settings.engine_used]
+    what = f"a chain of {depth:,} layers, each of which takes {memory.amount(a_layer)},"
     remedy = "give fewer --layers, a smaller --width or a smaller --batch"
-    least = _BYTES_A_LAYER * depth
+    least = a_layer * depth
     memory.require(least, what, remedy)
     if trials > 1:
         what = f"{trials:,} trials of {depth:,} layers"
@@ -44,19 +48,34 @@ def require_memory(settings: Settings, engine: str | None = None) -> None:
 def memory_needed(settings: Settings, engine: str | None = None) -> int:
     """Return about how many bytes a run takes while it lasts."""
     trials = settings.trials
-    # Not by a list of the sizes, which may not fit into memory itself.
-    sizes: tuple[int, ...] = (settings.model.n_in, settings.model.n_out)
-    if settings.widths is not None or settings.weights is not None:
-        sizes = settings.model.sizes
     units = settings.model.unit_count
+    name = engine or settings.engine_used
     least = (
-        _BYTES_A_LAYER + _BYTES_A_RESULT * (trials if trials > 1 else 0)
+        _BYTES_A_LAYER[name] + _BYTES_A_RESULT * (trials if trials > 1 else 0)
     ) * settings.model.depth
     # Of every layer its input and its slopes are kept, one row a sample.
-    if (engine or settings.engine_used) == DENSE:
+    if name == DENSE:
         return 8 * (settings.model.weight_count + settings.rows * units) + least
-    at_once = min(trials, Trials.block_size(sizes))
-    return min(8 * 2 * settings.rows * units * at_once, MEMORY) + least
+    arrays = 8 * 2 * settings.rows * units * _at_once(settings)
+    return min(arrays, ways_forward(settings)) + least
+
+
+def ways_forward(settings: Settings) -> int:
+    """Return how many bytes the arrays of sampled ways forward may take where nobody says."""
+    model = settings.model
+    left = max(MEMORY - _BYTES_A_LAYER[SAMPLED] * model.depth, MEMORY // 8)
+    arrays = 8 * _at_once(settings) * max(model.kept_count(settings.rows))
+    return left * arrays // (arrays + _OBJECTS)
+
+
+def _at_once(settings: Settings) -> int:
+    """Return how many trials make a block."""
+    model = settings.model
+    # Not by a list of the sizes, which may not fit into memory itself.
+    sizes: tuple[int, ...] = (model.n_in, model.n_out)
+    if settings.widths is not None or settings.weights is not None:
+        sizes = model.sizes
+    return min(settings.trials, Trials.block_size(sizes))
 
 
 def bounded(settings: Settings) -> bool:

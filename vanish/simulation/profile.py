@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Final
 from vanish.network import activations
 from vanish.readings.slopes import graph_bound
 from vanish.simulation import faults
-from vanish.simulation.columns import LAYERS, log10
+from vanish.simulation.cells import log10
+from vanish.simulation.columns import LAYERS
 from vanish.simulation.course import Course, Flow, Thresholds, Verdict
-from vanish.simulation.layers import LayerRecord, expected_of, expected_signal, records
+from vanish.simulation.layers import expected_of, expected_signal, layers_of
 from vanish.simulation.measured import MEDIAN, Measured, magnitude_quantiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
-    from vanish.columns import Cell
+    from vanish.columns import Cell, Lot
     from vanish.numbers.scaled import Magnitude
-    from vanish.readings import meanfield
+    from vanish.readings.expectations import Expectations
     from vanish.simulation.faults import Faults
+    from vanish.simulation.layers import LayerRecord, Layers
     from vanish.simulation.settings import Settings
 
 
@@ -49,13 +51,13 @@ class Profile(Course):
         )
 
     @cached_property
-    def layers(self) -> tuple[LayerRecord, ...]:
-        """One record a layer, layer 1 first."""
-        return tuple(records(self.settings, self.measured, self.expected))
+    def layers(self) -> Layers:
+        """One record a layer, layer 1 first; they are made when they are read."""
+        return layers_of(self.settings, self.measured, self.expected)
 
     @property
-    def expected(self) -> list[meanfield.Expected]:
-        """What mean-field theory expects of each layer; nothing where it is silent."""
+    def expected(self) -> Expectations | None:
+        """What mean-field theory expects of each layer; None where it is silent."""
         return self._theory[0]
 
     @property
@@ -64,7 +66,7 @@ class Profile(Course):
         return self._theory[1]
 
     @cached_property
-    def _theory(self) -> tuple[list[meanfield.Expected], str]:
+    def _theory(self) -> tuple[Expectations | None, str]:
         return expected_of(self.settings)
 
     @cached_property
@@ -92,7 +94,7 @@ class Profile(Course):
         return 1, self.settings.model.depth
 
     @property
-    def learners(self) -> tuple[LayerRecord, ...]:
+    def learners(self) -> Sequence[LayerRecord]:
         """The layers whose weights move: all of them, if they have any."""
         return self.layers if self.settings.model.matrices else ()
 
@@ -124,7 +126,8 @@ class Profile(Course):
         """What mean-field theory expects of `log10_ratio`, if it applies."""
         if self.steps == 0 or not self.expected:
             return None
-        first, last = (expected_signal(self.measured.graph, self.expected[k]) for k in (0, -1))
+        signal, depth = expected_signal(self.measured.graph, self.expected), len(self.expected)
+        [first], [last] = (signal.part(slice(k, k + 1)) for k in (0, depth - 1))
         return (first / last).log10 if first and last else None
 
     @property
@@ -135,4 +138,12 @@ class Profile(Course):
 
     def rows(self) -> list[dict[str, Cell]]:
         """Return the output contract: one mapping of column to value a layer."""
-        return [LAYERS.row(self, record) for record in self.layers]
+        return [
+            dict(zip(lot, cells, strict=True))
+            for lot in self.lots()
+            for cells in zip(*lot.values(), strict=True)
+        ]
+
+    def lots(self, names: Collection[str] = ()) -> Iterator[Lot]:
+        """Yield the same some rows at a time, by column; of those named, if any are."""
+        return LAYERS.lots(self, names)

@@ -25,7 +25,7 @@ from vanish.readings.slopes import SlopeStatistics, statistics
 from vanish.records import Record
 from vanish.simulation.census import Census, watching
 from vanish.simulation.measured import Measured, pooled
-from vanish.simulation.needs import MEMORY
+from vanish.simulation.needs import ways_forward
 from vanish.simulation.sample import draw_input, draw_reference, given_steps
 from vanish.system import memory
 from vanish.system.threads import processors, threads
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from vanish.network.graph import Variable
     from vanish.numbers.stack import Norms
-    from vanish.readings.sampled import SampledChain
+    from vanish.readings.sampled import SampledChain, SampledWeight
     from vanish.simulation.settings import Settings
 
     Watch = Callable[[int, int], object]
@@ -125,7 +125,7 @@ def measure(
     jobs
         The most threads; as many as there are processors where it is not given.
     limit
-        Bytes that the ways forward may take together; where it is not given `MEMORY`, but
+        Bytes that the ways forward may take together; where it is not given `ways_forward`, but
         not more than half of what this process may take.
     watch
         Called with how many layers have been passed and how many there are to pass.
@@ -192,11 +192,12 @@ def _each_block(
 
 def _limit(settings: Settings) -> int:
     """Return what the ways forward may take where the user does not say, in bytes."""
+    most = ways_forward(settings)
     at_once = min(settings.trials, Trials.block_size(settings.model.sizes))
     if 8 * 4 * settings.rows * sum(settings.model.sizes) * at_once <= memory.FLOOR:
-        return MEMORY
+        return most
     have = memory.available()
-    return MEMORY if have is None else min(MEMORY, max(have, memory.FLOOR) // 2)
+    return most if have is None else min(most, max(have, memory.FLOOR) // 2)
 
 
 def _keep_memory() -> None:
@@ -240,14 +241,19 @@ def _drawn(
 ) -> SampledChain:
     """Return the chains of one block."""
     model, given = settings.model, given_steps(settings)
-    weights = {}
+    weights: dict[Variable, SampledWeight] = {}
+    # One for all layers that are alike.
+    known: dict[object, SampledWeight] = {}
     for address, k, shape in model.parameters:
         if len(shape) == 2:
-            n_out, n_in = shape
-            initializer = model.initializer(address.letter, k)
-            scale = Magnitude.of(initializer.scale(n_in, n_out)) * model.gain(k)
-            law, rows = initializer.law, settings.rows
-            weights[address] = sampled.SampledWeight(law, n_in, n_out, scale, rows)
+            initializer, gain = model.initializer(address.letter, k), model.gain(k)
+            kind = initializer, shape, gain
+            if kind not in known:
+                n_out, n_in = shape
+                scale = Magnitude.of(initializer.scale(n_in, n_out)) * gain
+                law, rows = initializer.law, settings.rows
+                known[kind] = sampled.SampledWeight(law, n_in, n_out, scale, rows)
+            weights[address] = known[kind]
     return sampled.SampledChain(
         settings.model.graph,
         weights,
@@ -291,9 +297,9 @@ def _measured(
     loss_gradient = _loss_gradient(settings, chain.output, trials)
 
     watch = None if census is None else partial(_take_back, census, chain)
-    norms = sampled.norms(chain, loss_gradient, counter, watch)
     model = settings.model
     shape = model.depth, trials.width
+    norms = sampled.norms(chain, loss_gradient, counter, watch)
 
     def together(letters: tuple[str, ...]) -> Magnitudes:
         return pooled([norms[letter] for letter in letters], shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import FrozenInstanceError, dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -163,8 +164,14 @@ class Activation:
 
     def around_zero(self) -> tuple[float, tuple[float, float, float]]:
         """Return S(0) and (S'(0-), S'(0), S'(0+))."""
-        # The smallest normal numbers: beside a kink, yet S' differs from its limit by
-        # less than rounding.
-        beside = np.array([-(2.0**-1022), 0.0, 2.0**-1022])
-        values, slopes = self.pair(beside)
-        return float(values[1]), (float(slopes[0]), float(slopes[1]), float(slopes[2]))
+        return _around_zero(self)
+
+
+# Every layer of a chain whose values are very small asks for it.
+@lru_cache(maxsize=256)
+def _around_zero(activation: Activation) -> tuple[float, tuple[float, float, float]]:
+    # The smallest normal numbers: beside a kink, yet S' differs from its limit by less than
+    # rounding.
+    beside = np.array([-(2.0**-1022), 0.0, 2.0**-1022])
+    values, slopes = activation.pair(beside)
+    return float(values[1]), (float(slopes[0]), float(slopes[1]), float(slopes[2]))
