@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -201,3 +203,77 @@ class Trials(NamedTuple):
             Shape (T, *shape).
         """
         return draw((self.stop, *shape))[self.first :]
+
+
+class LayerNormals:
+    """What the layers of a chain meet with matrices that are never drawn: rows of normals.
+
+    Where they are short those of some layers are drawn at a time, in the order in which a walk
+    asks for them. No stream's numbers depend on that.
+
+    Parameters
+    ----------
+    streams
+        One a layer.
+    trials
+        Whose they are.
+    shapes
+        What each trial of a layer gets, by k, in the order of the walk.
+    segment
+        How many layers are walked through at a time.
+
+    Attributes
+    ----------
+    squares
+        The sum of the squares of what each layer has been given, by k, shape (T,).
+    """
+
+    def __init__(
+        self,
+        streams: LayerStreams,
+        trials: Trials,
+        shapes: Mapping[int, tuple[int, int]],
+        segment: int,
+    ) -> None:
+        self._streams, self._trials, self._shapes = streams, trials, shapes
+        self._segment = segment
+        self._order = list(shapes)
+        self._places = {k: place for place, k in enumerate(self._order)}
+        self._drawn: dict[int, FloatArray] = {}
+        self.squares: dict[int, FloatArray] = {}
+
+    def at(self, k: int) -> FloatArray:
+        """Return the rows of layer k, shape (T, *shape), for whoever may overwrite them."""
+        if k not in self._drawn:
+            self._drawn.clear()
+            self._draw(k)
+        return self._drawn.pop(k)
+
+    def _draw(self, k: int) -> None:
+        """Draw the rows of layer k, and of those like it that come next."""
+        trials, layers = self._trials, self._alike(k)
+        rows = np.empty((len(layers), trials.stop, *self._shapes[k]))
+        for each, there in zip(layers, rows, strict=True):
+            self._streams.at(each).standard_normal(out=there)
+        if trials.first:
+            rows = rows[:, trials.first :]
+        squares = np.vecdot(rows, rows)
+        squares = squares[..., 0] if rows.shape[2] == 1 else squares.sum(axis=2)
+        for each, there, of_them in zip(layers, rows, squares, strict=True):
+            self._drawn[each], self.squares[each] = there, of_them
+
+    def _alike(self, k: int) -> list[int]:
+        """Return k, and the next layers of its shape and segment that fit into a cache with it."""
+        shape, begin = self._shapes[k], self._places[k]
+        # A frame that spans everything leaves nothing to draw.
+        most = _NUMBERS_A_BLOCK // max(1, self._trials.stop * math.prod(shape))
+        if most < 2:  # nothing to look for
+            return [k]
+        segment = (k - 1) // self._segment
+        following = self._order[begin : begin + most]
+        return list(
+            takewhile(
+                lambda each: self._shapes[each] == shape and (each - 1) // self._segment == segment,
+                following,
+            )
+        )

@@ -8,9 +8,8 @@ at a time. Neither the pieces nor the number of workers changes a number.
 from __future__ import annotations
 
 from functools import partial
-from itertools import islice
 from threading import Event, Lock
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -21,7 +20,7 @@ from vanish.numbers.scaled import Magnitude
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings import sampled
 from vanish.readings.forwardsignal import ForwardTally
-from vanish.readings.slopes import SlopeStatistics, statistics
+from vanish.readings.slopes import SlopeTally
 from vanish.simulation.census import Census, watching
 from vanish.simulation.measured import Measured, pooled
 from vanish.simulation.needs import MEMORY
@@ -240,13 +239,18 @@ def _drawn(
     """Return the chains of one block."""
     model, given = settings.model, given_steps(settings)
     weights = {}
+    # Of layers that are alike one is enough: what is drawn is not kept in it.
+    known: dict[Any, sampled.SampledWeight] = {}
     for address, k, shape in model.parameters:
         if len(shape) == 2:
-            n_out, n_in = shape
-            initializer = model.initializer(address.letter, k)
-            scale = Magnitude.of(initializer.scale(n_in, n_out)) * model.gain(k)
-            law, rows = initializer.law, settings.rows
-            weights[address] = sampled.SampledWeight(law, n_in, n_out, scale, rows)
+            initializer, gain = model.initializer(address.letter, k), model.gain(k)
+            alike = initializer, gain, shape
+            if alike not in known:
+                n_out, n_in = shape
+                scale = Magnitude.of(initializer.scale(n_in, n_out)) * gain
+                law, rows = initializer.law, settings.rows
+                known[alike] = sampled.SampledWeight(law, n_in, n_out, scale, rows)
+            weights[address] = known[alike]
     return sampled.SampledChain(
         settings.model.graph,
         weights,
@@ -262,8 +266,7 @@ def _drawn(
 
 
 def _ratios(settings: Settings, chain: SampledChain, trials: Trials, _: _Counter) -> Magnitudes:
-    for _slopes in chain.forward():
-        pass
+    chain.forward()
     return sampled.ratios(chain, _loss_gradient(settings, chain.output, trials))
 
 
@@ -279,14 +282,9 @@ def _measured(
     census = None
     if entries and trials.number == 0 and settings.model.graph.is_plain:
         census = Census(draw_input(settings, Streams(settings.seed), trials)[0])
+    slopes = SlopeTally(settings.model.activations)
     tally = ForwardTally(trials.width) if forward else None
-    activations = iter(settings.model.activations)
-    slopes = SlopeStatistics.joined(
-        [
-            statistics(part, list(islice(activations, len(part))))
-            for part in chain.forward(watching(tally, census))
-        ]
-    )
+    chain.forward(watching(slopes, tally, census))
     loss_gradient = _loss_gradient(settings, chain.output, trials)
 
     watch = None if census is None else partial(_take_back, census, chain)
@@ -305,7 +303,7 @@ def _measured(
         weight=pooled([chain.weight_norms(letter) for letter in model.matrices], shape),
         value=chain.value_norms(),
         graph=chain.graph,
-        slopes=slopes,
+        slopes=slopes.read(),
         constant=chain.constant_lines(),
         parameters={letter: norms[letter] for letter in model.letters},
         totals={},
@@ -327,7 +325,7 @@ def _take_back(
         return
     met = chain.met(variable.layer)
     powers = rows.exponents + met.exponents
-    inputs = met.coefficients[0] @ met.frame[0]
+    inputs = (met.frame.span(met.coefficients))[0]
     census.outer(rows.values[0], inputs, powers if isinstance(powers, int) else int(powers[0]))
 
 
