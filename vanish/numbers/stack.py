@@ -320,9 +320,10 @@ def padded(values: FloatArray, size: int) -> FloatArray:
 
 
 def lie_between(numbers: FloatArray, least: float, most: float) -> bool:
-    """Tell whether all of some numbers do; not where one is no number."""
+    """Tell whether all numbers of shape (n,) do; not where one is no number."""
+    if numbers.size == 1:
+        return least < numbers.item() < most
     # By their places: numpy's minimum of few numbers takes four times as long.
-    numbers = numbers.ravel()
     return bool(least < numbers[numbers.argmin()] and numbers[numbers.argmax()] < most)
 
 

@@ -19,6 +19,8 @@ from vanish.readings.together import Together, largest_of, sums_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from vanish.network.activations import Activation
     from vanish.network.chainrule import Passed
     from vanish.network.graph import Block, Run
@@ -116,9 +118,7 @@ class SlopeTally:
         }
         self._limits = [limits[each] for each in activations]
         self._parts: list[SlopeStatistics] = []
-        self._together: Together[float] = Together(
-            lambda slopes, limits: self._parts.append(_statistics(slopes, np.array(limits)))
-        )
+        self._together: Together[float] = Together(self._read)
 
     def take(self, passed: Passed) -> None:
         """Take a layer, layer 1 first."""
@@ -128,6 +128,10 @@ class SlopeTally:
     def add(self, slopes: FloatArray, k: int) -> None:
         """Take S'(a_k) of layer k, shape (T, B, n_k)."""
         self._together.add(slopes, self._limits[k - 1])
+
+    def _read(self, slopes: FloatArray, limits: list[float]) -> None:
+        sizes = self._together.sizes_of(slopes)
+        self._parts.append(_statistics(slopes, sizes, np.array(limits)))
 
     def read(self) -> SlopeStatistics:
         """Return the record, once all layers have been passed."""
@@ -151,37 +155,46 @@ def statistics(slopes: Sequence[FloatArray], activations: Sequence[Activation]) 
     return tally.read()
 
 
-def _statistics(slopes: FloatArray, limits: FloatArray) -> SlopeStatistics:
+def _statistics(slopes: FloatArray, sizes: FloatArray, limits: FloatArray) -> SlopeStatistics:
     """Return the statistics of layers of one shape.
 
     Parameters
     ----------
-    slopes
-        Shape (L, T, B, n).
+    slopes, sizes
+        S' and |S'|, shape (L, T, B, n); the latter is overwritten.
     limits
         Below which a unit of each layer is saturated, shape (L,).
     """
     shape, (rows, units) = slopes.shape[:2], slopes.shape[2:]
     entries = rows * units
-    sizes = np.abs(slopes).reshape(*shape, entries)
-    mean = sums_of(sizes) / entries
-    largest = largest_of(sizes.reshape(-1, entries)).reshape(shape)
-    low = sizes < (limits[:, None, None] if len(limits) > 1 else limits[0])
+    lines = sizes.reshape(-1, entries)
+    mean = (sums_of(lines) / entries).reshape(shape)
+    largest = largest_of(lines).reshape(shape)
+    low = sizes < (limits[:, None, None, None] if len(limits) > 1 else limits[0])
     lows = np.count_nonzero(low)
-    saturated = zero_fraction = dead = np.zeros(shape)
-    active = np.full(slopes.shape[:3], float(units))
     # A slope of 0 is a low one, but where there is no limit.
-    zero = slopes == 0.0 if lows or not limits.all() else np.zeros(0, dtype=np.bool_)
+    zero = slopes == 0.0 if lows or not limits.all() else low
     zeros = np.count_nonzero(zero)
-    if zeros:
-        active -= sums_of(zero.astype(np.float64))
-        zero_fraction = (entries - active.sum(axis=2)) / entries
+    nothing = np.zeros(shape)
+    if not zeros:
+        active, zero_fraction, dead = np.full(slopes.shape[:3], float(units)), nothing, nothing
+    else:
+        inactive = _count(zero, sizes)
+        active = units - inactive
+        zero_fraction = (inactive[..., 0] if rows == 1 else inactive.sum(axis=2)) / entries
         dead = zero_fraction
         if rows > 1:
             dead = np.count_nonzero(zero.all(axis=2), axis=2) / units
-    if lows:
-        saturated = zero_fraction if lows == zeros else sums_of(low.astype(np.float64)) / entries
+    saturated = zero_fraction
+    if lows != zeros:
+        saturated = _count(low, sizes).sum(axis=2) / entries if lows else nothing
     return SlopeStatistics(mean, largest, zero_fraction, active, dead, saturated)
+
+
+def _count(marks: NDArray[np.bool_], numbers: FloatArray) -> FloatArray:
+    """Return how many marks there are in each row; the numbers are overwritten."""
+    np.copyto(numbers, marks)
+    return sums_of(numbers)
 
 
 def slope_products(graph: Graph, sizes: FloatArray, *, coefficients: bool = True) -> Magnitudes:
