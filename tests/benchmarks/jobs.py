@@ -8,18 +8,17 @@ from __future__ import annotations
 import sysconfig
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jax_chain
 import torch_chain
 from draw_normals import draw_normals
 from draw_weights import draw_weights
 from measure import Allowance, Contender, Group, Job, beyond, peak, process, python, work
+from sampled_jobs import SAMPLED_GROUPS, size_of
 from training_jobs import TRAINING_GROUPS
 
 import vanish
-from vanish.simulation import run as simulation
-from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,28 +39,6 @@ def _command(*options: str) -> tuple[str, ...]:
 
 def _shown(*options: str) -> str:
     return " ".join(("vanish", *options))
-
-
-def _size(layers: int, width: int, trials: int = 1) -> str:
-    return f"{layers:,} layers of {width:,} units" + (f", {trials:,} trials" if trials > 1 else "")
-
-
-def _engine(**options: Any) -> Contender:
-    """The sampled engine alone, on one thread: what it draws and what it computes of it."""
-
-    def run() -> None:
-        simulation.measure(Settings(engine="sampled", **options), jobs=1)
-
-    return work(f"{options['act']}, the engine", run)
-
-
-def _whole(**options: Any) -> Contender:
-    """The same with the summary: the quantiles, and what theory expects."""
-
-    def run() -> None:
-        _ = vanish.simulate(engine="sampled", jobs=1, **options).layers
-
-    return work(f"{options['act']}, simulate(…).layers", run)
 
 
 def _tanh(
@@ -86,30 +63,6 @@ def start() -> Group:
             Job(help_, _IMPORT_NUMPY),
         ),
     )
-
-
-def floor(layers: int, width: int, trials: int, target: float = 2.0) -> Group:
-    """Many sampled trials against the random numbers that they are made of."""
-    draw = work("numpy: the normals alone", partial(draw_normals, layers, width, trials))
-    jobs = []
-    for act in ("relu", "tanh", "sigmoid", "gelu"):
-        size: dict[str, Any] = {"act": act, "layers": layers, "width": width, "trials": trials}
-        # What is promised is the reading; its summary is recorded beside it.
-        jobs.append(Job(_engine(**size), draw, None if act == "gelu" else target))
-        jobs.append(Job(_whole(**size), draw))
-    title = f"Floor, {_size(layers, width, trials)}, sampled on one thread, in process"
-    return Group(title, tuple(jobs))
-
-
-def small(layers: int, width: int) -> Group:
-    """One trial of layers so small that calls cost more than numbers."""
-    allowed = Allowance("40 µs a layer", 40e-6 * layers)
-    jobs = tuple(
-        Job(contender(act=act, layers=layers, width=width), allowed, target)
-        for act in ("relu", "tanh", "sigmoid")
-        for contender, target in ((_engine, 1.0), (_whole, None))
-    )
-    return Group(f"Small, {_size(layers, width)}, sampled, in process", jobs)
 
 
 def large() -> Group:
@@ -137,7 +90,7 @@ def memory() -> Group:
 def deep() -> Group:
     """A chain of very many layers, which is recorded."""
     many, few = (
-        work(f"simulate(…).layers, {_size(layers, 64)}", _tanh(layers, 64))
+        work(f"simulate(…).layers, {size_of(layers, 64)}", _tanh(layers, 64))
         for layers in (100_000, 1000)
     )
     return Group("Deep, tanh, sampled, in process", (Job(many, few),), rounds=3)
@@ -152,7 +105,7 @@ def growth() -> Group:
     """Whether time is linear in the number of layers, the width and the trials."""
 
     def run(layers: int, width: int, trials: int) -> Contender:
-        name = f"simulate(…).layers, {_size(layers, width, trials)}"
+        name = f"simulate(…).layers, {size_of(layers, width, trials)}"
         return work(name, _tanh(layers, width, trials, jobs=1))
 
     base = run(*_GROWTH[0])
@@ -166,13 +119,13 @@ def growth_of_memory() -> Group:
     def run(layers: int, width: int, trials: int) -> Contender:
         size = ("--layers", str(layers), "--width", str(width), "--trials", str(trials))
         command = _command(*size, "--act", "tanh", "--engine", "sampled")
-        return peak(f"vanish, {_size(layers, width, trials)}", *command)
+        return peak(f"vanish, {size_of(layers, width, trials)}", *command)
 
     least = run(20, 16, 1)
     base = beyond(run(*_GROWTH[0]), least)
     jobs = tuple(Job(beyond(run(*doubled), least), base, target=2.2) for doubled in _GROWTH[1])
     return Group(
-        f"Memory, growth beyond {_size(20, 16)}, tanh, sampled, whole process",
+        f"Memory, growth beyond {size_of(20, 16)}, tanh, sampled, whole process",
         jobs,
         rounds=3,
         measured="memory",
@@ -186,7 +139,7 @@ def threads(layers: int, width: int, trials: int) -> Group:
         for jobs in (1, 2)
     )
     return Group(
-        f"Threads, {_size(layers, width, trials)}, tanh, sampled, in process", (Job(two, one),)
+        f"Threads, {size_of(layers, width, trials)}, tanh, sampled, in process", (Job(two, one),)
     )
 
 
@@ -203,7 +156,7 @@ def frameworks(layers: int, width: int) -> Group:
     torch = python("PyTorch: autograd, float64", str(_HERE / "torch_chain.py"), *size)
     jax = python("JAX: jax.grad, float64, compiling", str(_HERE / "jax_chain.py"), *size)
     return Group(
-        f"PyTorch and JAX, {_size(layers, width)}, tanh, whole process",
+        f"PyTorch and JAX, {size_of(layers, width)}, tanh, whole process",
         (
             Job(dense, weights, target=1.5),
             Job(dense, torch, target=1 / 3),
@@ -233,7 +186,7 @@ def frameworks_in_process(layers: int, width: int, target: float | None = None) 
         partial(jax_chain.gradient_norms, layers, width),
     )
     return Group(
-        f"PyTorch and JAX, {_size(layers, width)}, tanh, in process",
+        f"PyTorch and JAX, {size_of(layers, width)}, tanh, in process",
         (
             Job(dense, weights),
             Job(dense, torch),
@@ -251,13 +204,7 @@ GROUPS = (
     large(),
     memory(),
     growth_of_memory(),
-    floor(100, 32, 256),
-    floor(100, 64, 128),
-    floor(20, 64, 1000, target=2.5),
-    floor(100, 1024, 8),
-    floor(100, 8192, 1),
-    small(1000, 32),
-    small(1000, 64),
+    *SAMPLED_GROUPS,
     growth(),
     deep(),
     threads(100, 64, 1000),
