@@ -209,12 +209,13 @@ def _spread(rows: FloatArray, squares: FloatArray | None) -> tuple[FloatArray, F
     square = squares / entries
     variance = square - mean * mean
     # Where all entries are nearly alike the difference cancels.
-    alike = ~(variance > _CANCELS * square)
+    apart = variance > _CANCELS * square
     if not _are_safe(squares):
-        alike |= _lost(squares)
+        apart &= ~_lost(squares)
+    if np.count_nonzero(apart) == len(rows):
+        return mean, np.sqrt(variance)
     std = np.sqrt(np.maximum(variance, 0.0))
-    if np.count_nonzero(alike):
-        mean[alike], std[alike] = _spread_from_first(rows[alike])
+    mean[~apart], std[~apart] = _spread_from_first(rows[~apart])
     return mean, std
 
 

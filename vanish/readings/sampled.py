@@ -7,6 +7,7 @@ O(width) numbers a layer in place of O(width²), and is exact in distribution.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -315,7 +316,7 @@ def norms(
         By name and letter the norms of all gradients, layer 1 first, shape (N, T); zero where
         a layer has none.
     """
-    found: dict[str, dict[int, Norms]] = {}
+    found: defaultdict[str, dict[int, Norms]] = defaultdict(dict)
     for variable, gradient in gradients(chain, loss_gradient):
         letter, k = variable
         if letter == "f":
@@ -324,7 +325,7 @@ def norms(
             watch(variable, gradient)
         if k:
             here = norms_of(gradient) if isinstance(gradient, Stack) else gradient
-            found.setdefault(letter, {})[k] = here
+            found[letter][k] = here
     nothing = Norms(np.zeros(chain.trials.width), 0)
     layers = range(1, chain.graph.depth + 1)
     return {name: _stacked([part.get(k, nothing) for k in layers]) for name, part in found.items()}
@@ -352,8 +353,8 @@ def _magnitudes(rows: Stack) -> Magnitudes:
 def _stacked(norms: Sequence[Norms]) -> Magnitudes:
     """Return one row a layer."""
     squares, exponents = zip(*norms, strict=True)
-    lengths = np.sqrt(np.array(squares))
-    if not all(isinstance(each, int) for each in exponents):
-        exponents = tuple(np.broadcast_to(each, lengths.shape[1]) for each in exponents)
-        return Magnitudes.of(lengths, np.array(exponents))
-    return Magnitudes.of(lengths, np.array(exponents, dtype=np.int64)[:, None])
+    lengths = np.sqrt(np.concatenate(squares)).reshape(len(norms), -1)
+    if set(map(type, exponents)) == {int}:
+        return Magnitudes.of(lengths, np.array(exponents, dtype=np.int64)[:, None])
+    powers = [np.broadcast_to(each, lengths.shape[1]) for each in exponents]
+    return Magnitudes.of(lengths, np.array(powers))

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 # A unit is saturated where |S'| is less than this part of sup|S'|; of tanh from |f| = 0.975 on.
 _SATURATED = 20.0
 
+# Marks in fewer rows are counted row by row.
+_FEW = 16
+
 # What flows is one number for all units: the rules multiply by a size of the slopes, and pass
 # on what has no slope.
 SLOPES = Reading("slope")
@@ -131,7 +134,7 @@ class SlopeTally:
 
     def _read(self, slopes: FloatArray, limits: list[float]) -> None:
         sizes = self._together.sizes_of(slopes)
-        self._parts.append(_statistics(slopes, sizes, np.array(limits)))
+        self._parts.append(_statistics(slopes, sizes, limits))
 
     def read(self) -> SlopeStatistics:
         """Return the record, once all layers have been passed."""
@@ -155,7 +158,9 @@ def statistics(slopes: Sequence[FloatArray], activations: Sequence[Activation]) 
     return tally.read()
 
 
-def _statistics(slopes: FloatArray, sizes: FloatArray, limits: FloatArray) -> SlopeStatistics:
+def _statistics(
+    slopes: FloatArray, sizes: FloatArray, limits: Sequence[float]
+) -> SlopeStatistics:
     """Return the statistics of layers of one shape.
 
     Parameters
@@ -163,17 +168,17 @@ def _statistics(slopes: FloatArray, sizes: FloatArray, limits: FloatArray) -> Sl
     slopes, sizes
         S' and |S'|, shape (L, T, B, n); the latter is overwritten.
     limits
-        Below which a unit of each layer is saturated, shape (L,).
+        Below which a unit of each layer is saturated.
     """
     shape, (rows, units) = slopes.shape[:2], slopes.shape[2:]
     entries = rows * units
     lines = sizes.reshape(-1, entries)
     mean = (sums_of(lines) / entries).reshape(shape)
     largest = largest_of(lines).reshape(shape)
-    low = sizes < (limits[:, None, None, None] if len(limits) > 1 else limits[0])
+    low = sizes < (np.array(limits)[:, None, None, None] if len(limits) > 1 else limits[0])
     lows = np.count_nonzero(low)
     # A slope of 0 is a low one, but where there is no limit.
-    zero = slopes == 0.0 if lows or not limits.all() else low
+    zero = slopes == 0.0 if lows or not all(limits) else low
     zeros = np.count_nonzero(zero)
     nothing = np.zeros(shape)
     if not zeros:
@@ -193,6 +198,10 @@ def _statistics(slopes: FloatArray, sizes: FloatArray, limits: FloatArray) -> Sl
 
 def _count(marks: NDArray[np.bool_], numbers: FloatArray) -> FloatArray:
     """Return how many marks there are in each row; the numbers are overwritten."""
+    rows = marks.reshape(-1, marks.shape[-1])
+    if len(rows) < _FEW:
+        counts = [np.count_nonzero(row) for row in rows]
+        return np.array(counts, dtype=np.float64).reshape(marks.shape[:-1])
     np.copyto(numbers, marks)
     return sums_of(numbers)
 

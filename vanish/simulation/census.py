@@ -91,8 +91,11 @@ class _Ends:
         self._squared = squared
         self._together: Together[Exponents] = Together(self._take)
         self._powers: list[Exponents] = []
-        self._ends: list[FloatArray] = []
-        self._rms: list[FloatArray] = []
+        # The largest and the smallest entry of each array.
+        self._above: list[FloatArray] = []
+        self._below: list[FloatArray] = []
+        # Mean squares, and binary logarithms of what they are to be multiplied by.
+        self._squares: list[tuple[FloatArray, FloatArray | float]] = []
 
     def add(self, rows: Scaled | Stack) -> None:
         """Take an array of shape (B, n) or (T, B, n); the first trial counts."""
@@ -106,11 +109,11 @@ class _Ends:
 
     def _take(self, values: FloatArray, powers: list[Exponents]) -> None:
         rows = values.reshape(len(values), -1)
-        ends = np.array([largest_of(rows), -smallest_of(rows)])
-        self._ends.append(ends)
+        self._above.append(largest_of(rows))
+        self._below.append(smallest_of(rows))
         self._powers += powers
         if self._squared:
-            self._rms.append(_log2_rms(rows, ends.max(axis=0)))
+            self._squares.append(_mean_squares(rows))
 
     def read(self) -> tuple[FloatArray, FloatArray]:
         """Return binary logarithms of what was seen, -inf for none.
@@ -123,21 +126,23 @@ class _Ends:
         """
         self._together.empty()
         powers = np.array([p if isinstance(p, int) else p[0] for p in self._powers])
+        ends = np.array([np.concatenate(self._above), -np.concatenate(self._below)])
         with np.errstate(divide="ignore"):
-            ends = np.log2(np.maximum(np.concatenate(self._ends, axis=1), 0.0)) + powers
-        return ends, np.concatenate(self._rms) + powers if self._squared else np.empty(0)
+            rms = [0.5 * np.log2(means) + log2_unit for means, log2_unit in self._squares]
+            log2_ends = np.log2(np.maximum(ends, 0.0)) + powers
+        return log2_ends, np.concatenate(rms) + powers if self._squared else np.empty(0)
 
 
-def _log2_rms(rows: FloatArray, largest: FloatArray) -> FloatArray:
-    """Return log2 of the root mean square of each row, whose largest |entry| is known."""
+def _mean_squares(rows: FloatArray) -> tuple[FloatArray, FloatArray | float]:
+    """Return the mean square of each row in a unit of its own, and log2 of the unit's root."""
     with np.errstate(over="ignore"):
         squares = np.vecdot(rows, rows)
     if lie_between(squares, _SMALLEST_SQUARE, _LARGEST_SQUARE):
-        return np.asarray(0.5 * np.log2(squares / rows.shape[1]))
-    relative = rows / np.where(largest > 0.0, largest, 1.0)[:, None]
-    means = np.vecdot(relative, relative) / rows.shape[1]
-    with np.errstate(divide="ignore"):
-        return np.asarray(np.log2(largest) + 0.5 * np.log2(means))
+        return squares / rows.shape[1], 0.0
+    largest = np.abs(rows).max(axis=1)
+    unit = np.where(largest > 0.0, largest, 1.0)
+    relative = rows / unit[:, None]
+    return np.vecdot(relative, relative) / rows.shape[1], np.log2(unit)
 
 
 class Census:
