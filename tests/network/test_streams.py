@@ -96,7 +96,11 @@ def test_the_weights_of_a_layer_do_not_depend_on_how_many_follow() -> None:
 
 
 @pytest.mark.parametrize("segment", [1, 3, 40])
-@pytest.mark.parametrize("trials", [Trials(0, 0, 1, 9), Trials(2, 0, 9, 9), Trials(1, 4, 6, 9)])
+@pytest.mark.parametrize(
+    "trials",
+    [Trials(0, 0, 1, 9), Trials(2, 0, 9, 9), Trials(1, 4, 6, 9), Trials(1, 3, 20, 9)],
+    ids=["one", "a block", "some of a block", "some of three blocks"],
+)
 def test_a_layer_is_given_the_rows_of_its_own_stream(trials: Trials, segment: int) -> None:
     # Of three shapes, one of them so large that it is drawn alone, and one with nothing to draw.
     sizes = [(1, 5)] * 20 + [(2, 5)] * 3 + [(1, 9000)] + [(0, 4)] + [(1, 5)] * 4
@@ -105,20 +109,23 @@ def test_a_layer_is_given_the_rows_of_its_own_stream(trials: Trials, segment: in
 
     def drawn(order: list[int]) -> tuple[dict[int, np.ndarray], LayerNormals]:
         in_order = {k: shapes[k] for k in order}
-        layers = streams.by_layer(Role.FORWARD, len(shapes), trials.block)
+        layers = [streams.by_layer(Role.FORWARD, len(shapes), each) for each, _ in trials.parts]
         normals = LayerNormals(layers, trials, in_order, segment)
         return {k: normals.at(k).copy() for k in order}, normals
 
     for order in (list(shapes), list(shapes)[::-1], [1, 2, 7, 20, 24, 29]):
         found, normals = drawn(order)
         for k, rows in found.items():
-            alone = streams.by_layer(Role.FORWARD, len(shapes), trials.block).at(k)
-            assert np.array_equal(rows, trials.rows(alone.standard_normal, shapes[k]))
+            numbers = range(trials.number, trials.number + trials.width)
+            for number, row in zip(numbers, rows, strict=True):
+                block, place = divmod(number, trials.size)
+                alone = streams.by_layer(Role.FORWARD, len(shapes), block).at(k)
+                assert np.array_equal(row, alone.standard_normal((9, *shapes[k]))[place])
             assert normals.squares[k] == pytest.approx((rows**2).sum(axis=(1, 2)), rel=1e-14)
 
 
 def test_rows_that_are_asked_for_again_are_the_same() -> None:
-    trials, streams = Trials(0, 0, 2, 2), Streams(0).by_layer(Role.FORWARD, 8)
+    trials, streams = Trials(0, 0, 2, 2), [Streams(0).by_layer(Role.FORWARD, 8)]
     normals = LayerNormals(streams, trials, dict.fromkeys(range(1, 9), (1, 3)), 4)
     first = [normals.at(k).copy() for k in range(1, 9)]
     # A segment of layers that is run once more on the way back, and whose rows were overwritten.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from enum import IntEnum
-from itertools import takewhile
+from itertools import accumulate, pairwise, takewhile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -98,8 +98,8 @@ def draw_step(streams: Streams, trials: Trials, k: int, shape: tuple[int, int]) 
     array
         Shape (T, B, n_u).
     """
-    generator = streams.generator(role_of("u", Role.INPUT), k, trials.block)
-    return trials.rows(generator.standard_normal, shape)
+    role = role_of("u", Role.INPUT)
+    return trials.rows(lambda block: streams.generator(role, k, block).standard_normal, shape)
 
 
 class LayerStreams:
@@ -135,7 +135,7 @@ _NUMBERS_A_BLOCK = 8192
 
 
 class Trials(NamedTuple):
-    """Consecutive trials that share the addresses of their streams, one row a trial.
+    """Consecutive trials; those of a block share the addresses of their streams, one row a trial.
 
     The rows of a stream are drawn in order, so that a trial's numbers do not depend on how
     many others are run, nor in which pieces: trial 0 is the plain run.
@@ -143,9 +143,9 @@ class Trials(NamedTuple):
     Attributes
     ----------
     block
-        Their address.
+        The address of the first block that they are in.
     first, stop
-        Their rows in the block's streams.
+        Their rows, counted on from the first one of that block's streams.
     size
         How many rows there are to a block.
     """
@@ -167,13 +167,21 @@ class Trials(NamedTuple):
         return cls(number // size, number % size, number % size + 1, size)
 
     @classmethod
-    def blocks(cls, count: int, sizes: Sequence[int]) -> list[Trials]:
-        """Return trials 0 to count - 1, block by block."""
+    def blocks(cls, count: int, sizes: Sequence[int], together: int = 1) -> list[Trials]:
+        """Return trials 0 to count - 1, some whole blocks at a time; what is left comes last."""
         size = cls.block_size(sizes)
-        return [
-            cls(block, 0, min(size, count - block * size), size)
-            for block in range(-(-count // size))
+        whole, rest = divmod(count, size)
+        found = [
+            cls(block, 0, size * min(together, whole - block), size)
+            for block in range(0, whole, together)
         ]
+        return [*found, cls(whole, 0, rest, size)] if rest else found
+
+    @property
+    def parts(self) -> Iterator[tuple[int, int]]:
+        """Each block that they are in, and how many rows of it are drawn."""
+        for block, before in enumerate(range(0, self.stop, self.size), self.block):
+            yield block, min(self.size, self.stop - before)
 
     @property
     def width(self) -> int:
@@ -186,14 +194,14 @@ class Trials(NamedTuple):
         return self.block * self.size + self.first
 
     def rows(
-        self, draw: Callable[[tuple[int, ...]], FloatArray], shape: tuple[int, ...]
+        self, draw: Callable[[int], Callable[[tuple[int, ...]], FloatArray]], shape: tuple[int, ...]
     ) -> FloatArray:
         """Draw an array of the given shape for each trial.
 
         Parameters
         ----------
         draw
-            Draws an array of any shape from a generator at the start of a stream.
+            Of a block what draws an array of any shape from the start of its stream.
         shape
             What one trial gets.
 
@@ -202,7 +210,8 @@ class Trials(NamedTuple):
         array
             Shape (T, *shape).
         """
-        return draw((self.stop, *shape))[self.first :]
+        drawn = [draw(block)((rows, *shape)) for block, rows in self.parts]
+        return (np.concatenate(drawn) if len(drawn) > 1 else drawn[0])[self.first :]
 
 
 class LayerNormals:
@@ -214,7 +223,7 @@ class LayerNormals:
     Parameters
     ----------
     streams
-        One a layer.
+        One a layer, of each block that the trials are in.
     trials
         Whose they are.
     shapes
@@ -230,12 +239,15 @@ class LayerNormals:
 
     def __init__(
         self,
-        streams: LayerStreams,
+        streams: Sequence[LayerStreams],
         trials: Trials,
         shapes: Mapping[int, tuple[int, int]],
         segment: int,
     ) -> None:
         self._streams, self._trials, self._shapes = streams, trials, shapes
+        # Where the rows of each block are.
+        ends = list(accumulate((rows for _, rows in trials.parts), initial=0))
+        self._parts = [slice(*both) for both in pairwise(ends)]
         self._segment = segment
         self._order = list(shapes)
         self._places = {k: place for place, k in enumerate(self._order)}
@@ -254,7 +266,8 @@ class LayerNormals:
         trials, layers = self._trials, self._alike(k)
         rows = np.empty((len(layers), trials.stop, *self._shapes[k]))
         for each, there in zip(layers, rows, strict=True):
-            self._streams.at(each).standard_normal(out=there)
+            for streams, part in zip(self._streams, self._parts, strict=True):
+                streams.at(each).standard_normal(out=there[part])
         if trials.first:
             rows = rows[:, trials.first :]
         squares = np.vecdot(rows, rows)

@@ -169,10 +169,12 @@ class SampledChain:
         freedom = np.array([weight.matrix.remainder for weight in weights.values()])
         if (drawn := freedom > 0).any():
             role = role_of(letter, Role.REMAINDER)
-            generator = self._streams.generator(role, trial=self.trials.block)
-            rest = self.trials.rows(
-                lambda shape: generator.chisquare(freedom[drawn], shape), (int(drawn.sum()),)
-            )
+
+            def draw(block: int) -> Callable[[tuple[int, ...]], FloatArray]:
+                generator = self._streams.generator(role, trial=block)
+                return lambda shape: generator.chisquare(freedom[drawn], shape)
+
+            rest = self.trials.rows(draw, (int(drawn.sum()),))
             squares[drawn] += rest.T
         scales = Magnitudes.column([weight.scale for weight in weights.values()])
         found = Magnitudes.of(np.sqrt(squares)) * scales
@@ -264,7 +266,8 @@ class SampledChain:
     def _normals(
         self, letter: str, role: Role, shapes: Mapping[int, tuple[int, int]]
     ) -> LayerNormals:
-        streams = self._streams.by_layer(role_of(letter, role), self.graph.depth, self.trials.block)
+        here, depth = role_of(letter, role), self.graph.depth
+        streams = [self._streams.by_layer(here, depth, block) for block, _ in self.trials.parts]
         return LayerNormals(streams, self.trials, shapes, self._segment)
 
     def note_shadow(self, slot: Slot, k: int, shadow: FloatArray | None) -> None:

@@ -158,9 +158,7 @@ def statistics(slopes: Sequence[FloatArray], activations: Sequence[Activation]) 
     return tally.read()
 
 
-def _statistics(
-    slopes: FloatArray, sizes: FloatArray, limits: Sequence[float]
-) -> SlopeStatistics:
+def _statistics(slopes: FloatArray, sizes: FloatArray, limits: Sequence[float]) -> SlopeStatistics:
     """Return the statistics of layers of one shape.
 
     Parameters

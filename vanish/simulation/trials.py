@@ -43,6 +43,10 @@ Found = TypeVar("Found")
 # glibc counts pieces up to 32 MiB.
 _PIECE = 31 * 2**20
 
+# At most so many blocks are run as one, in arrays so large that a call costs little beside them,
+# and so many bytes of their ways forward are kept. Fewer numbers than these are no large array.
+_TOGETHER, _BYTES_TOGETHER, _MANY = 8, 2**26, 2048
+
 
 class Plan(NamedTuple):
     """How the trials are run.
@@ -83,7 +87,7 @@ def plan(settings: Settings, jobs: int, limit: int) -> Plan:
     sizes = model.sizes
     plural = "" if settings.trials == 1 else "s"
     what = f"{settings.trials:,} trial{plural} of {depth:,} layers"
-    blocks = Trials.blocks(settings.trials, sizes)
+    blocks = _blocks(settings, jobs, limit)
     workers = max(1, min(jobs, len(blocks)))
     at_once = blocks[0].width
     kept = 8 * at_once * max(model.kept_count(rows))
@@ -103,6 +107,19 @@ def plan(settings: Settings, jobs: int, limit: int) -> Plan:
             "give a larger --memory, fewer --jobs or a smaller --width",
         )
     return Plan(blocks, segment, workers)
+
+
+def _blocks(settings: Settings, jobs: int, limit: int) -> list[Trials]:
+    """Return the trials that are run at a time: some blocks, where that spares calls."""
+    model, sizes = settings.model, settings.model.sizes
+    size = Trials.block_size(sizes)
+    whole = settings.trials // size
+    # The normal distribution function of few numbers is another one, by last digits.
+    if min(sizes) * size < _MANY or whole < 2:
+        return Trials.blocks(settings.trials, sizes)
+    kept = 8 * size * max(model.kept_count(settings.rows)) * model.depth
+    fit = min(_BYTES_TOGETHER, limit // (2 * jobs)) // kept
+    return Trials.blocks(settings.trials, sizes, max(1, min(_TOGETHER, fit, whole // jobs)))
 
 
 def measure(
