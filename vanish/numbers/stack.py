@@ -346,6 +346,15 @@ def times_power(values: FloatArray, powers: NDArray[np.int64]) -> FloatArray:
     return np.asarray(np.ldexp(values, np.clip(powers, -5000, 5000)[:, None, None]))
 
 
+def listed_exponents(exponents: Sequence[Exponents], trials: int) -> NDArray[np.int64]:
+    """Return one row a layer, shape (L, T), or (L, 1) where all trials have the same ones."""
+    alike = set(map(type, exponents)) <= {int}
+    rows = np.empty((len(exponents), 1 if alike else trials), dtype=np.int64)
+    for row, each in zip(rows, exponents, strict=True):
+        row[:] = each
+    return rows
+
+
 class Norms(NamedTuple):
     """The norms of one gradient: √squares · 2^exponents, one a trial."""
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from vanish.numbers.scaled import Scaled
 from vanish.numbers.signed import Signeds
-from vanish.numbers.stack import Magnitudes, lie_between
+from vanish.numbers.stack import Magnitudes, lie_between, listed_exponents
 from vanish.readings.together import Together, largest_of, sums_of
 
 if TYPE_CHECKING:
@@ -178,10 +178,7 @@ class _Queue:
             self._together.empty()
         nothing = np.empty((0, self._trials))
         ones, others = zip((nothing, nothing), *self._found, strict=True)
-        if all(isinstance(each, int) for each in self._powers):
-            powers = np.array(self._powers, dtype=np.int64)[:, None]
-        else:
-            powers = np.array([np.full(self._trials, each) for each in self._powers])
+        powers = listed_exponents(self._powers, self._trials)
         counts = np.array(self._counts, dtype=np.int64)
         return np.concatenate(ones), np.concatenate(others), powers, counts
 

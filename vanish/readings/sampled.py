@@ -15,7 +15,14 @@ import numpy as np
 from vanish.network.chainrule import Reading, back, forward, until
 from vanish.network.graph import Variable
 from vanish.network.streams import LayerNormals, Role, draw_step, role_of
-from vanish.numbers.stack import Magnitudes, Norms, Stack, norms_of, squares_of
+from vanish.numbers.stack import (
+    Magnitudes,
+    Norms,
+    Stack,
+    listed_exponents,
+    norms_of,
+    squares_of,
+)
 from vanish.readings.conditioning import MATRICES
 from vanish.readings.normalised import constant_share, has_norm
 
@@ -357,7 +364,4 @@ def _stacked(norms: Sequence[Norms]) -> Magnitudes:
     """Return one row a layer."""
     squares, exponents = zip(*norms, strict=True)
     lengths = np.sqrt(np.concatenate(squares)).reshape(len(norms), -1)
-    if set(map(type, exponents)) == {int}:
-        return Magnitudes.of(lengths, np.array(exponents, dtype=np.int64)[:, None])
-    powers = [np.broadcast_to(each, lengths.shape[1]) for each in exponents]
-    return Magnitudes.of(lengths, np.array(powers))
+    return Magnitudes.of(lengths, listed_exponents(exponents, lengths.shape[1]))

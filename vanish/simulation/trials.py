@@ -1,8 +1,9 @@
 """Many independent chains at once, by the sampled reading, within bounded memory.
 
-Trials are run in blocks that share the addresses of their random streams. A block keeps
-what its way back needs of every layer, or, where that is too much, of one segment of layers
-at a time. Neither the pieces nor the number of workers changes a number.
+Trials are run in blocks that share the addresses of their random streams, where there are many
+some blocks as one. They keep what their way back needs of every layer, or, where that is too
+much, of one segment of layers at a time. Neither the pieces nor the number of workers changes a
+number.
 """
 
 from __future__ import annotations
