@@ -940,6 +940,14 @@ def test_the_first_trials_do_not_depend_on_how_many_follow(name: str, width: int
         assert same(runs[few], runs[many], few) == []
 
 
+def test_a_dead_trial_leaves_the_others_as_they_are() -> None:
+    options: dict[str, Any] = {"act": "relu", "layers": 6, "width": 5, "engine": "sampled"}
+    found = measure(Settings(**options, trials=300))
+    first = int(np.flatnonzero(found.grad_a.mantissas[0] == 0.0)[0])
+    assert first > 0
+    assert same(measure(Settings(**options, trials=first)), found, first) == []
+
+
 @pytest.mark.parametrize("width", [5, 64])
 def test_the_first_trials_of_gelu_depend_on_how_many_follow_by_rounding_only(width: int) -> None:
     # Small arrays take Φ from erfc, large ones from a polynomial: `gaussian.distribution`.

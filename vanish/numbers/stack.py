@@ -276,10 +276,11 @@ class Stack:
         lengths = self.coefficients
         if self.is_balanced:
             return lengths, Frame(self.values, lengths)
+        # A row of zeros takes any frame; the others are to stay as they are.
         zero = self.squares == 0.0
-        frame = self.values / np.where(zero, 1.0, self.lengths)[:, None, None]
-        frame[zero, :, 0] = 1.0
-        return lengths, Frame(frame)
+        rows = self.values.copy()
+        rows[zero, :, 0] = 1.0
+        return lengths, Frame(rows, np.where(zero[:, None, None], 1.0, lengths))
 
     @property
     def coefficients(self) -> FloatArray:
