@@ -8,20 +8,18 @@ from __future__ import annotations
 import sysconfig
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch_chain
 from auto_jobs import AUTO_GROUPS
 from deep_jobs import DEEP_GROUPS
-from draw_normals import draw_normals
 from measure import Allowance, Contender, Group, Job, beyond, peak, process, python, work
 from peers_jobs import PEER_GROUPS
+from sampled_jobs import SAMPLED_GROUPS, size_of
 from sweep_jobs import SWEEP_GROUPS
 from training_jobs import TRAINING_GROUPS
 
 import vanish
-from vanish.simulation import run as simulation
-from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,28 +40,6 @@ def _command(*options: str) -> tuple[str, ...]:
 
 def _shown(*options: str) -> str:
     return " ".join(("vanish", *options))
-
-
-def _size(layers: int, width: int, trials: int = 1) -> str:
-    return f"{layers:,} layers of {width:,} units" + (f", {trials:,} trials" if trials > 1 else "")
-
-
-def _engine(**options: Any) -> Contender:
-    """The sampled engine alone, on one thread: what it draws and what it computes of it."""
-
-    def run() -> None:
-        simulation.measure(Settings(engine="sampled", **options), jobs=1)
-
-    return work(f"{options['act']}, the engine", run)
-
-
-def _whole(**options: Any) -> Contender:
-    """The same with the summary: the quantiles, and what theory expects."""
-
-    def run() -> None:
-        _ = vanish.simulate(engine="sampled", jobs=1, **options).layers
-
-    return work(f"{options['act']}, simulate(…).layers", run)
 
 
 def _tanh(
@@ -88,28 +64,6 @@ def start() -> Group:
             *(Job(each, _IMPORT_NUMPY, target=0.75) for each in helps),
         ),
     )
-
-
-def floor(layers: int, width: int, trials: int) -> Group:
-    """Many sampled trials, records included, against the random numbers that they are made of."""
-    draw = work("numpy: the normals alone", partial(draw_normals, layers, width, trials))
-    jobs = tuple(
-        Job(_whole(act=act, layers=layers, width=width, trials=trials), draw, target)
-        for act, target in (("relu", 1.5), ("tanh", 1.5), ("sigmoid", 1.5), ("gelu", 2.0))
-    )
-    title = f"Floor, {_size(layers, width, trials)}, sampled on one thread, in process"
-    return Group(title, jobs)
-
-
-def small(layers: int, width: int) -> Group:
-    """One trial of layers so small that calls cost more than numbers."""
-    allowed = Allowance("40 µs a layer", 40e-6 * layers)
-    jobs = tuple(
-        Job(contender(act=act, layers=layers, width=width), allowed, target)
-        for act in ("relu", "tanh", "sigmoid")
-        for contender, target in ((_engine, 1.0), (_whole, None))
-    )
-    return Group(f"Small, {_size(layers, width)}, sampled, in process", jobs)
 
 
 def large() -> Group:
@@ -138,7 +92,7 @@ def growth() -> Group:
     """Whether time is linear in the number of layers, the width and the trials."""
 
     def run(layers: int, width: int, trials: int) -> Contender:
-        name = f"simulate(…).layers, {_size(layers, width, trials)}"
+        name = f"simulate(…).layers, {size_of(layers, width, trials)}"
         return work(name, _tanh(layers, width, trials, jobs=1))
 
     base = run(*_GROWTH[0])
@@ -152,13 +106,13 @@ def growth_of_memory() -> Group:
     def run(layers: int, width: int, trials: int) -> Contender:
         size = ("--layers", str(layers), "--width", str(width), "--trials", str(trials))
         command = _command(*size, "--act", "tanh", "--engine", "sampled")
-        return peak(f"vanish, {_size(layers, width, trials)}", *command)
+        return peak(f"vanish, {size_of(layers, width, trials)}", *command)
 
     least = run(20, 16, 1)
     base = beyond(run(*_GROWTH[0]), least)
     jobs = tuple(Job(beyond(run(*doubled), least), base, target=2.2) for doubled in _GROWTH[1])
     return Group(
-        f"Memory, growth beyond {_size(20, 16)}, tanh, sampled, whole process",
+        f"Memory, growth beyond {size_of(20, 16)}, tanh, sampled, whole process",
         jobs,
         rounds=3,
         measured="memory",
@@ -172,7 +126,8 @@ def threads(layers: int, width: int, trials: int) -> Group:
         for jobs in (1, 2)
     )
     return Group(
-        f"Threads, {_size(layers, width, trials)}, tanh, sampled, in process", (Job(two, one, 0.7),)
+        f"Threads, {size_of(layers, width, trials)}, tanh, sampled, in process",
+        (Job(two, one, 0.7),),
     )
 
 
@@ -188,7 +143,7 @@ def autograd(layers: int, width: int) -> Group:
     normals = python("numpy: the normals alone", str(_HERE / "draw_normals.py"), *size, "1")
     torch = python("PyTorch: autograd, float64", str(_HERE / "torch_chain.py"), *size)
     return Group(
-        f"PyTorch, {_size(layers, width)}, tanh, whole process",
+        f"PyTorch, {size_of(layers, width)}, tanh, whole process",
         (Job(dense, torch, target=1 / 4), Job(dense, weights, target=1.5), Job(sampled, normals)),
         rounds=7,
     )
@@ -202,7 +157,7 @@ def autograd_in_process(layers: int, width: int, sampled_target: float) -> Group
     )
     torch = work("PyTorch: autograd, float64", partial(torch_chain.gradient_norms, layers, width))
     return Group(
-        f"PyTorch, {_size(layers, width)}, tanh, in process",
+        f"PyTorch, {size_of(layers, width)}, tanh, in process",
         (Job(dense, torch, target=1.0), Job(sampled, torch, sampled_target)),
         rounds=7,
     )
@@ -213,13 +168,7 @@ GROUPS = (
     large(),
     memory(),
     growth_of_memory(),
-    floor(100, 32, 256),
-    floor(100, 64, 128),
-    floor(20, 64, 1000),
-    floor(100, 1024, 8),
-    floor(100, 8192, 1),
-    small(1000, 32),
-    small(1000, 64),
+    *SAMPLED_GROUPS,
     growth(),
     *DEEP_GROUPS,
     threads(100, 64, 1000),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import vanish
-from vanish.network.streams import Role, Streams
+from vanish.network.streams import LayerNormals, Role, Streams, Trials
 from vanish.simulation.settings import Settings
 
 FAR = 2**63  # blocks of numbers, more than any run draws
@@ -90,3 +90,46 @@ def test_the_weights_of_a_layer_do_not_depend_on_how_many_follow() -> None:
     )
     for left, right in zip(short, long, strict=False):
         assert np.array_equal(left.weight.multiplied_out(), right.weight.multiplied_out())
+
+
+# --- rows of many layers, drawn together ---
+
+
+@pytest.mark.parametrize("segment", [1, 3, 40])
+@pytest.mark.parametrize(
+    "trials",
+    [Trials(0, 0, 1, 9), Trials(2, 0, 9, 9), Trials(1, 4, 6, 9), Trials(1, 3, 20, 9)],
+    ids=["one", "a block", "some of a block", "some of three blocks"],
+)
+def test_a_layer_is_given_the_rows_of_its_own_stream(trials: Trials, segment: int) -> None:
+    # Of three shapes, one of them so large that it is drawn alone, and one with nothing to draw.
+    sizes = [(1, 5)] * 20 + [(2, 5)] * 3 + [(1, 9000)] + [(0, 4)] + [(1, 5)] * 4
+    shapes = dict(enumerate(sizes, 1))
+    streams = Streams(3)
+
+    def drawn(order: list[int]) -> tuple[dict[int, np.ndarray], LayerNormals]:
+        in_order = {k: shapes[k] for k in order}
+        layers = [streams.by_layer(Role.FORWARD, len(shapes), each) for each, _ in trials.parts]
+        normals = LayerNormals(layers, trials, in_order, segment)
+        return {k: normals.at(k).copy() for k in order}, normals
+
+    for order in (list(shapes), list(shapes)[::-1], [1, 2, 7, 20, 24, 29]):
+        found, normals = drawn(order)
+        for k, rows in found.items():
+            numbers = range(trials.number, trials.number + trials.width)
+            for number, row in zip(numbers, rows, strict=True):
+                block, place = divmod(number, trials.size)
+                alone = streams.by_layer(Role.FORWARD, len(shapes), block).at(k)
+                assert np.array_equal(row, alone.standard_normal((9, *shapes[k]))[place])
+            assert normals.squares[k] == pytest.approx((rows**2).sum(axis=(1, 2)), rel=1e-14)
+
+
+def test_rows_that_are_asked_for_again_are_the_same() -> None:
+    trials, streams = Trials(0, 0, 2, 2), [Streams(0).by_layer(Role.FORWARD, 8)]
+    normals = LayerNormals(streams, trials, dict.fromkeys(range(1, 9), (1, 3)), 4)
+    first = [normals.at(k).copy() for k in range(1, 9)]
+    # A segment of layers that is run once more on the way back, and whose rows were overwritten.
+    for k in (5, 6, 7, 8, 1, 2, 3, 4):
+        rows = normals.at(k)
+        assert np.array_equal(rows, first[k - 1])
+        rows[...] = 0.0

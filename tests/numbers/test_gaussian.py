@@ -145,3 +145,12 @@ def test_the_argument_is_left_alone() -> None:
         gaussian.density(x)
         gaussian.distribution(x)
         assert (x == before).all()
+
+
+@pytest.mark.parametrize("size", [5, 499, 500, 8192, 20_000])
+def test_both_at_once_are_what_each_is_alone(size: int) -> None:
+    x = points(size, 45.0).reshape(1, -1)
+    below, height = gaussian.both(x)
+    assert below.shape == height.shape == x.shape
+    assert np.array_equal(below, gaussian.distribution(x))
+    assert np.array_equal(height, gaussian.density(x))

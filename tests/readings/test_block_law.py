@@ -194,8 +194,7 @@ def sampled(options: dict[str, Any], trials: int = TRIALS) -> dict[str, FloatArr
     def read(
         settings: Settings, chain: SampledChain, trials: Trials, counter: Any
     ) -> dict[str, Magnitudes]:
-        for _ in chain.forward():
-            pass
+        chain.forward()
         loss = ensemble._loss_gradient(settings, chain.output, trials)
         norms = reading.norms(chain, loss, counter)
         model = settings.model

@@ -392,6 +392,36 @@ def test_layers_are_read_together_or_alone_with_the_same_result(
             assert np.array_equal(one[0], other[k])
 
 
+@pytest.mark.parametrize("apart", [1.0, 0.1, 1e-2, 1e-6, 1e-12, 0.0])
+@pytest.mark.parametrize("power", [0, 490, -490])
+def test_a_mean_with_known_squares_loses_no_digits_where_entries_are_alike(
+    apart: float, power: int
+) -> None:
+    # One trial is all alike, one is not, and one is zero.
+    generator = np.random.default_rng(2)
+    spread = np.array([apart, 1.0, 0.0])[:, None, None]
+    middle = np.array([0.5, 0.1, 0.0])[:, None, None]
+    values = np.ldexp(middle + spread * generator.standard_normal((3, 1, 200)), power)
+    stack = Stack(values)
+    with np.errstate(over="ignore", under="ignore"):
+        assert stack.squares.shape == (3,)
+        found = tally_of(([], stack), trials=3)
+    for trial, row in enumerate(values[:, 0]):
+        exact = list(map(Fraction, row.tolist()))
+        mean = sum(exact) / len(exact)
+        variance = sum((each - mean) ** 2 for each in exact) / len(exact)
+        std = found.std_f.at((0, trial)).at(None).listed()[0]
+        right = Magnitude.of(math.sqrt(variance / Fraction(4) ** power), power)
+        assert (
+            close(float(std / right), 1.0, 1e-13 + 1e-15 / max(apart, 1e-12)) if right else not std
+        )
+        size = Magnitude.of(abs(float(mean)))
+        one = Magnitude(
+            abs(float(found.mean_f.mantissas[0, trial])), int(found.mean_f.exponents[0, trial])
+        )
+        assert close(float(one / size), 1.0, 1e-13) if size else not one
+
+
 # --- medians of numbers of any sign ---
 
 
@@ -511,10 +541,10 @@ def test_neither_workers_nor_segments_change_the_signal(trials: int) -> None:
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("_sizes", lambda rows: (rows.std(axis=1), np.abs(rows).max(axis=1))),
-        ("_sizes", lambda rows: (np.sqrt((rows * rows).mean(axis=1)), rows.max(axis=1))),
-        ("_spread", lambda rows: (np.abs(rows).mean(axis=1), rows.std(axis=1))),
-        ("_spread", lambda rows: (rows.mean(axis=1), rows.std(axis=1, ddof=1))),
+        ("_sizes", lambda rows, _: (rows.std(axis=1), np.abs(rows).max(axis=1))),
+        ("_sizes", lambda rows, _: (np.sqrt((rows * rows).mean(axis=1)), rows.max(axis=1))),
+        ("_spread", lambda rows, _: (np.abs(rows).mean(axis=1), rows.std(axis=1))),
+        ("_spread", lambda rows, _: (rows.mean(axis=1), rows.std(axis=1, ddof=1))),
     ],
 )
 def test_a_planted_fault_is_noticed(name: str, fault: Any, monkeypatch: pytest.MonkeyPatch) -> None:

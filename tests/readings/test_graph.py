@@ -554,8 +554,7 @@ def sampled_chain(
         *(graph, weights, acts, Biases(from_bias_std(BIAS_STD)), x, streams, block, segment),
         steps=steps,
     )
-    for _ in chain.forward():
-        pass
+    chain.forward()
     return chain
 
 

@@ -230,8 +230,7 @@ def test_the_size_of_a_row_of_x_leaves_the_gradient_of_a_matrix_before_a_norm_as
             graph, dict.fromkeys(entries, law), acts, None, np.broadcast_to(each, (5, 3, 4)),
             *(Streams(0), trials),
         )  # fmt: skip
-        for _ in drawn.forward():
-            pass
+        drawn.forward()
         by_name = norms(drawn, Stack(np.broadcast_to(r, (5, 3, 4))))
         array, norm = gradient.array().with_exponent(0).values, float(gradient.norm())
         found.append([array, norm, by[Variable("W", 1)], by_name["W"].log2])

@@ -29,7 +29,7 @@ from vanish.network.arrays import Rows
 from vanish.network.graph import LAYER
 from vanish.network.initializers import Law
 from vanish.network.streams import LayerStreams, Role, Streams
-from vanish.numbers.stack import Stack, product
+from vanish.numbers.stack import Frame, Stack, dots, product, squares_of
 from vanish.readings import conditioning
 from vanish.readings.conditioning import MATRICES, Gaussian, Orthogonal
 from vanish.readings.sampled import SAMPLED
@@ -493,11 +493,16 @@ def without_conditioning(law: type[Gaussian | Orthogonal]) -> Plant:
 
     def plant(monkeypatch: pytest.MonkeyPatch) -> None:
         def pull_back(
-            matrix: Any, rows: Stack, frame: FloatArray, response: FloatArray, normals: FloatArray
-        ) -> tuple[FloatArray, FloatArray | float]:
-            pulled, squares = whole(matrix, rows, frame, response, normals)
-            along = conditioning.dots(rows.values, response[..., : rows.values.shape[-1]])
-            return pulled - product(along, frame), squares
+            matrix: Any,
+            rows: Stack,
+            frame: Frame,
+            response: FloatArray,
+            normals: FloatArray,
+            factor: float,
+        ) -> tuple[FloatArray, FloatArray | None]:
+            pulled, shadow = whole(matrix, rows, frame, response, normals, factor)
+            along = dots(rows.values, response[..., : rows.values.shape[-1]])
+            return pulled - factor * frame.span(along), shadow
 
         whole: Any = law.pull_back
         monkeypatch.setattr(law, "pull_back", pull_back)
@@ -509,11 +514,16 @@ def without_projection(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the fresh normals reach the frame too."""
 
     def pull_back(
-        matrix: Gaussian, rows: Stack, frame: FloatArray, response: FloatArray, normals: FloatArray
-    ) -> tuple[FloatArray, FloatArray | float]:
-        pulled, squares = whole(matrix, rows, frame, response, normals)
-        shadow = conditioning.dots(normals, frame)
-        return pulled + rows.coefficients @ shadow @ frame, squares
+        matrix: Gaussian,
+        rows: Stack,
+        frame: Frame,
+        response: FloatArray,
+        normals: FloatArray,
+        factor: float,
+    ) -> tuple[FloatArray, FloatArray | None]:
+        pulled, shadow = whole(matrix, rows, frame, response, normals, factor)
+        assert shadow is not None
+        return pulled + factor * frame.span(rows.coefficients @ shadow), shadow
 
     whole = Gaussian.pull_back
     monkeypatch.setattr(Gaussian, "pull_back", pull_back)
@@ -525,12 +535,13 @@ def without_what_the_corner_leaves_out(monkeypatch: pytest.MonkeyPatch) -> None:
     def pull_back(
         matrix: Orthogonal,
         rows: Stack,
-        frame: FloatArray,
+        frame: Frame,
         response: FloatArray,
         normals: FloatArray,
-    ) -> tuple[FloatArray, FloatArray | float]:
+        factor: float,
+    ) -> tuple[FloatArray, FloatArray | None]:
         within = np.arange(response.shape[-1]) < rows.values.shape[-1]
-        return whole(matrix, rows, frame, response * within, normals)
+        return whole(matrix, rows, frame, response * within, normals, factor)
 
     whole = Orthogonal.pull_back
     monkeypatch.setattr(Orthogonal, "pull_back", pull_back)
@@ -639,8 +650,18 @@ class Products(NamedTuple):
     response: FloatArray
     normals: FloatArray
     pulled: FloatArray
-    squares: FloatArray | float
+    shadow: FloatArray | None
     matrix: RandomMatrix
+
+    @property
+    def squares(self) -> FloatArray:
+        """‖W‖_F² without its remainder, of each trial."""
+        known = self.matrix.squared_norm
+        if known is not None:
+            return np.full(len(self.inputs), known)
+        assert self.shadow is not None
+        met, drawn, shadow = map(squares_of, (self.response, self.normals, self.shadow))
+        return met + drawn - shadow
 
     @property
     def scale(self) -> float:
@@ -676,10 +697,13 @@ def products(draw: st.DrawFn, laws: Sequence[Law] = tuple(MATRICES)) -> Products
     coefficients, frame = inputs.coordinates
     response = matrix.response(generator.standard_normal((trials, *matrix.forward)))
     normals = generator.standard_normal((trials, *matrix.backward))
-    pulled, squares = matrix.pull_back(back, frame, response, normals)
+    # They are spent.
+    pulled, shadow = matrix.pull_back(back, frame, response, normals.copy())
     outputs = coefficients @ response[..., :n_out]
-    values = inputs.values
-    return Products(values, outputs, back, frame, response, normals, pulled, squares, matrix)
+    rows_of_frame = frame.rows / frame.lengths
+    return Products(
+        *(inputs.values, outputs, back, rows_of_frame, response, normals, pulled, shadow, matrix)
+    )
 
 
 def gram(rows: FloatArray) -> FloatArray:
@@ -724,7 +748,7 @@ def test_an_orthogonal_matrix_keeps_lengths_and_angles_where_it_has_room(found: 
             # A corner shortens.
             least = np.linalg.eigvalsh(lost).min()
             assert least >= -1e-12 * (1.0 + np.abs(gram(before)).max())
-    assert found.squares == min(n_in, n_out)
+    assert (found.squares == min(n_in, n_out)).all()
 
 
 @given(products())
@@ -745,7 +769,7 @@ def test_squared_norm_is_that_of_what_the_products_have_met(found: Products) -> 
     if np.linalg.cond(coefficients).max() > 1e3:
         return
     p_w = np.linalg.pinv(coefficients) @ found.pulled
-    off = p_w - product(conditioning.dots(p_w, found.frame), found.frame)
+    off = p_w - product(dots(p_w, found.frame), found.frame)
     met = (found.response**2).sum(axis=(1, 2)) + (off**2).sum(axis=(1, 2))
     assert met == pytest.approx(found.squares, rel=1e-9)
     r, n_out = found.matrix.forward
@@ -761,8 +785,8 @@ def test_a_batch_of_zeros_comes_through_as_zeros(
     matrix = MATRICES[Law.ORTHOGONAL if orthogonal else Law.NORMAL](n_in, n_out, rows)
     generator = np.random.default_rng(0)
     coefficients, frame = Stack(np.zeros((2, rows, n_in))).coordinates
-    assert gram(frame) == pytest.approx(
-        np.broadcast_to(np.eye(frame.shape[1]), (2, *[frame.shape[1]] * 2)), abs=1e-12
+    assert gram(frame.rows / frame.lengths) == pytest.approx(
+        np.broadcast_to(np.eye(min(rows, n_in)), (2, *[min(rows, n_in)] * 2)), abs=1e-12
     )
     response = matrix.response(generator.standard_normal((2, *matrix.forward)))
     normals = generator.standard_normal((2, *matrix.backward))
@@ -916,6 +940,14 @@ def test_the_first_trials_do_not_depend_on_how_many_follow(name: str, width: int
         assert same(runs[few], runs[many], few) == []
 
 
+def test_a_dead_trial_leaves_the_others_as_they_are() -> None:
+    options: dict[str, Any] = {"act": "relu", "layers": 6, "width": 5, "engine": "sampled"}
+    found = measure(Settings(**options, trials=300))
+    first = int(np.flatnonzero(found.grad_a.mantissas[0] == 0.0)[0])
+    assert first > 0
+    assert same(measure(Settings(**options, trials=first)), found, first) == []
+
+
 @pytest.mark.parametrize("width", [5, 64])
 def test_the_first_trials_of_gelu_depend_on_how_many_follow_by_rounding_only(width: int) -> None:
     # Small arrays take Φ from erfc, large ones from a polynomial: `gaussian.distribution`.
@@ -940,7 +972,8 @@ def test_another_seed_has_other_numbers() -> None:
 
 def test_trials_of_all_blocks_are_different() -> None:
     settings = Settings(act="tanh", layers=3, width=81, trials=450, engine="sampled")
-    assert len(ensemble.plan(settings, 1, 10**9).blocks) == 5
+    blocks = ensemble.plan(settings, 1, 10**9).blocks
+    assert [list(each.parts) for each in blocks] == [[(k, 101) for k in range(4)], [(4, 46)]]
     for part in (measure(settings).grad_w, measure(settings).weight):
         assert all(len(set(row)) == 450 for row in part.log10.tolist())
 

@@ -19,8 +19,9 @@ from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
+    from vanish.network.chainrule import Passed
+    from vanish.network.graph import Variable
     from vanish.numbers.scaled import FloatArray
-    from vanish.numbers.stack import Exponents
 
 
 def entries_of(settings: Settings) -> Entries:
@@ -131,19 +132,20 @@ class Recorder(Census):
         self.kept.append(self)
         self.x = x
         self.arrays: dict[str, list[tuple[FloatArray, int]]] = {name: [] for name in "af∂d"}
-        forward, back = self._forward.add, self._back.add
 
-        def pass_on(names: str, add: Any) -> Any:
-            def taken(*given: Any) -> None:
-                for name, values, exponent in zip(names, given[::2], given[1::2], strict=True):
-                    power = exponent if isinstance(exponent, int) else int(exponent[0])
-                    self.arrays[name].append((values[0].copy(), power))
-                add(*given)
+    def take(self, passed: Passed) -> None:
+        for name in "af":
+            self.record(name, passed.named(name))
+        super().take(passed)
 
-            return taken
+    def take_back(self, variable: Variable, gradient: Any) -> None:
+        if variable.letter in "af" and variable.layer:
+            self.record({"f": "∂", "a": "d"}[variable.letter], gradient)
+        super().take_back(variable, gradient)
 
-        self._forward.add = pass_on("af", forward)  # type: ignore[method-assign]  # and recorded
-        self._back.add = pass_on("∂d", back)  # type: ignore[method-assign]  # likewise
+    def record(self, name: str, rows: Any) -> None:
+        power = rows.exponents if isinstance(rows.exponents, int) else int(rows.exponents[0])
+        self.arrays[name].append((rows.values[0].copy(), power))
 
 
 def log2_scaled(arrays: list[tuple[FloatArray, int]]) -> Signal:
@@ -240,16 +242,9 @@ def test_squares_beyond_float64_are_read_right() -> None:
 
 def test_gradients_noted_in_the_wrong_order_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     class Swapping(Census):
-        def __init__(self, x: FloatArray) -> None:
-            super().__init__(x)
-            add = self._back.add
-
-            def swapped(
-                first: FloatArray, exponent: Exponents, second: FloatArray, other: Exponents
-            ) -> None:
-                add(second, other, first, exponent)
-
-            self._back.add = swapped  # type: ignore[method-assign]  # the fault
+        def take_back(self, variable: Variable, gradient: Any) -> None:
+            other = {"a": "f", "f": "a"}.get(variable.letter, variable.letter)
+            super().take_back(variable._replace(letter=other), gradient)
 
     monkeypatch.setattr(simulation, "Census", Swapping)
     with pytest.raises(AssertionError):

@@ -193,6 +193,52 @@ def test_the_engine_stands_in_the_output() -> None:
         assert {row["engine"] for row in profile.rows()} == {engine}
 
 
+# --- blocks that are run as one ---
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"act": "gelu"},
+        {"act": "tanh", "bias_std": 0.3},
+        {"act": "relu", "init": "orthogonal"},
+        {"act": "sigmoid", "batch": 2},
+        {"act": "tanh", "block": "x + V S(W LN(x) + U u + b)", "batch": 2},
+    ],
+    ids=lambda options: " ".join(map(str, options.values())),
+)
+def test_blocks_that_are_run_as_one_give_the_same_bits(
+    options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(**{"layers": 2, "width": 600, "trials": 41, "engine": "sampled", **options})
+    found = []
+    for together, jobs in ((1, 1), (8, 1), (8, 2)):
+        monkeypatch.setattr(ensemble, "_TOGETHER", together)
+        blocks = ensemble.plan(settings, jobs, 10**9).blocks
+        # Three full blocks of 13 trials, and what is left.
+        assert [each.width for each in blocks] == {
+            (1, 1): [13, 13, 13, 2], (8, 1): [39, 2], (8, 2): [13, 13, 13, 2]
+        }[together, jobs]  # fmt: skip
+        found.append(measure(settings, jobs=jobs, forward=True))
+    first, *others = found
+    for other in others:
+        for name in ("grad_w", "grad_b", "grad_a", "grad_f", "weight", "value"):
+            for one, two in zip(getattr(first, name), getattr(other, name), strict=True):
+                assert np.array_equal(one, two), name
+        for one, two in zip(first.slopes, other.slopes, strict=True):
+            assert np.array_equal(one, two)
+        assert first.forward is not None
+        assert other.forward is not None
+        for one, two in zip(first.forward, other.forward, strict=True):
+            assert all(map(np.array_equal, one, two))
+
+
+def test_blocks_of_few_numbers_are_run_alone() -> None:
+    # What Φ of few numbers is computed with is not what it is of many: by last digits.
+    settings = Settings(act="gelu", widths=(8000, 1500, 8000), trials=6, engine="sampled")
+    assert [each.width for each in ensemble.plan(settings, 1, 10**9).blocks] == [1] * 6
+
+
 # --- memory ---
 
 

@@ -48,6 +48,8 @@ class Biases:
     ) -> FloatArray:
         """Draw a bias, shape (T, *shape)."""
         letter, k = address
-        generator = streams.generator(role_of(letter, Role.BIAS), k, trials.block)
-        entries = trials.rows(partial(self.law.entries, generator), shape)
+        role = role_of(letter, Role.BIAS)
+        entries = trials.rows(
+            lambda block: partial(self.law.entries, streams.generator(role, k, block)), shape
+        )
         return self.scale(address) * entries

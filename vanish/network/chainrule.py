@@ -30,9 +30,12 @@ if TYPE_CHECKING:
 
     # One node on the way forward: its rule, what it is and what it takes.
     Forward = tuple[Callable[..., tuple[Any, Any]], Op, tuple[int, ...]]
-    # One node on the way back: its place, name and rule, what it is, what it took, and for each
-    # of its slots whether it is met here for the last time in the block.
-    Back = tuple[int, str, "Rule", Op, tuple[int, ...], tuple[bool, ...]]
+    # A parameter of a node: its letter, whether it is tied, and whether the walk back meets it here
+    # for the last time in the block.
+    Use = tuple[str, bool, bool]
+    # One node on the way back: its place, name and rule, what it is, what it took, and its
+    # parameters.
+    Back = tuple[int, str, "Rule", Op, tuple[int, ...], tuple[Use, ...]]
 
 # What flows is a matter of the reading.
 Value = Any
@@ -172,9 +175,9 @@ def _compiled(block: Block, reading: Reading) -> tuple[tuple[Forward, ...], tupl
     met: set[Slot] = set()
     for place, (rule, node) in enumerate(zip(rules, block.nodes, strict=True), 1):
         # Here the walk back comes last.
-        completes = tuple(slot not in met for slot in node.op.slots)
+        uses = tuple((slot.letter, slot.tied, slot not in met) for slot in node.op.slots)
         met.update(node.op.slots)
-        back.append((place, node.name, rule, node.op, node.inputs, completes))
+        back.append((place, node.name, rule, node.op, node.inputs, uses))
     return forward, tuple(reversed(back))
 
 
@@ -264,14 +267,14 @@ def back(
             kept_here = kept(k)
             flowing: list[Value] = [*nothing, seed]
             parts: dict[str, Value] = {}
-            for place, name, rule, op, inputs, completes in steps:
+            for place, name, rule, op, inputs, uses in steps:
                 g = flowing[place] if tidy is None else tidy(flowing[place])
                 memory = kept_here[place]
                 if name:
                     yield Variable(name, k), g
-                if completes:
-                    uses = zip(op.slots, completes, rule.by(run, op, k, memory, g), strict=True)
-                    for (letter, is_tied), complete, part in uses:
+                if uses:
+                    found = rule.by(run, op, k, memory, g)
+                    for (letter, is_tied, complete), part in zip(uses, found, strict=True):
                         total = plus(parts.pop(letter), part) if letter in parts else part
                         if not complete:
                             parts[letter] = total

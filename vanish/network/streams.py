@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
+from itertools import accumulate, pairwise, takewhile
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -98,8 +100,8 @@ def draw_step(streams: Streams, trials: Trials, k: int, shape: tuple[int, int]) 
     array
         Shape (T, B, n_u).
     """
-    generator = streams.generator(role_of("u", Role.INPUT), k, trials.block)
-    return trials.rows(generator.standard_normal, shape)
+    role = role_of("u", Role.INPUT)
+    return trials.rows(lambda block: streams.generator(role, k, block).standard_normal, shape)
 
 
 class LayerStreams:
@@ -135,7 +137,7 @@ _NUMBERS_A_BLOCK = 8192
 
 
 class Trials(Record):
-    """Consecutive trials that share the addresses of their streams, one row a trial.
+    """Consecutive trials; those of a block share the addresses of their streams, one row a trial.
 
     The rows of a stream are drawn in order, so that a trial's numbers do not depend on how
     many others are run, nor in which pieces: trial 0 is the plain run.
@@ -143,9 +145,9 @@ class Trials(Record):
     Attributes
     ----------
     block
-        Their address.
+        The address of the first block that they are in.
     first, stop
-        Their rows in the block's streams.
+        Their rows, counted on from the first one of that block's streams.
     size
         How many rows there are to a block.
     """
@@ -167,13 +169,21 @@ class Trials(Record):
         return cls(number // size, number % size, number % size + 1, size)
 
     @classmethod
-    def blocks(cls, count: int, sizes: Sequence[int]) -> list[Trials]:
-        """Return trials 0 to count - 1, block by block."""
+    def blocks(cls, count: int, sizes: Sequence[int], together: int = 1) -> list[Trials]:
+        """Return trials 0 to count - 1, some whole blocks at a time; what is left comes last."""
         size = cls.block_size(sizes)
-        return [
-            cls(block, 0, min(size, count - block * size), size)
-            for block in range(-(-count // size))
+        whole, rest = divmod(count, size)
+        found = [
+            cls(block, 0, size * min(together, whole - block), size)
+            for block in range(0, whole, together)
         ]
+        return [*found, cls(whole, 0, rest, size)] if rest else found
+
+    @property
+    def parts(self) -> Iterator[tuple[int, int]]:
+        """Each block that they are in, and how many rows of it are drawn."""
+        for block, before in enumerate(range(0, self.stop, self.size), self.block):
+            yield block, min(self.size, self.stop - before)
 
     @property
     def width(self) -> int:
@@ -186,14 +196,14 @@ class Trials(Record):
         return self.block * self.size + self.first
 
     def rows(
-        self, draw: Callable[[tuple[int, ...]], FloatArray], shape: tuple[int, ...]
+        self, draw: Callable[[int], Callable[[tuple[int, ...]], FloatArray]], shape: tuple[int, ...]
     ) -> FloatArray:
         """Draw an array of the given shape for each trial.
 
         Parameters
         ----------
         draw
-            Draws an array of any shape from a generator at the start of a stream.
+            Of a block what draws an array of any shape from the start of its stream.
         shape
             What one trial gets.
 
@@ -202,4 +212,83 @@ class Trials(Record):
         array
             Shape (T, *shape).
         """
-        return draw((self.stop, *shape))[self.first :]
+        drawn = [draw(block)((rows, *shape)) for block, rows in self.parts]
+        return (np.concatenate(drawn) if len(drawn) > 1 else drawn[0])[self.first :]
+
+
+class LayerNormals:
+    """What the layers of a chain meet with matrices that are never drawn: rows of normals.
+
+    Where they are short those of some layers are drawn at a time, in the order in which a walk
+    asks for them. No stream's numbers depend on that.
+
+    Parameters
+    ----------
+    streams
+        One a layer, of each block that the trials are in.
+    trials
+        Whose they are.
+    shapes
+        What each trial of a layer gets, by k, in the order of the walk.
+    segment
+        How many layers are walked through at a time.
+
+    Attributes
+    ----------
+    squares
+        The sum of the squares of what each layer has been given, by k, shape (T,).
+    """
+
+    def __init__(
+        self,
+        streams: Sequence[LayerStreams],
+        trials: Trials,
+        shapes: Mapping[int, tuple[int, int]],
+        segment: int,
+    ) -> None:
+        self._streams, self._trials, self._shapes = streams, trials, shapes
+        # Where the rows of each block are.
+        ends = list(accumulate((rows for _, rows in trials.parts), initial=0))
+        self._parts = [slice(*both) for both in pairwise(ends)]
+        self._segment = segment
+        self._order = list(shapes)
+        self._places = {k: place for place, k in enumerate(self._order)}
+        self._drawn: dict[int, FloatArray] = {}
+        self.squares: dict[int, FloatArray] = {}
+
+    def at(self, k: int) -> FloatArray:
+        """Return the rows of layer k, shape (T, *shape), for whoever may overwrite them."""
+        if k not in self._drawn:
+            self._drawn.clear()
+            self._draw(k)
+        return self._drawn.pop(k)
+
+    def _draw(self, k: int) -> None:
+        """Draw the rows of layer k, and of those like it that come next."""
+        trials, layers = self._trials, self._alike(k)
+        rows = np.empty((len(layers), trials.stop, *self._shapes[k]))
+        for each, there in zip(layers, rows, strict=True):
+            for streams, part in zip(self._streams, self._parts, strict=True):
+                streams.at(each).standard_normal(out=there[part])
+        if trials.first:
+            rows = rows[:, trials.first :]
+        squares = np.vecdot(rows, rows)
+        squares = squares[..., 0] if rows.shape[2] == 1 else squares.sum(axis=2)
+        for each, there, of_them in zip(layers, rows, squares, strict=True):
+            self._drawn[each], self.squares[each] = there, of_them
+
+    def _alike(self, k: int) -> list[int]:
+        """Return k, and the next layers of its shape and segment that fit into a cache with it."""
+        shape, begin = self._shapes[k], self._places[k]
+        # A frame that spans everything leaves nothing to draw.
+        most = _NUMBERS_A_BLOCK // max(1, self._trials.stop * math.prod(shape))
+        if most < 2:  # nothing to look for
+            return [k]
+        segment = (k - 1) // self._segment
+        following = self._order[begin : begin + most]
+        return list(
+            takewhile(
+                lambda each: self._shapes[each] == shape and (each - 1) // self._segment == segment,
+                following,
+            )
+        )

@@ -71,13 +71,25 @@ def distribution(x: FloatArray) -> FloatArray:
     """
     flat = x.ravel()
     if flat.size >= _MANY:
-        return _in_blocks(_by_polynomial, flat).reshape(x.shape)
+        return _in_blocks(lambda block: _by_polynomial(block)[0], flat).reshape(x.shape)
     result = np.fromiter(map(math.erfc, (-_INV_SQRT_2 * flat).tolist()), np.float64, flat.size)
     result *= 0.5
     far = flat < _ERFC_FROM
     if far.any():
-        result[far] = _by_polynomial(flat[far])
+        result[far] = _by_polynomial(flat[far])[0]
     return result.reshape(x.shape)
+
+
+def both(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return Φ(x) and φ(x), for less than each of them alone would take."""
+    flat = x.ravel()
+    if flat.size < _MANY:
+        return distribution(x), density(x)
+    below, height = np.empty(flat.size), np.empty(flat.size)
+    for start in range(0, flat.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        below[block], height[block] = _by_polynomial(flat[block])
+    return below.reshape(x.shape), height.reshape(x.shape)
 
 
 def _in_blocks(function: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:
@@ -93,8 +105,8 @@ def _density(x: FloatArray) -> FloatArray:
     return _INV_SQRT_2PI * _bell(np.minimum(np.abs(x), _FAR))
 
 
-def _by_polynomial(x: FloatArray) -> FloatArray:
-    """Return Φ(x), by the polynomial `_TAIL` for Φ(-|x|).
+def _by_polynomial(x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return Φ(x), by the polynomial `_TAIL` for Φ(-|x|), and φ(x).
 
     Shepherd and Laframboise 1981, "Chebyshev approximation of (1+2x)exp(x²)erfc x in
     0 ≤ x < ∞": of Φ(-y), e^(y²/2) takes the exponential decay and y + 5 the remaining 1/y,
@@ -104,8 +116,8 @@ def _by_polynomial(x: FloatArray) -> FloatArray:
     inverse = 1.0 / (y + 5.0)
     # First, while few arrays are alive: malloc hands back to the system, and fetches again,
     # what is freed beyond 128 KiB.
-    result = _bell(y)
-    result *= inverse
+    bell = _bell(y)
+    result = bell * inverse
     t = (y - 5.0) * inverse
     tail = np.full_like(t, _TAIL[-1])
     for coefficient in _TAIL[-2::-1]:
@@ -114,7 +126,8 @@ def _by_polynomial(x: FloatArray) -> FloatArray:
     result *= tail
     # Φ(x) = 1 - Φ(-x): where x > 0, |Φ(-y) - 1|. np.where mispredicts at random signs.
     result -= x > 0.0
-    return np.abs(result, out=result)
+    bell *= _INV_SQRT_2PI
+    return np.abs(result, out=result), bell
 
 
 def _bell(y: FloatArray) -> FloatArray:

@@ -193,21 +193,25 @@ class Stack:
     with stacks lets them overflow.
     """
 
-    __slots__ = ("_coordinates", "_squares", "exponents", "values")
+    __slots__ = ("_coordinates", "_is_balanced", "_squares", "exponents", "values")
 
     def __init__(self, values: FloatArray, exponents: Exponents = 0) -> None:
         self.values = values
         self.exponents = exponents
         self._squares: FloatArray | None = None
-        self._coordinates: tuple[FloatArray, FloatArray] | None = None
+        self._is_balanced: bool | None = None
+        self._coordinates: tuple[FloatArray, Frame] | None = None
 
     @property
     def squares(self) -> FloatArray:
         """Of each trial the sum of the squared values, shape (T,)."""
         if self._squares is None:
-            values = self.values
-            squares = np.vecdot(values, values)
-            self._squares = squares[:, 0] if values.shape[1] == 1 else squares.sum(axis=1)
+            self._squares = squares_of(self.values)
+        return self._squares
+
+    @property
+    def known_squares(self) -> FloatArray | None:
+        """The same where somebody has asked for them before."""
         return self._squares
 
     def __add__(self, other: Stack) -> Stack:
@@ -230,10 +234,9 @@ class Stack:
     @property
     def is_balanced(self) -> bool:
         """Whether every trial's norm is one that can be squared and multiplied."""
-        squares = self.squares if self._squares is None else self._squares
-        if squares.size == 1:
-            return _SMALLEST_SQUARE < squares.item() < _LARGEST_SQUARE
-        return bool(squares.min() > _SMALLEST_SQUARE and squares.max() < _LARGEST_SQUARE)
+        if self._is_balanced is None:
+            self._is_balanced = lie_between(self.squares, _SMALLEST_SQUARE, _LARGEST_SQUARE)
+        return self._is_balanced
 
     def balanced(self) -> Stack:
         """Return the same trials, each with a norm that can be squared, or a true zero."""
@@ -253,7 +256,7 @@ class Stack:
         return Stack(np.ldexp(self.values, -shifts[:, None, None]), self.exponents + shifts)
 
     @property
-    def coordinates(self) -> tuple[FloatArray, FloatArray]:
+    def coordinates(self) -> tuple[FloatArray, Frame]:
         """An orthonormal frame of the rows' span, and the rows in it.
 
         Returns
@@ -262,19 +265,23 @@ class Stack:
             Shapes (T, B, r) and (T, r, n) with r = min(B, n); their product is the values.
             Where rows depend on each other, the frame has further vectors than their span.
         """
-        values = self.values
-        if values.shape[1] > 1:
-            if self._coordinates is None:
-                q, r = np.linalg.qr(values.swapaxes(1, 2))
-                self._coordinates = r.swapaxes(1, 2), q.swapaxes(1, 2)
-            return self._coordinates
-        lengths = self.lengths[:, None, None]
+        if self._coordinates is None:
+            self._coordinates = self._row_itself() if self.values.shape[1] == 1 else self._qr()
+        return self._coordinates
+
+    def _qr(self) -> tuple[FloatArray, Frame]:
+        q, r = np.linalg.qr(self.values.swapaxes(1, 2))
+        return r.swapaxes(1, 2), Frame(q.swapaxes(1, 2))
+
+    def _row_itself(self) -> tuple[FloatArray, Frame]:
+        lengths = self.coefficients
         if self.is_balanced:
-            return lengths, values / lengths
+            return lengths, Frame(self.values, lengths)
+        # A row of zeros takes any frame; the others are to stay as they are.
         zero = self.squares == 0.0
-        frame = values / np.where(zero, 1.0, self.lengths)[:, None, None]
-        frame[zero, :, 0] = 1.0
-        return lengths, frame
+        rows = self.values.copy()
+        rows[zero, :, 0] = 1.0
+        return lengths, Frame(rows, np.where(zero[:, None, None], 1.0, lengths))
 
     @property
     def coefficients(self) -> FloatArray:
@@ -282,15 +289,72 @@ class Stack:
         return self.lengths[:, None, None] if self.values.shape[1] == 1 else self.coordinates[0]
 
 
+class Frame(Record):
+    """Orthonormal rows for each trial.
+
+    Attributes
+    ----------
+    rows, lengths
+        They are rows / lengths, shapes (T, r, n) and (T, 1, 1), or one for all. Who multiplies by
+        them divides what is shorter than a row.
+    """
+
+    rows: FloatArray
+    lengths: FloatArray | float = 1.0
+
+    def across(self, rows: FloatArray) -> FloatArray:
+        """Return rows · frameᵀ, shapes (T, i, n) to (T, i, r)."""
+        return dots(rows, self.rows) / self.lengths
+
+    def span(self, coefficients: FloatArray) -> FloatArray:
+        """Return coefficients · frame, shapes (T, i, r) to (T, i, n)."""
+        return product(coefficients / self.lengths, self.rows)
+
+    def padded(self, size: int) -> Frame:
+        """Return the same rows with zeros appended up to a size."""
+        return self._replace(rows=padded(self.rows, size))
+
+
+def padded(values: FloatArray, size: int) -> FloatArray:
+    """Return rows with zeros appended up to a size."""
+    missing = size - values.shape[-1]
+    return np.pad(values, ((0, 0), (0, 0), (0, missing))) if missing else values
+
+
+def lie_between(numbers: FloatArray, least: float, most: float) -> bool:
+    """Tell whether all numbers of shape (n,) do; not where one is no number."""
+    if numbers.size == 1:
+        return least < numbers.item() < most
+    # By their places: numpy's minimum of few numbers takes four times as long.
+    return bool(least < numbers[numbers.argmin()] and numbers[numbers.argmax()] < most)
+
+
 def _tops(values: FloatArray) -> NDArray[np.int64]:
     """Return the least t of each trial with every |value| < 2^t; 0 where all are zero."""
     return np.asarray(np.frexp(np.abs(values).max(axis=(1, 2)))[1], dtype=np.int64)
+
+
+def squares_of(values: FloatArray) -> FloatArray:
+    """Return of each trial the sum of the squared values, shapes (T, B, n) and (T,)."""
+    if values.shape[1] > 1:
+        return np.asarray(np.vecdot(values, values).sum(axis=1))
+    rows = values[:, 0]
+    return np.square(rows[:, 0]) if rows.shape[1] == 1 else np.asarray(np.vecdot(rows, rows))
 
 
 def times_power(values: FloatArray, powers: NDArray[np.int64]) -> FloatArray:
     """Return each trial's values times its power of two."""
     # 2^±5000 is zero or infinite for any float64, and C's ldexp takes it.
     return np.asarray(np.ldexp(values, np.clip(powers, -5000, 5000)[:, None, None]))
+
+
+def listed_exponents(exponents: Sequence[Exponents], trials: int) -> NDArray[np.int64]:
+    """Return one row a layer, shape (L, T), or (L, 1) where all trials have the same ones."""
+    alike = set(map(type, exponents)) <= {int}
+    rows = np.empty((len(exponents), 1 if alike else trials), dtype=np.int64)
+    for row, each in zip(rows, exponents, strict=True):
+        row[:] = each
+    return rows
 
 
 class Norms(Record):
@@ -317,3 +381,10 @@ def product(left: FloatArray, right: FloatArray) -> FloatArray:
     """Return left · right for each trial, shapes (T, i, j) and (T, j, k)."""
     # With j = 1 every entry is one product, and numpy multiplies faster than it calls BLAS.
     return np.asarray(left * right if left.shape[-1] == 1 else left @ right)
+
+
+def dots(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return left · rightᵀ for each trial, shapes (T, i, n) and (T, j, n)."""
+    if left.shape[1] == right.shape[1] == 1:
+        return np.asarray(np.vecdot(left, right)[..., None])
+    return np.asarray(left @ right.swapaxes(1, 2))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vanish.network.graph import Op
     from vanish.network.sizes import Unification
     from vanish.numbers.scaled import FloatArray, Magnitude
-    from vanish.numbers.stack import Exponents, Magnitudes
+    from vanish.numbers.stack import Exponents, Frame, Magnitudes
     from vanish.readings.affinemap import AffineMap
     from vanish.readings.bounds import TraceNorms
     from vanish.readings.inplace import Cell, Passes
@@ -72,8 +72,8 @@ class Met(Record):
     Attributes
     ----------
     coefficients, frame, exponents
-        f_{k-1} = coefficients · frame · 2^exponents, shapes (T, B, r), (T, r, n_{k-1}) and
-        (T,) or one for all, with orthonormal rows of the frame.
+        f_{k-1} = coefficients · frame · 2^exponents, of shapes (T, B, r), (T, r, n_{k-1}) and
+        (T,) or one for all.
     squares
         ‖coefficients‖², shape (T,).
     response
@@ -81,7 +81,7 @@ class Met(Record):
     """
 
     coefficients: FloatArray
-    frame: FloatArray
+    frame: Frame
     exponents: Exponents
     squares: FloatArray
     response: FloatArray
@@ -90,9 +90,8 @@ class Met(Record):
 def _sampled_forward(run: SampledChain, op: Op, k: int, f: Stack) -> tuple[Stack, Met]:
     matrix, *vectors = op.slots
     weight = run.weight(matrix, k)
+    response = weight.matrix.response(run.forward_normals(matrix, k))
     coefficients, frame = f.coordinates
-    normals = run.forward_normals(matrix, k, weight.matrix.forward)
-    response = weight.matrix.response(normals)
     values = product(weight.factor * coefficients, response[..., : weight.n_out])
     a = Stack(values, f.exponents + weight.shift if weight.shift else f.exponents)
     bias = run.bias(vectors[0], k, weight.n_out) if vectors else None
@@ -103,10 +102,9 @@ def _sampled_forward(run: SampledChain, op: Op, k: int, f: Stack) -> tuple[Stack
 def _sampled_back(run: SampledChain, op: Op, k: int, met: Met, d: Stack) -> tuple[Stack]:
     matrix = op.slots[0]
     weight = run.weight(matrix, k)
-    normals = run.backward_normals(matrix, k, weight.matrix.backward)
-    values, squares = weight.matrix.pull_back(d, met.frame, met.response, normals)
-    run.note_norm(matrix, k, squares)
-    values *= weight.factor
+    normals = run.backward_normals(matrix, k)
+    values, shadow = weight.matrix.pull_back(d, met.frame, met.response, normals, weight.factor)
+    run.note_shadow(matrix, k, shadow)
     exponents = d.exponents + weight.shift if weight.shift else d.exponents
     return (Stack(values, exponents).balanced(),)
 

@@ -28,11 +28,11 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from vanish.network.initializers import Law
-from vanish.numbers.stack import product
+from vanish.numbers.stack import dots, padded, product
 
 if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
-    from vanish.numbers.stack import Stack
+    from vanish.numbers.stack import Frame, Stack
 
 
 class RandomMatrix(Protocol):
@@ -44,11 +44,14 @@ class RandomMatrix(Protocol):
         Shapes of the normals that one trial draws for the two products.
     remainder
         Of how many further squared normals ‖W‖_F² is the sum.
+    squared_norm
+        ‖W‖_F² where that is known; None where it is the squares of what was drawn.
     """
 
     forward: tuple[int, int]
     backward: tuple[int, int]
     remainder: int
+    squared_norm: float | None
 
     def response(self, normals: FloatArray) -> FloatArray:
         """Return what W makes of a frame, shape (T, r, n_out).
@@ -57,9 +60,14 @@ class RandomMatrix(Protocol):
         """
 
     def pull_back(
-        self, rows: Stack, frame: FloatArray, response: FloatArray, normals: FloatArray
-    ) -> tuple[FloatArray, FloatArray | float]:
-        """Return D W, and ‖W‖_F² without its remainder.
+        self,
+        rows: Stack,
+        frame: Frame,
+        response: FloatArray,
+        normals: FloatArray,
+        factor: float = 1.0,
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Return D W, and how much of the normals lay along the frame.
 
         Parameters
         ----------
@@ -68,12 +76,15 @@ class RandomMatrix(Protocol):
         frame, response
             The frame Q of the inputs, shape (T, r, n_in), and what W made of it.
         normals
-            The numbers to draw it with.
+            The numbers to draw it with, which are spent: they may be overwritten.
+        factor
+            What the product is multiplied by.
 
         Returns
         -------
-        product, squared_norm
-            Shapes (T, B, n_in) and (T,), or one number for all trials.
+        product, shadow
+            D W, shape (T, B, n_in), and Z Qᵀ, shape (T, p, r): ‖W‖_F² is the sum of the squares of
+            all normals but for those; None where it is known.
         """
 
 
@@ -85,21 +96,28 @@ class Gaussian:
         self.forward = r, n_out
         self.backward = p, n_in
         self.remainder = (n_out - p) * (n_in - r)
+        self.squared_norm: float | None = None
 
     def response(self, normals: FloatArray) -> FloatArray:
         """Return what W makes of a frame."""
         return normals
 
     def pull_back(
-        self, rows: Stack, frame: FloatArray, response: FloatArray, normals: FloatArray
-    ) -> tuple[FloatArray, FloatArray | float]:
-        """Return D W, and ‖W‖_F² without its remainder."""
+        self,
+        rows: Stack,
+        frame: Frame,
+        response: FloatArray,
+        normals: FloatArray,
+        factor: float = 1.0,
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Return D W, and how much of the normals lay along the frame."""
         coefficients = rows.coefficients
-        shadow = dots(normals, frame)
-        pulled = product(dots(rows.values, response) - product(coefficients, shadow), frame)
-        pulled += product(coefficients, normals)
+        shadow = frame.across(normals)
+        along = dots(rows.values, response) - product(coefficients, shadow)
+        pulled = frame.span(factor * along)
+        pulled += _spent(factor * coefficients, normals)
         # Along the frame W is its response; the normals stand for it elsewhere.
-        return pulled, _squares(response) + (_squares(normals) - _squares(shadow))
+        return pulled, shadow
 
 
 class Orthogonal:
@@ -112,37 +130,38 @@ class Orthogonal:
         r = min(rows, n_in)
         self.forward = r, self._m
         self.backward = min(rows, self._m - r), self._m
+        # Its rows or its columns are orthonormal.
+        self.squared_norm: float | None = float(min(n_in, n_out))
 
     def response(self, normals: FloatArray) -> FloatArray:
         """Return what W makes of a frame; columns beyond n_out are what the corner leaves out."""
         return uniform_frame(normals)
 
     def pull_back(
-        self, rows: Stack, frame: FloatArray, response: FloatArray, normals: FloatArray
-    ) -> tuple[FloatArray, FloatArray | float]:
-        """Return D W, and ‖W‖_F²: its rows or its columns are orthonormal."""
+        self,
+        rows: Stack,
+        frame: Frame,
+        response: FloatArray,
+        normals: FloatArray,
+        factor: float = 1.0,
+    ) -> tuple[FloatArray, FloatArray | None]:
+        """Return D W."""
         along = dots(rows.values, response[..., : self._n_out])
-        pulled = product(along, frame)
+        pulled = frame.span(along)
         fresh_rows = normals.shape[1]
         if fresh_rows:
-            rest = _padded(rows.values, self._m) - product(along, response)
-            padded = _padded(frame, self._m)
-            fresh = uniform_frame(normals - product(dots(normals, padded), padded))
+            rest = padded(rows.values, self._m) - product(along, response)
+            whole = frame.padded(self._m)
+            fresh = uniform_frame(normals - whole.span(whole.across(normals)))
             pulled += product(_gram_root(rest, fresh_rows), fresh[..., : self._n_in])
-        return pulled, float(min(self._n_in, self._n_out))
+        pulled *= factor
+        return pulled, None
 
 
 MATRICES: dict[Law, type[Gaussian | Orthogonal]] = {
     Law.NORMAL: Gaussian,
     Law.ORTHOGONAL: Orthogonal,
 }
-
-
-def dots(left: FloatArray, right: FloatArray) -> FloatArray:
-    """Return left · rightᵀ for each trial, shapes (T, i, n) and (T, j, n)."""
-    if left.shape[1] == right.shape[1] == 1:
-        return np.asarray(np.vecdot(left, right)[..., None])
-    return np.asarray(left @ right.swapaxes(1, 2))
 
 
 def uniform_frame(normals: FloatArray) -> FloatArray:
@@ -164,12 +183,6 @@ def _gram_root(rows: FloatArray, rank: int) -> FloatArray:
     return np.asarray((u * s[:, None, :])[..., :rank])
 
 
-def _squares(values: FloatArray) -> FloatArray:
-    squares = np.vecdot(values, values)
-    return np.asarray(squares[:, 0] if values.shape[1] == 1 else squares.sum(axis=1))
-
-
-def _padded(values: FloatArray, size: int) -> FloatArray:
-    """Return rows with zeros appended up to a size."""
-    missing = size - values.shape[-1]
-    return np.pad(values, ((0, 0), (0, 0), (0, missing))) if missing else values
+def _spent(left: FloatArray, right: FloatArray) -> FloatArray:
+    """Return left · right for each trial; right is overwritten where that saves memory."""
+    return np.multiply(left, right, right) if left.shape[1:] == (1, 1) else product(left, right)

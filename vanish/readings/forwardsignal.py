@@ -15,8 +15,8 @@ import numpy as np
 
 from vanish.numbers.scaled import Scaled
 from vanish.numbers.signed import Signeds
-from vanish.numbers.stack import Magnitudes
-from vanish.readings.slopes import largest_of
+from vanish.numbers.stack import Magnitudes, lie_between, listed_exponents
+from vanish.readings.together import Together, largest_of, sums_of
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.stack import Exponents, Stack
 
-    # Two numbers of each row of an array.
-    Read = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
-
-# Short layers are read together up to so many numbers, long ones alone.
-_TOGETHER = 2**13
+    # Two numbers of each row of an array, whose sums of squares may be known.
+    Read = Callable[[FloatArray, FloatArray | None], tuple[FloatArray, FloatArray]]
 
 # Sums of squares within 2^±900 have lost nothing.
 _SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-900, 2.0**900
+
+# A variance below so much of the mean square is a difference that has lost digits.
+_CANCELS = 2.0**-7
 
 
 class ForwardSignal(Record):
@@ -136,7 +136,7 @@ def _placed(numbers: Magnitudes, rows: NDArray[np.int64], depth: int) -> Magnitu
 
 
 class _Queue:
-    """Reads arrays in the order in which they come, short ones together: calls cost more.
+    """Reads arrays in the order in which they come.
 
     Parameters
     ----------
@@ -148,55 +148,47 @@ class _Queue:
 
     def __init__(self, trials: int, read: Read) -> None:
         self._trials, self._read = trials, read
-        self._waiting: list[FloatArray] = []
-        self._shape: tuple[int, ...] = ()
-        self._most = 1
+        self._together: Together[FloatArray | None] = Together(self._take)
         self._powers: list[Exponents] = []
         self._counts: list[int] = []
         self._found: list[tuple[FloatArray, FloatArray]] = []
 
     def add(self, rows: Scaled | Stack) -> None:
         """Take an array of shape (B, n) or (T, B, n), with its exponents."""
-        values = rows.values
-        if values.shape != self._shape:
-            self._empty()
-            self._shape, self._most = values.shape, max(1, _TOGETHER // values.size)
-        self._waiting.append(values)
-        self._powers.append(rows.exponent if isinstance(rows, Scaled) else rows.exponents)
-        if len(self._waiting) == self._most:
-            self._empty()
+        if isinstance(rows, Scaled):
+            self._powers.append(rows.exponent)
+            # What overflows is found out by its squares; who runs with stacks lets them overflow.
+            with np.errstate(over="ignore", invalid="ignore"):
+                self._together.add(rows.values, None)
+        else:
+            self._powers.append(rows.exponents)
+            self._together.add(rows.values, rows.known_squares)
 
-    def _empty(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        together = np.concatenate(waiting) if len(waiting) > 1 else waiting[0]
-        rows = together.reshape(len(waiting) * self._trials, -1)
-        self._counts += [rows.shape[1]] * len(waiting)
-        # What overflows is found out by its squares.
-        with np.errstate(over="ignore", invalid="ignore"):
-            one, other = self._read(rows)
-        shape = len(waiting), self._trials
+    def _take(self, values: FloatArray, squares: list[FloatArray | None]) -> None:
+        layers = len(squares)
+        rows = values.reshape(layers * self._trials, -1)
+        self._counts += [rows.shape[1]] * layers
+        known = [each for each in squares if each is not None]
+        one, other = self._read(rows, np.concatenate(known) if len(known) == layers else None)
+        shape = layers, self._trials
         self._found.append((one.reshape(shape), other.reshape(shape)))
 
     def read(self) -> tuple[FloatArray, FloatArray, NDArray[np.int64], NDArray[np.int64]]:
         """Return the two numbers, the exponents and how many entries there were of each array."""
-        self._empty()
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._together.empty()
         nothing = np.empty((0, self._trials))
         ones, others = zip((nothing, nothing), *self._found, strict=True)
-        if all(isinstance(each, int) for each in self._powers):
-            powers = np.array(self._powers, dtype=np.int64)[:, None]
-        else:
-            powers = np.array([np.full(self._trials, each) for each in self._powers])
+        powers = listed_exponents(self._powers, self._trials)
         counts = np.array(self._counts, dtype=np.int64)
         return np.concatenate(ones), np.concatenate(others), powers, counts
 
 
-def _sizes(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _sizes(rows: FloatArray, squares: FloatArray | None) -> tuple[FloatArray, FloatArray]:
     """Return root mean square and largest |entry| of each row."""
-    sizes = np.abs(rows)
-    largest = largest_of(sizes)
-    squares = np.vecdot(rows, rows)
+    largest = largest_of(np.abs(rows))
+    if squares is None:
+        squares = np.vecdot(rows, rows)
     rms = np.sqrt(squares / rows.shape[1])
     if not _are_safe(squares):
         lost = _lost(squares) & (largest > 0.0)
@@ -206,22 +198,38 @@ def _sizes(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
     return rms, largest
 
 
-def _spread(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return mean and standard deviation of each row.
+def _spread(rows: FloatArray, squares: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+    """Return mean and standard deviation of each row."""
+    if squares is None:
+        return _spread_from_first(rows)
+    entries = rows.shape[1]
+    mean = sums_of(rows) / entries
+    square = squares / entries
+    variance = square - mean * mean
+    # Where all entries are nearly alike the difference cancels.
+    apart = variance > _CANCELS * square
+    if not _are_safe(squares):
+        apart &= ~_lost(squares)
+    if np.count_nonzero(apart) == len(rows):
+        return mean, np.sqrt(variance)
+    std = np.sqrt(np.maximum(variance, 0.0))
+    mean[~apart], std[~apart] = _spread_from_first(rows[~apart])
+    return mean, std
 
-    From its first entry on: then nothing cancels where all are nearly alike.
-    """
+
+def _spread_from_first(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the same of what lies apart from each row's first entry: then nothing cancels."""
     entries = rows.shape[1]
     first = rows[:, :1]
     apart = rows - first
     squares = np.vecdot(apart, apart)
-    shift = np.vecdot(apart, np.ones(entries)) / entries
+    shift = sums_of(apart) / entries
     mean = first[:, 0] + shift
     std = np.sqrt(np.maximum(squares / entries - shift * shift, 0.0))
-    safe = _are_safe(squares)
-    if not safe and (lost := _lost(squares) & apart.any(axis=1) & _finite(rows)).any():
+    lost = _lost(squares) & apart.any(axis=1) & _finite(rows)
+    if lost.any():
         largest = np.abs(rows[lost]).max(axis=1)
-        means, stds = _spread(rows[lost] / largest[:, None])
+        means, stds = _spread_from_first(rows[lost] / largest[:, None])
         mean[lost], std[lost] = largest * means, largest * stds
     return mean, std
 
@@ -232,7 +240,7 @@ def _finite(rows: FloatArray) -> NDArray[np.bool_]:
 
 def _are_safe(squares: FloatArray) -> bool:
     """Tell whether all of some sums of squares are what float64 holds."""
-    return bool(squares.min() > _SMALLEST_SQUARE and squares.max() < _LARGEST_SQUARE)
+    return lie_between(squares, _SMALLEST_SQUARE, _LARGEST_SQUARE)
 
 
 def _lost(squares: FloatArray) -> NDArray[np.bool_]:

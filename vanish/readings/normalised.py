@@ -38,6 +38,11 @@ class Normalised(Record):
         return np.asarray(self.deviations.mantissas == 0.0)
 
 
+def has_norm(kept: Sequence[Any]) -> bool:
+    """Tell whether a norm is among the places of a layer, of what they keep."""
+    return any(isinstance(each, Normalised) for each in kept)
+
+
 def constant_share(kept: Sequence[Any]) -> FloatArray:
     """Return the share of constant lines among those of all norms of a layer, shape (…).
 

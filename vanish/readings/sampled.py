@@ -13,12 +13,18 @@ import numpy as np
 
 from vanish.network.chainrule import Reading, back, forward, until
 from vanish.network.graph import Variable
-from vanish.network.streams import Role, draw_step, role_of
-from vanish.numbers.stack import Magnitudes, Norms, Stack, norms_of
+from vanish.network.streams import LayerNormals, Role, draw_step, role_of
+from vanish.numbers.stack import (
+    Magnitudes,
+    Norms,
+    Stack,
+    listed_exponents,
+    norms_of,
+    squares_of,
+)
 from vanish.readings.conditioning import MATRICES
 from vanish.readings.gathered import gathered
-from vanish.readings.normalised import constant_share
-from vanish.readings.slopes import of_layer
+from vanish.readings.normalised import constant_share, has_norm
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,7 +35,7 @@ if TYPE_CHECKING:
     from vanish.network.graph import Graph, Slot
     from vanish.network.initializers import Law
     from vanish.network.model import Model
-    from vanish.network.streams import LayerStreams, Streams, Trials
+    from vanish.network.streams import Streams, Trials
     from vanish.numbers.scaled import FloatArray, Magnitude
     from vanish.readings.conditioning import RandomMatrix
 
@@ -125,25 +131,21 @@ class SampledChain:
         self._steps = steps or {}
         self._streams, self.trials, self._watch = streams, trials, watch
         # By letter.
-        self._forward: dict[str, LayerStreams] = {}
-        self._backward: dict[str, LayerStreams] = {}
+        self._forward: dict[str, LayerNormals] = {}
+        self._backward: dict[str, LayerNormals] = {}
         self._segment = segment or graph.depth
         self._checkpoints: dict[int, Stack] = {0: Stack(x).balanced()}
         self._kept: dict[int, list[Any]] = {}
-        # ‖W_k‖² without scale and remainder, once the way back has met it.
-        self._squared_norms: dict[str, dict[int, FloatArray | float]] = {
-            letter: {} for letter in self._weights
-        }
+        # Z Qᵀ of the way back's normals Z and the frame Q of what each W_k is given.
+        self._shadows: dict[str, dict[int, FloatArray]] = {letter: {} for letter in self._weights}
         # The share of constant lines of the norms of each layer, shape (N, T), once the way forward
         # has met them.
         self._constant = np.zeros((graph.depth, trials.width))
         # ‖f_k‖ for k = 0..N, once the way forward has met it.
         self._value_norms = [norms_of(self._checkpoints[0])] * (graph.depth + 1)
 
-    def forward(
-        self, watch: Callable[[Passed], object] | None = None
-    ) -> Iterator[list[FloatArray]]:
-        """Run all layers, yielding the slopes S'(a_k) of each segment.
+    def forward(self, watch: Callable[[Passed], object] | None = None) -> None:
+        """Run all layers.
 
         Parameters
         ----------
@@ -151,7 +153,7 @@ class SampledChain:
             Called with every layer.
         """
         for start in range(0, self.graph.depth, self._segment):
-            yield self._run(start, watch)
+            self._run(start, watch)
 
     @property
     def output(self) -> Stack:
@@ -170,16 +172,16 @@ class SampledChain:
         Zero where a layer has no such matrix.
         """
         weights = self._weights[letter]
-        squares = np.empty((len(weights), self.trials.width))
-        for k, row in zip(weights, squares, strict=True):
-            row[...] = self._squared_norms[letter][k]
+        squares = np.array([self._squared_norm(letter, k) for k in weights])
         freedom = np.array([weight.matrix.remainder for weight in weights.values()])
         if (drawn := freedom > 0).any():
             role = role_of(letter, Role.REMAINDER)
-            generator = self._streams.generator(role, trial=self.trials.block)
-            rest = self.trials.rows(
-                lambda shape: generator.chisquare(freedom[drawn], shape), (int(drawn.sum()),)
-            )
+
+            def draw(block: int) -> Callable[[tuple[int, ...]], FloatArray]:
+                generator = self._streams.generator(role, trial=block)
+                return lambda shape: generator.chisquare(freedom[drawn], shape)
+
+            rest = self.trials.rows(draw, (int(drawn.sum()),))
             squares[drawn] += rest.T
         scales = Magnitudes.column([weight.scale for weight in weights.values()])
         found = Magnitudes.of(np.sqrt(squares)) * scales
@@ -190,6 +192,14 @@ class SampledChain:
         whole.mantissas[places], whole.exponents[places] = found
         return whole
 
+    def _squared_norm(self, letter: str, k: int) -> FloatArray:
+        """Return ‖W_k‖², without scale and remainder, shape (T,)."""
+        known = self._weights[letter][k].matrix.squared_norm
+        if known is not None:
+            return np.full(self.trials.width, known)
+        met, drawn = self._forward[letter].squares[k], self._backward[letter].squares[k]
+        return met + (drawn - squares_of(self._shadows[letter][k]))
+
     def constant_lines(self) -> FloatArray:
         """Return the share of constant lines of the norms of each layer, shape (N, T)."""
         return self._constant
@@ -198,23 +208,24 @@ class SampledChain:
         """Return ‖f_k‖ for k = 0..N, shape (N+1, T), after `forward`."""
         return _stacked(self._value_norms)
 
-    def _run(self, start: int, watch: Callable[[Passed], object] | None = None) -> list[FloatArray]:
-        """Run and keep a segment of layers; their slopes are returned."""
+    def _run(self, start: int, watch: Callable[[Passed], object] | None = None) -> None:
+        """Run and keep a segment of layers."""
         self._kept.clear()
         stop = min(start + self._segment, self.graph.depth)
         kept_of, norms, step = self._kept, self._value_norms, self._watch
-        slopes: list[FloatArray] = []
+        block, normalises = None, False
         for passed in forward(self.graph, SAMPLED, self, self._checkpoints[start], start + 1, stop):
             step()
             k, kept, f = passed.layer, passed.kept, passed.values[-1]
             kept_of[k] = kept
             norms[k] = Norms(f.squares, f.exponents)
-            slopes.append(of_layer(passed.block, kept, f.values))
-            self._constant[k - 1] = constant_share(kept)
+            if passed.block is not block:
+                block, normalises = passed.block, has_norm(kept)
+            if normalises:
+                self._constant[k - 1] = constant_share(kept)
             if watch is not None:
                 watch(passed)
         self._checkpoints[stop] = f
-        return slopes
 
     def met(self, k: int) -> Any:
         """Return what was kept of the product with W_k: see `ops.affine.Met`."""
@@ -242,27 +253,34 @@ class SampledChain:
         shape = (self.trials.width, rows, step.shape[-1])
         return Stack(np.broadcast_to(step, shape)).balanced()
 
-    def forward_normals(self, slot: Slot, k: int, shape: tuple[int, int]) -> FloatArray:
+    def forward_normals(self, slot: Slot, k: int) -> FloatArray:
         """Draw what a matrix of layer k is met with going forward."""
         letter = slot.letter
         if letter not in self._forward:
-            self._forward[letter] = self._by_layer(letter, Role.FORWARD)
-        return self.trials.rows(self._forward[letter].at(k).standard_normal, shape)
+            shapes = {k: each.matrix.forward for k, each in self._weights[letter].items()}
+            self._forward[letter] = self._normals(letter, Role.FORWARD, shapes)
+        return self._forward[letter].at(k)
 
-    def backward_normals(self, slot: Slot, k: int, shape: tuple[int, int]) -> FloatArray:
+    def backward_normals(self, slot: Slot, k: int) -> FloatArray:
         """Draw what a matrix of layer k is met with going back."""
         letter = slot.letter
         if letter not in self._backward:
-            self._backward[letter] = self._by_layer(letter, Role.BACKWARD)
-        return self.trials.rows(self._backward[letter].at(k).standard_normal, shape)
+            last_first = reversed(self._weights[letter].items())
+            shapes = {k: each.matrix.backward for k, each in last_first}
+            self._backward[letter] = self._normals(letter, Role.BACKWARD, shapes)
+        return self._backward[letter].at(k)
 
-    def _by_layer(self, letter: str, role: Role) -> LayerStreams:
-        role_here = role_of(letter, role)
-        return self._streams.by_layer(role_here, self.graph.depth, self.trials.block)
+    def _normals(
+        self, letter: str, role: Role, shapes: Mapping[int, tuple[int, int]]
+    ) -> LayerNormals:
+        here, depth = role_of(letter, role), self.graph.depth
+        streams = [self._streams.by_layer(here, depth, block) for block, _ in self.trials.parts]
+        return LayerNormals(streams, self.trials, shapes, self._segment)
 
-    def note_norm(self, slot: Slot, k: int, squares: FloatArray | float) -> None:
-        """Take note of ‖W_k‖², without scale and remainder."""
-        self._squared_norms[slot.letter][k] = squares
+    def note_shadow(self, slot: Slot, k: int, shadow: FloatArray | None) -> None:
+        """Take note of how much of the normals going back lay along the frame of W_k's input."""
+        if shadow is not None:
+            self._shadows[slot.letter][k] = shadow
 
 
 def gradients(
@@ -331,10 +349,8 @@ def _magnitudes(rows: Stack) -> Magnitudes:
     return _stacked([norms_of(rows)]).at(0)
 
 
-def _stacked(norms: list[Norms]) -> Magnitudes:
+def _stacked(norms: Sequence[Norms]) -> Magnitudes:
     """Return one row a layer."""
     squares, exponents = zip(*norms, strict=True)
-    lengths = np.sqrt(np.array(squares))
-    trials = lengths.shape[1]
-    alike = [np.full(trials, each) if isinstance(each, int) else each for each in exponents]
-    return Magnitudes.of(lengths, np.array(alike))
+    lengths = np.sqrt(np.concatenate(squares)).reshape(len(norms), -1)
+    return Magnitudes.of(lengths, listed_exponents(exponents, lengths.shape[1]))

@@ -6,8 +6,6 @@ article's bound, 0.25^N for the sigmoid. Arrays have a row a layer and a column 
 
 from __future__ import annotations
 
-import math
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,22 +14,24 @@ from vanish.network.chainrule import Reading, across
 from vanish.network.graph import LAYER, Graph
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.magnitudes import products
+from vanish.readings.together import Together, largest_of, sums_of
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from vanish.network.activations import Activation
+    from vanish.network.chainrule import Passed
     from vanish.network.graph import Block, Run
     from vanish.numbers.scaled import FloatArray, Magnitude
 
-# Short layers are read together up to so many numbers, long ones alone.
-_TOGETHER = 2**13
-
 # A unit is saturated where |S'| is less than this part of sup|S'|; of tanh from |f| = 0.975 on.
 _SATURATED = 20.0
+
+# Marks in fewer rows are counted row by row.
+_FEW = 16
 
 # What flows is one number for all units: the rules multiply by a size of the slopes, and pass
 # on what has no slope.
@@ -105,8 +105,46 @@ def of_layer(block: Block, kept: Sequence[Any], output: FloatArray) -> FloatArra
     return np.concatenate([kept[place] for place in places], axis=-1)
 
 
+class SlopeTally:
+    """Takes note of the slopes of layers as they are passed, and keeps a few numbers of each.
+
+    Parameters
+    ----------
+    activations
+        S of each layer.
+    """
+
+    def __init__(self, activations: Sequence[Activation]) -> None:
+        # By activation, of which there are few.
+        limits = {
+            each: each.sup_slope / _SATURATED if each.has_bound else 0.0
+            for each in set(activations)
+        }
+        self._limits = [limits[each] for each in activations]
+        self._parts: list[SlopeStatistics] = []
+        self._together: Together[float] = Together(self._read)
+
+    def take(self, passed: Passed) -> None:
+        """Take a layer, layer 1 first."""
+        slopes = of_layer(passed.block, passed.kept, passed.values[-1].values)
+        self.add(slopes, passed.layer)
+
+    def add(self, slopes: FloatArray, k: int) -> None:
+        """Take S'(a_k) of layer k, shape (T, B, n_k)."""
+        self._together.add(slopes, self._limits[k - 1])
+
+    def _read(self, slopes: FloatArray, limits: list[float]) -> None:
+        sizes = self._together.sizes_of(slopes)
+        self._parts.append(_statistics(slopes, sizes, limits))
+
+    def read(self) -> SlopeStatistics:
+        """Return the record, once all layers have been passed."""
+        self._together.empty()
+        return SlopeStatistics.joined(self._parts)
+
+
 def statistics(slopes: Sequence[FloatArray], activations: Sequence[Activation]) -> SlopeStatistics:
-    """Return what there is to say of some layers' slopes.
+    """Return what there is to say of all layers' slopes.
 
     Parameters
     ----------
@@ -115,68 +153,56 @@ def statistics(slopes: Sequence[FloatArray], activations: Sequence[Activation]) 
     activations
         S of each.
     """
-    limits = [each.sup_slope / _SATURATED if each.has_bound else 0.0 for each in activations]
-    return SlopeStatistics.joined(
-        [_statistics(group, np.array(of_them)) for group, of_them in _alike(slopes, limits)]
-    )
+    tally = SlopeTally(activations)
+    for k, each in enumerate(slopes, 1):
+        tally.add(each, k)
+    return tally.read()
 
 
-def _alike(
-    slopes: Sequence[FloatArray], limits: Sequence[float]
-) -> Iterator[tuple[FloatArray, Sequence[float]]]:
-    """Yield runs of layers of one shape as single arrays, with the limit of each layer."""
-    begin = 0
-    for shape, run in groupby(slopes, key=np.shape):
-        layers = list(run)
-        most = max(1, _TOGETHER // math.prod(shape))
-        for first in range(0, len(layers), most):
-            part = layers[first : first + most]
-            together = np.stack(part) if len(part) > 1 else part[0][None]
-            yield together, limits[begin : begin + len(part)]
-            begin += len(part)
-
-
-def _statistics(slopes: FloatArray, limits: FloatArray) -> SlopeStatistics:
+def _statistics(slopes: FloatArray, sizes: FloatArray, limits: Sequence[float]) -> SlopeStatistics:
     """Return the statistics of layers of one shape.
 
     Parameters
     ----------
-    slopes
-        Shape (L, T, B, n).
+    slopes, sizes
+        S' and |S'|, shape (L, T, B, n); the latter is overwritten.
     limits
-        Below which a unit of each layer is saturated, shape (L,).
+        Below which a unit of each layer is saturated.
     """
-    rows, units = slopes.shape[2:]
+    shape, (rows, units) = slopes.shape[:2], slopes.shape[2:]
     entries = rows * units
-    sizes = np.abs(slopes).reshape(-1, entries)
-    # A sum as a product with ones: numpy's loops along short rows take twice as long.
-    ones, shape = np.ones(entries), slopes.shape[:2]
-    mean = (np.vecdot(sizes, ones) / entries).reshape(shape)
-    largest = largest_of(sizes).reshape(shape)
-    low = sizes.reshape(*shape, entries) < limits[:, None, None]
-    lows, zeros = np.count_nonzero(low), slopes.size - np.count_nonzero(slopes)
-    saturated = zero_fraction = dead = np.zeros(shape)
-    active = np.full(slopes.shape[:3], float(units))
-    if zeros:
-        active = np.count_nonzero(slopes, axis=3).astype(np.float64)
-        zero_fraction = (entries - active.sum(axis=2)) / entries
+    lines = sizes.reshape(-1, entries)
+    mean = (sums_of(lines) / entries).reshape(shape)
+    largest = largest_of(lines).reshape(shape)
+    low = sizes < (np.array(limits)[:, None, None, None] if len(limits) > 1 else limits[0])
+    lows = np.count_nonzero(low)
+    # A slope of 0 is a low one, but where there is no limit.
+    zero = slopes == 0.0 if lows or not all(limits) else low
+    zeros = np.count_nonzero(zero)
+    nothing = np.zeros(shape)
+    if not zeros:
+        active, zero_fraction, dead = np.full(slopes.shape[:3], float(units)), nothing, nothing
+    else:
+        inactive = _count(zero, sizes)
+        active = units - inactive
+        zero_fraction = (inactive[..., 0] if rows == 1 else inactive.sum(axis=2)) / entries
         dead = zero_fraction
         if rows > 1:
-            dead = np.count_nonzero(~slopes.any(axis=2), axis=2) / units
-    if lows:
-        # A slope of 0 is a low one.
-        saturated = (
-            zero_fraction if lows == zeros else np.vecdot(low.astype(np.float64), ones) / entries
-        )
+            dead = np.count_nonzero(zero.all(axis=2), axis=2) / units
+    saturated = zero_fraction
+    if lows != zeros:
+        saturated = _count(low, sizes).sum(axis=2) / entries if lows else nothing
     return SlopeStatistics(mean, largest, zero_fraction, active, dead, saturated)
 
 
-def largest_of(rows: FloatArray) -> FloatArray:
-    """Return the maximum of each row, shape (L, n) to (L,)."""
-    # By its place: numpy's maximum along short rows takes twice as long.
-    places = rows.argmax(axis=1)
-    places += np.arange(0, rows.size, rows.shape[1])
-    return np.asarray(rows.ravel().take(places))
+def _count(marks: NDArray[np.bool_], numbers: FloatArray) -> FloatArray:
+    """Return how many marks there are in each row; the numbers are overwritten."""
+    rows = marks.reshape(-1, marks.shape[-1])
+    if len(rows) < _FEW:
+        counts = [np.count_nonzero(row) for row in rows]
+        return np.array(counts, dtype=np.float64).reshape(marks.shape[:-1])
+    np.copyto(numbers, marks)
+    return sums_of(numbers)
 
 
 def slope_products(graph: Graph, sizes: FloatArray, *, coefficients: bool = True) -> Magnitudes:

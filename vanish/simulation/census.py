@@ -8,12 +8,13 @@ not, and nobody else asks for a_k.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from vanish.numbers.stack import Stack
+from vanish.numbers.stack import Stack, lie_between
 from vanish.readings.dense import Outer
+from vanish.readings.together import Together, largest_of, smallest_of
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -23,12 +24,16 @@ if TYPE_CHECKING:
     from vanish.network.graph import Variable
     from vanish.numbers.scaled import FloatArray, Scaled
     from vanish.numbers.stack import Exponents, Magnitudes
-    from vanish.readings.forwardsignal import ForwardTally
     from vanish.simulation.measured import Measured
     from vanish.simulation.settings import Settings
 
-# Short arrays are read together up to so many numbers.
-_TOGETHER = 2**15
+
+class Taker(Protocol):
+    """Who takes note of every layer on the way forward."""
+
+    def take(self, passed: Passed) -> None:
+        """Take a layer, layer 1 first."""
+
 
 # Of ∂L/∂W_k of a batch so many rows are formed.
 _ROWS = 64
@@ -74,55 +79,42 @@ class Entries(Record):
     grad_w: Signal
 
 
-class _Tally:
-    """Reads pairs of arrays in the order in which they come, short ones together.
+class _Ends:
+    """Keeps the ends of arrays that come one after the other: their largest entries and sizes.
 
     Parameters
     ----------
     squared
-        Whether to sum up the squares of the first of each pair, too.
+        Whether to sum up their squares, too.
     """
 
     def __init__(self, *, squared: bool = False) -> None:
         self._squared = squared
-        self._waiting: list[tuple[FloatArray, Exponents, FloatArray, Exponents]] = []
-        self._size = 0
-        self._most = 1
-        self._ends: list[FloatArray] = []
-        self._rms: list[FloatArray] = []
+        self._together: Together[Exponents] = Together(self._take)
+        self._powers: list[Exponents] = []
+        # The largest and the smallest entry of each array.
+        self._above: list[FloatArray] = []
+        self._below: list[FloatArray] = []
+        # Mean squares, and binary logarithms of what they are to be multiplied by.
+        self._squares: list[tuple[FloatArray, FloatArray | float]] = []
 
-    def add(
-        self, first: FloatArray, exponent: Exponents, second: FloatArray, other: Exponents
-    ) -> None:
-        """Take two arrays of one shape, (T, B, n), with exponents; the first trial counts."""
-        if len(first) > 1:
+    def add(self, rows: Scaled | Stack) -> None:
+        """Take an array of shape (B, n) or (T, B, n); the first trial counts."""
+        if not isinstance(rows, Stack):
+            self._together.add(rows.values, rows.exponent)
+        elif len(rows.values) == 1:
+            self._together.add(rows.values, rows.exponents)
+        else:
             # Copied, lest the memory of all trials wait until it is read.
-            first, second = first[:1].copy(), second[:1].copy()
-        if first.size != self._size:
-            self._read()
-            self._size = first.size
-            self._most = max(1, _TOGETHER // (2 * first.size))
-        self._waiting.append((first, exponent, second, other))
-        if len(self._waiting) == self._most:
-            self._read()
+            self._together.add(rows.values[0].copy(), rows.exponents)
 
-    def _read(self) -> None:
-        if not self._waiting:
-            return
-        firsts, exponents, seconds, others = zip(*self._waiting, strict=True)
-        self._waiting.clear()
-        arrays = firsts + seconds
-        rows = np.concatenate(arrays).reshape(len(arrays), -1)
-        powers = np.array([p if isinstance(p, int) else p[0] for p in exponents + others])
-        # Faster than numpy's maximum along rows.
-        each = np.arange(len(rows))
-        ends = np.array([rows[each, rows.argmax(axis=1)], -rows[each, rows.argmin(axis=1)]])
-        with np.errstate(divide="ignore"):
-            self._ends.append((np.log2(np.maximum(ends, 0.0)) + powers).reshape(2, 2, -1))
-            if self._squared:
-                half = len(firsts)
-                rms = _log2_rms(rows[:half], ends[:, :half].max(axis=0))
-                self._rms.append(rms + powers[:half])
+    def _take(self, values: FloatArray, powers: list[Exponents]) -> None:
+        rows = values.reshape(len(values), -1)
+        self._above.append(largest_of(rows))
+        self._below.append(smallest_of(rows))
+        self._powers += powers
+        if self._squared:
+            self._squares.append(_mean_squares(rows))
 
     def read(self) -> tuple[FloatArray, FloatArray]:
         """Return binary logarithms of what was seen, -inf for none.
@@ -130,23 +122,28 @@ class _Tally:
         Returns
         -------
         ends, rms
-            The largest entry and the largest negative one of the first and of the second of
-            each pair, shape (2, 2, L); and the root mean square of the first, shape (L,), if
-            they are squared.
+            The largest entry and the largest negative one of each array, shape (2, L); and the
+            root mean square, shape (L,), if they are squared.
         """
-        self._read()
-        return np.concatenate(self._ends, axis=2), np.concatenate(self._rms or [np.empty(0)])
+        self._together.empty()
+        powers = np.array([p if isinstance(p, int) else p[0] for p in self._powers])
+        ends = np.array([np.concatenate(self._above), -np.concatenate(self._below)])
+        with np.errstate(divide="ignore"):
+            rms = [0.5 * np.log2(means) + log2_unit for means, log2_unit in self._squares]
+            log2_ends = np.log2(np.maximum(ends, 0.0)) + powers
+        return log2_ends, np.concatenate(rms) + powers if self._squared else np.empty(0)
 
 
-def _log2_rms(rows: FloatArray, largest: FloatArray) -> FloatArray:
-    """Return log2 of the root mean square of each row, whose largest |entry| is known."""
+def _mean_squares(rows: FloatArray) -> tuple[FloatArray, FloatArray | float]:
+    """Return the mean square of each row in a unit of its own, and log2 of the unit's root."""
     with np.errstate(over="ignore"):
         squares = np.vecdot(rows, rows)
-    if squares.min() > _SMALLEST_SQUARE and squares.max() < _LARGEST_SQUARE:
-        return np.asarray(0.5 * np.log2(squares / rows.shape[1]))
-    relative = rows / np.where(largest > 0.0, largest, 1.0)[:, None]
-    means = np.vecdot(relative, relative) / rows.shape[1]
-    return np.asarray(np.log2(largest) + 0.5 * np.log2(means))
+    if lie_between(squares, _SMALLEST_SQUARE, _LARGEST_SQUARE):
+        return squares / rows.shape[1], 0.0
+    largest = np.abs(rows).max(axis=1)
+    unit = np.where(largest > 0.0, largest, 1.0)
+    relative = rows / unit[:, None]
+    return np.vecdot(relative, relative) / rows.shape[1], np.log2(unit)
 
 
 class Census:
@@ -157,22 +154,23 @@ class Census:
 
     def __init__(self, x: FloatArray) -> None:
         self._x = float(np.abs(x).max())
-        self._forward, self._back = _Tally(squared=True), _Tally()
-        self._above: Scaled | Stack | None = None
+        self._a, self._f = _Ends(squared=True), _Ends()
+        # Layer N first.
+        self._grad_a, self._grad_f = _Ends(), _Ends()
         # log2 of the largest entry of ∂L/∂W_k of a batch, layer N first.
         self._outer: list[float] = []
 
     def take(self, passed: Passed) -> None:
         """Take a_k and f_k, layer 1 first."""
-        # One call for two arrays: a call costs more than what is read of a short one.
-        self._forward.add(*_trials_of(passed.named("a")), *_trials_of(passed.named("f")))
+        self._a.add(passed.named("a"))
+        self._f.add(passed.named("f"))
 
     def take_back(self, variable: Variable, gradient: Any) -> None:
         """Take any gradient, layer N first, as `dense` or `sampled` yields it."""
         if variable.letter == "f":
-            self._above = gradient
-        elif variable.letter == "a" and self._above is not None:
-            self._back.add(*_trials_of(self._above), *_trials_of(gradient))
+            self._grad_f.add(gradient)
+        elif variable.letter == "a":
+            self._grad_a.add(gradient)
         elif isinstance(gradient, Outer):
             [(rows, inputs)] = gradient.parts
             if len(rows.values) > 1:
@@ -209,10 +207,12 @@ class Census:
             The largest |entry| of each W_k, shape (N, 1). Of a Gaussian or orthogonal W_k
             that was never drawn it is what is expected of as many normal numbers.
         """
-        ends, rms = self._forward.read()
-        sides, values = ends[:, 0], ends[:, 1]
-        largest_f, largest_a = self._back.read()[0].max(axis=0)[:, ::-1]
-        largest = np.append(_log2(self._x), values.max(axis=0))
+        sides, rms = self._a.read()
+        largest_a, largest_f, values = (
+            each.read()[0].max(axis=0) for each in (self._grad_a, self._grad_f, self._f)
+        )
+        largest_a, largest_f = largest_a[::-1], largest_f[::-1]
+        largest = np.append(_log2(self._x), values)
         bears = {each: each.bears_infinity for each in set(settings.model.activations)}
         harmless = np.array([bears[each] for each in settings.model.activations]).T
         outer = np.array(self._outer[::-1]) if self._outer else largest_a + largest[:-1]
@@ -241,28 +241,17 @@ class Census:
         )
 
 
-def watching(
-    tally: ForwardTally | None, census: Census | None
-) -> Callable[[Passed], object] | None:
+def watching(*takers: Taker | None) -> Callable[[Passed], object] | None:
     """Return what is called with every layer on the way forward; None for nobody."""
-    if tally is None:
-        return None if census is None else census.take
-    if census is None:
-        return tally.take
-    first, second = tally.take, census.take
+    takes = [each.take for each in takers if each is not None]
+    if len(takes) < 2:
+        return takes[0] if takes else None
 
     def take(passed: Passed) -> None:
-        first(passed)
-        second(passed)
+        for each in takes:
+            each(passed)
 
     return take
-
-
-def _trials_of(rows: Scaled | Stack) -> tuple[FloatArray, Exponents]:
-    """Return values of shape (T, B, n) and exponents."""
-    if isinstance(rows, Stack):
-        return rows.values, rows.exponents
-    return rows.values[None], rows.exponent
 
 
 def _log2(value: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -63,8 +64,9 @@ def draw_input(settings: Settings, streams: Streams, trials: Trials) -> FloatArr
     given = given_input(settings)
     if given is not None:
         return np.broadcast_to(given, (trials.width, *shape))
-    generator = streams.generator(Role.INPUT, trial=trials.block)
-    return trials.rows(generator.standard_normal, shape)
+    return trials.rows(
+        lambda block: streams.generator(Role.INPUT, trial=block).standard_normal, shape
+    )
 
 
 def draw_reference(settings: Settings, streams: Streams, trials: Trials) -> FloatArray:
@@ -72,7 +74,7 @@ def draw_reference(settings: Settings, streams: Streams, trials: Trials) -> Floa
     given = given_reference(settings)
     if given is not None:
         return np.broadcast_to(given, (trials.width, *np.atleast_2d(given).shape))
-    generator = streams.generator(Role.READOUT, trial=trials.block)
     return trials.rows(
-        lambda shape: losses.draw_readout(generator, shape), (1, settings.model.n_out)
+        lambda block: partial(losses.draw_readout, streams.generator(Role.READOUT, trial=block)),
+        (1, settings.model.n_out),
     )

@@ -1,14 +1,14 @@
 """Many independent chains at once, by the sampled reading, within bounded memory.
 
-Trials are run in blocks that share the addresses of their random streams. A block keeps
-what its way back needs of every layer, or, where that is too much, of one segment of layers
-at a time. Neither the pieces nor the number of workers changes a number.
+Trials are run in blocks that share the addresses of their random streams, where there are many
+some blocks as one. They keep what their way back needs of every layer, or, where that is too
+much, of one segment of layers at a time. Neither the pieces nor the number of workers changes a
+number.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from itertools import islice
 from threading import Event, Lock
 from typing import TYPE_CHECKING, TypeVar
 
@@ -21,7 +21,7 @@ from vanish.numbers.scaled import Magnitude
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings import sampled
 from vanish.readings.forwardsignal import ForwardTally
-from vanish.readings.slopes import SlopeStatistics, statistics
+from vanish.readings.slopes import SlopeTally
 from vanish.records import Record
 from vanish.simulation.census import Census, watching
 from vanish.simulation.measured import Measured, pooled
@@ -44,6 +44,10 @@ Found = TypeVar("Found")
 
 # glibc counts pieces up to 32 MiB.
 _PIECE = 31 * 2**20
+
+# At most so many blocks are run as one, in arrays so large that a call costs little beside them,
+# and so many bytes of their ways forward are kept. Fewer numbers than these are no large array.
+_TOGETHER, _BYTES_TOGETHER, _MANY = 8, 2**26, 2048
 
 
 class Plan(Record):
@@ -85,7 +89,7 @@ def plan(settings: Settings, jobs: int, limit: int) -> Plan:
     sizes = model.sizes
     plural = "" if settings.trials == 1 else "s"
     what = f"{settings.trials:,} trial{plural} of {depth:,} layers"
-    blocks = Trials.blocks(settings.trials, sizes)
+    blocks = _blocks(settings, jobs, limit)
     workers = max(1, min(jobs, len(blocks)))
     at_once = blocks[0].width
     kept = 8 * at_once * max(model.kept_count(rows))
@@ -105,6 +109,19 @@ def plan(settings: Settings, jobs: int, limit: int) -> Plan:
             "give a larger --memory, fewer --jobs or a smaller --width",
         )
     return Plan(blocks, segment, workers)
+
+
+def _blocks(settings: Settings, jobs: int, limit: int) -> list[Trials]:
+    """Return the trials that are run at a time: some blocks, where that spares calls."""
+    model, sizes = settings.model, settings.model.sizes
+    size = Trials.block_size(sizes)
+    whole = settings.trials // size
+    # The normal distribution function of few numbers is another one, by last digits.
+    if min(sizes) * size < _MANY or whole < 2:
+        return Trials.blocks(settings.trials, sizes)
+    kept = 8 * size * max(model.kept_count(settings.rows)) * model.depth
+    fit = min(_BYTES_TOGETHER, limit // (2 * jobs)) // kept
+    return Trials.blocks(settings.trials, sizes, max(1, min(_TOGETHER, fit, whole // jobs)))
 
 
 def measure(
@@ -269,8 +286,7 @@ def _drawn(
 
 
 def _ratios(settings: Settings, chain: SampledChain, trials: Trials, _: _Counter) -> Magnitudes:
-    for _slopes in chain.forward():
-        pass
+    chain.forward()
     return sampled.ratios(chain, _loss_gradient(settings, chain.output, trials))
 
 
@@ -286,14 +302,9 @@ def _measured(
     census = None
     if entries and trials.number == 0 and settings.model.graph.is_plain:
         census = Census(draw_input(settings, Streams(settings.seed), trials)[0])
+    slopes = SlopeTally(settings.model.activations)
     tally = ForwardTally(trials.width) if forward else None
-    activations = iter(settings.model.activations)
-    slopes = SlopeStatistics.joined(
-        [
-            statistics(part, list(islice(activations, len(part))))
-            for part in chain.forward(watching(tally, census))
-        ]
-    )
+    chain.forward(watching(slopes, tally, census))
     loss_gradient = _loss_gradient(settings, chain.output, trials)
 
     watch = None if census is None else partial(_take_back, census, chain)
@@ -312,7 +323,7 @@ def _measured(
         weight=pooled([chain.weight_norms(letter) for letter in model.matrices], shape),
         value=chain.value_norms(),
         graph=chain.graph,
-        slopes=slopes,
+        slopes=slopes.read(),
         constant=chain.constant_lines(),
         parameters={letter: norms[letter] for letter in model.letters},
         totals={},
@@ -334,7 +345,7 @@ def _take_back(
         return
     met = chain.met(variable.layer)
     powers = rows.exponents + met.exponents
-    inputs = met.coefficients[0] @ met.frame[0]
+    inputs = (met.frame.span(met.coefficients))[0]
     census.outer(rows.values[0], inputs, powers if isinstance(powers, int) else int(powers[0]))
 
 

@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 
 def _gelu(x: FloatArray) -> Pair:
     # S = xΦ(x), S' = Φ(x) + xφ(x), as φ = Φ'
-    below = gaussian.distribution(x)
-    return x * below, below + x * gaussian.density(x)
+    below, density = gaussian.both(x)
+    density *= x
+    density += below
+    below *= x
+    return below, density
 
 
 GELU = Activation(

@@ -14,13 +14,18 @@ if TYPE_CHECKING:
 
 
 def _sigmoid(x: FloatArray) -> Pair:
-    # S = 1/(1+e^-x), S' = S(1-S) = z/(1+z)²
-    z = np.exp(-np.abs(x))
-    larger = 1.0 / (1.0 + z)
-    smaller = z * larger
-    # S(x) is the smaller one for x < 0, else 1 minus it. A choice by random signs would cost
-    # more than all the rest.
-    return np.abs(smaller - (x >= 0.0)), smaller * larger
+    # S = 1/(1+e^-x), S' = S(1-S) = z/(1+z)² with z = e^-|x|
+    z = np.abs(x)
+    np.negative(z, z)
+    np.exp(z, z)
+    larger = z + 1.0
+    np.divide(1.0, larger, larger)
+    z *= larger
+    slope = np.multiply(z, larger, larger)
+    # S(x) is the smaller one, now in z, for x < 0, else 1 minus it. A choice by random signs would
+    # cost more than all the rest.
+    z -= (x >= 0.0).astype(np.float64)
+    return np.abs(z, z), slope
 
 
 SIGMOID = Activation(
@@ -46,8 +51,14 @@ SIGMOID = Activation(
 
 def _tanh(x: FloatArray) -> Pair:
     # S' = 1-S² = 4/(e^x+e^-x)² = 4y/(1+y)² with y = e^(-2|x|), where 2|x| might overflow
-    y = np.square(np.exp(-np.abs(x)))
-    return np.tanh(x), 4.0 * y / np.square(1.0 + y)
+    y = np.abs(x)
+    np.negative(y, y)
+    np.exp(y, y)
+    np.square(y, y)
+    root = y + 1.0
+    y *= 4.0
+    y /= np.square(root, root)
+    return np.tanh(x), y
 
 
 TANH = Activation(
