@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from vanish.network.chainrule import Reading, back, forward, until
-from vanish.numbers.scaled import ZERO, Magnitude, Scaled
+from vanish.numbers.scaled import ZERO, Magnitude, Scaled, pooled
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from vanish.network.graph import Variable
     from vanish.numbers.scaled import FloatArray
 
-DENSE = Reading("dense", tidy=Scaled.normalized)
+# A factorisation's operations cost so many times those of a product of matrices, which of so few
+# numbers is done sooner than one begins.
+_FACTORED, _SMALL = 4, 2**14
+
+# So many numbers of ∂L/∂W are formed at a time: they stay in the processor's cache.
+_BAND = 2**16
+
+DENSE = Reading("dense", tidy=Scaled.tidy)
 
 
 class Outer:
@@ -34,38 +41,62 @@ class Outer:
         d and f of each use, shapes (B, n_out) and (B, n_in).
     """
 
-    __slots__ = ("parts",)
+    __slots__ = ("_sizes", "parts")
 
     def __init__(self, *parts: tuple[Scaled, Scaled]) -> None:
         self.parts: Final = parts
+        self._sizes: tuple[Magnitude, Magnitude | None] | None = None
 
     def __add__(self, other: Outer) -> Outer:
         return Outer(*self.parts, *other.parts)
 
     def norm(self) -> Magnitude:
-        """Return the Frobenius norm, without forming the matrix.
+        """Return the Frobenius norm.
 
-        For one row it is ‖d‖·‖f‖. For more, with thin QR factorisations Dᵀ = Q_D R_D and
-        Fᵀ = Q_F R_F it is ‖R_D R_Fᵀ‖_F: no cancellation, unlike the sum over pairs of rows
-        Σ_bb' (d_b·d_b')(f_b·f_b').
+        For one row it is ‖d‖·‖f‖. Of many the matrix is formed, a band of rows at a time. Where
+        that would cost more, with thin QR factorisations Dᵀ = Q_D R_D and Fᵀ = Q_F R_F it is
+        ‖R_D R_Fᵀ‖_F. Neither loses more than the rounding of products, unlike the sum over pairs
+        of rows Σ_bb' (d_b·d_b')(f_b·f_b'), which cancels.
         """
-        if len(self.parts) > 1:
-            rows, inputs = self._together()
-        else:
-            [(rows, inputs)] = self.parts
-        if rows.values.shape[0] == 1:
-            return rows.norm() * inputs.norm()
-        left, right = rows.normalized(), inputs.normalized()
-        product = _triangular(left.values) @ _triangular(right.values).T
-        return Scaled(product, left.exponent + right.exponent).norm()
+        return self._measured()[0]
+
+    def largest(self) -> Magnitude | None:
+        """Return the largest |entry|; None where the norm is known without the matrix."""
+        return self._measured()[1]
+
+    def _measured(self) -> tuple[Magnitude, Magnitude | None]:
+        if self._sizes is None:
+            self._sizes = self._measure()
+        return self._sizes
+
+    def _measure(self) -> tuple[Magnitude, Magnitude | None]:
+        if len(self.parts) == 1 and self.parts[0][0].values.shape[0] == 1:
+            [(row, value)] = self.parts
+            return row.norm() * value.norm(), None
+        left, right = (each.tidy() for each in self._whole())
+        exponent = left.exponent + right.exponent
+        count, n_out = left.values.shape
+        n_in = right.values.shape[1]
+        if n_out * n_in > max(_SMALL, _FACTORED * count * (n_out + n_in)):
+            product = _triangular(left.values) @ _triangular(right.values).T
+            return Scaled(product, exponent).norm(), None
+        step = max(1, _BAND // n_in)
+        bands = [
+            Scaled(left.values.T[row : row + step] @ right.values, exponent)
+            for row in range(0, n_out, step)
+        ]
+        largest = max(each.largest for each in bands)
+        return pooled(each.norm() for each in bands), Magnitude.of(largest, exponent)
 
     def array(self) -> Scaled:
         """Return the matrix, shape (n_out, n_in)."""
-        rows, inputs = self._together() if len(self.parts) > 1 else self.parts[0]
+        rows, inputs = self._whole()
         return Scaled(rows.values.T @ inputs.values, rows.exponent + inputs.exponent)
 
-    def _together(self) -> tuple[Scaled, Scaled]:
+    def _whole(self) -> tuple[Scaled, Scaled]:
         """Return the rows of all parts as one batch."""
+        if len(self.parts) == 1:
+            return self.parts[0]
         # A zero has no size to go by: beside it, what is small would be rounded to zero.
         parts = [each for each in self.parts if all(rows.values.any() for rows in each)]
         pairs = [

@@ -112,11 +112,17 @@ class _Tally:
         firsts, exponents, seconds, others = zip(*self._waiting, strict=True)
         self._waiting.clear()
         arrays = firsts + seconds
-        rows = np.concatenate(arrays).reshape(len(arrays), -1)
         powers = np.array([p if isinstance(p, int) else p[0] for p in exponents + others])
-        # Faster than numpy's maximum along rows.
-        each = np.arange(len(rows))
-        ends = np.array([rows[each, rows.argmax(axis=1)], -rows[each, rows.argmin(axis=1)]])
+        if len(firsts) == 1:
+            # Long ones: a copy of both would cost as much as what is read.
+            rows = firsts[0].reshape(1, -1)
+            parts = [(a.item(a.argmax()), -a.item(a.argmin())) for a in arrays]
+            ends = np.array(parts).T
+        else:
+            rows = np.concatenate(arrays).reshape(len(arrays), -1)
+            # Faster than numpy's maximum along rows.
+            each = np.arange(len(rows))
+            ends = np.array([rows[each, rows.argmax(axis=1)], -rows[each, rows.argmin(axis=1)]])
         with np.errstate(divide="ignore"):
             self._ends.append((np.log2(np.maximum(ends, 0.0)) + powers).reshape(2, 2, -1))
             if self._squared:
@@ -175,7 +181,12 @@ class Census:
             self._back.add(*_trials_of(self._above), *_trials_of(gradient))
         elif isinstance(gradient, Outer):
             [(rows, inputs)] = gradient.parts
-            if len(rows.values) > 1:
+            if len(rows.values) == 1:
+                return
+            formed = gradient.largest()
+            if formed is not None:
+                self._outer.append(_log2(formed.mantissa) + formed.exponent)
+            else:
                 self.outer(rows.values, inputs.values, rows.exponent + inputs.exponent)
 
     def outer(self, rows: FloatArray, inputs: FloatArray, exponent: int) -> None:
