@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import jax_chain
 import torch_chain
+from dense_jobs import DENSE_GROUPS
 from draw_normals import draw_normals
 from draw_weights import draw_weights
 from measure import Allowance, Contender, Group, Job, beyond, peak, process, python, work
@@ -24,7 +25,6 @@ from vanish.simulation.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_HERE = Path(__file__).parent
 _VANISH = str(Path(sysconfig.get_path("scripts"), "vanish"))
 
 _IMPORT_NUMPY = python('python -c "import numpy"', "-c", "import numpy")
@@ -190,32 +190,6 @@ def threads(layers: int, width: int, trials: int) -> Group:
     )
 
 
-def frameworks(layers: int, width: int) -> Group:
-    """One run of a network whose weights fit into memory, from the command line."""
-    size = (str(layers), str(width))
-    options = ("--layers", size[0], "--width", size[1], "--act", "tanh")
-    dense, sampled = (
-        process(f"vanish, {engine}", *_command(*options, "--engine", engine))
-        for engine in ("dense", "sampled")
-    )
-    weights = python("numpy: the weights alone", str(_HERE / "draw_weights.py"), *size)
-    normals = python("numpy: the normals alone", str(_HERE / "draw_normals.py"), *size, "1")
-    torch = python("PyTorch: autograd, float64", str(_HERE / "torch_chain.py"), *size)
-    jax = python("JAX: jax.grad, float64, compiling", str(_HERE / "jax_chain.py"), *size)
-    return Group(
-        f"PyTorch and JAX, {_size(layers, width)}, tanh, whole process",
-        (
-            Job(dense, weights, target=1.5),
-            Job(dense, torch, target=1 / 3),
-            Job(dense, jax),
-            Job(sampled, normals),
-            Job(sampled, torch),
-            Job(sampled, jax),
-        ),
-        rounds=7,
-    )
-
-
 def frameworks_in_process(layers: int, width: int, target: float | None = None) -> Group:
     """The same without the start of Python and its packages, and without compiling.
 
@@ -261,8 +235,7 @@ GROUPS = (
     growth(),
     deep(),
     threads(100, 64, 1000),
-    frameworks(100, 1024),
-    frameworks(1000, 256),
+    *DENSE_GROUPS,
     frameworks_in_process(100, 1024, target=1 / 100),
     frameworks_in_process(1000, 256),
     *TRAINING_GROUPS,
