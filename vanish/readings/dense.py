@@ -6,7 +6,8 @@ kept as the sum that it is, and formed only if somebody asks for its entries.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from vanish.network.graph import Variable
     from vanish.numbers.scaled import FloatArray
 
+Term = TypeVar("Term")
+
 # A factorisation's operations cost so many times those of a product of matrices, which of so few
 # numbers is done sooner than one begins.
 _FACTORED, _SMALL = 4, 2**14
@@ -30,6 +33,34 @@ _FACTORED, _SMALL = 4, 2**14
 _BAND = 2**16
 
 DENSE = Reading("dense", tidy=Scaled.tidy)
+
+
+class Terms(Generic[Term]):
+    """The terms of a sum. One that goes on from it shares their list, so that N cost N and not N².
+
+    Parameters
+    ----------
+    listed
+        The terms, and perhaps behind them those of a longer sum.
+    """
+
+    __slots__ = ("_count", "_listed")
+
+    def __init__(self, listed: list[Term]) -> None:
+        self._listed, self._count = listed, len(listed)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Term]:
+        return islice(self._listed, self._count)
+
+    def __add__(self, other: Terms[Term]) -> Terms[Term]:
+        added = list(other)
+        goes_on = self._count == len(self._listed)
+        listed = self._listed if goes_on else self._listed[: self._count]
+        listed += added
+        return Terms(listed)
 
 
 class Outer:
@@ -44,11 +75,13 @@ class Outer:
     __slots__ = ("_sizes", "parts")
 
     def __init__(self, *parts: tuple[Scaled, Scaled]) -> None:
-        self.parts: Final = parts
+        self.parts = Terms([*parts])
         self._sizes: tuple[Magnitude, Magnitude | None] | None = None
 
     def __add__(self, other: Outer) -> Outer:
-        return Outer(*self.parts, *other.parts)
+        total = Outer()
+        total.parts = self.parts + other.parts
+        return total
 
     def norm(self) -> Magnitude:
         """Return the Frobenius norm.
@@ -70,10 +103,10 @@ class Outer:
         return self._sizes
 
     def _measure(self) -> tuple[Magnitude, Magnitude | None]:
-        if len(self.parts) == 1 and self.parts[0][0].values.shape[0] == 1:
-            [(row, value)] = self.parts
-            return row.norm() * value.norm(), None
-        left, right = (each.tidy() for each in self._whole())
+        left, right = self._whole()
+        if len(left.values) == 1:
+            return left.norm() * right.norm(), None
+        left, right = left.tidy(), right.tidy()
         exponent = left.exponent + right.exponent
         count, n_out = left.values.shape
         n_in = right.values.shape[1]
@@ -96,11 +129,13 @@ class Outer:
     def _whole(self) -> tuple[Scaled, Scaled]:
         """Return the rows of all parts as one batch."""
         if len(self.parts) == 1:
-            return self.parts[0]
+            [only] = self.parts
+            return only
         # A zero has no size to go by: beside it, what is small would be rounded to zero.
         parts = [each for each in self.parts if all(rows.values.any() for rows in each)]
         pairs = [
-            (rows.normalized(), inputs.normalized()) for rows, inputs in parts or self.parts[:1]
+            (rows.normalized(), inputs.normalized())
+            for rows, inputs in parts or islice(self.parts, 1)
         ]
         powers = [rows.exponent + inputs.exponent for rows, inputs in pairs]
         most = max(powers)
@@ -129,15 +164,18 @@ class Total:
     __slots__ = ("parts",)
 
     def __init__(self, *parts: Scaled) -> None:
-        self.parts: Final = parts
+        self.parts = Terms([*parts])
 
     def __add__(self, other: Total) -> Total:
-        return Total(*self.parts, *other.parts)
+        total = Total()
+        total.parts = self.parts + other.parts
+        return total
 
     def norm(self) -> Magnitude:
         """Return the Euclidean norm."""
-        if len(self.parts) == 1 and self.parts[0].values.shape[0] == 1:
-            return self.parts[0].norm()
+        first, *others = islice(self.parts, 2)
+        if not others and len(first.values) == 1:
+            return first.norm()
         return self.array().norm()
 
     def array(self) -> Scaled:
