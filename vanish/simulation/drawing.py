@@ -11,7 +11,6 @@ import numpy as np
 
 from vanish.network.streams import Role, Streams, Trials, draw_step, role_of
 from vanish.network.weights import Matrix, Weight
-from vanish.numbers.room import room
 from vanish.numbers.scaled import Magnitude
 from vanish.simulation.sample import given_steps
 from vanish.system.threads import Ahead, processors
@@ -80,9 +79,8 @@ class Draws:
         address: Variable,
         initializer: Initializer,
         shape: tuple[int, ...],
-        room: FloatArray | None = None,
     ) -> Matrix:
-        """Return the unscaled matrix of an address, shape (n_out, n_in); drawn into that array."""
+        """Return the unscaled matrix of an address, shape (n_out, n_in)."""
         kept = self.kept(address, initializer, shape)
         if kept is not None:
             return kept
@@ -90,7 +88,7 @@ class Draws:
         letter, k = address
         generator = self._streams.generator(role_of(letter, Role.WEIGHTS), k, self._trial)
         n_out, n_in = shape
-        matrix = Matrix(initializer.draw(generator, n_out, n_in, room))
+        matrix = Matrix(initializer.draw(generator, n_out, n_in))
         self._kept[address] = initializer.unit, matrix
         return matrix
 
@@ -174,7 +172,6 @@ def _drawn(
 ) -> Mapping[Variable, Parameter]:
     model = settings.model
     biases = model.drawn_biases
-    rooms: dict[Variable, FloatArray] = {}
 
     def parameter(address: Variable, k: int, shape: tuple[int, ...]) -> Parameter:
         if len(shape) == 1:
@@ -182,8 +179,7 @@ def _drawn(
         initializer = model.initializer(address.letter, k)
         n_out, n_in = shape
         scale = Magnitude.of(initializer.scale(n_in, n_out)) * model.gain(k)
-        # Whoever has the array has its piece of memory, so nothing else keeps it here.
-        return Weight(draws.matrix(address, initializer, shape, rooms.pop(address, None)), scale)
+        return Weight(draws.matrix(address, initializer, shape), scale)
 
     if model.weight_count < _WORTH_THREADS:
         return {each[0]: parameter(*each) for each in model.parameters}
@@ -196,16 +192,7 @@ def _drawn(
                 _ = found.matrix.frobenius_norm, entries and found.matrix.largest
             yield each[0], found
 
-    addressed = list(model.parameters)
-    missing = [
-        (address, shape)
-        for address, k, shape in addressed
-        if len(shape) == 2
-        and draws.kept(address, model.initializer(address.letter, k), shape) is None
-    ]
-    arrays = room([shape for _, shape in missing])
-    rooms.update((address, array) for (address, _), array in zip(missing, arrays, strict=True))
-    return _DrawnAhead(addressed, part)
+    return _DrawnAhead(list(model.parameters), part)
 
 
 class _DrawnAhead(Mapping["Variable", "Parameter"]):

@@ -34,30 +34,14 @@ class Law(Enum):
         return self not in (Law.CONSTANT, Law.IDENTITY)
 
 
-def draw(
-    law: Law,
-    generator: np.random.Generator,
-    n_out: int,
-    n_in: int,
-    room: FloatArray | None = None,
-) -> FloatArray:
-    """Draw an (n_out, n_in) matrix, into an array of that shape if one is given.
+def draw(law: Law, generator: np.random.Generator, n_out: int, n_in: int) -> FloatArray:
+    """Draw an (n_out, n_in) matrix.
 
     Entries are independent with mean 0 and variance 1, or, for `Law.ORTHOGONAL`, the
     matrix is the n_out × n_in corner of a Haar-distributed orthogonal one, so that its
     rows or its columns are orthonormal. `Law.IDENTITY` is such a corner of the identity, and
     `Law.CONSTANT` all zeros.
     """
-    if law is Law.NORMAL:
-        return generator.standard_normal((n_out, n_in) if room is None else None, out=room)
-    drawn = _matrix(law, generator, n_out, n_in)
-    if room is None:
-        return drawn
-    room[...] = drawn
-    return room
-
-
-def _matrix(law: Law, generator: np.random.Generator, n_out: int, n_in: int) -> FloatArray:
     if law is Law.IDENTITY:
         return np.eye(n_out, n_in)
     if law is not Law.ORTHOGONAL:

@@ -117,24 +117,16 @@ class Initializer(Record):
             )
         return self.weight_std(width or 1, width or 1)
 
-    def draw(
-        self,
-        generator: "np.random.Generator",
-        n_out: int,
-        n_in: int,
-        room: "FloatArray | None" = None,
-    ) -> "FloatArray":
-        """Draw the unscaled (n_out, n_in) matrix, into an array of that shape if one is given."""
-        return self._moved(draw(self.law, generator, n_out, n_in, room))
+    def draw(self, generator: "np.random.Generator", n_out: int, n_in: int) -> "FloatArray":
+        """Draw the unscaled (n_out, n_in) matrix."""
+        return self._moved(draw(self.law, generator, n_out, n_in))
 
     def entries(self, generator: "np.random.Generator", shape: tuple[int, ...]) -> "FloatArray":
         """Draw unscaled entries by themselves, for biases."""
         return self._moved(entries(self.law, generator, shape))
 
     def _moved(self, drawn: "FloatArray") -> "FloatArray":
-        if self.shift:
-            drawn += self.shift
-        return drawn
+        return drawn + self.shift if self.shift else drawn
 
     @property
     def oddity(self) -> str:
