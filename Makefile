@@ -6,7 +6,8 @@
 # make kills  kills sweeps and compares what they end with (COUNT=100 SEED=0)
 # make signals  sends signals to all commands at random moments (COUNT=200 SEED=0)
 # make corpus  compares all output with that of another copy (BEFORE=a worktree of an older commit)
-# make bench  measures speed, side by side with PyTorch and JAX; takes some minutes
+# make bench  measures speed, side by side with PyTorch, JAX and others; takes half an hour
+#             (ONLY=peers for the tables whose title has that word)
 # A second call installs nothing: each environment is renewed when pyproject.toml changes.
 
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
@@ -53,8 +54,14 @@ signals: $(VENV)/.installed-$(EXTRAS)
 corpus: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/python tests/corpus.py $(BEFORE)
 
-bench: $(VENV)/.installed-dev,bench
-	$(BIN)/python tests/benchmarks/run.py
+bench: $(VENV)/.installed-dev,bench .venv-tangents/.installed
+	$(BIN)/python tests/benchmarks/run.py $(if $(ONLY),--only "$(ONLY)")
+
+# neural-tangents needs a JAX of its own.
+.venv-tangents/.installed: tests/benchmarks/tangents.txt
+	@$(PYTHON) -m venv .venv-tangents
+	@.venv-tangents/bin/python -m pip install -qq --disable-pip-version-check --requirement $< >&2
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -25,7 +25,7 @@ def _vanish(name: str, layers: int, width: int, *options: str) -> Contender:
     return process(name, _VANISH, *size, *options, "--format", "tsv", "--quiet")
 
 
-def frameworks(layers: int, width: int) -> Group:
+def autograd(layers: int, width: int) -> Group:
     """One run of a network whose weights fit into memory, from the command line."""
     size = (str(layers), str(width))
     dense, sampled = (
@@ -35,17 +35,9 @@ def frameworks(layers: int, width: int) -> Group:
     weights = python("numpy: the weights alone", str(_HERE / "draw_weights.py"), *size)
     normals = python("numpy: the normals alone", str(_HERE / "draw_normals.py"), *size, "1")
     torch = python("PyTorch: autograd, float64", str(_HERE / "torch_chain.py"), *size)
-    jax = python("JAX: jax.grad, float64, compiling", str(_HERE / "jax_chain.py"), *size)
     return Group(
-        f"PyTorch and JAX, {layers:,} layers of {width:,} units, tanh, whole process",
-        (
-            Job(dense, weights, target=1.5),
-            Job(dense, torch, target=1 / 4),
-            Job(dense, jax),
-            Job(sampled, normals),
-            Job(sampled, torch),
-            Job(sampled, jax),
-        ),
+        f"PyTorch, {layers:,} layers of {width:,} units, tanh, whole process",
+        (Job(dense, torch, target=1 / 4), Job(dense, weights, target=1.5), Job(sampled, normals)),
         rounds=7,
     )
 
@@ -90,8 +82,8 @@ def batches(threads: int) -> Group:
 
 
 DENSE_GROUPS = (
-    frameworks(100, 1024),
-    frameworks(1000, 256),
+    autograd(100, 1024),
+    autograd(1000, 256),
     blocks(100, 1024),
     blocks(1000, 256),
     batches(1),

@@ -10,12 +10,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import jax_chain
 import torch_chain
 from dense_jobs import DENSE_GROUPS
 from draw_normals import draw_normals
-from draw_weights import draw_weights
 from measure import Allowance, Contender, Group, Job, beyond, peak, process, python, work
+from peers_jobs import PEER_GROUPS
 from training_jobs import TRAINING_GROUPS
 
 import vanish
@@ -78,27 +77,25 @@ def _tanh(
 def start() -> Group:
     """How long a person waits for the main job."""
     default = _command("--layers", "20", "--act", "sigmoid")
-    help_ = process("vanish --help", _VANISH, "--help")
+    helps = (process(f"vanish {option}", _VANISH, option) for option in ("--help", "--version"))
     return Group(
         "Start-up, whole process",
         (
-            Job(process(_shown(*default[1:]), *default), _IMPORT_NUMPY, target=2.0),
-            Job(help_, _IMPORT_NUMPY),
+            Job(process(_shown(*default[1:]), *default), _IMPORT_NUMPY, target=1.7),
+            *(Job(each, _IMPORT_NUMPY, target=0.75) for each in helps),
         ),
     )
 
 
-def floor(layers: int, width: int, trials: int, target: float = 2.0) -> Group:
-    """Many sampled trials against the random numbers that they are made of."""
+def floor(layers: int, width: int, trials: int) -> Group:
+    """Many sampled trials, records included, against the random numbers that they are made of."""
     draw = work("numpy: the normals alone", partial(draw_normals, layers, width, trials))
-    jobs = []
-    for act in ("relu", "tanh", "sigmoid", "gelu"):
-        size: dict[str, Any] = {"act": act, "layers": layers, "width": width, "trials": trials}
-        # What is promised is the reading; its summary is recorded beside it.
-        jobs.append(Job(_engine(**size), draw, None if act == "gelu" else target))
-        jobs.append(Job(_whole(**size), draw))
+    jobs = tuple(
+        Job(_whole(act=act, layers=layers, width=width, trials=trials), draw, target)
+        for act, target in (("relu", 1.5), ("tanh", 1.5), ("sigmoid", 1.5), ("gelu", 2.0))
+    )
     title = f"Floor, {_size(layers, width, trials)}, sampled on one thread, in process"
-    return Group(title, tuple(jobs))
+    return Group(title, jobs)
 
 
 def small(layers: int, width: int) -> Group:
@@ -186,36 +183,20 @@ def threads(layers: int, width: int, trials: int) -> Group:
         for jobs in (1, 2)
     )
     return Group(
-        f"Threads, {_size(layers, width, trials)}, tanh, sampled, in process", (Job(two, one),)
+        f"Threads, {_size(layers, width, trials)}, tanh, sampled, in process", (Job(two, one, 0.7),)
     )
 
 
-def frameworks_in_process(layers: int, width: int, target: float | None = None) -> Group:
-    """The same without the start of Python and its packages, and without compiling.
-
-    `target` is what the sampled engine may take of PyTorch's time.
-    """
+def autograd_in_process(layers: int, width: int, sampled_target: float) -> Group:
+    """A network whose weights fit into memory, without the start of Python and its packages."""
     dense, sampled = (
         work(f"simulate(…).layers, {engine}", _tanh(layers, width, engine=engine))
         for engine in ("dense", "sampled")
     )
-    weights = work("numpy: the weights alone", partial(draw_weights, layers, width))
-    normals = work("numpy: the normals alone", partial(draw_normals, layers, width, 1))
     torch = work("PyTorch: autograd, float64", partial(torch_chain.gradient_norms, layers, width))
-    jax = work(
-        "JAX: jax.grad, float64, compiled before",
-        partial(jax_chain.gradient_norms, layers, width),
-    )
     return Group(
-        f"PyTorch and JAX, {_size(layers, width)}, tanh, in process",
-        (
-            Job(dense, weights),
-            Job(dense, torch),
-            Job(dense, jax),
-            Job(sampled, normals),
-            Job(sampled, torch, target),
-            Job(sampled, jax),
-        ),
+        f"PyTorch, {_size(layers, width)}, tanh, in process",
+        (Job(dense, torch, target=1.0), Job(sampled, torch, sampled_target)),
         rounds=7,
     )
 
@@ -227,7 +208,7 @@ GROUPS = (
     growth_of_memory(),
     floor(100, 32, 256),
     floor(100, 64, 128),
-    floor(20, 64, 1000, target=2.5),
+    floor(20, 64, 1000),
     floor(100, 1024, 8),
     floor(100, 8192, 1),
     small(1000, 32),
@@ -236,7 +217,8 @@ GROUPS = (
     deep(),
     threads(100, 64, 1000),
     *DENSE_GROUPS,
-    frameworks_in_process(100, 1024, target=1 / 100),
-    frameworks_in_process(1000, 256),
+    autograd_in_process(100, 1024, sampled_target=1 / 100),
+    autograd_in_process(1000, 256, sampled_target=1 / 10),
     *TRAINING_GROUPS,
+    *PEER_GROUPS,
 )

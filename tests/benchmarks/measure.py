@@ -101,14 +101,18 @@ def python(name: str, *arguments: str) -> Contender:
     return process(name, sys.executable, *arguments)
 
 
+def told(name: str, *command: str) -> Contender:
+    """Return a contender that is the number which a process prints."""
+
+    def number() -> float:
+        return float(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
+
+    return Contender(name, number)
+
+
 def peak(name: str, *command: str) -> Contender:
     """Return a contender that is the most memory that a process takes."""
-
-    def size() -> float:
-        run = (sys.executable, _PEAK_MEMORY, *command)
-        return float(subprocess.run(run, stdout=subprocess.PIPE, check=True).stdout)
-
-    return Contender(name, size)
+    return told(name, sys.executable, _PEAK_MEMORY, *command)
 
 
 def beyond(contender: Contender, base: Contender) -> Contender:

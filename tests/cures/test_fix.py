@@ -313,7 +313,8 @@ def test_the_table_of_given_weights_fits_the_terminal(
     words = [*VANISH, *shlex.split("fix --act tanh --weights faulty.npz")]
     status, text = run_in_terminal(words, lines=lines, env={"NO_COLOR": "1"})
     assert status == 0
-    assert text.count("\n") < lines
+    # A progress bar that was slow enough to be seen takes its line back.
+    assert text.count("\n") - text.count("\x1b[1A") < lines
     assert "more cures: --rows 0" in text
 
 

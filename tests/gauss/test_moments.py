@@ -174,10 +174,3 @@ def test_moments_beyond_float64(act: str, q: Magnitude, v: Magnitude, c: Magnitu
             assert float(a / b) == pytest.approx(1.0, rel=1e-13)
         else:
             assert not a
-
-
-@pytest.mark.parametrize(("mantissa", "exponent"), [(0.5, -7), (0.7, -7), (0.5, 8), (0.99, 8)])
-def test_root_squared_is_the_magnitude(mantissa: float, exponent: int) -> None:
-    magnitude = Magnitude(mantissa, exponent)
-    found = magnitude.root()
-    assert float(found * found / magnitude) == pytest.approx(1.0, rel=1e-15)

@@ -120,6 +120,7 @@ def drawn() -> tuple[tuple[View, ...], frozenset[tuple[str, int]]]:
     """Return the views that `DRAWN` draws, and where in the code views were made for it."""
     views: list[View] = []
     sites: set[tuple[str, int]] = set()
+    View._make(View._fields)._replace()  # the first call of all compiles the constructor
     draw, make = tables.table, View.__new__
 
     def note(view: View, *rest: Any, **named: Any) -> str:

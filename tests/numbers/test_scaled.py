@@ -231,3 +231,11 @@ def test_the_norm_neither_overflows_nor_underflows(size: int, exponent: int) -> 
 
 def test_the_norm_of_zeros_is_a_true_zero() -> None:
     assert not Scaled(np.zeros((2, 3)), -7).norm()
+
+
+@given(positive, exponents)
+def test_a_root_squared_is_the_magnitude(value: float, exponent: int) -> None:
+    magnitude = Magnitude.of(value, exponent)
+    root = magnitude.root()
+    error = magnitude_as_rational(root) ** 2 / magnitude_as_rational(magnitude) - 1
+    assert abs(error) <= 3 * ROUNDING

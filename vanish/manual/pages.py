@@ -28,7 +28,7 @@ TOPICS = {
     "pytorch": "the gradients of any PyTorch module, layer by layer",
     "numbers": "how exact they are, their range, what fewer bits lose",
     "sources": "the papers that formulas are from",
-    "speed": "beside numpy, PyTorch, JAX and scikit-learn",
+    "speed": "beside PyTorch hooks, JAX, torchlens; what each can do",
     "python": "each command as a function",
     "architecture": "how it is built, and how to add to it",
 }
