@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import torch_chain
 from auto_jobs import AUTO_GROUPS
 from deep_jobs import DEEP_GROUPS
+from dense_jobs import DENSE_GROUPS
 from measure import Allowance, Contender, Group, Job, beyond, peak, process, python, work
 from peers_jobs import PEER_GROUPS
 from sampled_jobs import SAMPLED_GROUPS, size_of
@@ -24,7 +25,6 @@ import vanish
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_HERE = Path(__file__).parent
 _VANISH = str(Path(sysconfig.get_path("scripts"), "vanish"))
 
 _IMPORT_NUMPY = python('python -c "import numpy"', "-c", "import numpy")
@@ -131,26 +131,8 @@ def threads(layers: int, width: int, trials: int) -> Group:
     )
 
 
-def autograd(layers: int, width: int) -> Group:
-    """One run of a network whose weights fit into memory, from the command line."""
-    size = (str(layers), str(width))
-    options = ("--layers", size[0], "--width", size[1], "--act", "tanh")
-    dense, sampled = (
-        process(f"vanish, {engine}", *_command(*options, "--engine", engine))
-        for engine in ("dense", "sampled")
-    )
-    weights = python("numpy: the weights alone", str(_HERE / "draw_weights.py"), *size)
-    normals = python("numpy: the normals alone", str(_HERE / "draw_normals.py"), *size, "1")
-    torch = python("PyTorch: autograd, float64", str(_HERE / "torch_chain.py"), *size)
-    return Group(
-        f"PyTorch, {size_of(layers, width)}, tanh, whole process",
-        (Job(dense, torch, target=1 / 4), Job(dense, weights, target=1.5), Job(sampled, normals)),
-        rounds=7,
-    )
-
-
 def autograd_in_process(layers: int, width: int, sampled_target: float) -> Group:
-    """The same without the start of Python and its packages."""
+    """A network whose weights fit into memory, without the start of Python and its packages."""
     dense, sampled = (
         work(f"simulate(…).layers, {engine}", _tanh(layers, width, engine=engine))
         for engine in ("dense", "sampled")
@@ -172,8 +154,7 @@ GROUPS = (
     growth(),
     *DEEP_GROUPS,
     threads(100, 64, 1000),
-    autograd(100, 1024),
-    autograd(1000, 256),
+    *DENSE_GROUPS,
     autograd_in_process(100, 1024, sampled_target=1 / 100),
     autograd_in_process(1000, 256, sampled_target=1 / 10),
     *TRAINING_GROUPS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +18,10 @@ from oracles import Problem, relative_error
 import vanish
 from vanish.network import activations, losses
 from vanish.network.arrays import Network, Rows
+from vanish.network.graph import Op
 from vanish.numbers.scaled import Magnitude, Scaled
-from vanish.readings.dense import Outer, Total
+from vanish.readings import dense
+from vanish.readings.dense import DENSE, Outer, Terms, Total
 from vanish.simulation.profile import Verdict
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
@@ -210,7 +213,52 @@ def test_a_part_of_zeros_leaves_the_others_of_a_shared_weight_as_they_are(
     assert not Outer(nothing, nothing).norm()
 
 
-def test_a_norm_does_not_cancel_where_the_rows_of_a_batch_do() -> None:
+@pytest.mark.parametrize(("n_out", "n_in"), [(7, 5), (300, 200), (40, 2000)])
+@pytest.mark.parametrize("rows", [2, 9, 150])
+@pytest.mark.parametrize("factored", [False, True])
+def test_a_norm_is_that_of_the_matrix_whether_it_is_formed_or_not(
+    n_out: int, n_in: int, rows: int, *, factored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dense, "_SMALL", 0 if factored else 2**40)
+    monkeypatch.setattr(dense, "_FACTORED", 0)
+    generator = np.random.default_rng(rows)
+    d, f = generator.standard_normal((rows, n_out)), generator.standard_normal((rows, n_in))
+    found = Outer((Scaled(d, 3000), Scaled(f, -2990)))
+    matrix = 1024.0 * d.T @ f
+    assert float(found.norm()) == pytest.approx(np.linalg.norm(matrix), rel=1e-13, abs=0.0)
+    largest = found.largest()
+    assert (largest is None) == factored
+    assert largest is None or float(largest) == pytest.approx(np.abs(matrix).max(), rel=1e-12)
+
+
+def test_sums_that_go_on_from_one_do_not_change_it_nor_each_other() -> None:
+    one, two, three = (Terms([each]) for each in (1, 2, 3))
+    both = one + two
+    other, twice = one + three, both + both
+    assert [[*each] for each in (one, both, other, twice)] == [[1], [1, 2], [1, 3], [1, 2, 1, 2]]
+    assert [len(each) for each in (one, both, other, twice)] == [1, 2, 2, 4]
+
+
+@pytest.mark.parametrize("power", [-1022, -1010, -960, -100])
+def test_slopes_of_any_size_lead_back_to_their_last_digit(power: int) -> None:
+    # Of a gradient that is not 1 but is left as it is, see `Scaled.tidy`.
+    small = math.ldexp(1.0, power)
+    chain, op = None, Op("activate")
+    slope, g = np.array([[small, 0.0]]), Scaled(np.array([[2.0**-15 / 3.0, 1.0e-5]]), 7)
+    [d] = DENSE.rule(op).back(chain, op, 1, slope, g)
+    expected = Fraction(2.0**-15 / 3.0) * Fraction(2) ** (power + 7)
+    found = Fraction(float(d.values[0, 0])) * Fraction(2) ** d.exponent
+    assert abs(found / expected - 1) <= Fraction(1, 2**52)
+    assert d.values[0, 1] == 0.0
+
+
+@pytest.mark.parametrize("factored", [False, True])
+def test_a_norm_does_not_cancel_where_the_rows_of_a_batch_do(
+    *, factored: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if factored:
+        monkeypatch.setattr(dense, "_SMALL", 0)
+        monkeypatch.setattr(dense, "_FACTORED", 0)
     # Σ d_b f_bᵀ = 1e-10 d gᵀ. Summing over pairs of rows would square the cancellation:
     # 1e-20 beside 1 is nothing.
     d, g = np.array([1.0, 2.0, -1.0]), np.array([3.0, 1.0])

@@ -188,7 +188,10 @@ def test_a_file_of_six_bytes_is_read_whatever_is_free(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("--width 600 --engine dense", "can be started, the limits of this system forbid it"),
+        (
+            "--trials 2000 --engine sampled -j 2",
+            "can be started, the limits of this system forbid it",
+        ),
         ("sweep --layers 2,3 -j 2 -f csv", "2 processes cannot be started: "),
     ],
 )
@@ -196,6 +199,14 @@ def test_where_no_thread_can_be_started_that_is_one_line(line: str, says: str) -
     # The system asks for a stack of 4 GB for each, which the other limit forbids.
     result = limited(f"exec $VANISH {line}", "-s 4000000,-v 2000000")
     check_refused(result, says)
+
+
+@pytest.mark.slow
+def test_where_no_thread_can_be_started_weights_are_drawn_by_one() -> None:
+    line = "exec $VANISH --layers 4 --width 600 --engine dense --format tsv --quiet"
+    alone, helped = limited(line, "-s 4000000,-v 2000000"), limited(line, "-v 2000000")
+    assert (alone.returncode, alone.stderr) == (0, b"")
+    assert alone.stdout == helped.stdout
 
 
 # Whatever is as long as a number that was given.

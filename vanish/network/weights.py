@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
+
+# A scale within 2^±100 is a number like any other, and leaves the exponent as it is.
+_LARGEST_SHIFT = 100
 
 
 class Matrix:
@@ -62,11 +66,19 @@ class Weight(Record):
 
     def forward(self, rows: Scaled) -> Scaled:
         """Return W f for each row f, shape (B, n_in) to (B, n_out)."""
-        return Scaled(rows.values @ self.matrix.entries.T, rows.exponent).times(self.scale)
+        return self._scaled(rows.values @ self.matrix.entries.T, rows.exponent)
 
     def backward(self, rows: Scaled) -> Scaled:
         """Return Wᵀ d for each row d, shape (B, n_out) to (B, n_in)."""
-        return Scaled(rows.values @ self.matrix.entries, rows.exponent).times(self.scale)
+        return self._scaled(rows.values @ self.matrix.entries, rows.exponent)
+
+    def _scaled(self, product: FloatArray, exponent: int) -> Scaled:
+        """Return the product times the scale, made of an array that nobody else has."""
+        factor, shift = self.scale.mantissa, self.scale.exponent
+        if abs(shift) <= _LARGEST_SHIFT:
+            factor, shift = math.ldexp(factor, shift), 0
+        product *= factor
+        return Scaled(product, exponent + shift)
 
     def frobenius_norm(self) -> Magnitude:
         """Return ‖W‖_F."""

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 # Within 2^±500 a product of two values, and so a sum of squares, stays in float64.
 SAFE_EXPONENT = 500
 
+# Sums of squares within 2^±900 have lost nothing.
+_SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-900, 2.0**900
+
+# What flows back has a norm within 2^±16: it is multiplied by slopes.
+_NEAR = 16
+
 # A loss's gradient below 2^-(2^61), about 10^(-7·10^17), counts as zero. That leaves room on
 # both sides for the factors of any chain that fits into memory: decimal's exponents end at
 # ±(10^18 - 1), about 2^±(3.3·10^18), and int64 at ±2^63.
@@ -156,17 +162,29 @@ class Scaled:
     to zero; no norm can tell.
     """
 
-    __slots__ = ("exponent", "values")
+    __slots__ = ("_norm", "_top", "exponent", "values")
 
     def __init__(self, values: FloatArray, exponent: int = 0) -> None:
         self.values: Final = values
         self.exponent: Final = exponent
+        # Found once: many ask, and each time it would be another pass over the array.
+        self._top: int | None = None
+        self._norm: Magnitude | None = None
 
     @property
     def top(self) -> int:
         """The least t with every |element| < 2^t; 0 where all are zero."""
-        largest = max(self.values.max(), -self.values.min())
-        return math.frexp(largest)[1] + self.exponent if largest else 0
+        if self._top is None:
+            largest = self.largest
+            self._top = math.frexp(largest)[1] + self.exponent if largest else 0
+        return self._top
+
+    @property
+    def largest(self) -> float:
+        """The largest |value|."""
+        # By their places: numpy finds these sooner than it finds the numbers.
+        values = self.values
+        return max(values.item(values.argmax()), -values.item(values.argmin()))
 
     def with_exponent(self, exponent: int) -> Scaled:
         """Return the same array with another exponent."""
@@ -177,6 +195,23 @@ class Scaled:
     def normalized(self) -> Scaled:
         """Return the same array with its largest |value| in [1/2, 1)."""
         return self.with_exponent(self.top)
+
+    def safe(self) -> Scaled:
+        """Return the same array with values that can be multiplied: itself where they can."""
+        return self if abs(self.top - self.exponent) <= SAFE_EXPONENT else self.normalized()
+
+    def tidy(self) -> Scaled:
+        """Return the same array with a norm near 1: itself where that is near enough.
+
+        Then no slope that float64 holds leads out of float64, see `ops.activate`.
+        """
+        norm = self.norm()
+        near = not norm or abs(norm.exponent - self.exponent) <= _NEAR
+        if near:
+            return self
+        tidy = self.normalized()
+        tidy._norm = norm  # noqa: SLF001 - of its own kind
+        return tidy
 
     def settled(self) -> Scaled:
         """Return the same array with exponent 0 where float64 holds it, else normalized."""
@@ -192,6 +227,11 @@ class Scaled:
         return self + -other
 
     def __add__(self, other: Scaled) -> Scaled:
+        if self.exponent == other.exponent:
+            with np.errstate(over="ignore", invalid="ignore"):
+                plain = Scaled(self.values + other.values, self.exponent)
+            if math.isfinite(plain.largest):
+                return plain.settled()
         # A zero has no size to go by.
         exponent = max((each.top for each in (self, other) if each.values.any()), default=0)
         total = self.with_exponent(exponent).values + other.with_exponent(exponent).values
@@ -203,10 +243,23 @@ class Scaled:
 
     def norm(self) -> Magnitude:
         """Return the Frobenius norm."""
-        safe = self if abs(self.top - self.exponent) < SAFE_EXPONENT else self.normalized()
+        if self._norm is None:
+            squares, exponent = _squares(self.values), self.exponent
+            if not _SMALLEST_SQUARE < squares < _LARGEST_SQUARE:
+                safe = self.normalized()
+                squares, exponent = _squares(safe.values), safe.exponent
+            self._norm = Magnitude.of(math.sqrt(squares), exponent)
+        return self._norm
+
+
+def _squares(values: FloatArray) -> float:
+    """Return the sum of the squares."""
+    with np.errstate(over="ignore"):
+        if len(values) == 1:
+            row = values.ravel()
+            return float(row.dot(row))
         # By rows: one long product would wake threads that cost more than they save.
-        squares = float(np.vecdot(safe.values, safe.values).sum())
-        return Magnitude.of(math.sqrt(squares), safe.exponent)
+        return float(np.vecdot(values, values).sum())
 
 
 def _shift(power: int) -> int:

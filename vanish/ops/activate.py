@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from vanish.readings.written import Written
 
 
+# Slopes that make a gradient so much smaller, as a power of two, may have rounded it.
+_SMALL = -900
+
+
 def activate(activation: Activation, a: Scaled, layer: int) -> tuple[Scaled, FloatArray]:
     """Return f = S(a) and S'(a), for an a that float64 may not be able to hold.
 
@@ -79,7 +83,13 @@ def _dense_forward(run: Chain, op: Op, k: int, a: Scaled) -> tuple[Scaled, Float
 
 
 def _dense_back(_: Chain, __: Op, ___: int, slope: FloatArray, g: Scaled) -> tuple[Scaled]:
-    return (Scaled(g.values * slope, g.exponent),)
+    d = Scaled(g.values * slope, g.exponent)
+    norm = d.norm()
+    if norm.exponent - d.exponent < _SMALL or not norm:
+        # From rows near 1 not even the smallest slope, 2^-1022, leads out of float64.
+        g = g.normalized()
+        d = Scaled(g.values * slope, g.exponent)
+    return (d,)
 
 
 DENSE.means("activate", forward=_dense_forward, back=_dense_back)

@@ -9,7 +9,7 @@ import numpy as np
 
 from vanish.network.chainrule import Reading
 from vanish.network.weights import Matrix, Weight
-from vanish.numbers.scaled import SAFE_EXPONENT, Scaled
+from vanish.numbers.scaled import Scaled
 from vanish.numbers.stack import Norms, Stack, norms_of, norms_of_sum, product
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE, Outer, Total
@@ -39,8 +39,7 @@ if TYPE_CHECKING:
 def _dense_forward(run: Chain, op: Op, k: int, f: Scaled) -> tuple[Scaled, Scaled]:
     weight, *biases = run.of(op, k)
     bias = biases[0] if biases else None
-    if abs(f.top - f.exponent) > SAFE_EXPONENT:
-        f = f.normalized()
+    f = f.safe()
     a = weight.forward(f)
     return (a.settled() if bias is None else a + Scaled(bias)), f
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish.network.chainrule import Reading
-from vanish.numbers.scaled import SAFE_EXPONENT, Magnitude, Scaled
+from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.numbers.signed import Signed
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings.bounds import BOUND
@@ -52,8 +52,7 @@ def _split(op: Op) -> tuple[float, int]:
 
 def _times(op: Op, f: Scaled) -> Scaled:
     factor, shift = _split(op)
-    if abs(f.top - f.exponent) > SAFE_EXPONENT:
-        f = f.normalized()
+    f = f.safe()
     return Scaled(f.values * factor, f.exponent + shift)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.numbers.scaled import SAFE_EXPONENT, Magnitude, Scaled
+from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE, Total
 from vanish.readings.slopes import SLOPES
@@ -27,8 +27,7 @@ def _gamma(run: Chain, op: Op, k: int) -> Scaled:
 
 
 def _times(one: Scaled, other: Scaled) -> Scaled:
-    if abs(one.top - one.exponent) > SAFE_EXPONENT:
-        one = one.normalized()
+    one = one.safe()
     return Scaled(one.values * other.values, one.exponent + other.exponent)
 
 

@@ -6,12 +6,13 @@ kept as the sum that it is, and formed only if somebody asks for its entries.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
 from vanish.network.chainrule import Reading, back, forward, until
-from vanish.numbers.scaled import ZERO, Magnitude, Scaled
+from vanish.numbers.scaled import ZERO, Magnitude, Scaled, pooled
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -22,7 +23,44 @@ if TYPE_CHECKING:
     from vanish.network.graph import Variable
     from vanish.numbers.scaled import FloatArray
 
-DENSE = Reading("dense", tidy=Scaled.normalized)
+Term = TypeVar("Term")
+
+# A factorisation's operations cost so many times those of a product of matrices, which of so few
+# numbers is done sooner than one begins.
+_FACTORED, _SMALL = 4, 2**14
+
+# So many numbers of ∂L/∂W are formed at a time: they stay in the processor's cache.
+_BAND = 2**16
+
+DENSE = Reading("dense", tidy=Scaled.tidy)
+
+
+class Terms(Generic[Term]):
+    """The terms of a sum. One that goes on from it shares their list, so that N cost N and not N².
+
+    Parameters
+    ----------
+    listed
+        The terms, and perhaps behind them those of a longer sum.
+    """
+
+    __slots__ = ("_count", "_listed")
+
+    def __init__(self, listed: list[Term]) -> None:
+        self._listed, self._count = listed, len(listed)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Term]:
+        return islice(self._listed, self._count)
+
+    def __add__(self, other: Terms[Term]) -> Terms[Term]:
+        added = list(other)
+        goes_on = self._count == len(self._listed)
+        listed = self._listed if goes_on else self._listed[: self._count]
+        listed += added
+        return Terms(listed)
 
 
 class Outer:
@@ -34,42 +72,70 @@ class Outer:
         d and f of each use, shapes (B, n_out) and (B, n_in).
     """
 
-    __slots__ = ("parts",)
+    __slots__ = ("_sizes", "parts")
 
     def __init__(self, *parts: tuple[Scaled, Scaled]) -> None:
-        self.parts: Final = parts
+        self.parts = Terms([*parts])
+        self._sizes: tuple[Magnitude, Magnitude | None] | None = None
 
     def __add__(self, other: Outer) -> Outer:
-        return Outer(*self.parts, *other.parts)
+        total = Outer()
+        total.parts = self.parts + other.parts
+        return total
 
     def norm(self) -> Magnitude:
-        """Return the Frobenius norm, without forming the matrix.
+        """Return the Frobenius norm.
 
-        For one row it is ‖d‖·‖f‖. For more, with thin QR factorisations Dᵀ = Q_D R_D and
-        Fᵀ = Q_F R_F it is ‖R_D R_Fᵀ‖_F: no cancellation, unlike the sum over pairs of rows
-        Σ_bb' (d_b·d_b')(f_b·f_b').
+        For one row it is ‖d‖·‖f‖. Of many the matrix is formed, a band of rows at a time. Where
+        that would cost more, with thin QR factorisations Dᵀ = Q_D R_D and Fᵀ = Q_F R_F it is
+        ‖R_D R_Fᵀ‖_F. Neither loses more than the rounding of products, unlike the sum over pairs
+        of rows Σ_bb' (d_b·d_b')(f_b·f_b'), which cancels.
         """
-        if len(self.parts) > 1:
-            rows, inputs = self._together()
-        else:
-            [(rows, inputs)] = self.parts
-        if rows.values.shape[0] == 1:
-            return rows.norm() * inputs.norm()
-        left, right = rows.normalized(), inputs.normalized()
-        product = _triangular(left.values) @ _triangular(right.values).T
-        return Scaled(product, left.exponent + right.exponent).norm()
+        return self._measured()[0]
+
+    def largest(self) -> Magnitude | None:
+        """Return the largest |entry|; None where the norm is known without the matrix."""
+        return self._measured()[1]
+
+    def _measured(self) -> tuple[Magnitude, Magnitude | None]:
+        if self._sizes is None:
+            self._sizes = self._measure()
+        return self._sizes
+
+    def _measure(self) -> tuple[Magnitude, Magnitude | None]:
+        left, right = self._whole()
+        if len(left.values) == 1:
+            return left.norm() * right.norm(), None
+        left, right = left.tidy(), right.tidy()
+        exponent = left.exponent + right.exponent
+        count, n_out = left.values.shape
+        n_in = right.values.shape[1]
+        if n_out * n_in > max(_SMALL, _FACTORED * count * (n_out + n_in)):
+            product = _triangular(left.values) @ _triangular(right.values).T
+            return Scaled(product, exponent).norm(), None
+        step = max(1, _BAND // n_in)
+        bands = [
+            Scaled(left.values.T[row : row + step] @ right.values, exponent)
+            for row in range(0, n_out, step)
+        ]
+        largest = max(each.largest for each in bands)
+        return pooled(each.norm() for each in bands), Magnitude.of(largest, exponent)
 
     def array(self) -> Scaled:
         """Return the matrix, shape (n_out, n_in)."""
-        rows, inputs = self._together() if len(self.parts) > 1 else self.parts[0]
+        rows, inputs = self._whole()
         return Scaled(rows.values.T @ inputs.values, rows.exponent + inputs.exponent)
 
-    def _together(self) -> tuple[Scaled, Scaled]:
+    def _whole(self) -> tuple[Scaled, Scaled]:
         """Return the rows of all parts as one batch."""
+        if len(self.parts) == 1:
+            [only] = self.parts
+            return only
         # A zero has no size to go by: beside it, what is small would be rounded to zero.
         parts = [each for each in self.parts if all(rows.values.any() for rows in each)]
         pairs = [
-            (rows.normalized(), inputs.normalized()) for rows, inputs in parts or self.parts[:1]
+            (rows.normalized(), inputs.normalized())
+            for rows, inputs in parts or islice(self.parts, 1)
         ]
         powers = [rows.exponent + inputs.exponent for rows, inputs in pairs]
         most = max(powers)
@@ -98,15 +164,18 @@ class Total:
     __slots__ = ("parts",)
 
     def __init__(self, *parts: Scaled) -> None:
-        self.parts: Final = parts
+        self.parts = Terms([*parts])
 
     def __add__(self, other: Total) -> Total:
-        return Total(*self.parts, *other.parts)
+        total = Total()
+        total.parts = self.parts + other.parts
+        return total
 
     def norm(self) -> Magnitude:
         """Return the Euclidean norm."""
-        if len(self.parts) == 1 and self.parts[0].values.shape[0] == 1:
-            return self.parts[0].norm()
+        first, *others = islice(self.parts, 2)
+        if not others and len(first.values) == 1:
+            return first.norm()
         return self.array().norm()
 
     def array(self) -> Scaled:

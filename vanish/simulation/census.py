@@ -173,7 +173,12 @@ class Census:
             self._grad_a.add(gradient)
         elif isinstance(gradient, Outer):
             [(rows, inputs)] = gradient.parts
-            if len(rows.values) > 1:
+            if len(rows.values) == 1:
+                return
+            formed = gradient.largest()
+            if formed is not None:
+                self._outer.append(_log2(formed.mantissa) + formed.exponent)
+            else:
                 self.outer(rows.values, inputs.values, rows.exponent + inputs.exponent)
 
     def outer(self, rows: FloatArray, inputs: FloatArray, exponent: int) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from itertools import chain as chained
+import math
+from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +13,10 @@ from vanish.network.streams import Role, Streams, Trials, draw_step, role_of
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import Magnitude
 from vanish.simulation.sample import given_steps
-from vanish.system.threads import processors, threads
+from vanish.system.threads import Ahead, processors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Iterable, Iterator
 
     from vanish.network.arrays import Network
     from vanish.network.blockarrays import BlockNetwork
@@ -34,8 +36,9 @@ if TYPE_CHECKING:
 # Drawing so many numbers takes about 15 ms, starting threads for it less than one.
 _WORTH_THREADS = 2**20
 
-# So many that the workers end together, and soon after an interrupt.
-_PARTS_A_WORKER = 32
+# A thread draws about so many at a time: few enough that all end together, and soon after an
+# interrupt.
+_PART = 2**17
 
 
 class Draws:
@@ -71,11 +74,16 @@ class Draws:
             self._others[trial] = Draws(self._streams, trial)
         return self._others[trial]
 
-    def matrix(self, address: Variable, initializer: Initializer, shape: tuple[int, ...]) -> Matrix:
+    def matrix(
+        self,
+        address: Variable,
+        initializer: Initializer,
+        shape: tuple[int, ...],
+    ) -> Matrix:
         """Return the unscaled matrix of an address, shape (n_out, n_in)."""
-        kept = self._kept.get(address)
-        if kept and kept[0] == initializer.unit and kept[1].entries.shape == shape:
-            return kept[1]
+        kept = self.kept(address, initializer, shape)
+        if kept is not None:
+            return kept
         self._kept.pop(address, None)
         letter, k = address
         generator = self._streams.generator(role_of(letter, Role.WEIGHTS), k, self._trial)
@@ -83,6 +91,15 @@ class Draws:
         matrix = Matrix(initializer.draw(generator, n_out, n_in))
         self._kept[address] = initializer.unit, matrix
         return matrix
+
+    def kept(
+        self, address: Variable, initializer: Initializer, shape: tuple[int, ...]
+    ) -> Matrix | None:
+        """Return the matrix of an address if it was drawn before."""
+        kept = self._kept.get(address)
+        if kept and kept[0] == initializer.unit and kept[1].entries.shape == shape:
+            return kept[1]
+        return None
 
     def given(self, network: AnyNetwork) -> Mapping[Variable, Parameter]:
         """Return the parameters of a real network, as far as it has them."""
@@ -100,9 +117,7 @@ class Draws:
             return True
         model = settings.model
         return all(
-            (kept := self._kept.get(address)) is not None
-            and kept[0] == model.initializer(address.letter, k).unit
-            and kept[1].entries.shape == shape
+            self.kept(address, model.initializer(address.letter, k), shape) is not None
             for address, k, shape in model.parameters
             if len(shape) == 2
         )
@@ -154,42 +169,78 @@ def steps_of(settings: Settings, streams: Streams, trials: Trials) -> Mapping[in
 
 def _drawn(
     settings: Settings, streams: Streams, draws: Draws, trials: Trials, *, entries: bool
-) -> dict[Variable, Parameter]:
+) -> Mapping[Variable, Parameter]:
     model = settings.model
     biases = model.drawn_biases
-    addressed = list(model.parameters)
 
-    def parameter(one: Addressed) -> Known:
-        address, k, shape = one
+    def parameter(address: Variable, k: int, shape: tuple[int, ...]) -> Parameter:
         if len(shape) == 1:
-            return address, bias(address, shape)
+            return None if biases is None else biases.draw(streams, trials, address, shape)[0]
         initializer = model.initializer(address.letter, k)
         n_out, n_in = shape
         scale = Magnitude.of(initializer.scale(n_in, n_out)) * model.gain(k)
-        return address, Weight(draws.matrix(address, initializer, shape), scale)
-
-    def bias(address: Variable, shape: tuple[int, ...]) -> FloatArray | None:
-        return None if biases is None else biases.draw(streams, trials, address, shape)[0]
+        return Weight(draws.matrix(address, initializer, shape), scale)
 
     if model.weight_count < _WORTH_THREADS:
-        return dict(map(parameter, addressed))
+        return {each[0]: parameter(*each) for each in model.parameters}
 
-    def part(addressed: list[Addressed]) -> list[Known]:
-        found = []
+    def part(addressed: list[Addressed]) -> Iterator[Known]:
         for each in addressed:
-            found.append(parameter(each))
+            found = parameter(*each)
             # They will be asked for; now the entries are still in the processor's cache.
-            if isinstance(weight := found[-1][1], Weight):
-                _ = weight.matrix.frobenius_norm, entries and weight.matrix.largest
-        return found
+            if isinstance(found, Weight):
+                _ = found.matrix.frobenius_norm, entries and found.matrix.largest
+            yield each[0], found
 
-    # Every parameter has a stream of its own, and numpy draws without the interpreter's lock.
-    # Parts of several are handed out faster than single ones.
-    workers = processors()
-    size = -(-len(addressed) // (_PARTS_A_WORKER * workers))
-    parts = [addressed[first : first + size] for first in range(0, len(addressed), size)]
-    with threads(workers) as pool:
-        return dict(chained.from_iterable(pool.map(part, parts)))
+    return _DrawnAhead(list(model.parameters), part)
+
+
+class _DrawnAhead(Mapping["Variable", "Parameter"]):
+    """Parameters that threads draw in the order of the layers, ahead of who asks for them.
+
+    Every parameter has a stream of its own, and numpy draws without the interpreter's lock.
+
+    Parameters
+    ----------
+    addressed
+        All of them.
+    draw
+        Draws some.
+    """
+
+    def __init__(
+        self, addressed: list[Addressed], draw: Callable[[list[Addressed]], Iterable[Known]]
+    ) -> None:
+        self._found: dict[Variable, Parameter] = {}
+        parts = list(_parts(addressed))
+        self._part = {each[0]: number for number, part in enumerate(parts) for each in part}
+        found = self._found
+        tasks = [partial(lambda part: found.update(draw(part)), part) for part in parts]
+        self._ahead = Ahead(tasks, processors() - 1)
+
+    def __getitem__(self, address: Variable) -> Parameter:
+        if address not in self._found:
+            self._ahead.wait(self._part[address])
+        return self._found[address]
+
+    def __iter__(self) -> Iterator[Variable]:
+        return iter(self._part)
+
+    def __len__(self) -> int:
+        return len(self._part)
+
+
+def _parts(addressed: Iterable[Addressed]) -> Iterator[list[Addressed]]:
+    """Yield neighbours that are many numbers together: handing one out costs some microseconds."""
+    part, taken = [], 0
+    for each in addressed:
+        part.append(each)
+        taken += math.prod(each[2])
+        if taken >= _PART:
+            yield part
+            part, taken = [], 0
+    if part:
+        yield part
 
 
 def _given(settings: Settings, network: AnyNetwork, draws: Draws) -> dict[Variable, Parameter]:

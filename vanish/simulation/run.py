@@ -10,6 +10,7 @@ import numpy as np
 from vanish.network import losses
 from vanish.network.graph import Variable
 from vanish.network.streams import Streams, Trials
+from vanish.numbers import freed
 from vanish.numbers.scaled import ZERO
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import bounds, dense
@@ -200,6 +201,7 @@ class Simulation:
         forward: bool = True,
     ) -> None:
         require_memory(settings, DENSE)
+        freed.keep(settings.rows * max(settings.model.sizes))
         self.settings = settings
         streams, trials = Streams(settings.seed), Trials.one(trial, settings.model.sizes)
         self.x = draw_input(settings, streams, trials)[0]
