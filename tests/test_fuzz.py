@@ -54,6 +54,7 @@ def test_the_edge_of_float64_has_an_answer_or_one_error(line: str) -> None:
     assert not [*Path().glob(".*")]  # a temporary file
 
 
+@pytest.mark.slow
 def test_any_command_line_has_an_answer_or_one_error() -> None:
     report = try_lines(10_000, drawing(0), time.monotonic() + SECONDS)
     assert report.ends.total() > 10

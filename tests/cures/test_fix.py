@@ -221,6 +221,7 @@ def test_fewer_layers_are_stable_as_they_are() -> None:
     assert found("tanh", layers=6, width=4).most_layers is None
 
 
+@pytest.mark.slow
 def test_as_many_layers_as_are_held_are_stable_and_more_are_not() -> None:
     rows = {row.cure.name: row for row in found(layers=20, width=32)}
     settings, reach = rows["critical weight_std"].after.settings, rows["critical weight_std"].reach
@@ -284,6 +285,7 @@ def test_cures_are_named_once_and_the_cheap_ones_by_size() -> None:
     assert [cure.size for cure in every] == sorted(cure.size for cure in every)
 
 
+@pytest.mark.slow
 def test_what_is_done_to_given_weights_stands_by_itself(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,6 +307,7 @@ def test_what_is_done_to_given_weights_stands_by_itself(
     assert "W4 multiplies the signal by" in text[: heads[0]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lines", [18, 24, 30])
 def test_the_table_of_given_weights_fits_the_terminal(
     lines: int, place: Path, monkeypatch: pytest.MonkeyPatch
@@ -318,6 +321,7 @@ def test_the_table_of_given_weights_fits_the_terminal(
     assert "more cures: --rows 0" in text
 
 
+@pytest.mark.slow
 def test_the_gain_of_a_faulty_layer_is_what_it_lacks(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,6 +337,7 @@ def test_the_gain_of_a_faulty_layer_is_what_it_lacks(
 # --- weights that do not learn ---
 
 
+@pytest.mark.slow
 def test_no_cure_has_weights_without_a_gradient() -> None:
     tried = found("relu", layers=8, width=2)
     for row in tried:
@@ -377,6 +382,7 @@ def test_a_search_promises_no_weights_that_do_not_learn() -> None:
     assert "but the weights of layer 1 get a smaller gradient" in search.why
 
 
+@pytest.mark.slow
 def test_what_would_take_too_long_is_named_and_not_tried() -> None:
     # Orthogonal weights of a hundred chains, which are else drawn in law without them.
     tried = found(layers=6, width=200, trials=100)
@@ -388,6 +394,7 @@ def test_what_would_take_too_long_is_named_and_not_tried() -> None:
 # --- the command line ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "status"),
     [
@@ -442,6 +449,7 @@ def test_a_table_is_shortened_to_its_best_rows() -> None:
     assert re.search(r"^LSUV +yes$", chosen, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_the_progress_counts_cures() -> None:
     seen: list[tuple[int, int]] = []
     settings = Settings(act="tanh", layers=5, width=4, gain=0.3)
@@ -511,6 +519,7 @@ def test_what_is_no_framework() -> None:
         vanish.fix(act="tanh", layers=3, **no_name)
 
 
+@pytest.mark.slow
 def test_a_run_of_a_row_is_measured_as_the_command_measures_it() -> None:
     row = found("tanh", layers=6, width=8, gain=0.2)[0]
     (again,) = simulation.compare([row.after.settings])

@@ -593,6 +593,7 @@ FAULTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_wrong_factor_is_noticed(fault: str, plant: Plant) -> None:
     name, kind, wrong = FAULTS[fault]

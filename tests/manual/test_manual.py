@@ -84,6 +84,7 @@ def test_every_paper_that_is_cited_by_its_authors_has_its_title() -> None:
     assert 'He et al. 2016, "Deep residual learning' in answer("residual")
 
 
+@pytest.mark.slow
 def test_a_term_and_a_record_of_one_name_are_both_told() -> None:
     for name in records.registered_names():
         assert all(text in answer(name) for text in records.registered(name)), name

@@ -298,6 +298,7 @@ def check_many(seed: int, count: int) -> None:
     assert read > count / 10
 
 
+@pytest.mark.slow
 def test_no_text_is_too_much_for_the_parser() -> None:
     check_many(0, 2000)
 

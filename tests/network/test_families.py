@@ -57,6 +57,7 @@ def test_what_is_of_another_kind_stays_apart() -> None:
 NAMES = st.lists(st.from_regex(r"[ab](\.[0-3]){0,3}\.?[xy]?", fullmatch=True), unique=True)
 
 
+@pytest.mark.slow
 @given(names=NAMES)
 def test_what_is_drawn_stands_for_the_names_and_no_other(names: list[str]) -> None:
     found = families((name, None) for name in names)

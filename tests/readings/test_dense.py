@@ -213,6 +213,7 @@ def test_a_part_of_zeros_leaves_the_others_of_a_shared_weight_as_they_are(
     assert not Outer(nothing, nothing).norm()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_out", "n_in"), [(7, 5), (300, 200), (40, 2000)])
 @pytest.mark.parametrize("rows", [2, 9, 150])
 @pytest.mark.parametrize("factored", [False, True])

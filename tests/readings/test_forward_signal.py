@@ -376,6 +376,7 @@ def test_several_arguments_are_read_together_whatever_their_size() -> None:
     assert close(float(rms / Magnitude.of(1.0, 3000)), math.sqrt((2 + 0.25 + 2.25) / 4))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shapes", [[(3, 2, 5)] * 4, [(3, 1, 9000)] * 2 + [(3, 1, 4)] * 3000])
 def test_layers_are_read_together_or_alone_with_the_same_result(
     shapes: list[tuple[int, ...]],

@@ -173,6 +173,7 @@ def misdrawn_forward(profiles: Sequence[Profile], figure: Figure) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("acts", [["tanh"], ["tanh", "relu"]])
 def test_the_signal_going_forward_is_beside_theory(acts: list[str]) -> None:
     found = profiles(acts, layers=6, width=8)

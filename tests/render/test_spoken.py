@@ -99,6 +99,7 @@ def printed(tree: ast.Module) -> Iterator[str]:
             yield node.value
 
 
+@pytest.mark.slow
 def test_every_symbol_in_the_package_is_spoken() -> None:
     sources = [path for path in sorted(PACKAGE.rglob("*.py")) if path not in FOR_READING]
     texts = {

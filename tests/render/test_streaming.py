@@ -109,6 +109,7 @@ def test_records_are_made_when_they_are_read_and_not_all_kept(small_pieces: int)
     assert max(found) <= small_pieces * layers._MOST_PIECES < depth
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_pieces")
 @pytest.mark.parametrize("form", ["tsv", "csv", "jsonl", "json"])
 def test_writers_keep_no_rows(form: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,6 +87,7 @@ def test_law_without_the_readout_s_factor_is_rejected(dense: FloatArray) -> None
     assert differ(dense[:, 0], law(16, 50, readout=False))
 
 
+@pytest.mark.slow
 def test_law_with_a_chi_square_for_the_readout_is_rejected(dense: FloatArray) -> None:
     assert differ(dense[:, 0], law(16, 50, readout=False, factors=50))
 

@@ -120,7 +120,7 @@ class SlopeTally:
             each: each.sup_slope / _SATURATED if each.has_bound else 0.0
             for each in set(activations)
         }
-        self._limits = [limits[each] for each in activations]
+        self._limits = dict(enumerate((limits[each] for each in activations), 1))
         self._parts: list[SlopeStatistics] = []
         self._together: Together[float] = Together(self._read)
 
@@ -131,7 +131,7 @@ class SlopeTally:
 
     def add(self, slopes: FloatArray, k: int) -> None:
         """Take S'(a_k) of layer k, shape (T, B, n_k)."""
-        self._together.add(slopes, self._limits[k - 1])
+        self._together.add(slopes, self._limits[k])
 
     def _read(self, slopes: FloatArray, limits: list[float]) -> None:
         sizes = self._together.sizes_of(slopes)
