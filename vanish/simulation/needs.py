@@ -14,6 +14,9 @@ _BYTES_A_LAYER = {DENSE: 4000, SAMPLED: 1300}
 # trials that run at a time have what is left by what is known of the layers, an eighth at least.
 MEMORY = 10**9
 
+# Blocks of trials that are run as one keep at most so many bytes of their ways forward.
+BYTES_TOGETHER = 2**26
+
 # So many bytes of Python objects are around the arrays of a layer's way forward.
 _OBJECTS = 1400
 
@@ -56,7 +59,8 @@ def memory_needed(settings: Settings, engine: str | None = None) -> int:
     # Of every layer its input and its slopes are kept, one row a sample.
     if name == DENSE:
         return 8 * (settings.model.weight_count + settings.rows * units) + least
-    arrays = 8 * 2 * settings.rows * units * _at_once(settings)
+    a_trial = 8 * 2 * settings.rows * units
+    arrays = max(a_trial * _at_once(settings), min(a_trial * trials, BYTES_TOGETHER))
     return min(arrays, ways_forward(settings)) + least
 
 

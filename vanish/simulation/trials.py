@@ -25,7 +25,7 @@ from vanish.readings.slopes import SlopeTally
 from vanish.records import Record
 from vanish.simulation.census import Census, watching
 from vanish.simulation.measured import Measured, pooled
-from vanish.simulation.needs import ways_forward
+from vanish.simulation.needs import BYTES_TOGETHER, ways_forward
 from vanish.simulation.sample import draw_input, draw_reference, given_steps
 from vanish.system import memory
 from vanish.system.threads import processors, threads
@@ -45,9 +45,9 @@ Found = TypeVar("Found")
 # glibc counts pieces up to 32 MiB.
 _PIECE = 31 * 2**20
 
-# At most so many blocks are run as one, in arrays so large that a call costs little beside them,
-# and so many bytes of their ways forward are kept. Fewer numbers than these are no large array.
-_TOGETHER, _BYTES_TOGETHER, _MANY = 8, 2**26, 2048
+# At most so many blocks are run as one, in arrays so large that a call costs little beside them.
+# Fewer numbers than these are no large array.
+_TOGETHER, _MANY = 8, 2048
 
 
 class Plan(Record):
@@ -120,7 +120,7 @@ def _blocks(settings: Settings, jobs: int, limit: int) -> list[Trials]:
     if min(sizes) * size < _MANY or whole < 2:
         return Trials.blocks(settings.trials, sizes)
     kept = 8 * size * max(model.kept_count(settings.rows)) * model.depth
-    fit = min(_BYTES_TOGETHER, limit // (2 * jobs)) // kept
+    fit = min(BYTES_TOGETHER, limit // (2 * jobs)) // kept
     return Trials.blocks(settings.trials, sizes, max(1, min(_TOGETHER, fit, whole // jobs)))
 
 
