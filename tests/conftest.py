@@ -25,7 +25,10 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("vanish")
 
 # What is judged by PyTorch alone.
-_OF_TORCH = ["files/test_onnx.py", "files/test_onnx_cases.py", "cures/test_torchlines.py"]
+_OF_TORCH = [
+    *("files/test_onnx.py", "files/test_onnx_cases.py", "cures/test_torchlines.py"),
+    "simulation/test_benchmarked_blocks.py",
+]
 
 # What judges networks of ONNX files: an extra, and the judge of gradients.
 collect_ignore_glob = [
