@@ -469,7 +469,7 @@ def test_the_progress_counts_cures() -> None:
         (
             {"act": "Swish", "init": "HE-normal", "gain": 0.1 + 0.2, "trials": 7},
             "--act silu --init he_normal --gain 0.30000000000000004 --seed 0 --trials 7"
-            " --engine sampled",
+            " --engine dense",
         ),
         (
             {"widths": (4, 3, 3, 3, 2), "gain": (1.0, 1.0, 1e-5, 1.0), "norm_bound": False},

@@ -72,7 +72,7 @@ def test_a_run_by_itself_is_dense_while_that_is_little_beside_the_start(
     ("options", "engine"),
     [
         ({}, "sampled"),
-        ({"batch": 16}, "sampled"),
+        ({"batch": 4, "width": 256}, "sampled"),
         ({"layers": 1, "width": 1}, "dense"),
         ({"layers": 100, "width": 64, "batch": 64}, "dense"),
         ({"init": "he_uniform"}, "dense"),

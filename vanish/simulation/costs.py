@@ -80,16 +80,16 @@ class Sampled(Record):
 
 
 DENSE_PRICES = Dense(
-    trials=338.0,
-    operations=57.2,
-    batched=21.3,
-    weights=0.0156,
-    products=1.8e-5,
-    values=0.0217,
-    reflections=6.1e-4,
+    trials=336.0,
+    operations=36.1,
+    batched=15.0,
+    weights=0.0134,
+    products=1.46e-4,
+    values=3.5e-3,
+    reflections=7.1e-4,
 )
 SAMPLED_PRICES = Sampled(
-    runs=840.0, operations=34.4, batched=37.8, frames=1.5, projections=5.5e-4, values=0.0166
+    runs=790.0, operations=25.9, batched=35.6, frames=1.56, projections=6.1e-4, values=0.0136
 )
 
 # A frame on the complement of another one, with the root of a Gram matrix, is so many frames.
