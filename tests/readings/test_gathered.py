@@ -66,7 +66,7 @@ def test_chains_around_the_ends_of_segments_are_the_whole_ones(
 @pytest.mark.slow
 @pytest.mark.parametrize(("form", "most"), [("tsv", 5_000), ("json", 5_000)])
 def test_a_layer_takes_no_more_memory_than_is_said(form: str, most: int) -> None:
-    # 1.3 kB, and its way forward: 24 bytes a unit and about as much again.
+    # 2.2 kB, and its way forward: 24 bytes a unit and about as much again.
     peak = Path(__file__).parent.parent / "benchmarks" / "peak_memory.py"
 
     def taken(layers: int) -> int:

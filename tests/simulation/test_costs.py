@@ -45,7 +45,9 @@ def in_a_sweep(**options: Any) -> str:
     ("options", "engine"),
     [
         ({}, "dense"),
-        ({"trials": 5}, "dense"),
+        # As `vanish help trials` says.
+        ({"trials": 7}, "dense"),
+        ({"trials": 8}, "sampled"),
         ({"trials": 100}, "sampled"),
         ({"layers": 100}, "dense"),
         ({"layers": 100, "width": 256}, "sampled"),

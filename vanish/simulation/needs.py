@@ -8,7 +8,7 @@ from vanish.simulation.settings import DENSE, SAMPLED, Settings
 from vanish.system import memory
 
 # What is known of a layer takes about so many bytes until it is written, its arrays aside.
-_BYTES_A_LAYER = {DENSE: 4000, SAMPLED: 1300}
+_BYTES_A_LAYER = {DENSE: 4000, SAMPLED: 2200}
 
 # What a sampled run takes where the user does not say more, if that can be: the ways forward of all
 # trials that run at a time have what is left by what is known of the layers, an eighth at least.
