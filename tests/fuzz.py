@@ -329,7 +329,7 @@ def _outcome(words: list[str], stdin: bytes) -> tuple[Result | None, str]:
             return run_in_process(*words, stdin=stdin), ""
     except _StoppedError:
         return None, ""
-    except BaseException:  # noqa: BLE001 - what it looks for is any error
+    except BaseException:  # noqa: BLE001 - it looks for any error, an exit too
         return None, traceback.format_exc()
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)

@@ -51,7 +51,8 @@ else:
         """Return what makes a record of a class: a function of its fields."""
         fields = ", ".join(cls._fields)
         # A function with just these arguments is three times as fast as one with any.
-        new = eval(f"lambda _cls, {fields}: _new(_cls, ({fields},))", {"_new": tuple.__new__})  # noqa: S307
+        text = f"lambda _cls, {fields}: _new(_cls, ({fields},))"
+        new = eval(text, {"_new": tuple.__new__})  # noqa: S307 - of names that Python has read
         new.__defaults__ = tuple(cls._field_defaults.values())
         new.__qualname__ = f"{cls.__name__}.__new__"
         return new

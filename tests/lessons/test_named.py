@@ -240,10 +240,10 @@ class Arrays:
     def L(self, f: Any) -> Any:  # noqa: N802 - as in the formulas
         return (f**2).sum() + f[0] * f[-1]
 
-    def LN(self, f: Any) -> Any:  # noqa: N802 - likewise
+    def LN(self, f: Any) -> Any:  # noqa: N802 - as in the formulas
         return (f - f.mean()) / f.std(correction=0)
 
-    def RMS(self, f: Any) -> Any:  # noqa: N802 - likewise
+    def RMS(self, f: Any) -> Any:  # noqa: N802 - as in the formulas
         return f / (f**2).mean().sqrt()
 
     @staticmethod
