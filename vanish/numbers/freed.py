@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-# Numbers of an array that the C library still gives back by itself when it is freed, 32 MB less
-# some; and those of one from which on it gives back each.
-_MOST, _LEAST = 2**22 - 2**18, 2**14
+# Of an array that the C library still gives back by itself when it is freed: it counts those up
+# to 32 MiB. In bytes.
+_PIECE = 31 * 2**20
+
+# Numbers of an array from which on the C library gives back each.
+LARGE = 2**14
 
 
-def keep(numbers: int) -> None:
-    """Let the process keep what arrays of so many numbers are freed for those to come, up to 64 MB.
+def keep() -> None:
+    """Let the process keep what arrays are freed for those to come, up to 64 MB.
 
-    By itself the C library of Linux gives back arrays of more than 128 kB at once, so that the
-    next ones cost new pages, more time than what is computed in them. Once it has seen a large
-    one freed, it keeps twice as much from then on (mallopt(3), M_MMAP_THRESHOLD). Elsewhere this
-    does nothing.
+    By itself the C library of Linux gives memory back to the system each time, an array of more
+    than 128 kB at once, and the next ones wait for fresh pages: a fifth of a run. Once it has
+    seen a large one freed, it keeps twice as much from then on (mallopt(3), M_MMAP_THRESHOLD and
+    M_TRIM_THRESHOLD). Elsewhere this does nothing.
     """
-    if numbers >= _LEAST:
-        np.empty(_MOST)
+    np.empty(_PIECE, dtype=np.uint8)

@@ -201,7 +201,8 @@ class Simulation:
         forward: bool = True,
     ) -> None:
         require_memory(settings, DENSE)
-        freed.keep(settings.rows * max(settings.model.sizes))
+        if settings.rows * max(settings.model.sizes) >= freed.LARGE:
+            freed.keep()
         self.settings = settings
         streams, trials = Streams(settings.seed), Trials.one(trial, settings.model.sizes)
         self.x = draw_input(settings, streams, trials)[0]

@@ -17,6 +17,7 @@ import numpy as np
 from vanish.errors import MemoryLimitError
 from vanish.network import losses
 from vanish.network.streams import Streams, Trials
+from vanish.numbers import freed
 from vanish.numbers.scaled import Magnitude
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings import sampled
@@ -41,9 +42,6 @@ if TYPE_CHECKING:
     Watch = Callable[[int, int], object]
 
 Found = TypeVar("Found")
-
-# glibc counts pieces up to 32 MiB.
-_PIECE = 31 * 2**20
 
 # At most so many blocks are run as one, in arrays so large that a call costs little beside them.
 # Fewer numbers than these are no large array.
@@ -183,7 +181,8 @@ def _each_block(
     watch: Watch | None = None,
 ) -> list[Found]:
     """Draw the chains of every block, and return what is read of them."""
-    _keep_memory()
+    # A block takes and frees thousands of arrays of some 64 kB.
+    freed.keep()
     how = plan(settings, jobs or processors(), _limit(settings) if limit is None else limit)
     ways = 2 if how.segment >= settings.model.depth else 3
     counter = _Counter(watch, ways * settings.model.depth * len(how.blocks))
@@ -215,16 +214,6 @@ def _limit(settings: Settings) -> int:
         return most
     have = memory.available()
     return most if have is None else min(most, max(have, memory.FLOOR) // 2)
-
-
-def _keep_memory() -> None:
-    """Let the C library keep what it has once got from the system.
-
-    A block takes and frees thousands of arrays of some 64 kB. glibc gives the memory back
-    each time and waits for fresh pages, a fifth of a run, until the program has once freed
-    a larger piece, after which it keeps twice as much (mallopt(3), M_TRIM_THRESHOLD).
-    """
-    np.empty(_PIECE, dtype=np.uint8)
 
 
 class _StoppedError(Exception):
