@@ -16,7 +16,7 @@ import numpy as np
 from vanish.numbers.scaled import Scaled
 from vanish.numbers.signed import Signeds
 from vanish.numbers.stack import Magnitudes, lie_between, listed_exponents
-from vanish.readings.together import Together, largest_of, sums_of
+from vanish.readings.together import Together, largest_of, pieces, sums_of
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     # Two numbers of each row of an array, whose sums of squares may be known.
     Read = Callable[[FloatArray, FloatArray | None], tuple[FloatArray, FloatArray]]
+    # Exponents and sums of squares of an array that waits.
+    _Note = tuple[Exponents, FloatArray | None]
 
 # Sums of squares within 2^±900 have lost nothing.
 _SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-900, 2.0**900
@@ -68,6 +70,24 @@ class ForwardSignal(Record):
         )
 
 
+class Rows(Record):
+    """One value of several layers, values · 2^exponents.
+
+    Attributes
+    ----------
+    values
+        Shape (L, T, B, n).
+    exponents
+        One for all, or shape (L, T) or (L, 1).
+    squares
+        Of each layer and trial the sum of the squared values, shape (L, T), where they are known.
+    """
+
+    values: FloatArray
+    exponents: Exponents = 0
+    squares: FloatArray | None = None
+
+
 class ForwardTally:
     """Takes note of the layers as they are passed, and keeps four numbers of each.
 
@@ -92,6 +112,12 @@ class ForwardTally:
             self._arguments.add(passed.values[place])
             self._layers.append(passed.layer)
         self._values.add(passed.values[-1])
+
+    def add_layers(self, first: int, a: Rows, f: Rows) -> None:
+        """Take layers from k = first on of one S each: a_k and f_k of all of them at once."""
+        self._layers += range(first, first + len(a.values))
+        self._arguments.add_all(a)
+        self._values.add_all(f)
 
     def read(self) -> ForwardSignal:
         """Return the record, once all layers have been passed."""
@@ -148,40 +174,67 @@ class _Queue:
 
     def __init__(self, trials: int, read: Read) -> None:
         self._trials, self._read = trials, read
-        self._together: Together[FloatArray | None] = Together(self._take)
-        self._powers: list[Exponents] = []
-        self._counts: list[int] = []
-        self._found: list[tuple[FloatArray, FloatArray]] = []
+        self._together: Together[_Note] = Together(self._empty)
+        # Whether the sums of squares of those that wait are known.
+        self._known = False
+        self._found: list[tuple[FloatArray, FloatArray, Exponents, int]] = []
 
     def add(self, rows: Scaled | Stack) -> None:
         """Take an array of shape (B, n) or (T, B, n), with its exponents."""
         if isinstance(rows, Scaled):
-            self._powers.append(rows.exponent)
             # What overflows is found out by its squares; who runs with stacks lets them overflow.
             with np.errstate(over="ignore", invalid="ignore"):
-                self._together.add(rows.values, None)
-        else:
-            self._powers.append(rows.exponents)
-            self._together.add(rows.values, rows.known_squares)
+                self._together.add(rows.values, (rows.exponent, None))
+            return
+        squares = rows.known_squares
+        if self._known is (squares is None):
+            self._together.empty()
+            self._known = squares is not None
+        self._together.add(rows.values, (rows.exponents, squares))
 
-    def _take(self, values: FloatArray, squares: list[FloatArray | None]) -> None:
-        layers = len(squares)
+    def add_all(self, rows: Rows) -> None:
+        """Take several arrays at once, behind what still waits."""
+        self._together.empty()
+        for here in pieces(rows.values):
+            powers, squares = rows.exponents, rows.squares
+            self._take(
+                rows.values[here],
+                powers if isinstance(powers, int) else powers[here],
+                None if squares is None else squares[here].reshape(-1),
+            )
+
+    def _empty(self, values: FloatArray, notes: list[_Note]) -> None:
+        powers, squares = zip(*notes, strict=True)
+        alike = {*map(type, powers)} == {int} and len({*powers}) == 1
+        self._take(
+            values,
+            powers[0] if alike else listed_exponents(powers, self._trials),
+            np.concatenate(squares) if self._known else None,
+        )
+
+    def _take(self, values: FloatArray, powers: Exponents, squares: FloatArray | None) -> None:
+        layers = len(values)
         rows = values.reshape(layers * self._trials, -1)
-        self._counts += [rows.shape[1]] * layers
-        known = [each for each in squares if each is not None]
-        one, other = self._read(rows, np.concatenate(known) if len(known) == layers else None)
+        one, other = self._read(rows, squares)
         shape = layers, self._trials
-        self._found.append((one.reshape(shape), other.reshape(shape)))
+        self._found.append((one.reshape(shape), other.reshape(shape), powers, rows.shape[1]))
 
     def read(self) -> tuple[FloatArray, FloatArray, NDArray[np.int64], NDArray[np.int64]]:
         """Return the two numbers, the exponents and how many entries there were of each array."""
         with np.errstate(over="ignore", invalid="ignore"):
             self._together.empty()
-        nothing = np.empty((0, self._trials))
-        ones, others = zip((nothing, nothing), *self._found, strict=True)
-        powers = listed_exponents(self._powers, self._trials)
-        counts = np.array(self._counts, dtype=np.int64)
-        return np.concatenate(ones), np.concatenate(others), powers, counts
+        depth = sum(len(one) for one, _, _, _ in self._found)
+        ones, others = np.empty((2, depth, self._trials))
+        counts = np.empty(depth, dtype=np.int64)
+        alike = all(isinstance(powers, int) for _, _, powers, _ in self._found)
+        powers = np.empty((depth, 1 if alike else self._trials), dtype=np.int64)
+        start = 0
+        for one, other, here, entries in self._found:
+            stop = start + len(one)
+            ones[start:stop], others[start:stop], counts[start:stop] = one, other, entries
+            powers[start:stop] = here
+            start = stop
+        return ones, others, powers, counts
 
 
 def _sizes(rows: FloatArray, squares: FloatArray | None) -> tuple[FloatArray, FloatArray]:

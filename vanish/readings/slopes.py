@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 # A unit is saturated where |S'| is less than this part of sup|S'|; of tanh from |f| = 0.975 on.
 _SATURATED = 20.0
 
-# Marks in fewer rows are counted row by row.
-_FEW = 16
-
 # What flows is one number for all units: the rules multiply by a size of the slopes, and pass
 # on what has no slope.
 SLOPES = Reading("slope")
@@ -120,9 +117,10 @@ class SlopeTally:
             each: each.sup_slope / _SATURATED if each.has_bound else 0.0
             for each in set(activations)
         }
-        self._limits = dict(enumerate((limits[each] for each in activations), 1))
-        self._parts: list[SlopeStatistics] = []
-        self._together: Together[float] = Together(self._read)
+        self._limits = np.array([limits[each] for each in activations])
+        self._found: SlopeStatistics | None = None
+        self._passed = 0
+        self._together: Together[int] = Together(self._read)
 
     def take(self, passed: Passed) -> None:
         """Take a layer, layer 1 first."""
@@ -131,16 +129,28 @@ class SlopeTally:
 
     def add(self, slopes: FloatArray, k: int) -> None:
         """Take S'(a_k) of layer k, shape (T, B, n_k)."""
-        self._together.add(slopes, self._limits[k])
+        self._together.add(slopes, k)
 
-    def _read(self, slopes: FloatArray, limits: list[float]) -> None:
-        sizes = self._together.sizes_of(slopes)
-        self._parts.append(_statistics(slopes, sizes, limits))
+    def add_layers(self, slopes: FloatArray, first: int) -> None:
+        """Take S'(a_k) of layers from k = first on, shape (L, T, B, n)."""
+        self._together.add_all(slopes, range(first, first + len(slopes)))
+
+    def _read(self, slopes: FloatArray, layers: Sequence[int]) -> None:
+        if self._found is None:
+            self._found = _empty(len(self._limits), *slopes.shape[1:3])
+        here = slice(layers[0] - 1, layers[-1])
+        least = slopes.min()
+        sizes = slopes if least >= 0.0 else self._together.sizes_of(slopes)
+        found = _statistics(sizes, max(least, 0.0), self._limits[here])
+        for column, part in zip(self._found, found, strict=True):
+            column[here] = part
+        self._passed = layers[-1]
 
     def read(self) -> SlopeStatistics:
         """Return the record, once all layers have been passed."""
         self._together.empty()
-        return SlopeStatistics.joined(self._parts)
+        assert self._found is not None
+        return SlopeStatistics(*(column[: self._passed] for column in self._found))
 
 
 def statistics(slopes: Sequence[FloatArray], activations: Sequence[Activation]) -> SlopeStatistics:
@@ -159,50 +169,59 @@ def statistics(slopes: Sequence[FloatArray], activations: Sequence[Activation]) 
     return tally.read()
 
 
-def _statistics(slopes: FloatArray, sizes: FloatArray, limits: Sequence[float]) -> SlopeStatistics:
+def _empty(layers: int, trials: int, rows: int) -> SlopeStatistics:
+    """Return room for the statistics of so many layers."""
+    mean, largest, zero_fraction, saturated = np.empty((4, layers, trials))
+    # On one row a unit is dead where its slope is 0.
+    dead = zero_fraction if rows == 1 else np.empty_like(zero_fraction)
+    active = np.empty((layers, trials, rows))
+    return SlopeStatistics(mean, largest, zero_fraction, active, dead, saturated)
+
+
+def _statistics(sizes: FloatArray, least: float, limits: FloatArray) -> SlopeStatistics:
     """Return the statistics of layers of one shape.
 
     Parameters
     ----------
-    slopes, sizes
-        S' and |S'|, shape (L, T, B, n); the latter is overwritten.
+    sizes, least
+        |S'|, shape (L, T, B, n), zeros of either sign, and what none of them is less than.
     limits
-        Below which a unit of each layer is saturated.
+        Below which a unit of each layer is saturated, shape (L,).
     """
-    shape, (rows, units) = slopes.shape[:2], slopes.shape[2:]
+    shape, (rows, units) = sizes.shape[:2], sizes.shape[2:]
     entries = rows * units
     lines = sizes.reshape(-1, entries)
     mean = (sums_of(lines) / entries).reshape(shape)
-    largest = largest_of(lines).reshape(shape)
-    low = sizes < (np.array(limits)[:, None, None, None] if len(limits) > 1 else limits[0])
-    lows = np.count_nonzero(low)
-    # A slope of 0 is a low one, but where there is no limit.
-    zero = slopes == 0.0 if lows or not all(limits) else low
-    zeros = np.count_nonzero(zero)
+    largest = np.abs(largest_of(lines)).reshape(shape)
     nothing = np.zeros(shape)
-    if not zeros:
-        active, zero_fraction, dead = np.full(slopes.shape[:3], float(units)), nothing, nothing
-    else:
-        inactive = _count(zero, sizes)
+    zero_fraction, dead, saturated = nothing, nothing, nothing
+    active = np.full(sizes.shape[:3], float(units))
+    if least > 0.0 and least >= limits.max():
+        return SlopeStatistics(mean, largest, zero_fraction, active, dead, saturated)
+    low = sizes < limits[:, None, None, None]
+    lows = np.count_nonzero(low)
+    zeros = 0
+    if not least > 0.0:
+        # A slope of 0 is a low one, but where there is no limit.
+        zero = sizes == 0.0 if lows or not limits.all() else low
+        zeros = int(np.count_nonzero(zero))
+    if zeros:
+        inactive = _count(zero)
         active = units - inactive
-        zero_fraction = (inactive[..., 0] if rows == 1 else inactive.sum(axis=2)) / entries
-        dead = zero_fraction
-        if rows > 1:
-            dead = np.count_nonzero(zero.all(axis=2), axis=2) / units
-    saturated = zero_fraction
-    if lows != zeros:
-        saturated = _count(low, sizes).sum(axis=2) / entries if lows else nothing
+        zero_fraction = inactive.sum(axis=2) / entries
+        dead = np.count_nonzero(zero.all(axis=2), axis=2) / units if rows > 1 else zero_fraction
+    if lows:
+        alike = lows == zeros and limits.all()
+        saturated = zero_fraction if alike else _count(low).sum(axis=2) / entries
     return SlopeStatistics(mean, largest, zero_fraction, active, dead, saturated)
 
 
-def _count(marks: NDArray[np.bool_], numbers: FloatArray) -> FloatArray:
-    """Return how many marks there are in each row; the numbers are overwritten."""
-    rows = marks.reshape(-1, marks.shape[-1])
-    if len(rows) < _FEW:
-        counts = [np.count_nonzero(row) for row in rows]
-        return np.array(counts, dtype=np.float64).reshape(marks.shape[:-1])
-    np.copyto(numbers, marks)
-    return sums_of(numbers)
+def _count(marks: NDArray[np.bool_]) -> FloatArray:
+    """Return how many marks there are in each row."""
+    rows = marks.reshape(-1, marks.shape[-1]).astype(np.float32)
+    # Numbers up to 2^24 are whole ones of float32, in whatever order they are added.
+    counts = rows @ np.ones(rows.shape[1], np.float32)
+    return np.asarray(counts, dtype=np.float64).reshape(marks.shape[:-1])
 
 
 def slope_products(graph: Graph, sizes: FloatArray, *, coefficients: bool = True) -> Magnitudes:

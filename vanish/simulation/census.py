@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vanish.network.graph import Variable
     from vanish.numbers.scaled import FloatArray, Scaled
     from vanish.numbers.stack import Exponents, Magnitudes
+    from vanish.readings.forwardsignal import Rows
     from vanish.simulation.measured import Measured
     from vanish.simulation.settings import Settings
 
@@ -108,6 +109,12 @@ class _Ends:
             # Copied, lest the memory of all trials wait until it is read.
             self._together.add(rows.values[0].copy(), rows.exponents)
 
+    def add_all(self, values: FloatArray, exponents: Exponents) -> None:
+        """Take several arrays at once, shape (L, T, B, n), exponents one or (L, T) or (L, 1)."""
+        layers = len(values)
+        powers = [exponents] * layers if isinstance(exponents, int) else list(exponents)
+        self._together.add_all(values[:, 0], powers)
+
     def _take(self, values: FloatArray, powers: list[Exponents]) -> None:
         rows = values.reshape(len(values), -1)
         self._above.append(largest_of(rows))
@@ -140,8 +147,10 @@ def _mean_squares(rows: FloatArray) -> tuple[FloatArray, FloatArray | float]:
         squares = np.vecdot(rows, rows)
     if lie_between(squares, _SMALLEST_SQUARE, _LARGEST_SQUARE):
         return squares / rows.shape[1], 0.0
+    # Those that are held stay as they are: a row's digits do not hang on the others.
+    held = (squares > _SMALLEST_SQUARE) & (squares < _LARGEST_SQUARE)
     largest = np.abs(rows).max(axis=1)
-    unit = np.where(largest > 0.0, largest, 1.0)
+    unit = np.where(held | (largest == 0.0), 1.0, largest)
     relative = rows / unit[:, None]
     return np.vecdot(relative, relative) / rows.shape[1], np.log2(unit)
 
@@ -164,6 +173,16 @@ class Census:
         """Take a_k and f_k, layer 1 first."""
         self._a.add(passed.named("a"))
         self._f.add(passed.named("f"))
+
+    def take_layers(self, a: Rows, f: Rows) -> None:
+        """Take a_k and f_k of several layers at once, layer 1 first."""
+        self._a.add_all(a.values, a.exponents)
+        self._f.add_all(f.values, f.exponents)
+
+    def take_back_layers(self, letter: str, gradients: Rows) -> None:
+        """Take the gradients by f_k or a_k of several layers at once, layer N first."""
+        ends = self._grad_f if letter == "f" else self._grad_a
+        ends.add_all(gradients.values, gradients.exponents)
 
     def take_back(self, variable: Variable, gradient: Any) -> None:
         """Take any gradient, layer N first, as `dense` or `sampled` yields it."""
