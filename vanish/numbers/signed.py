@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
-import numpy as np
-
 from vanish.numbers.scaled import Magnitude
 from vanish.numbers.stack import mantissas_and_exponents, trials_joined
 from vanish.records import Record
@@ -15,13 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from decimal import Decimal
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.stack import Exponents
-
-# Up to so large exponents float64 holds the numbers to the last digit.
-_PLAIN = 1000
 
 
 class Signed:
@@ -115,18 +111,6 @@ class Signeds(Record):
     def listed(self) -> list[Signed]:
         """Return the numbers of a one-dimensional array."""
         return list(map(Signed, self.mantissas.tolist(), self.exponents.tolist()))
-
-    def ranked(self, rank: int) -> Signeds:
-        """Return the number of that rank, from 0, of each row, shape (N, T) to (N,)."""
-        if self.mantissas.shape[-1] == 1:
-            order = np.zeros(self.mantissas.shape, dtype=np.int64)
-        elif np.abs(self.exponents).max(initial=0) < _PLAIN:
-            values = np.ldexp(self.mantissas, self.exponents)
-            order = np.argpartition(values, rank, axis=-1)
-        else:
-            signs = np.sign(self.mantissas).astype(np.int64)
-            order = np.lexsort((self.mantissas, signs * self.exponents, signs), axis=-1)
-        return self.at((np.arange(len(order)), order[:, rank]))
 
 
 def total(*parts: Signed) -> Signed:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vanish.numbers.running import running
 from vanish.numbers.scaled import Magnitude
 from vanish.records import Record
 
@@ -42,7 +43,12 @@ def mantissas_and_exponents(
 ) -> tuple[FloatArray, NDArray[np.int64]]:
     """Return values · 2^exponents as mantissas in ±[1/2, 1) and exponents; a true zero has 0."""
     mantissas, shifts = np.frexp(values)
-    return mantissas, np.where(mantissas == 0.0, 0, shifts + exponents)
+    powers: NDArray[Any] = np.asarray(shifts + exponents)
+    zero = mantissas == 0.0
+    # Seldom there is one: numpy's where takes longer than all else here.
+    if zero.any():
+        np.copyto(powers, 0, where=zero)
+    return mantissas, powers
 
 
 def trials_joined(
@@ -112,7 +118,9 @@ class Magnitudes(Record):
 
     def over(self, other: Magnitudes) -> Magnitudes:
         """Return the quotients; 0 where the divisor is a true zero."""
-        divisors = np.where(other.mantissas == 0.0, np.inf, other.mantissas)
+        divisors, zero = other.mantissas, other.mantissas == 0.0
+        if zero.any():
+            divisors = np.where(zero, np.inf, divisors)
         return Magnitudes.of(self.mantissas / divisors, self.exponents - other.exponents)
 
     def larger(self, other: Magnitudes) -> Magnitudes:
@@ -144,15 +152,15 @@ class Magnitudes(Record):
             Of the shape of these numbers, and of those at one k.
         """
         factors = np.concatenate([seed.mantissas[None], self.mantissas[::-1]])
-        powers = np.cumsum(
-            np.concatenate([seed.exponents[None], self.exponents[::-1]]), axis=0, dtype=np.int64
+        powers = running(
+            np.add, np.concatenate([seed.exponents[None], self.exponents[::-1]]).astype(np.int64)
         )
         products = np.empty_like(factors)
         before = np.ones_like(factors[0])
         for first in range(0, len(factors), _RUN):
             run = factors[first : first + _RUN].copy()
             run[0] *= before
-            products[first : first + _RUN] = np.cumprod(run, axis=0)
+            products[first : first + _RUN] = running(np.multiply, run)
             before, shift = np.frexp(products[min(first + _RUN, len(products)) - 1])
             powers[first + _RUN :] += shift
         found = Magnitudes.of(products, powers)

@@ -10,7 +10,7 @@ from vanish.network.chainrule import across
 from vanish.numbers.stack import Magnitudes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from vanish.network.chainrule import Reading
     from vanish.network.graph import Graph, Run
@@ -29,6 +29,7 @@ def products(
     run: Any,
     kept: Callable[[Run], Sequence[Magnitudes | None]],
     seed: Magnitudes,
+    names: Collection[str] | None = None,
 ) -> dict[str, Magnitudes]:
     """Return what the chain rule says of every name and letter, layer 1 first.
 
@@ -40,6 +41,8 @@ def products(
         Of every place of a run's block what it keeps of all its layers, shape (L, …).
     seed
         What ∂L/∂f_N is read as, shape (…).
+    names
+        Of those of which it is wanted; of all where it is not given.
 
     Returns
     -------
@@ -47,17 +50,18 @@ def products(
         Shape (N, …) each: f, a, W and b for the article's chain. Zero in the layers that have
         no such name or letter.
     """
-    found = [here for _, here in of_runs(graph, reading, run, kept, seed)]
-    names = dict.fromkeys(name for here in found for name in here)
+    found = list(of_runs(graph, reading, run, kept, seed, names=names))
+    met = dict.fromkeys(name for _, here in found for name in here)
+
+    def part(section: Run, here: Mapping[str, Magnitudes], name: str) -> Magnitudes:
+        known = here.get(name)
+        # Zeros where the block has no such name.
+        shape = section.last - section.first + 1, *seed.mantissas.shape
+        return Magnitudes.of(np.zeros(shape)) if known is None else known
+
     return {
-        name: Magnitudes.layers([_part(here, name) for here in reversed(found)]) for name in names
+        name: Magnitudes.layers([part(*of_run, name) for of_run in reversed(found)]) for name in met
     }
-
-
-def _part(found: Mapping[str, Magnitudes], name: str) -> Magnitudes:
-    """Return what a run has of a name: zeros where its block has no such name."""
-    part = found.get(name)
-    return Magnitudes.of(0.0 * found["f"].mantissas) if part is None else part
 
 
 def itself(magnitudes: Magnitudes) -> Magnitudes:
@@ -73,12 +77,13 @@ def of_runs(
     seed: Magnitudes,
     begin: Callable[[Magnitudes], Any] = itself,
     size: Callable[[Any], Magnitudes] = itself,
+    names: Collection[str] | None = None,
 ) -> Iterator[tuple[Run, dict[str, Magnitudes]]]:
     """Yield the same of each run of equal blocks, from the last to the first.
 
     Parameters
     ----------
-    graph, reading, run, kept, seed
+    graph, reading, run, kept, seed, names
         As for `products`.
     begin, size
         Makes of a magnitude what flows within a block, and of that a magnitude again.
@@ -91,7 +96,9 @@ def of_runs(
         nodes, parameters = across(block, reading, run, kept(section), ones, layers)
         behind, seed = size(nodes[0]).products_behind(seed)
         named = {node.name: nodes[place] for place, node in block.placed if node.name}
-        yield (
-            section,
-            {name: size(local) * behind for name, local in (named | parameters).items()},
-        )
+        wanted = {
+            name: local
+            for name, local in (named | parameters).items()
+            if names is None or name in names
+        }
+        yield section, {name: size(local) * behind for name, local in wanted.items()}

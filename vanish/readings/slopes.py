@@ -256,7 +256,7 @@ def slope_products(graph: Graph, sizes: FloatArray, *, coefficients: bool = True
         return [None, *(here if node.op.kind == "activate" else None for node in block.nodes)]
 
     one = Magnitudes.of(np.ones(sizes.shape[1:]))
-    found = products(graph, SLOPES, Counting(coefficients), kept, one)
+    found = products(graph, SLOPES, Counting(coefficients), kept, one, graph.arguments)
     nothing = Magnitudes.of(np.zeros(sizes.shape))
     first, *others = [found[name] for name in graph.arguments] or [nothing]
     return sum(others, first)

@@ -198,8 +198,11 @@ def layers_of(settings: Settings, measured: Measured, expected: Expectations | N
     model, several, graph = settings.model, measured.trials > 1, measured.graph
     depth, shapes, activations = model.depth, np.array(model.shapes), model.activations
     low, median, high = magnitude_quantiles(measured.grad_w, LOW, MEDIAN, HIGH)
-    low_a, median_a, high_a = magnitude_quantiles(measured.grad_a, LOW, MEDIAN, HIGH)
-    low_s, median_s, high_s = magnitude_quantiles(measured.signal, LOW, MEDIAN, HIGH)
+    of_a = low_a, median_a, high_a = magnitude_quantiles(measured.grad_a, LOW, MEDIAN, HIGH)
+    if measured.signal is measured.grad_a:
+        low_s, median_s, high_s = of_a
+    else:
+        low_s, median_s, high_s = magnitude_quantiles(measured.signal, LOW, MEDIAN, HIGH)
     nothing = Same(None)
     has_s = np.array(graph.has_s)
     flat, bounded = (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vanish.numbers.ranks import ordered, ranked, signed_ranked
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.forwardsignal import ForwardSignal
 from vanish.readings.slopes import SlopeStatistics, log10_active_paths, slope_products
@@ -144,12 +145,13 @@ def quantile(numbers: FloatArray, share: float) -> FloatArray:
     if numbers.shape[-1] == 1:
         return np.asarray(numbers[..., 0])
     at = rank(share, numbers.shape[-1])
-    return np.asarray(np.partition(numbers, at, axis=-1)[..., at])
+    return ordered(numbers, [at])[..., at]
 
 
 def signed_quantile(numbers: Signeds, share: float) -> Signeds:
     """Return a quantile over the trials of numbers of any sign, shape (N, T) to (N,)."""
-    return numbers.ranked(rank(share, numbers.mantissas.shape[-1]))
+    trials = numbers.mantissas.shape[-1]
+    return numbers.at((..., 0)) if trials == 1 else signed_ranked(numbers, rank(share, trials))
 
 
 def magnitude_quantiles(magnitudes: Magnitudes, *shares: float) -> list[Magnitudes]:
@@ -157,11 +159,4 @@ def magnitude_quantiles(magnitudes: Magnitudes, *shares: float) -> list[Magnitud
     trials = magnitudes.mantissas.shape[-1]
     if trials == 1:
         return [magnitudes.at((..., 0))] * len(shares)
-    ranks = [rank(share, trials) for share in shares]
-    # A mantissa is in [1/2, 1): added to its exponent it keeps the order.
-    keys = np.where(
-        magnitudes.mantissas > 0.0, magnitudes.exponents + magnitudes.mantissas, -np.inf
-    )
-    order = np.argpartition(keys, ranks, axis=-1)
-    layers = np.arange(len(order))
-    return [magnitudes.at((layers, order[:, at])) for at in ranks]
+    return ranked(magnitudes, [rank(share, trials) for share in shares])
