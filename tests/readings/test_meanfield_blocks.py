@@ -12,7 +12,7 @@ import wide
 
 from vanish.gauss.quadrature import NoLawError
 from vanish.network import activations
-from vanish.network.graph import Block, Constant, Graph, Node, Op, Slot, Variable
+from vanish.network.graph import Block, Constant, Graph, Node, Op, Slot
 from vanish.numbers.scaled import Magnitude
 from vanish.readings import secondmode
 from vanish.readings.meanfield import MEAN_FIELD, Ensemble, expected
@@ -68,11 +68,7 @@ STDS = {"relu": math.sqrt(2.0), "gelu": math.sqrt(2.0), "softplus": math.sqrt(2.
 def theory(
     of: Block, act: str, width: int, stds: dict[str, float], bias_std: float = 0.0
 ) -> Expectations:
-    variances = {
-        Variable(letter, k): Magnitude.of(std * std)
-        for letter, std in stds.items()
-        for k in range(DEPTH + 1)
-    }
+    variances = {letter: [Magnitude.of(std * std)] * (DEPTH + 1) for letter, std in stds.items()}
     acts = [activations.get(act)] * DEPTH
     ensemble = Ensemble(acts, [width] * (DEPTH + 1), variances, bias_std)
     return expected(ensemble, Magnitude.of(math.sqrt(width)), Graph((of, DEPTH)))
@@ -155,7 +151,7 @@ def test_the_simulation_without_matrices_is_that_with_them(name: str) -> None:
 
 
 def steps(of: Block, act: str) -> Expectations:
-    variances = {Variable(letter, 0): Magnitude.of(1.0) for letter in "WU"}
+    variances = {letter: [Magnitude.of(1.0)] for letter in "WU"}
     acts = [activations.get(act)] * DEPTH
     ensemble = Ensemble(acts, [64] * (DEPTH + 1), variances, 0.2)
     return expected(ensemble, Magnitude.of(8.0), Graph((of, DEPTH)))

@@ -25,6 +25,8 @@ from vanish.numbers.signed import Signed
 from vanish.records import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vanish.network.activations import Activation
     from vanish.numbers.scaled import FloatArray
 
@@ -185,6 +187,34 @@ def at(activation: Activation, q: float) -> Moments:
         return Moments(*_sampled(activation, q).tolist())
     chebyshev = np.cos(_K * math.acos(4.0 * mantissa - 3.0))
     return Moments(*(_octave(activation, exponent) @ chebyshev).tolist())
+
+
+def reader(activation: Activation) -> Callable[[float], tuple[float, float]]:
+    """Return what tells V(q) and C(q) as `at` does, in less time where many are asked for.
+
+    Parameters
+    ----------
+    activation
+        S and S'.
+    """
+    form = closedforms.get(activation)
+    octaves: dict[int, FloatArray] = {}
+    room = np.empty(_NODES)
+
+    def read(q: float) -> tuple[float, float]:
+        if form is not None:
+            return form(q)[:2]
+        mantissa, exponent = math.frexp(q)
+        if exponent not in octaves:
+            if not _is_smooth(activation, exponent):
+                v, c, _ = _sampled(activation, q).tolist()
+                return v, c
+            octaves[exponent] = _octave(activation, exponent)
+        np.cos(np.multiply(_K, math.acos(4.0 * mantissa - 3.0), out=room), out=room)
+        v, c, _ = (octaves[exponent] @ room).tolist()
+        return v, c
+
+    return read
 
 
 class Limits(Record):

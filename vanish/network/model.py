@@ -115,18 +115,43 @@ class Model(Shaped):
     @property
     def variances(self) -> Mapping[Variable, Magnitude]:
         """σ² of each matrix, the gain included: n_in times the mean square of its entries."""
-        found: dict[Variable, Magnitude] = {}
-        # One for all layers that are alike.
-        last: dict[tuple[int, ...], tuple[Initializer, Magnitude, Magnitude]] = {}
-        for address, k, shape in self.parameters:
-            if len(shape) == 2:
-                initializer, gain = self.initializer(address.letter, k), self.gain(k)
-                known = last.get(shape)
-                if known is None or known[0] is not initializer or known[1] is not gain:
-                    n_out, n_in = shape
-                    std = Magnitude.of(initializer.weight_std(n_in, n_out)) * gain
-                    known = last[shape] = initializer, gain, std * std
-                found[address] = known[2]
+        columns = self.variance_columns
+        found = (
+            (address, columns[address.letter][address.layer])
+            for address, _, shape in self.parameters
+            if len(shape) == 2
+        )
+        return {address: variance for address, variance in found if variance is not None}
+
+    @property
+    def variance_columns(self) -> dict[str, list[Magnitude | None]]:
+        """The same by letter, that of layer k at place k, of one that all layers share at 0."""
+        columns: dict[str, list[Magnitude | None]] = {}
+        for section in self.sections:
+            matrices = {s: n for s, n in section.sizes.parameters.items() if len(n) == 2}
+            for slot, shape in matrices.items():
+                column = columns.setdefault(slot.letter, [])
+                if slot.tied:
+                    column += self._variances(slot.letter, section.first, 1, shape)[len(column) :]
+                    continue
+                column += [None] * (section.first - len(column))
+                column += self._variances(slot.letter, section.first, section.length, shape)
+        return columns
+
+    def _variances(
+        self, letter: str, first: int, layers: int, shape: tuple[int, ...]
+    ) -> list[Magnitude | None]:
+        """Return those of a matrix of some layers; one for all layers that are alike."""
+        n_out, n_in = shape
+        found: list[Magnitude | None] = []
+        last: tuple[Initializer, Magnitude] | None = None
+        for k in range(first, first + layers):
+            initializer, gain = self.initializer(letter, k), self.gain(k)
+            if last is None or last[0] is not initializer or last[1] is not gain:
+                last = initializer, gain
+                std = Magnitude.of(initializer.weight_std(n_in, n_out)) * gain
+                variance = std * std
+            found.append(variance)
         return found
 
     def chain(

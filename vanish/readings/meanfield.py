@@ -32,7 +32,7 @@ typical norms are smaller than root mean squares: see `finitewidth`.
 from __future__ import annotations
 
 from functools import reduce
-from itertools import islice, takewhile
+from itertools import takewhile
 from operator import add
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,7 @@ from vanish.numbers.stack import Magnitudes
 from vanish.readings import secondmode
 from vanish.readings.expectations import Expectations, Seen, joined
 from vanish.readings.magnitudes import of_runs, stacked
+from vanish.readings.plainwalk import Piece, walk
 from vanish.readings.sources import NOTHING, Cotangent, Unit, normal
 
 if TYPE_CHECKING:
@@ -122,8 +123,9 @@ class Ensemble:
     sizes
         n_0, n_1, …, n_N, those of what the blocks give.
     variances
-        σ² of each matrix by its address: n_in times the variance of its entries. A
-        semi-orthogonal W has gain²·n_in/max(n_in, n_out).
+        σ² of each matrix by its letter, that of layer k at place k, of one that all layers share
+        at 0: n_in times the variance of its entries. A semi-orthogonal W has
+        gain²·n_in/max(n_in, n_out).
     bias_std
         σ_b, the standard deviation of the entries of all biases.
     n_in
@@ -140,18 +142,15 @@ class Ensemble:
         self,
         activations: Sequence[Activation],
         sizes: Sequence[int],
-        variances: Mapping[Variable, Magnitude],
+        variances: Mapping[str, Sequence[Magnitude | None]],
         bias_std: float,
         n_in: Mapping[Variable, int] | None = None,
         steps: Mapping[int, Magnitude] | None = None,
         bias_variances: Mapping[Variable, Magnitude] | None = None,
     ) -> None:
-        self._activations = dict(enumerate(activations, 1))
+        self._activations = activations
         self.sizes = sizes
-        # By letter and layer, 0 for all of them: each layer asks for its own a few times.
-        self._variances: dict[str, dict[int, Magnitude]] = {}
-        for (letter, k), variance in variances.items():
-            self._variances.setdefault(letter, {})[k] = variance
+        self._variances = variances
         self._n_in = n_in or {}
         self._steps = steps
         self._bias = Magnitude.of(bias_std) * Magnitude.of(bias_std)
@@ -166,29 +165,36 @@ class Ensemble:
         bias_std: float,
     ) -> Ensemble:
         """Return those whose only matrices are W_1, …, W_N, of these σ²."""
-        variances = {Variable("W", k): each for k, each in enumerate(weight_variances, 1)}
-        return cls(activations, sizes, variances, bias_std)
+        return cls(activations, sizes, {"W": [None, *weight_variances]}, bias_std)
 
     def activation(self, k: int) -> Activation:
         """Return S of layer k."""
-        return self._activations[k]
+        return self._activations[k - 1]
 
     @property
     def kinds(self) -> tuple[Activation, ...]:
         """The activations that there are."""
-        return tuple({id(each): each for each in self._activations.values()}.values())
+        return tuple(dict.fromkeys(self._activations))
 
-    def n_in(self, slot: Slot, layers: Iterable[int]) -> Magnitudes:
+    def n_in(self, slot: Slot, layers: range) -> Magnitudes:
         """Return how many numbers a matrix of some layers takes, shape (L, 1)."""
-        taken = [self._n_in.get(slot.at(k)) or self.sizes[k - 1] for k in layers]
+        taken: Sequence[int] = self.sizes[layers.start - 1 : layers.stop - 1]
+        if self._n_in:
+            taken = [self._n_in.get(slot.at(k)) or n for k, n in zip(layers, taken, strict=True)]
         return Magnitudes.of(np.array(taken, dtype=np.float64)[:, None])
 
     def variance(self, slot: Slot, k: int) -> Magnitude:
         """Return σ² of a matrix of layer k."""
-        return self._variances[slot.letter][0 if slot.tied else k]
+        found = self._variances[slot.letter][0 if slot.tied else k]
+        assert found is not None
+        return found
 
-    def variances(self, slot: Slot, layers: Iterable[int]) -> Magnitudes:
+    def variances(self, slot: Slot, layers: range) -> Magnitudes:
         """Return those of some layers, shape (L, 1)."""
+        first = self.variance(slot, layers.start)
+        # Most layers have one variance, and it is one object.
+        if slot.tied or _same(self._variances[slot.letter], layers.start, layers.stop - 1):
+            return Magnitudes.column([first]).at([0] * len(layers))
         return Magnitudes.column([self.variance(slot, k) for k in layers])
 
     def bias(self, slot: Slot, k: int) -> Magnitude:
@@ -208,12 +214,25 @@ class Ensemble:
                 self.variance(slot, k) if slot.letter.isupper() else self.bias(slot, k)
                 for slot in slots
             ]
-            return [self._activations.get(k), *of_slots]
+            return [self.activation(k) if k else None, *of_slots]
 
         here = numbers(k)
         if numbers(k - 1) != here:
             return 0
+        same = _same(self._activations, k - 1, last - 1) and all(
+            slot.tied or _same(self._variances[slot.letter], k, last)
+            for slot in slots
+            if slot.letter.isupper()
+        )
+        if same and not self._biases:
+            return last - k
         return sum(1 for _ in takewhile(lambda k: numbers(k) == here, range(k + 1, last + 1)))
+
+
+def _same(column: Sequence[object], first: int, last: int) -> bool:
+    """Tell whether all of some places, and there is one, hold the same."""
+    here = column[first : last + 1]
+    return here.count(here[0]) == len(here)
 
 
 class _Any(Ensemble):
@@ -306,23 +325,20 @@ def _seen(graph: Graph, ensemble: Ensemble, start: Unit) -> Iterator[tuple[Run, 
         squares: list[list[Magnitudes]] = [[] for _ in range(len(block.nodes) + 1)]
         kept: list[list[Magnitudes]] = [[] for _ in squares]
         while k <= end:
-            here, memories = [], []
-            for layer in islice(forward(graph, MEAN_FIELD, ensemble, x, k, end), _PIECE):
-                here.append([each.square for each in layer.values])
-                memories.append(layer.kept)
-            f = layer.values[-1]
-            x, k, alike = f.alone(), layer.layer + 1, 0
+            last = min(k + _PIECE - 1, end)
+            piece = walk(block, ensemble, x, k, last)
+            if piece is None:
+                piece = _passed(forward(graph, MEAN_FIELD, ensemble, x, k, last))
+            x, k, alike = piece.end, k + piece.layers, 0
             # Behind an affine map all is known by its mean square, but for what goes around it.
-            if block.places("affine") and not block.has_sum and here[-2:-1] == here[-1:]:
+            if piece.repeats and block.places("affine") and not block.has_sum:
                 alike = ensemble.alike(block, k - 1, end)
-            for parts, column in zip(squares, zip(*here, strict=True), strict=True):
-                parts.append(_repeated(Magnitudes.column(column), alike))
-            for parts, numbers in zip(kept, zip(*memories, strict=True), strict=True):
-                if (found := stacked(numbers)) is not None:
+            for parts, found in zip(squares + kept, piece.squares + piece.kept, strict=True):
+                if found is not None:
                     parts.append(_repeated(found, alike))
             k += alike
         if any(slot.tied for node in block.nodes for slot in node.op.slots):
-            _require_no_mean(f)
+            _require_no_mean(x)
         by_place = list(map(Magnitudes.layers, squares))
         place = next((place for place, node in block.placed if node.name == "a"), None)
         yield (
@@ -334,6 +350,20 @@ def _seen(graph: Graph, ensemble: Ensemble, start: Unit) -> Iterator[tuple[Run, 
                 [by_place[each] for each in block.argument_places],
             ),
         )
+
+
+def _passed(layers: Iterable[Passed]) -> Piece:
+    """Return what is known of some layers."""
+    squares, kept = [], []
+    for layer in layers:
+        squares.append([each.square for each in layer.values])
+        kept.append(layer.kept)
+    return Piece(
+        list(map(Magnitudes.column, zip(*squares, strict=True))),
+        list(map(stacked, zip(*kept, strict=True))),
+        layer.values[-1].alone(),
+        squares[-2:-1] == squares[-1:],
+    )
 
 
 def _repeated(numbers: Magnitudes, times: int) -> Magnitudes:

@@ -303,7 +303,7 @@ def expected_of(settings: Settings) -> tuple[Expectations | None, str]:
         for k in range(section.first, section.last + 1)
     }
     ensemble = meanfield.Ensemble(
-        *(model.activations, model.sizes, model.variances, settings.bias_std),
+        *(model.activations, model.sizes, model.variance_columns, settings.bias_std),
         n_in=n_in,
         steps=_step_squares(settings),
         bias_variances=None

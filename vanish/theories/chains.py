@@ -24,7 +24,7 @@ from vanish.records import Record
 from vanish.theories import growth
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from vanish.network.activations import Activation
     from vanish.network.blocks import Formula
@@ -71,7 +71,11 @@ class Alike(Ensemble):
         """Return σ² of a matrix."""
         return self._squares[slot.letter]
 
-    def n_in(self, slot: Slot, layers: Iterable[int]) -> Magnitudes:  # noqa: ARG002 - all alike
+    def variances(self, slot: Slot, layers: range) -> Magnitudes:
+        """Return those of some layers, shape (L, 1)."""
+        return Magnitudes.column([self.variance(slot, k) for k in layers])
+
+    def n_in(self, slot: Slot, layers: range) -> Magnitudes:  # noqa: ARG002 - all alike
         """Return 1 for each layer: nobody asks for gradients by matrices."""
         return Magnitudes.column([ONE for _ in layers])
 
