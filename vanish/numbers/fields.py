@@ -16,7 +16,7 @@ import numpy as np
 from vanish.numbers.stack import Magnitudes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from decimal import Decimal
 
     from numpy.typing import NDArray
@@ -78,6 +78,13 @@ class Listed(Field):
         return self._values[rows]
 
 
+def without_repeats(values: NDArray[Any]) -> NDArray[Any]:
+    """Return an array, in the memory of one number where all are the same; not to be written to."""
+    if values.size > 1 and (values == values.flat[0]).all():
+        return np.broadcast_to(values.flat[0], values.shape)
+    return values
+
+
 class Numbers(Field):
     """A field of plain numbers.
 
@@ -92,11 +99,55 @@ class Numbers(Field):
     __slots__ = ("_known", "_values")
 
     def __init__(self, values: NDArray[Any], known: Known | None = None) -> None:
-        self._values, self._known = values, known
+        self._values, self._known = without_repeats(values), known
 
     def part(self, rows: slice) -> list[Any]:
         """Return them, None where there is none."""
         return _if_known(self._values[rows].tolist(), self._known, rows)
+
+
+class Piecewise(Field):
+    """A field that is computed some records at a time, when they are read.
+
+    Parameters
+    ----------
+    make
+        Returns the field of some records alone, those from `rows.start` on and before `rows.stop`.
+    size
+        Of how many it is asked at a time, as long as these are read together.
+    """
+
+    __slots__ = ("_made", "_make", "_size", "_start")
+
+    def __init__(self, make: Callable[[slice], Field], size: int) -> None:
+        self._make, self._size = make, size
+        # The piece that was made last, and where it begins.
+        self._start = -1
+        self._made: Field = Same(None)
+
+    def _around(self, rows: slice) -> tuple[Field, slice]:
+        """Return a piece that holds some records, and where they are in it."""
+        start = rows.start - rows.start % self._size
+        if rows.stop > start + self._size:
+            return self._make(rows), slice(0, rows.stop - rows.start)
+        if start != self._start:
+            self._made, self._start = self._make(slice(start, start + self._size)), start
+        return self._made, slice(rows.start - start, rows.stop - start)
+
+    def part(self, rows: slice) -> Sequence[Any]:
+        """Return it in some records."""
+        piece, here = self._around(rows)
+        return piece.part(here)
+
+    def log10(self, rows: slice) -> Sequence[float | None]:
+        """Return decimal logarithms."""
+        piece, here = self._around(rows)
+        return piece.log10(here)
+
+    def exact(self, rows: slice) -> Sequence[float | Decimal | None]:
+        """Return numbers as `Magnitude.exact` does."""
+        piece, here = self._around(rows)
+        return piece.exact(here)
 
 
 class Sizes(Field):
@@ -125,14 +176,12 @@ class Sizes(Field):
         values, inside = _floats(here)
         # By C's logarithm, as of a single one: numpy's may differ in the last bit.
         positive = np.where(inside, values, np.where(here.mantissas == 0.0, 1.0, here.mantissas))
-        logs: list[float | None] = list(map(math.log10, positive.tolist()))
-        if not inside.all():
-            for row in np.flatnonzero(~inside).tolist():
-                exponent = int(here.exponents[row])
-                logs[row] = (
-                    (logs[row] or 0.0) + exponent * _LOG10_2 if here.mantissas[row] else None
-                )
-        return _if_known(logs, self._known, rows)
+        logs = list(map(math.log10, positive.tolist()))
+        if inside.all():
+            return _if_known(logs, self._known, rows)
+        logs = (np.array(logs) + np.where(inside, 0.0, here.exponents * _LOG10_2)).tolist()
+        known = here.mantissas != 0.0
+        return _if_known(logs, known if self._known is None else known & self._known[rows])
 
     def exact(self, rows: slice) -> list[float | Decimal | None]:
         """Return `Magnitude.exact` of each."""
@@ -142,6 +191,37 @@ class Sizes(Field):
         for row in np.flatnonzero(~inside & (here.mantissas != 0.0)).tolist():
             exact[row] = here.at(slice(row, row + 1)).listed()[0].exact()
         return _if_known(exact, self._known, rows)
+
+
+class Roots(Field):
+    """A field of the square roots of magnitudes, which are computed when they are read.
+
+    Parameters
+    ----------
+    squares, known
+        As for `Sizes`.
+    """
+
+    __slots__ = ("_known", "_squares")
+
+    def __init__(self, squares: Magnitudes, known: Known | None = None) -> None:
+        self._squares, self._known = squares, known
+
+    def _of(self, rows: slice) -> Sizes:
+        known = None if self._known is None else self._known[rows]
+        return Sizes(self._squares.at(rows).root(), known)
+
+    def part(self, rows: slice) -> list[Any]:
+        """Return each as a `Magnitude`."""
+        return self._of(rows).part(slice(None))
+
+    def log10(self, rows: slice) -> list[float | None]:
+        """Return `Magnitude.log10` of each."""
+        return self._of(rows).log10(slice(None))
+
+    def exact(self, rows: slice) -> list[float | Decimal | None]:
+        """Return `Magnitude.exact` of each."""
+        return self._of(rows).exact(slice(None))
 
 
 class SignedSizes(Field):
@@ -182,7 +262,7 @@ def _floats(magnitudes: Magnitudes) -> tuple[NDArray[np.float64], Known]:
     return values, (values >= float_info.min) & (values < math.inf)
 
 
-def _if_known(cells: list[Any], known: Known | None, rows: slice) -> list[Any]:
+def _if_known(cells: list[Any], known: Known | None, rows: slice = slice(None)) -> list[Any]:
     if known is None or known[rows].all():
         return cells
     for row in np.flatnonzero(~known[rows]).tolist():

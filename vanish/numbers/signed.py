@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+from vanish.numbers.mantissas import mantissas_and_exponents, trials_joined
 from vanish.numbers.scaled import Magnitude
-from vanish.numbers.stack import mantissas_and_exponents, trials_joined
 from vanish.records import Record
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vanish.numbers.mantissas import mantissas_and_exponents, trials_joined
 from vanish.numbers.running import running
 from vanish.numbers.scaled import Magnitude
 from vanish.records import Record
@@ -32,31 +33,13 @@ _SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-400, 2.0**400
 # So many mantissas of at least 1/2 multiply to no less than 2^-500.
 _RUN = 500
 
+# Eight exponents of this size have a sum that int32 holds.
+_SHORT = 2**28
+
 # The exponent of a true zero where exponents are compared: less than any other.
 _NOTHING = -(2**62)
 
 _LOG10_2 = math.log10(2.0)
-
-
-def mantissas_and_exponents(
-    values: FloatArray, exponents: Exponents
-) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Return values · 2^exponents as mantissas in ±[1/2, 1) and exponents; a true zero has 0."""
-    mantissas, shifts = np.frexp(values)
-    powers: NDArray[Any] = np.asarray(shifts + exponents)
-    zero = mantissas == 0.0
-    # Seldom there is one: numpy's where takes longer than all else here.
-    if zero.any():
-        np.copyto(powers, 0, where=zero)
-    return mantissas, powers
-
-
-def trials_joined(
-    parts: Sequence[tuple[FloatArray, NDArray[np.int64]]],
-) -> tuple[FloatArray, NDArray[np.int64]]:
-    """Return mantissas and exponents with their trials, the last axis, behind each other."""
-    mantissas, exponents = zip(*parts, strict=True)
-    return np.concatenate(mantissas, axis=-1), np.concatenate(exponents, axis=-1)
 
 
 class Magnitudes(Record):
@@ -169,6 +152,13 @@ class Magnitudes(Record):
     def at(self, index: Any) -> Magnitudes:
         """Return the numbers that numpy's index selects."""
         return Magnitudes(self.mantissas[index], self.exponents[index])
+
+    def narrow(self) -> Magnitudes:
+        """Return the same in less memory, where exponents and sums of a few are short integers."""
+        mantissas, exponents = self
+        if exponents.max(initial=0) >= _SHORT or exponents.min(initial=0) <= -_SHORT:
+            return self
+        return Magnitudes(mantissas, exponents.astype(np.int32, copy=False))
 
     def listed(self) -> list[Magnitude]:
         """Return the numbers of a one-dimensional array."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, overload
 
 import numpy as np
 
-from vanish.numbers.fields import Same, Sizes
+from vanish.numbers.fields import Roots, Same, Sizes
 from vanish.numbers.stack import Magnitudes
 from vanish.records import Record
 
@@ -124,11 +124,17 @@ class Seen(Record):
         return len(self.values.mantissas)
 
 
-def joined(parts: Sequence[Magnitudes | None], depths: Sequence[int]) -> Field:
+def joined(
+    parts: Sequence[Magnitudes | None],
+    depths: Sequence[int],
+    kind: type[Sizes | Roots] = Sizes,
+) -> Field:
     """Return a field of the layers of some runs, None where a run has none."""
-    known = np.repeat([part is not None for part in parts], depths)
-    if not known.any():
+    if all(part is None for part in parts):
         return Same(None)
     zeros = (Magnitudes.of(np.zeros(depth)) for depth in depths)
     found = [nothing if part is None else part for part, nothing in zip(parts, zeros, strict=True)]
-    return Sizes(Magnitudes.layers(found), known)
+    known = None
+    if any(part is None for part in parts):
+        known = np.repeat([part is not None for part in parts], depths)
+    return kind(Magnitudes.layers(found).narrow(), known)

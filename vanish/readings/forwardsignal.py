@@ -219,22 +219,24 @@ class _Queue:
         shape = layers, self._trials
         self._found.append((one.reshape(shape), other.reshape(shape), powers, rows.shape[1]))
 
-    def read(self) -> tuple[FloatArray, FloatArray, NDArray[np.int64], NDArray[np.int64]]:
+    def read(self) -> tuple[FloatArray, FloatArray, Exponents, NDArray[np.int64]]:
         """Return the two numbers, the exponents and how many entries there were of each array."""
         with np.errstate(over="ignore", invalid="ignore"):
             self._together.empty()
         depth = sum(len(one) for one, _, _, _ in self._found)
-        ones, others = np.empty((2, depth, self._trials))
+        ones, others = (np.empty((depth, self._trials)) for _ in range(2))
         counts = np.empty(depth, dtype=np.int64)
-        alike = all(isinstance(powers, int) for _, _, powers, _ in self._found)
-        powers = np.empty((depth, 1 if alike else self._trials), dtype=np.int64)
+        kinds = {here if isinstance(here, int) else None for _, _, here, _ in self._found}
+        common = kinds.pop() if len(kinds) == 1 else None
+        powers = np.empty((depth, self._trials) if common is None else 0, dtype=np.int64)
         start = 0
         for one, other, here, entries in self._found:
             stop = start + len(one)
             ones[start:stop], others[start:stop], counts[start:stop] = one, other, entries
-            powers[start:stop] = here
+            if common is None:
+                powers[start:stop] = here
             start = stop
-        return ones, others, powers, counts
+        return ones, others, powers if common is None else common, counts
 
 
 def _sizes(rows: FloatArray, squares: FloatArray | None) -> tuple[FloatArray, FloatArray]:

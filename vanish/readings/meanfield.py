@@ -42,6 +42,7 @@ from vanish.gauss.quadrature import NoLawError
 from vanish.network import activations
 from vanish.network.chainrule import Reading, forward
 from vanish.network.graph import Graph, Variable, article_graph
+from vanish.numbers.fields import Roots
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import secondmode
@@ -267,7 +268,7 @@ def expected(
     Raises
     ------
     NoLawError
-        If theory has no law for the network: `MEAN_FIELD.refusal` tells that beforehand.
+        If theory has no law: `MEAN_FIELD.refusal` tells that beforehand.
     """
     graph = graph or article_graph(len(ensemble.sizes) - 1)
     if reason := MEAN_FIELD.refusal(graph):
@@ -294,21 +295,23 @@ def expected(
                 [each * factor for each in parts]
                 for parts, factor in ((by_matrices, for_a), (by_biases, for_a), (by_f, for_f))
             )
-        values, arguments = seen[section].values, seen[section].arguments
+        squared, squared_a = seen[section].values, seen[section].arguments
         columns.append(
             [
                 _roots(by_matrices),
                 _roots(by_biases),
                 _roots(by_f),
-                _roots([values]),
-                None if arguments is None else arguments.at((..., 0)),
+                squared.at((..., 0)),
+                None if squared_a is None else squared_a.at((..., 0)),
             ]
         )
     depths = [each.layers for each in seen.values()]
-    grad_w, grad_b, grad_f, value, q = (
-        joined(column, depths) for column in zip(*reversed(columns), strict=True)
-    )
-    return Expectations(grad_w, grad_b, grad_f, value, q, *seen.values())
+    *gradients, values, arguments = zip(*reversed(columns), strict=True)
+    grad_w, grad_b, grad_f = (joined(column, depths) for column in gradients)
+    value, q = joined(values, depths, Roots), joined(arguments, depths)
+    # What the way back needs is not kept.
+    forth = (each._replace(kept=[]) for each in seen.values())
+    return Expectations(grad_w, grad_b, grad_f, value, q, *forth)
 
 
 # So many layers are walked through before their numbers become arrays: the objects of all layers

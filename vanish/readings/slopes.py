@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vanish.network.activations.record import of_each
 from vanish.network.chainrule import Reading, across
 from vanish.network.graph import LAYER, Graph
+from vanish.numbers.fields import without_repeats
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.magnitudes import products
 from vanish.readings.together import Together, largest_of, sums_of
@@ -112,12 +114,9 @@ class SlopeTally:
     """
 
     def __init__(self, activations: Sequence[Activation]) -> None:
-        # By activation, of which there are few.
-        limits = {
-            each: each.sup_slope / _SATURATED if each.has_bound else 0.0
-            for each in set(activations)
-        }
-        self._limits = np.array([limits[each] for each in activations])
+        self._limits = of_each(
+            activations, lambda each: each.sup_slope / _SATURATED if each.has_bound else 0.0
+        )
         self._found: SlopeStatistics | None = None
         self._passed = 0
         self._together: Together[int] = Together(self._read)
@@ -150,7 +149,8 @@ class SlopeTally:
         """Return the record, once all layers have been passed."""
         self._together.empty()
         assert self._found is not None
-        return SlopeStatistics(*(column[: self._passed] for column in self._found))
+        columns = (without_repeats(column[: self._passed]) for column in self._found)
+        return SlopeStatistics(*columns)
 
 
 def statistics(slopes: Sequence[FloatArray], activations: Sequence[Activation]) -> SlopeStatistics:
@@ -171,7 +171,7 @@ def statistics(slopes: Sequence[FloatArray], activations: Sequence[Activation]) 
 
 def _empty(layers: int, trials: int, rows: int) -> SlopeStatistics:
     """Return room for the statistics of so many layers."""
-    mean, largest, zero_fraction, saturated = np.empty((4, layers, trials))
+    mean, largest, zero_fraction, saturated = (np.empty((layers, trials)) for _ in range(4))
     # On one row a unit is dead where its slope is 0.
     dead = zero_fraction if rows == 1 else np.empty_like(zero_fraction)
     active = np.empty((layers, trials, rows))
@@ -363,10 +363,10 @@ def slope_bounds(
     activations
         S of each layer.
     """
-    free = [has and not each.has_bound for has, each in zip(graph.has_s, activations, strict=True)]
-    sizes = [each.sup_slope if each.has_bound else 1.0 for each in activations]
-    last = max((k for k, is_free in enumerate(free) if is_free), default=-1)
-    return slope_products(graph, np.array(sizes)), np.arange(len(sizes)) > last
+    free = np.array(graph.has_s) & ~of_each(activations, lambda each: each.has_bound)
+    sizes = of_each(activations, lambda each: each.sup_slope if each.has_bound else 1.0)
+    last = np.flatnonzero(free)[-1:].max(initial=-1)
+    return slope_products(graph, sizes), np.arange(len(sizes)) > last
 
 
 def log10_active_paths(graph: Graph, active: FloatArray) -> FloatArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import reduce
+from functools import partial, reduce
 from operator import add, eq
 from typing import TYPE_CHECKING, Final, overload
 
@@ -12,15 +12,18 @@ import numpy as np
 
 from vanish.columns import PIECE
 from vanish.gauss.quadrature import NoLawError
+from vanish.network.activations.record import of_each
 from vanish.network.initializers import Law
 from vanish.network.streams import Streams, Trials
-from vanish.numbers.fields import Listed, Numbers, Same, SignedSizes, Sizes
+from vanish.numbers.fields import Listed, Numbers, Piecewise, Roots, Same, SignedSizes, Sizes
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.numbers.stack import Magnitudes
 from vanish.readings import meanfield
 from vanish.readings.expectations import Expectations
 from vanish.readings.slopes import slope_bounds
 from vanish.records import Record
+from vanish.simulation import layerfields
+from vanish.simulation.layerfields import middle
 from vanish.simulation.measured import (
     HIGH,
     LOW,
@@ -33,7 +36,7 @@ from vanish.simulation.measured import (
 from vanish.simulation.sample import draw_input, given_input, given_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from vanish.network.graph import Graph
     from vanish.numbers.fields import Field, Known
@@ -196,7 +199,7 @@ def layers_of(settings: Settings, measured: Measured, expected: Expectations | N
         What mean-field theory expects of each layer; None where it is silent.
     """
     model, several, graph = settings.model, measured.trials > 1, measured.graph
-    depth, shapes, activations = model.depth, np.array(model.shapes), model.activations
+    depth, sizes, activations = model.depth, np.array(model.sizes), model.activations
     low, median, high = magnitude_quantiles(measured.grad_w, LOW, MEDIAN, HIGH)
     of_a = low_a, median_a, high_a = magnitude_quantiles(measured.grad_a, LOW, MEDIAN, HIGH)
     if measured.signal is measured.grad_a:
@@ -205,13 +208,8 @@ def layers_of(settings: Settings, measured: Measured, expected: Expectations | N
         low_s, median_s, high_s = magnitude_quantiles(measured.signal, LOW, MEDIAN, HIGH)
     nothing = Same(None)
     has_s = np.array(graph.has_s)
-    flat, bounded = (
-        has_s & np.fromiter(each, bool, depth)
-        for each in ((each.flat for each in activations), (each.has_bound for each in activations))
-    )
-
-    def middle(magnitudes: Magnitudes) -> Magnitudes:
-        return magnitude_quantiles(magnitudes, MEDIAN)[0]
+    flat = has_s & of_each(activations, lambda each: each.flat)
+    bounded = has_s & of_each(activations, lambda each: each.has_bound)
 
     def of_slopes(numbers: FloatArray, known: Known = has_s) -> Field:
         return Numbers(quantile(numbers, MEDIAN), known)
@@ -222,37 +220,35 @@ def layers_of(settings: Settings, measured: Measured, expected: Expectations | N
     def quantiles(magnitudes: Magnitudes) -> Field:
         return Sizes(magnitudes) if several else nothing
 
-    weight, gain_back = middle(measured.weight), middle(measured.gain_back)
+    def piecewise(make: Callable[[slice], Field]) -> Field:
+        return Piecewise(make, PIECE)
+
     bound, forward, has_flat = measured.norm_bound, measured.forward, flat.any()
-    rows_times_units = np.array([float(settings.rows * n) for n in model.sizes[1:]])
     theory = expected or Expectations.none()
     signal = expected_signal(graph, theory)
     fields: dict[str, Field] = {
-        "act": Listed([activation.name for activation in activations]),
+        "act": piecewise(partial(layerfields.names, activations)),
         "layer": Listed(range(1, depth + 1)),
-        "n_in": Numbers(shapes[:, 0]),
-        "n_out": Numbers(shapes[:, 1]),
+        "n_in": Numbers(sizes[:-1]),
+        "n_out": Numbers(sizes[1:]),
         "grad_w": Sizes(median),
         "grad_b": Sizes(middle(measured.grad_b)),
         "grad_a": Sizes(median_a),
         "grad_f": Sizes(middle(measured.grad_f)),
-        "gain_back": Sizes(
-            Magnitudes.layers([gain_back, Magnitudes.of(np.zeros(1))]),
-            np.append(gain_back.mantissas != 0.0, np.False_),
-        ),
-        "weight": Sizes(weight),
-        "value": Sizes(
-            middle(measured.value).at(slice(1, None)).over(Magnitudes.of(np.sqrt(rows_times_units)))
+        "gain_back": piecewise(partial(layerfields.gains, measured.signal)),
+        "weight": Sizes(middle(measured.weight)),
+        "value": piecewise(
+            partial(layerfields.values, middle(measured.value), settings.rows * sizes)
         ),
         "slope_mean": of_slopes(measured.slopes.mean),
         "slope_max": of_slopes(measured.slopes.largest),
-        "slope_product": Sizes(middle(measured.slope_product)),
+        "slope_product": Sizes(middle(measured.slope_product).narrow()),
         "slope_bound": _slope_bounds(settings, graph),
         "norm_bound": nothing if bound is None else Sizes(middle(bound)),
         "predicted": theory.grad_w,
         "predicted_b": signal,
         "zero_fraction": of_slopes(measured.slopes.zero_fraction),
-        "relative": Sizes(middle(measured.grad_w.over(measured.weight)), weight.mantissas != 0.0),
+        "relative": piecewise(partial(layerfields.relative, measured.grad_w, measured.weight)),
         "active_units": of_slopes(measured.slopes.active_units, flat) if has_flat else nothing,
         "dead_fraction": of_slopes(measured.slopes.dead_fraction, flat) if has_flat else nothing,
         "log10_active_paths": of_slopes(measured.log10_active_paths, flat & _has_paths(graph))
@@ -368,10 +364,9 @@ def _rms_a(settings: Settings, expected: Expectations) -> Field:
             squares = [n * q for n, q in zip(units, squares, strict=True)]
             squares = [reduce(add, squares).over(reduce(add, units))]
         length = section.length
-        found = squares[0].root() if places else Magnitudes.of(np.zeros(length))
-        parts.append(found)
+        parts.append(squares[0] if places else Magnitudes.of(np.zeros(length)))
         known.append(np.full(length, bool(places)))
-    return Sizes(Magnitudes.layers(parts), np.concatenate(known))
+    return Roots(Magnitudes.layers(parts), np.concatenate(known))
 
 
 def _step_squares(settings: Settings) -> dict[int, Magnitude] | None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from dataclasses import FrozenInstanceError, dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vanish.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from vanish.numbers.scaled import FloatArray
 
@@ -165,6 +167,12 @@ class Activation:
     def around_zero(self) -> tuple[float, tuple[float, float, float]]:
         """Return S(0) and (S'(0-), S'(0), S'(0+))."""
         return _around_zero(self)
+
+
+def of_each(activations: Sequence[Activation], of: Callable[[Activation], float]) -> NDArray[Any]:
+    """Return a number of the activation of each layer; of each kind, of which few are, once."""
+    numbers = {each: of(each) for each in set(activations)}
+    return np.array(list(map(numbers.__getitem__, activations)))
 
 
 # Every layer of a chain whose values are very small asks for it.
