@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from vanish.numbers.scaled import FloatArray
 
 _INV_SQRT_2PI = 1.0 / math.sqrt(2.0 * math.pi)
@@ -58,7 +56,13 @@ _TAIL = (
 
 def density(x: FloatArray) -> FloatArray:
     """Return φ(x) = e^(-x²/2)/√(2π), elementwise, to 1e-15 of its value where it is normal."""
-    return _in_blocks(_density, x.ravel()).reshape(x.shape)
+    flat = x.ravel()
+    height = np.empty(flat.size)
+    for start in range(0, flat.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        _bell(np.minimum(np.abs(flat[block]), _FAR), height[block])
+    height *= _INV_SQRT_2PI
+    return height.reshape(x.shape)
 
 
 def distribution(x: FloatArray) -> FloatArray:
@@ -71,12 +75,15 @@ def distribution(x: FloatArray) -> FloatArray:
     """
     flat = x.ravel()
     if flat.size >= _MANY:
-        return _in_blocks(lambda block: _by_polynomial(block)[0], flat).reshape(x.shape)
+        return both(flat)[0].reshape(x.shape)
     result = np.fromiter(map(math.erfc, (-_INV_SQRT_2 * flat).tolist()), np.float64, flat.size)
     result *= 0.5
     far = flat < _ERFC_FROM
     if far.any():
-        result[far] = _by_polynomial(flat[far])[0]
+        there = flat[far]
+        below = np.empty_like(there)
+        _by_polynomial(there, below, np.empty_like(there))
+        result[far] = below
     return result.reshape(x.shape)
 
 
@@ -88,57 +95,56 @@ def both(x: FloatArray) -> tuple[FloatArray, FloatArray]:
     below, height = np.empty(flat.size), np.empty(flat.size)
     for start in range(0, flat.size, _BLOCK):
         block = slice(start, start + _BLOCK)
-        below[block], height[block] = _by_polynomial(flat[block])
+        _by_polynomial(flat[block], below[block], height[block])
     return below.reshape(x.shape), height.reshape(x.shape)
 
 
-def _in_blocks(function: Callable[[FloatArray], FloatArray], x: FloatArray) -> FloatArray:
-    """Return function(x), elementwise, for x of shape (n,)."""
-    result = np.empty(x.size)
-    for start in range(0, x.size, _BLOCK):
-        block = slice(start, start + _BLOCK)
-        result[block] = function(x[block])
-    return result
-
-
-def _density(x: FloatArray) -> FloatArray:
-    return _INV_SQRT_2PI * _bell(np.minimum(np.abs(x), _FAR))
-
-
-def _by_polynomial(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return Φ(x), by the polynomial `_TAIL` for Φ(-|x|), and φ(x).
+def _by_polynomial(x: FloatArray, below: FloatArray, bell: FloatArray) -> None:
+    """Write Φ(x), by the polynomial `_TAIL` for Φ(-|x|), and φ(x).
 
     Shepherd and Laframboise 1981, "Chebyshev approximation of (1+2x)exp(x²)erfc x in
     0 ≤ x < ∞": of Φ(-y), e^(y²/2) takes the exponential decay and y + 5 the remaining 1/y,
     and (y-5)/(y+5) maps y from [0, ∞) to [-1, 1). That both have y + 5 saves a division.
+
+    Parameters
+    ----------
+    x
+        Shape (n,).
+    below, bell
+        What is written to; neither may be x.
     """
-    y = np.minimum(np.abs(x), _FAR)
-    inverse = 1.0 / (y + 5.0)
-    # First, while few arrays are alive: malloc hands back to the system, and fetches again,
-    # what is freed beyond 128 KiB.
-    bell = _bell(y)
-    result = bell * inverse
-    t = (y - 5.0) * inverse
-    tail = np.full_like(t, _TAIL[-1])
-    for coefficient in _TAIL[-2::-1]:
+    y = np.abs(x)
+    np.minimum(y, _FAR, out=y)
+    t = y + 5.0
+    np.divide(1.0, t, out=t)
+    _bell(y, bell)
+    np.multiply(bell, t, out=below)
+    y -= 5.0
+    t *= y
+    tail = np.multiply(t, _TAIL[-1], out=y)
+    tail += _TAIL[-2]
+    for coefficient in _TAIL[-3::-1]:
         tail *= t
         tail += coefficient
-    result *= tail
+    below *= tail
     # Φ(x) = 1 - Φ(-x): where x > 0, |Φ(-y) - 1|. np.where mispredicts at random signs.
-    result -= x > 0.0
+    below -= x > 0.0
+    np.abs(below, out=below)
     bell *= _INV_SQRT_2PI
-    return np.abs(result, out=result), bell
 
 
-def _bell(y: FloatArray) -> FloatArray:
-    """Return e^(-y²/2) for 0 ≤ y ≤ `_FAR`.
+def _bell(y: FloatArray, bell: FloatArray) -> None:
+    """Write e^(-y²/2) for 0 ≤ y ≤ `_FAR`.
 
     Rounding y² would cost y² times 1e-16 of the value. So, as fdlibm's erfc does, y is cut to
     a head h, here of float32's 24 bits, whose square is exact: y² = h² + (y-h)(y+h).
     """
     head = y.astype(np.float32).astype(np.float64)
-    rest = (head - y) * (head + y)
+    rest = head - y
+    rest *= np.add(head, y, out=bell)
+    rest *= 0.5
+    np.exp(rest, out=rest)
     head *= head
-    bell: FloatArray = np.exp(-0.5 * head)
-    bell *= np.exp(0.5 * rest)
-    return bell
+    head *= -0.5
+    np.exp(head, out=bell)
+    bell *= rest
