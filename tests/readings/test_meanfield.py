@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 
 from vanish.gauss import moments
+from vanish.gauss.quadrature import Joint
 from vanish.network import activations
 from vanish.network.graph import Variable
 from vanish.network.streams import Streams
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
-from vanish.readings import meanfield
+from vanish.readings import meanfield, secondmode
+from vanish.readings.families import Family
+from vanish.readings.modelayers import Layer
 from vanish.simulation.drawing import Draws
 from vanish.simulation.layers import expected_of
 from vanish.simulation.run import Simulation
@@ -237,6 +240,7 @@ def test_what_repeats_itself_is_what_a_walk_through_all_layers_gives(
         {"act": "tanh", "layers": 40, "weight_std": 2.5, "bias_std": 0.3, "last_act": "relu"},
         {"act": "gelu", "layers": 90, "gain": (*(1.0,) * 50, *(1.5,) * 40), "init": "lecun_normal"},
         {"layer_acts": (*("sigmoid",) * 70, *("softplus",) * 20, "tanh")},
+        {"act": "gelu", "layers": 300, "init": "lecun_normal"},
         # Out of the range of quadrature, and of float64, in both directions.
         {"act": "relu", "layers": 40, "weight_std": 1e-20},
         {"act": "tanh", "layers": 40, "weight_std": 1e-20},
@@ -255,6 +259,36 @@ def test_plain_numbers_are_those_of_magnitudes_to_the_last_bit(
     by_objects, why_not = expected_of(settings)
     assert why == why_not
     assert (found and list(found)) == (by_objects and list(by_objects))
+
+
+def test_values_that_end_at_a_true_zero_have_no_second_mode() -> None:
+    # V is of the order q², so that no exponent is left after some layers.
+    settings = Settings(act="x^2/(1+x^2)", layers=90, width=64, engine="sampled")
+    found, why = expected_of(settings)
+    assert not why
+    assert found is not None
+    assert not found[-1].value
+    assert found[0].value
+
+
+def test_what_the_second_mode_takes_of_a_layer_hangs_on_no_other_layer() -> None:
+    rng = np.random.default_rng(2)
+    kinds = [
+        Family(0.0, 1.0, "", "", ""),
+        Family(0.7, 1.3, "", "", ""),
+        Family(1.0, 1.0, "layernorm", "", ""),
+    ]
+    for kind in kinds:
+        layers = []
+        for _ in range(40):
+            of = Joint._make(rng.uniform(0.5, 2.0, 13).tolist())
+            m, variance, share = rng.uniform(0.1, 0.9, 3).tolist()
+            layers.append(Layer(kind, 64, m, variance, share, of, of))
+        together = [means._numbers for means in secondmode._means(layers)]
+        for layer, numbers in zip(layers, together, strict=True):
+            [alone] = secondmode._means([layer])
+            for mine, yours in zip(numbers, alone._numbers, strict=True):
+                assert list(mine) == list(yours)
 
 
 def test_theory_walks_no_further_where_nothing_changes(monkeypatch: pytest.MonkeyPatch) -> None:

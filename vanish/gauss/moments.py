@@ -347,6 +347,19 @@ def mean_squares(activation: Activation, q: Magnitude) -> tuple[Magnitude, Magni
     return _beyond(activation, q)
 
 
+def straight(activation: Activation) -> tuple[Magnitude, Magnitude] | None:
+    """Return V(q)/q and C(q), as `mean_squares` has them far from 1 where both are numbers.
+
+    For a homogeneous S that is everywhere, for any other with S(0) = 0 near 0; None for the rest.
+    """
+    if activation.homogeneous:
+        unit = at(activation, 1.0)
+        return Magnitude.of(unit.v), Magnitude.of(unit.c)
+    ends = limits(activation)
+    c = Magnitude.of(ends.c_near)
+    return None if ends.value else (c, c)
+
+
 def _beyond(activation: Activation, q: Magnitude) -> tuple[Magnitude, Magnitude]:
     """Return V(q) and C(q) for a q beyond the range."""
     ends = limits(activation)

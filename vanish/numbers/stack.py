@@ -64,6 +64,8 @@ class Magnitudes(Record):
     @classmethod
     def column(cls, magnitudes: Sequence[Magnitude]) -> Magnitudes:
         """Return one trial's numbers, one a layer, shape (N, 1)."""
+        if len(magnitudes) > 1 and len({*map(id, magnitudes)}) == 1:
+            return cls.column(magnitudes[:1]).at([0] * len(magnitudes))
         mantissas = np.array([each.mantissa for each in magnitudes])
         exponents = np.array([each.exponent for each in magnitudes], dtype=np.int64)
         return cls(mantissas[:, None], exponents[:, None])

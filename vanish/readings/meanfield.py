@@ -192,15 +192,15 @@ class Ensemble:
 
     def variances(self, slot: Slot, layers: range) -> Magnitudes:
         """Return those of some layers, shape (L, 1)."""
-        first = self.variance(slot, layers.start)
-        # Most layers have one variance, and it is one object.
-        if slot.tied or _same(self._variances[slot.letter], layers.start, layers.stop - 1):
-            return Magnitudes.column([first]).at([0] * len(layers))
         return Magnitudes.column([self.variance(slot, k) for k in layers])
 
     def bias(self, slot: Slot, k: int) -> Magnitude:
         """Return σ_b² of a bias of layer k."""
         return self._biases.get(slot.at(k), self._bias) if self._biases else self._bias
+
+    def biases(self, slot: Slot, layers: range) -> Magnitudes:
+        """Return those of some layers, shape (L, 1)."""
+        return Magnitudes.column([self.bias(slot, k) for k in layers])
 
     def step(self, k: int) -> Unit:
         """Return what is known of u_k."""

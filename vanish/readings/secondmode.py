@@ -35,21 +35,19 @@ y = (d·f, d·1), are followed; the rest of d is spread evenly over what is orth
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanish.gauss import moments, quadrature
-from vanish.gauss.quadrature import NoLawError
-from vanish.numbers.scaled import Magnitude
+from vanish.gauss import moments
+from vanish.gauss.quadrature import Joint, NoLawError
 from vanish.readings.families import LN, RMS, Family, family
+from vanish.readings.modelayers import Layer, layers_of
 from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from vanish.gauss.quadrature import Joint
-    from vanish.network.activations import Activation
     from vanish.network.graph import Graph, Run
     from vanish.numbers.scaled import FloatArray
     from vanish.readings.expectations import Seen
@@ -62,45 +60,12 @@ SHARE = 0.01
 # 1/n is small from here on.
 _FEWEST = 8
 
+# So many layers are looked at together.
+_PIECE = 1024
+
 # Where the logarithm of a gradient's square varies by more than this with the sizes of the values,
 # which differ from network to network, few networks decide on its mean, and no order of 1/width.
 _LARGEST_VARIANCE = 0.25
-
-
-class Layer(Record):
-    """What the recursion knows of one layer, x and S in units in which E x² = 1.
-
-    Attributes
-    ----------
-    family
-        The block.
-    width
-        n.
-    mean
-        m, of x.
-    variance
-        σ², over what norms on the way from x to S divide by.
-    share
-        ρ.
-    of, raw
-        Moments of the argument of S and of S, and the same in some other unit, but for the
-        argument's own where a norm stands before S.
-    """
-
-    family: Family
-    width: int
-    mean: float
-    variance: float
-    share: float
-    of: Joint
-    raw: Joint
-
-    @property
-    def value(self) -> tuple[float, float]:
-        """The mean square and the mean of f, before a norm behind."""
-        skip, scale = self.family.skip, self.family.scale
-        square = skip * skip + 2.0 * scale * skip * self.mean * self.of.s
-        return square + scale * scale * self.of.ss, skip * self.mean + scale * self.of.s
 
 
 class Down(Record):
@@ -147,9 +112,15 @@ def factors(
     # What S' gains where |a| is large is what makes a plain chain's second mode the larger one.
     if is_plain and not any(map(moments.steepens, acts)):
         return None
-    layers = list(_layers(ensemble, start, seen, families))
+    if not all(each.values.mantissas.all() for each in seen.values()):
+        return None
+    layers = layers_of(ensemble, start, seen, families)
     with np.errstate(all="ignore"):
-        walked = _walk(layers) if all(each.of.dd > 0.0 for each in layers) else np.array(np.nan)
+        walked = (
+            _walk(layers)
+            if all(each.of.dd > 0.0 and each.gain > 0.0 for each in layers)
+            else np.array(np.nan)
+        )
     if not (np.isfinite(walked).all() and walked.min() > 0.0 and walked.max() > 1.0 + SHARE):
         return None
     if is_plain and _variance(layers) > _LARGEST_VARIANCE:
@@ -158,83 +129,6 @@ def factors(
             " whose values are larger than those of most"
         )
     return walked[0], walked[1]
-
-
-def _layers(
-    ensemble: Ensemble, start: Unit, seen: Mapping[Run, Seen], families: Mapping[Run, Family]
-) -> Iterator[Layer]:
-    arguments = {
-        section: column.arguments.at((..., 0)).listed()
-        for section, column in seen.items()
-        if column.arguments is not None
-    }
-    by_layer = dict(
-        enumerate(_joints(ensemble, [each for column in arguments.values() for each in column]), 1)
-    )
-    square, mean = start.square, start.mean()
-    m = math.copysign(float((mean.squared() / square).root()), mean.mantissa)
-    for section, (skip, scale, before, between, behind) in families.items():
-        matrix, *biases = next(
-            node.op.slots for node in section.block.nodes if node.op.kind == "affine"
-        )
-        biases += (node.op.slots[0] for node in section.block.nodes if node.op.kind == "shift")
-        values = seen[section].values.at((..., 0)).listed()
-        for k, value in enumerate(values, section.first):
-            of, shift = by_layer[k]
-            unit = float(Magnitude.of(1.0, 2 * shift) / square)
-            variance, taken = ensemble.variance(matrix, k), square
-            if before:
-                taken = Magnitude.of(1.0)
-                variance = variance / square
-                if before == LN:
-                    variance = variance / Magnitude.of(max(1.0 - m * m, 1e-300))
-            a = ensemble.variance(matrix, k) * taken
-            share = a / (a + ensemble.bias(biases[0], k)) if biases else Magnitude.of(1.0)
-            if between:
-                variance = variance * share / a
-            layer = Layer(
-                Family(skip, scale, before, between, behind),
-                ensemble.sizes[-1],
-                m,
-                float(variance),
-                float(share),
-                _in_units(of, unit),
-                of,
-            )
-            yield layer
-            p, m = layer.value
-            m = 0.0 if behind == LN or not p > 0.0 else m / math.sqrt(p)
-            square = value
-
-
-def _in_units(of: Joint, unit: float) -> Joint:
-    """Return the moments with a and S over √unit, those of up to two of them."""
-    root = math.sqrt(unit)
-    once = {name: getattr(of, name) * root for name in ("s", "sdd", "ad")}
-    twice = {name: getattr(of, name) * unit for name in ("ss", "ssdd", "asd", "aadd")}
-    return of._replace(**once, **twice)
-
-
-def _joints(ensemble: Ensemble, q: Sequence[Magnitude]) -> list[tuple[Joint, int]]:
-    """Return the moments of every layer, over 2^(a shift) as `moments.brought_near` says."""
-    wanted: dict[tuple[Activation, int], dict[float, None]] = {}
-    near = []
-    for k, each in enumerate(q, 1):
-        activation = ensemble.activation(k)
-        there, shift = moments.brought_near(activation, each)
-        if there is None:
-            # S is its tangents at 0.
-            shift = each.exponent // 2 if each and not activation.around_zero()[0] else 0
-            there = float(each / Magnitude.of(1.0, 2 * shift)) or 2.0**-moments.LAST_EXPONENT
-            there, shift = math.ldexp(there, -60) if shift else there, shift + 30 * bool(shift)
-        key = activation, math.frexp(there)[1]
-        wanted.setdefault(key, {})[there] = None
-        near.append((key, there, shift))
-    found = {
-        key: dict(zip(there, quadrature.joint(key[0], np.array(list(there))), strict=True))
-        for key, there in wanted.items()
-    }
-    return [(found[key][there], shift) for key, there, shift in near]
 
 
 def _variance(layers: Sequence[Layer]) -> float:
@@ -261,15 +155,28 @@ def _walk(layers: Sequence[Layer]) -> FloatArray:
     if behind := layers[-1].family.behind:
         y = (1.0, 0.0 if behind == LN else mean / math.sqrt(square), 1.0)
     above: Layer | None = None
-    for k, (layer, below) in reversed([*enumerate(zip(layers, [None, *layers], strict=False))]):
+    whole = list(enumerate(zip(layers, [None, *layers], strict=False)))
+    for (k, (layer, below)), means in zip(reversed(whole), _means_back(layers), strict=True):
         found[0, k] = size
-        size, y, found[1, k] = _down(layer, size, y, 1.0 + _of_norms(layer, above) / layer.width)
+        norms = 1.0 + _of_norms(layer, above) / layer.width
+        size, y, found[1, k] = means.down(size, y, norms)
         above = layer
         if below is not None and not below.family.behind:
             # From units in which E x² = 1 to those of the layer below, whose f this x is.
             square, _ = below.value
             y = (y[0] * square, y[1] * math.sqrt(square), y[2])
     return found
+
+
+def _means_back(layers: Sequence[Layer]) -> Iterator[_Means]:
+    """Yield what is known of every layer, from the last one on."""
+    stop = len(layers)
+    while stop:
+        start = max(0, stop - _PIECE)
+        while layers[start].family != layers[stop - 1].family:
+            start += 1
+        yield from reversed(list(_means(layers[start:stop])))
+        stop = start
 
 
 def _of_norms(layer: Layer, above: Layer | None) -> float:
@@ -310,66 +217,110 @@ def _of_norm(layer: Layer, kind: str, share: float) -> float:
     return spread + (1.0 if kind == LN else 0.0)
 
 
-def _down(layer: Layer, size: float, y: tuple[float, float, float], norms: float) -> Down:
-    """Return D', Y' and U/C, each over what the leading order is multiplied by.
+class _Means:
+    """One layer on the way back: what is known of it before D and Y are.
 
     Parameters
     ----------
     layer
         The layer.
-    size, y
-        D, and Y's three numbers.
-    norms
-        What norms multiply U by.
+    numbers
+        What `_means` says of it.
     """
-    (skip, scale, before, between, behind), n, m = layer.family, layer.width, layer.mean
-    of, rho, variance = layer.of, 1.0 if between else layer.share, layer.variance
-    square, mean = layer.value
-    y11, y12, y22 = y
-    if behind == LN:
-        size -= (y11 + y22) / n
-        y11 = y12 = y22 = 0.0
-    elif behind:
-        of_f = mean / math.sqrt(square)
-        size -= y11 / n
-        y11, y12, y22 = 0.0, 0.0, y22 - 2.0 * of_f * y12 + of_f * of_f * y11
-    both = np.array([[y11, y12], [y12, y22]])
-    inverse, rank = _inverse(square, mean)
-    rest = (size - np.sum(inverse * both) / n) / (1.0 - rank / n)
+
+    __slots__ = ("_layer", "_numbers")
+
+    def __init__(self, layer: Layer, numbers: tuple[Any, ...]) -> None:
+        self._layer, self._numbers = layer, numbers
+
+    def down(self, size: float, y: tuple[float, float, float], norms: float) -> Down:
+        """Return D', Y' and U/C, each over what the leading order is multiplied by.
+
+        Parameters
+        ----------
+        size, y
+            D, and Y's three numbers.
+        norms
+            What norms multiply U by.
+        """
+        layer = self._layer
+        (skip, scale, before, between, behind), n, m = layer.family, layer.width, layer.mean
+        of, variance = layer.of, layer.variance
+        inverse, around, by_s, by_t, (own_u, own_ss, own_st, own_tt, share) = self._numbers
+        y11, y12, y22 = y
+        if behind == LN:
+            size -= (y11 + y22) / n
+            y11 = y12 = y22 = 0.0
+        elif behind:
+            square, mean = layer.value
+            of_f = mean / math.sqrt(square)
+            size -= y11 / n
+            y11, y12, y22 = 0.0, 0.0, y22 - 2.0 * of_f * y12 + of_f * of_f * y11
+        i11, i12, i21, i22 = inverse
+        rest = (size - (i11 * y11 + i12 * y12 + i21 * y12 + i22 * y22) / n) / share
+        both = np.array([[y11, y12], [y12, y22]])
+        y_t = both @ by_t
+        e_tt = float(by_t @ y_t + rest * own_tt)
+        a11, a12, a21, a22 = around
+        u = rest * own_u + (a11 * y11 + a12 * y12 + a21 * y12 + a22 * y22) / n
+        u *= norms
+        if between:
+            # Where a is normed, T = aS' is what the norm takes out of δ.
+            u -= e_tt * layer.raw.ss / of.ss / n
+        # The square of d·x, and its products with τ and d·1.
+        xx = xt = x1 = 0.0
+        if skip:
+            y_s = both @ by_s
+            e_ss = by_s @ y_s + rest * own_ss
+            e_st = by_s @ y_t + rest * own_st
+            xx = float(y11 - 2.0 * scale * y_s[0] + scale * scale * e_ss)
+            xt = float(y_t[0] - scale * e_st)
+            x1 = float(skip * (y12 - scale * y_s[1]))
+        branch = scale * scale * variance
+        gain = skip * skip + branch * of.dd
+        down = skip * skip * size + branch * u * (1.0 - (2.0 if before == LN else 1.0) / n)
+        flat = skip * skip * y22
+        if before != LN:
+            flat += branch * u * (1.0 - m * m)
+        if not (before or between):
+            of_t = float(y_t[1])
+            down += (scale * scale * e_tt + 2.0 * scale * xt) / n
+            xx += 2.0 * scale * xt + scale * scale * e_tt
+            x1 += scale * (skip * of_t + m * (xt + scale * e_tt))
+            flat += scale * m * (2.0 * skip * of_t + scale * m * e_tt)
+        return Down(down / gain, (xx / gain, x1 / gain, flat / gain), u / of.dd)
+
+
+def _means(layers: Sequence[Layer]) -> Iterator[_Means]:
+    """Yield what is known of some layers of one family, all of it computed at once.
+
+    Every row of every array is what it would be alone, to the last bit.
+    """
+    (skip, scale, _, between, _), n = layers[0].family, layers[0].width
+    of = Joint._make(np.array([each.of for each in layers]).T)
+    m, variance, share = np.array([each[2:5] for each in layers]).T
+    rho = np.ones(len(layers)) if between else share
+    values = [each.value for each in layers]
+    found = [_inverse(square, mean) for square, mean in values]
+    inverse, ranks = np.array([each for each, _ in found]), np.array([rank for _, rank in found])
     # Of S and T their means with f and 1.
     t, st = rho * of.ad, rho * of.asd
     tt = rho * rho * of.aadd + variance * (1.0 - rho) * of.dd
-    on_s = np.array([skip * m * of.s + scale * of.ss, of.s])
-    on_t = np.array([skip * m * t + scale * st, t])
-    by_s, by_t = inverse @ on_s, inverse @ on_t
-    y_s, y_t = both @ by_s, both @ by_t
-    e_ss = by_s @ y_s + rest * (of.ss - on_s @ by_s)
-    e_st = by_s @ y_t + rest * (st - on_s @ by_t)
-    e_tt = by_t @ y_t + rest * (tt - on_t @ by_t)
+    on_s = np.stack([skip * m * of.s + scale * of.ss, of.s], axis=1)
+    on_t = np.stack([skip * m * t + scale * st, t], axis=1)
+    by_s, by_t = ((inverse @ each[..., None])[..., 0] for each in (on_s, on_t))
+    # What r adds to E[τ²] and so on.
+    own_ss, own_st = of.ss - np.vecdot(on_s, by_s), st - np.vecdot(on_s, by_t)
+    own_tt = tt - np.vecdot(on_t, by_t)
     ff = skip * skip * of.dd + 2.0 * scale * skip * m * of.sdd + scale * scale * of.ssdd
     f1 = skip * m * of.dd + scale * of.sdd
-    k = np.array([[ff, f1], [f1, of.dd]])
-    u = rest * (of.dd - np.sum(inverse * k) / n) + np.sum(inverse @ k @ inverse * both) / n
-    u *= norms
-    if between:
-        # Where a is normed, T = aS' is what the norm takes out of δ.
-        u -= e_tt * layer.raw.ss / of.ss / n
-    # The square of d·x, and its products with τ and d·1.
-    xx = (y11 - 2.0 * scale * y_s[0] + scale * scale * e_ss) if skip else 0.0
-    xt = (y_t[0] - scale * e_st) if skip else 0.0
-    x1 = skip * (y12 - scale * y_s[1]) if skip else 0.0
-    branch = scale * scale * variance
-    gain = skip * skip + branch * of.dd
-    down = skip * skip * size + branch * u * (1.0 - (2.0 if before == LN else 1.0) / n)
-    flat = skip * skip * y22
-    if before != LN:
-        flat += branch * u * (1.0 - m * m)
-    if not (before or between):
-        down += (scale * scale * e_tt + 2.0 * scale * xt) / n
-        xx += 2.0 * scale * xt + scale * scale * e_tt
-        x1 += scale * (skip * y_t[1] + m * (xt + scale * e_tt))
-        flat += scale * m * (2.0 * skip * y_t[1] + scale * m * e_tt)
-    return Down(down / gain, (xx / gain, x1 / gain, flat / gain), u / of.dd)
+    k = np.stack([ff, f1, f1, of.dd], axis=1).reshape(-1, 2, 2)
+    with_k = (inverse * k).reshape(-1, 4)
+    own_u = of.dd - (((with_k[:, 0] + with_k[:, 1]) + with_k[:, 2]) + with_k[:, 3]) / n
+    numbers = np.stack([own_u, own_ss, own_st, own_tt, 1.0 - ranks / n], axis=1).tolist()
+    flat, around = (each.reshape(-1, 4).tolist() for each in (inverse, inverse @ k @ inverse))
+    for each in zip(layers, flat, around, by_s, by_t, numbers, strict=True):
+        yield _Means(each[0], each[1:])
 
 
 def _inverse(square: float, mean: float) -> tuple[FloatArray, int]:

@@ -71,10 +71,6 @@ class Alike(Ensemble):
         """Return σ² of a matrix."""
         return self._squares[slot.letter]
 
-    def variances(self, slot: Slot, layers: range) -> Magnitudes:
-        """Return those of some layers, shape (L, 1)."""
-        return Magnitudes.column([self.variance(slot, k) for k in layers])
-
     def n_in(self, slot: Slot, layers: range) -> Magnitudes:  # noqa: ARG002 - all alike
         """Return 1 for each layer: nobody asks for gradients by matrices."""
         return Magnitudes.column([ONE for _ in layers])
