@@ -188,8 +188,9 @@ class Sizes(Field):
         here = self._magnitudes.at(rows)
         values, inside = _floats(here)
         exact: list[float | Decimal | None] = values.tolist()
-        for row in np.flatnonzero(~inside & (here.mantissas != 0.0)).tolist():
-            exact[row] = here.at(slice(row, row + 1)).listed()[0].exact()
+        outside = np.flatnonzero(~inside & (here.mantissas != 0.0))
+        for row, each in zip(outside.tolist(), here.at(outside).listed(), strict=True):
+            exact[row] = each.exact()
         return _if_known(exact, self._known, rows)
 
 
@@ -249,8 +250,9 @@ class SignedSizes(Field):
         exact: list[float | Decimal | None] = np.where(
             here.mantissas < 0.0, -values, values
         ).tolist()
-        for row in np.flatnonzero(~inside & (here.mantissas != 0.0)).tolist():
-            exact[row] = here.at(slice(row, row + 1)).listed()[0].exact()
+        outside = np.flatnonzero(~inside & (here.mantissas != 0.0))
+        for row, each in zip(outside.tolist(), here.at(outside).listed(), strict=True):
+            exact[row] = each.exact()
         return exact
 
 

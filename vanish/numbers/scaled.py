@@ -8,13 +8,14 @@ is lost by the split, and a true zero stays a zero: it is never something small.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from sys import float_info
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from decimal import Decimal
 
     from numpy.typing import NDArray
@@ -130,14 +131,22 @@ class Magnitude:
         value = float(self)
         if not self or float_info.min <= value < math.inf:
             return value
-        from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal  # noqa: PLC0415 - start-up
+        return _decimals()(self.mantissa, self.exponent)
 
-        # 17 significant digits tell any two float64 apart.
-        digits = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
-        power = Context(prec=40, Emax=MAX_EMAX, Emin=MIN_EMIN).power(
-            Decimal(2), Decimal(self.exponent)
-        )
-        return digits.multiply(Decimal(self.mantissa), power)
+
+@lru_cache(maxsize=1)
+def _decimals() -> Callable[[float, int], Decimal]:
+    """Return what makes mantissa · 2^exponent a decimal; a deep table asks for very many."""
+    from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal  # noqa: PLC0415 - start-up
+
+    # 17 significant digits tell any two float64 apart.
+    digits = Context(prec=17, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    powers, two = Context(prec=40, Emax=MAX_EMAX, Emin=MIN_EMIN), Decimal(2)
+
+    def decimal(mantissa: float, exponent: int) -> Decimal:
+        return digits.multiply(Decimal(mantissa), powers.power(two, Decimal(exponent)))
+
+    return decimal
 
 
 def pooled(norms: Iterable[Magnitude]) -> Magnitude:
