@@ -65,10 +65,17 @@ def _legendre() -> tuple[FloatArray, FloatArray]:
     return 0.5 * (nodes - nodes[::-1]), 2.0 * shares / shares.sum()
 
 
-def nodes_of(activation: Activation, q: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def nodes_of(
+    activation: Activation, q: FloatArray, largest: float | None = None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return √q of shape (m, 1), nodes z and weights for E over them, shape (m, …).
 
-    Parameters are those of `quadrature`.
+    Parameters
+    ----------
+    activation, q
+        As for `quadrature`.
+    largest
+        The largest of all variances with which these share their panels; of them without.
 
     Raises
     ------
@@ -76,22 +83,22 @@ def nodes_of(activation: Activation, q: FloatArray) -> tuple[FloatArray, FloatAr
         If no panels are fine enough.
     """
     # What is built in is known to need no finer panels.
-    finer = 0
+    finer, most = 0, float(q.max()) if largest is None else float(largest)
     if not activations.is_built_in(activation):
-        finer = refinement(activation, math.frexp(q.max())[1])
+        finer = refinement(activation, math.frexp(most)[1])
         if not finer:
-            raise unreached(activation, float(q.max()))
-    return _panels(activation, q, finer)
+            raise unreached(activation, most)
+    return _panels(activation, q, finer, most)
 
 
 def _panels(
-    activation: Activation, q: FloatArray, finer: int
+    activation: Activation, q: FloatArray, finer: int, largest: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what `_nodes` does; of what is not built in each panel is cut into so many, not 0."""
     nodes, weights = _legendre()
     scale = np.sqrt(q)[:, None]
     reach = _PANEL_ENDS[-1]
-    within = _SCALES[: np.searchsorted(_SCALES, reach * scale.max())]
+    within = _SCALES[: np.searchsorted(_SCALES, reach * math.sqrt(largest))]
     splits = np.concatenate((within, np.abs(activation.kinks)))
     if finer:
         splits = np.append(splits, _FINER_SCALES)
@@ -175,7 +182,7 @@ def refinement(activation: Activation, exponent: int) -> int:
     q = np.ldexp([0.5, 1.0], exponent)
     finer, before = 1, None
     while True:
-        scale, z, measure = _panels(activation, q, finer)
+        scale, z, measure = _panels(activation, q, finer, q.max())
         if z.shape[1] > _MOST_NODES:
             return 0
         with np.errstate(all="ignore"):
@@ -235,9 +242,24 @@ class Joint(Record):
     aass: float
 
 
-def joint(activation: Activation, q: FloatArray) -> list[Joint]:
-    """Return more moments than `quadrature`, which has its parameters, of each variance."""
-    scale, z, measure = nodes_of(activation, q)
+# So many variances at a time: of each there are some hundred nodes.
+_JOINTLY = 512
+
+
+def joint(activation: Activation, q: FloatArray) -> FloatArray:
+    """Return the numbers of `Joint`, more than `quadrature`, whose parameters these are.
+
+    Returns
+    -------
+    array
+        Shape (m, 13).
+    """
+    parts = np.array_split(q, -(-q.size // _JOINTLY))
+    return np.concatenate([_joint(activation, part, q.max()) for part in parts])
+
+
+def _joint(activation: Activation, q: FloatArray, largest: float) -> FloatArray:
+    scale, z, measure = nodes_of(activation, q, largest)
     a = scale * z
     s, d = activation.pair(a)
     ss, dd, ad = s * s, d * d, a * d
@@ -246,5 +268,5 @@ def joint(activation: Activation, q: FloatArray) -> list[Joint]:
         *(dd, s * dd, ss * dd, ad * d, ad * ad),
         *(ad, ad * s, a * ss, a * a * ss),
     )
-    sums = np.array([(measure * each).sum(1) for each in products]) / math.sqrt(2.0 * math.pi)
-    return list(map(Joint._make, sums.T.tolist()))
+    sums = [(measure * each).sum(1) for each in products]
+    return np.asarray(np.array(sums) / math.sqrt(2.0 * math.pi)).T

@@ -8,22 +8,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish.gauss import moments, quadrature
+from vanish.gauss.quadrature import Joint
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.families import LN, Family
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
-    from vanish.gauss.quadrature import Joint
     from vanish.network.activations import Activation
     from vanish.network.graph import Run
     from vanish.numbers.scaled import FloatArray
     from vanish.readings.expectations import Seen
     from vanish.readings.meanfield import Ensemble
     from vanish.readings.sources import Unit
+
+# Of which moments a or S is a factor, and of which two of them are; of no others that is used.
+_ONCE = [Joint._fields.index(name) for name in ("s", "sdd", "ad")]
+_TWICE = [Joint._fields.index(name) for name in ("ss", "ssdd", "asd", "aadd")]
+
+# So many layers are made together.
+_PIECE = 1024
 
 # By so much smaller a variance is taken where S is its tangents at 0, as a power of two.
 _NEARER = 60
@@ -60,54 +67,128 @@ class Layer(Record):
     @property
     def value(self) -> tuple[float, float]:
         """The mean square and the mean of f, before a norm behind."""
-        skip, scale = self.family.skip, self.family.scale
-        square = skip * skip + 2.0 * scale * skip * self.mean * self.of.s
-        return square + scale * scale * self.of.ss, skip * self.mean + scale * self.of.s
+        return _value(self.family, self.mean, self.of.s, self.of.ss)
+
+
+def _value(kind: Family, mean: float, s: float, ss: float) -> tuple[float, float]:
+    """Return E f² and E f of E x, E S and E S²."""
+    skip, scale = kind.skip, kind.scale
+    square = skip * skip + 2.0 * scale * skip * mean * s
+    return square + scale * scale * ss, skip * mean + scale * s
+
+
+class Layers(Record):
+    """All layers, as arrays of shape (N,); each is made when it is looked at.
+
+    Attributes
+    ----------
+    sections
+        First and last layer of each family, from 0, and the family.
+    width
+        n.
+    mean, variance, share
+        As of a layer.
+    unit
+        By what a² is multiplied, as that of S² is, in units in which E x² = 1.
+    table, which
+        Moments, shape (U, 13), and which of them are those of each layer.
+    """
+
+    sections: list[tuple[int, int, Family]]
+    width: int
+    mean: FloatArray
+    variance: FloatArray
+    share: FloatArray
+    unit: FloatArray
+    table: FloatArray
+    which: NDArray[np.int64]
 
     @property
-    def gain(self) -> float:
-        """What the leading order of E‖d‖² is multiplied by."""
-        skip, scale = self.family.skip, self.family.scale
-        return skip * skip + scale * scale * self.variance * self.of.dd
+    def depth(self) -> int:
+        """N."""
+        return len(self.which)
+
+    @property
+    def flow(self) -> bool:
+        """Whether something flows back through all of them."""
+        slopes = self.table[self.which, Joint._fields.index("dd")]
+        gains = [
+            skip * skip + scale * scale * self.variance[first:stop] * slopes[first:stop]
+            for first, stop, (skip, scale, *_) in self.sections
+        ]
+        return bool((slopes > 0.0).all() and all((each > 0.0).all() for each in gains))
+
+    def back(self) -> Iterator[list[Layer]]:
+        """Yield layers of one family, not too many at a time, from the last ones on."""
+        for first, stop, kind in reversed(self.sections):
+            for end in range(stop, first, -_PIECE):
+                yield self._listed(kind, slice(max(first, end - _PIECE), end))
+
+    def _listed(self, kind: Family, here: slice) -> list[Layer]:
+        table = self.table[self.which[here]]
+        columns = self.mean[here], self.variance[here], self.share[here]
+        numbers = (each.tolist() for each in (*columns, in_units(table, self.unit[here]), table))
+        return [
+            Layer(kind, self.width, m, variance, share, Joint._make(of), Joint._make(raw))
+            for m, variance, share, of, raw in zip(*numbers, strict=True)
+        ]
+
+
+def in_units(table: FloatArray, unit: FloatArray) -> FloatArray:
+    """Return moments, shape (L, 13), with a and S over √unit, those of up to two of them."""
+    found = table.copy()
+    found[:, _ONCE] *= np.sqrt(unit)[:, None]
+    found[:, _TWICE] *= unit[:, None]
+    return found
 
 
 def layers_of(
     ensemble: Ensemble, start: Unit, seen: Mapping[Run, Seen], families: Mapping[Run, Family]
-) -> list[Layer]:
-    """Return all layers, layer 1 first; those that are alike are one object."""
+) -> Layers:
+    """Return what is known of all layers."""
     parts = [column.arguments for column in seen.values() if column.arguments is not None]
-    joints, shifts = _joints(ensemble, Magnitudes.layers(parts).at((..., 0)))
+    table, which, shifts = _joints(ensemble, Magnitudes.layers(parts).at((..., 0)))
     squares = Magnitudes.layers(
         [Magnitudes.column([start.square]), *(column.values for column in seen.values())]
     ).at((..., 0))
-    twice = Magnitudes(np.full(len(joints), 0.5), 1 + 2 * shifts)
-    units = _floats(twice.over(squares.at(slice(None, -1))))
-    mean = start.mean()
-    m = math.copysign(float((mean.squared() / start.square).root()), mean.mantissa)
-    layers: list[Layer] = []
+    twice = Magnitudes(np.full(len(which), 0.5), 1 + 2 * shifts)
+    unit = _floats(twice.over(squares.at(slice(None, -1))))
+    mean, variance, share = np.empty((3, len(which)))
+    given = start.mean()
+    m = math.copysign(float((given.squared() / start.square).root()), given.mantissa)
     for section, kind in families.items():
         here = slice(section.first - 1, section.last)
-        variances, shares = _sections(ensemble, section, kind, squares.at(here))
-        # By all that a layer is made of, with the mean of what it gives.
-        made: dict[tuple[float, ...], tuple[Layer, float]] = {}
-        numbers = zip(joints[here], units[here], variances, shares, strict=True)
-        for raw, unit, sigma, share in numbers:
-            variance = sigma / max(1.0 - m * m, 1e-300) if kind.before == LN else sigma
-            key = id(raw), unit, variance, share, m
-            if key not in made:
-                of = _in_units(raw, unit)
-                layer = Layer(kind, ensemble.sizes[-1], m, variance, share, of, raw)
-                p, given = layer.value
-                behind = 0.0 if kind.behind == LN or not p > 0.0 else given / math.sqrt(p)
-                made[key] = layer, behind
-            layer, m = made[key]
-            layers.append(layer)
-    return layers
+        variance[here], share[here] = _sections(ensemble, section, kind, squares.at(here))
+        mean[here], m = _means(kind, m, in_units(table[which[here]], unit[here]))
+        if kind.before == LN:
+            variance[here] /= np.maximum(1.0 - mean[here] * mean[here], 1e-300)
+    sections = [(section.first - 1, section.last, kind) for section, kind in families.items()]
+    return Layers(sections, ensemble.sizes[-1], mean, variance, share, unit, table, which)
+
+
+def _means(kind: Family, m: float, moments: FloatArray) -> tuple[list[float], float]:
+    """Return the mean of what each layer of a family is given, and of what the last one gives.
+
+    Parameters
+    ----------
+    kind
+        The family.
+    m
+        The mean of what the first one is given.
+    moments
+        Those of each, in its units, shape (L, 13).
+    """
+    found = []
+    for s, ss in moments[:, :2].tolist():
+        found.append(m)
+        square, mean = _value(kind, m, s, ss)
+        m = 0.0 if kind.behind == LN or not square > 0.0 else mean / math.sqrt(square)
+    return found, m
 
 
 def _sections(
     ensemble: Ensemble, section: Run, kind: Family, squares: Magnitudes
-) -> tuple[list[float], list[float]]:
+) -> tuple[FloatArray, FloatArray]:
     """Return σ² over what norms divide by, but for the mean that LN takes out, and ρ.
 
     Parameters
@@ -130,46 +211,37 @@ def _sections(
     return _floats(variance), _floats(share)
 
 
-def _floats(magnitudes: Magnitudes) -> list[float]:
+def _floats(magnitudes: Magnitudes) -> FloatArray:
     """Return each as a number: 0 or infinite outside the range of float64."""
     with np.errstate(over="ignore", under="ignore"):
         exponents = np.clip(magnitudes.exponents, -5000, 5000)
-        found: list[float] = np.ldexp(magnitudes.mantissas, exponents).tolist()
-    return found
+        return np.asarray(np.ldexp(magnitudes.mantissas, exponents))
 
 
-def _in_units(of: Joint, unit: float) -> Joint:
-    """Return the moments with a and S over √unit, those of up to two of them."""
-    root = math.sqrt(unit)
-    once = {name: getattr(of, name) * root for name in ("s", "sdd", "ad")}
-    twice = {name: getattr(of, name) * unit for name in ("ss", "ssdd", "asd", "aadd")}
-    return of._replace(**once, **twice)
+def _joints(
+    ensemble: Ensemble, q: Magnitudes
+) -> tuple[FloatArray, NDArray[np.int64], NDArray[np.int64]]:
+    """Return moments, which of them each layer has, and over 2^(which shift).
 
-
-def _joints(ensemble: Ensemble, q: Magnitudes) -> tuple[list[Joint], NDArray[np.int64]]:
-    """Return the moments of every layer, over 2^(a shift) as `moments.brought_near` says."""
+    For the shifts see `moments.brought_near`.
+    """
     kinds = ensemble.kinds
     layers = range(1, len(q.mantissas) + 1)
     places = np.array([kinds.index(ensemble.activation(k)) for k in layers])
-    joints, shifts = np.empty(len(layers), dtype=object), np.zeros(len(layers), dtype=np.int64)
+    which, shifts = np.zeros((2, len(layers)), dtype=np.int64)
+    tables: list[FloatArray] = []
+    known = 0
     for place, activation in enumerate(kinds):
         here = np.flatnonzero(places == place)
         there, shifts[here] = _brought_near(activation, q.at(here))
         octaves = np.frexp(there)[1]
         for octave in np.unique(octaves).tolist():
             rows = np.flatnonzero(octaves == octave)
-            wanted, which = np.unique(there[rows], return_inverse=True)
-            found = quadrature.joint(activation, wanted)
-            joints[here[rows]] = _listed(found)[which]
-    return joints.tolist(), shifts
-
-
-def _listed(found: Sequence[Joint]) -> NDArray[np.object_]:
-    """Return records as an array of them."""
-    array = np.empty(len(found), dtype=object)
-    for place, each in enumerate(found):
-        array[place] = each
-    return array
+            wanted, of_rows = np.unique(there[rows], return_inverse=True)
+            tables.append(quadrature.joint(activation, wanted))
+            which[here[rows]] = known + of_rows
+            known += len(wanted)
+    return np.concatenate(tables), which, shifts
 
 
 def _brought_near(activation: Activation, q: Magnitudes) -> tuple[FloatArray, NDArray[np.int64]]:
@@ -182,7 +254,7 @@ def _brought_near(activation: Activation, q: Magnitudes) -> tuple[FloatArray, ND
     tangents = (mantissas == 0.0) | (outside & (exponents < 0) & (not activation.homogeneous))
     if not activation.around_zero()[0]:
         halves[tangents] = (exponents // 2)[tangents]
-    there = np.array(_floats(Magnitudes(mantissas, exponents - 2 * halves)))
+    there = _floats(Magnitudes(mantissas, exponents - 2 * halves))
     there[tangents & (there == 0.0)] = 2.0**-moments.LAST_EXPONENT
     # Their tangents: so near to 0 that nothing else of S is met.
     moved = tangents & (halves != 0)

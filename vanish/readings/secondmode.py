@@ -35,6 +35,7 @@ y = (d·f, d·1), are followed; the rest of d is spread evenly over what is orth
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +43,7 @@ import numpy as np
 from vanish.gauss import moments
 from vanish.gauss.quadrature import Joint, NoLawError
 from vanish.readings.families import LN, RMS, Family, family
-from vanish.readings.modelayers import Layer, layers_of
+from vanish.readings.modelayers import layers_of
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
     from vanish.readings.expectations import Seen
     from vanish.readings.meanfield import Ensemble
+    from vanish.readings.modelayers import Layer, Layers
     from vanish.readings.sources import Unit
 
 # Up to this share of the mean square the leading order stands as it is.
@@ -59,9 +61,6 @@ SHARE = 0.01
 
 # 1/n is small from here on.
 _FEWEST = 8
-
-# So many layers are looked at together.
-_PIECE = 1024
 
 # Where the logarithm of a gradient's square varies by more than this with the sizes of the values,
 # which differ from network to network, few networks decide on its mean, and no order of 1/width.
@@ -116,29 +115,25 @@ def factors(
         return None
     layers = layers_of(ensemble, start, seen, families)
     with np.errstate(all="ignore"):
-        walked = (
-            _walk(layers)
-            if all(each.of.dd > 0.0 and each.gain > 0.0 for each in layers)
-            else np.array(np.nan)
-        )
+        walked = _walk(layers) if layers.flow else np.array(np.nan)
     if not (np.isfinite(walked).all() and walked.min() > 0.0 and walked.max() > 1.0 + SHARE):
         return None
     if is_plain and _variance(layers) > _LARGEST_VARIANCE:
         raise NoLawError(
-            f"{layers[0].width} units a layer: the gradient's mean square hangs on few networks,"
+            f"{layers.width} units a layer: the gradient's mean square hangs on few networks,"
             " whose values are larger than those of most"
         )
     return walked[0], walked[1]
 
 
-def _variance(layers: Sequence[Layer]) -> float:
+def _variance(layers: Layers) -> float:
     """Return how ln of a plain chain's gradient square varies with the sizes of its values.
 
     ln p of a layer has the variance (E S⁴/V² - 1)/n; it moves ln q of the next by ρ, which moves
     ln V and ln C by (E[a²S²]/(qV) - 1)/2 and (E[a²S'²]/(qC) - 1)/2.
     """
     total = moved = 0.0
-    for layer in reversed(layers):
+    for layer in chain.from_iterable(map(reversed, layers.back())):
         of, raw, q = layer.of, layer.raw, layer.variance / layer.share
         total += moved * moved * (raw.ssss / raw.ss**2 - 1.0) / layer.width
         by_slope = 0.5 * (of.aadd / (q * of.dd) - 1.0)
@@ -147,36 +142,27 @@ def _variance(layers: Sequence[Layer]) -> float:
     return total
 
 
-def _walk(layers: Sequence[Layer]) -> FloatArray:
+def _walk(layers: Layers) -> FloatArray:
     """Return D and U/C over their leading orders, layer 1 first, shape (2, N)."""
-    found = np.ones((2, len(layers)))
-    square, mean = layers[-1].value
-    size, y = 1.0, (square, mean, 1.0)
-    if behind := layers[-1].family.behind:
-        y = (1.0, 0.0 if behind == LN else mean / math.sqrt(square), 1.0)
-    above: Layer | None = None
-    whole = list(enumerate(zip(layers, [None, *layers], strict=False)))
-    for (k, (layer, below)), means in zip(reversed(whole), _means_back(layers), strict=True):
-        found[0, k] = size
-        norms = 1.0 + _of_norms(layer, above) / layer.width
-        size, y, found[1, k] = means.down(size, y, norms)
-        above = layer
-        if below is not None and not below.family.behind:
-            # From units in which E x² = 1 to those of the layer below, whose f this x is.
-            square, _ = below.value
-            y = (y[0] * square, y[1] * math.sqrt(square), y[2])
+    found = np.ones((2, layers.depth))
+    size, y = 1.0, (1.0, 0.0, 1.0)
+    k, above = layers.depth, None
+    for piece in layers.back():
+        for layer, means in zip(reversed(piece), reversed(list(_means(piece))), strict=True):
+            k -= 1
+            square, mean = layer.value
+            if above is None:
+                y = square, mean, 1.0
+                if behind := layer.family.behind:
+                    y = 1.0, 0.0 if behind == LN else mean / math.sqrt(square), 1.0
+            elif not layer.family.behind:
+                # From units in which E x² = 1 above to those of this layer, whose f that x is.
+                y = (y[0] * square, y[1] * math.sqrt(square), y[2])
+            found[0, k] = size
+            norms = 1.0 + _of_norms(layer, above) / layer.width
+            size, y, found[1, k] = means.down(size, y, norms)
+            above = layer
     return found
-
-
-def _means_back(layers: Sequence[Layer]) -> Iterator[_Means]:
-    """Yield what is known of every layer, from the last one on."""
-    stop = len(layers)
-    while stop:
-        start = max(0, stop - _PIECE)
-        while layers[start].family != layers[stop - 1].family:
-            start += 1
-        yield from reversed(list(_means(layers[start:stop])))
-        stop = start
 
 
 def _of_norms(layer: Layer, above: Layer | None) -> float:
