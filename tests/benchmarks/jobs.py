@@ -16,6 +16,7 @@ from deep_jobs import DEEP_GROUPS
 from dense_jobs import DENSE_GROUPS
 from measure import Allowance, Contender, Group, Job, beyond, peak, process, python, work
 from peers_jobs import PEER_GROUPS
+from records_jobs import RECORD_GROUPS
 from sampled_jobs import SAMPLED_GROUPS, size_of
 from sweep_jobs import SWEEP_GROUPS
 from training_jobs import TRAINING_GROUPS
@@ -153,6 +154,7 @@ GROUPS = (
     *SAMPLED_GROUPS,
     growth(),
     *DEEP_GROUPS,
+    *RECORD_GROUPS,
     threads(100, 64, 1000),
     *DENSE_GROUPS,
     autograd_in_process(100, 1024, sampled_target=1 / 100),

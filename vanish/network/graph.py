@@ -9,6 +9,7 @@ reading.
 # Not annotations from the future: a named tuple would compile each of them at every start.
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from vanish.records import Record
@@ -291,9 +292,8 @@ class Graph:
     @property
     def has_s(self) -> tuple[bool, ...]:
         """Whether there is an S in each of them."""
-        return tuple(
-            [bool(block.places("activate")) for block, a, b in self.runs for _ in range(a, b + 1)]
-        )
+        of_runs = ([bool(block.places("activate"))] * (b - a + 1) for block, a, b in self.runs)
+        return tuple(chain.from_iterable(of_runs))
 
     @property
     def ends(self) -> tuple[Variable, Variable]:

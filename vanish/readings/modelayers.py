@@ -159,14 +159,15 @@ def layers_of(
     for section, kind in families.items():
         here = slice(section.first - 1, section.last)
         variance[here], share[here] = _sections(ensemble, section, kind, squares.at(here))
-        mean[here], m = _means(kind, m, in_units(table[which[here]], unit[here]))
+        of_s = table[which[here], 0] * np.sqrt(unit[here]), table[which[here], 1] * unit[here]
+        mean[here], m = _means(kind, m, *of_s)
         if kind.before == LN:
             variance[here] /= np.maximum(1.0 - mean[here] * mean[here], 1e-300)
     sections = [(section.first - 1, section.last, kind) for section, kind in families.items()]
     return Layers(sections, ensemble.sizes[-1], mean, variance, share, unit, table, which)
 
 
-def _means(kind: Family, m: float, moments: FloatArray) -> tuple[list[float], float]:
+def _means(kind: Family, m: float, s: FloatArray, ss: FloatArray) -> tuple[FloatArray, float]:
     """Return the mean of what each layer of a family is given, and of what the last one gives.
 
     Parameters
@@ -175,13 +176,13 @@ def _means(kind: Family, m: float, moments: FloatArray) -> tuple[list[float], fl
         The family.
     m
         The mean of what the first one is given.
-    moments
-        Those of each, in its units, shape (L, 13).
+    s, ss
+        E S and E S² of each, in its units.
     """
-    found = []
-    for s, ss in moments[:, :2].tolist():
-        found.append(m)
-        square, mean = _value(kind, m, s, ss)
+    found = np.empty(len(s))
+    for k, (of_s, of_ss) in enumerate(zip(s, ss, strict=True)):
+        found[k] = m
+        square, mean = _value(kind, m, float(of_s), float(of_ss))
         m = 0.0 if kind.behind == LN or not square > 0.0 else mean / math.sqrt(square)
     return found, m
 
