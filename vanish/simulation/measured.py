@@ -164,7 +164,8 @@ def rank(share: float, trials: int) -> int:
 
 def quantile(numbers: FloatArray, share: float) -> FloatArray:
     """Return a quantile over the last axis, the trials."""
-    if numbers.shape[-1] == 1:
+    # Of numbers that are all the same one is kept, see `without_repeats`.
+    if numbers.shape[-1] == 1 or not any(numbers.strides):
         return np.asarray(numbers[..., 0])
     at = rank(share, numbers.shape[-1])
     return ordered(numbers, [at])[..., at]
