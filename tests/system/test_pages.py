@@ -96,26 +96,37 @@ def test_huge_pages_are_taken_one_by_one_as_far_as_they_are_needed(
 
 
 @linux
-def test_after_a_slow_one_all_are_small_and_just_those_that_are_needed(
+def test_after_two_slow_ones_all_are_small_and_just_those_that_are_needed(
     asked: Asked, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "thread_time", a_clock(1e-2))
     room = Room()
     page = 2**21
-    room.empty((page // 8,))
+    room.empty((2 * page // 8,))
     assert [option for option, *_ in asked] == [
         mmap.MADV_HUGEPAGE,
-        pages._POPULATE_WRITE,
+        *[pages._POPULATE_WRITE] * 2,
         mmap.MADV_NOHUGEPAGE,
     ]
-    assert asked[-1][1:] == (page, 2**24 - page)
+    assert asked[-1][1:] == (2 * page, 2**24 - 2 * page)
     asked.clear()
     room.empty((1000,))
     room.empty((2**21,))  # too large for what is left: a block of its own
     assert asked == [
-        (pages._POPULATE_WRITE, page, -(-8000 // mmap.PAGESIZE) * mmap.PAGESIZE),
+        (pages._POPULATE_WRITE, 2 * page, -(-8000 // mmap.PAGESIZE) * mmap.PAGESIZE),
         (pages._POPULATE_WRITE, 0, 2**24),
     ]
+
+
+@linux
+def test_a_slow_one_now_and_then_changes_nothing(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The clock is looked at before and after each: every other one is slow.
+    times = iter([each for page in range(8) for each in (page, page + (page % 2) * 0.01)])
+    monkeypatch.setattr(pages, "thread_time", lambda: next(times))
+    Room().empty((2**21,))
+    assert [option for option, *_ in asked] == [mmap.MADV_HUGEPAGE, *[pages._POPULATE_WRITE] * 8]
 
 
 @linux

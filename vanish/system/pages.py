@@ -4,7 +4,7 @@ The system hands out memory when it is first touched, in pages of 4 kB: one cost
 time that it takes to draw the numbers in it. On Linux two things make that less. Pages that are
 asked for together cost two thirds. And a huge page of 2 MB costs a fifth of the 512 small ones in
 it, where the system has one at hand; but a virtual machine whose host has taken back what was free
-waits for one ten times as long, and for all that follow. So they are taken until one was slow.
+waits for one ten times as long, and for all that follow. So they are taken until two were slow.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 # What is reserved at a time, a huge page, and what arrays begin at multiples of, in bytes.
 _BLOCK, _HUGE_PAGE, _LINE = 2**24, 2**21, 64
 
-# A huge page that takes longer is slow, in seconds: its small ones take half of that.
-_SLOW = 1.2e-3
+# A huge page that takes longer is slow, in seconds: its small ones take half of that. So many in a
+# row are enough; a single one says nothing.
+_SLOW, _MOST_SLOW = 1.2e-3, 2
 
 # Takes pages at once that are to be written (Linux 5.14); Python has no name for it.
 _POPULATE_WRITE = 23
@@ -42,8 +43,9 @@ class Room:
         self._block: mmap.mmap | None = None
         # Of the block, in bytes.
         self._size = self._given = self._taken = 0
-        # Whether pages are asked for, and huge ones.
+        # Whether pages are asked for, and huge ones, of which the last so many were slow.
         self._asks = self._huge = True
+        self._slow = 0
 
     def empty(self, shape: tuple[int, ...]) -> NDArray[np.float64]:
         """Return an array with any numbers in it, as `numpy.empty` does.
@@ -84,7 +86,8 @@ class Room:
             begin = thread_time()
             self._ask(block, _POPULATE_WRITE, step)
             self._taken += step
-            if self._huge and thread_time() - begin > _SLOW:
+            self._slow = self._slow + 1 if thread_time() - begin > _SLOW else 0
+            if self._huge and self._slow == _MOST_SLOW:
                 self._huge = False
                 self._ask(block, mmap.MADV_NOHUGEPAGE, self._size - self._taken)
 
