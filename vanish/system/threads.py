@@ -28,7 +28,7 @@ _LINEAR_ALGEBRA = (
 )
 
 # So many calls wait at most for the thread that makes them.
-_WAITING = 8
+_WAITING = 4
 
 
 def one_for_linear_algebra() -> None:
@@ -102,7 +102,7 @@ class Behind:
 
             # What waits holds memory.
             self._calls: Queue[Callable[[], object] | None] = Queue(_WAITING)
-            thread = threading.Thread(target=self._work)
+            thread = threading.Thread(target=self._work, daemon=True)
             with suppress(RuntimeError):  # the system starts no more
                 thread.start()
                 self._thread = thread
