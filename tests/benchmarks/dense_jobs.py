@@ -61,7 +61,8 @@ def batches(threads: int) -> Group:
 
     def contender(name: str, what: str) -> Contender:
         command = (sys.executable, str(_HERE / "batches.py"), what, str(threads))
-        # Set before numpy is imported, as vanish does on the command line.
+        # Set before numpy is imported. On the command line vanish sets more of them, by which it
+        # knows that a thread of its own finds a processor free.
         names = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
         environment = os.environ | dict.fromkeys(names, str(threads))
 
@@ -74,7 +75,7 @@ def batches(threads: int) -> Group:
     dense = contender("simulate, dense", "dense")
     everything = contender("PyTorch: by all weights, a_k and f_k", "autograd")
     weights = contender("PyTorch: by the weights alone", "backward")
-    on = "1 thread, as on the command line" if threads == 1 else f"{threads} threads"
+    on = "1 thread" if threads == 1 else f"{threads} threads"
     return Group(
         f"Batches, 20 layers of 256 units, a batch of 256, tanh, {on}, in process",
         (Job(dense, everything, target=1.2), Job(dense, weights)),

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
-from itertools import pairwise
+from itertools import pairwise, repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from vanish.network.graph import article_graph
 from vanish.network.weights import Weight
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.readings import dense
-from vanish.readings.bounds import norm_bounds
+from vanish.readings.bounds import CHEAP_OPERATIONS, are_cheap, norm_bounds, operations
 from vanish.readings.slopes import slope_products
 from vanish.simulation.settings import Settings
 
@@ -213,3 +213,16 @@ def test_the_norm_bound_is_computed_where_it_is_asked_for(wanted: bool) -> None:
         profile = vanish.simulate(widths=sizes, norm_bound=wanted)
         assert all((layer.norm_bound is not None) is wanted for layer in profile.layers)
         assert all((row["log10_norm_bound"] is not None) is wanted for row in profile.rows())
+
+
+@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize("shape", [(64, 64), (30, 500), (70, 20)])
+def test_few_operations_are_cheap_and_of_more_not_all_are_looked_at(
+    shape: tuple[int, int], times: int
+) -> None:
+    most = CHEAP_OPERATIONS // times // operations([shape])
+    assert times * operations([shape] * most) <= CHEAP_OPERATIONS
+    assert are_cheap([shape] * most, times)
+    assert not are_cheap([shape] * (most + 1), times)
+    assert not are_cheap(repeat(shape), times)
+    assert are_cheap([], times)

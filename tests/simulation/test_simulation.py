@@ -4,6 +4,7 @@ import doctest
 import math
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from typing import Any
 
@@ -12,15 +13,16 @@ import pytest
 from known import known
 
 import vanish
-from vanish.errors import MemoryLimitError, VanishError
+from vanish.errors import ForwardOverflowError, MemoryLimitError, VanishError
 from vanish.network.arrays import Network, Rows
 from vanish.network.streams import Streams
+from vanish.numbers import freed
 from vanish.simulation import run as simulation
 from vanish.simulation.drawing import Draws
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 from vanish.sweeps import run as sweeps
-from vanish.system import memory
+from vanish.system import memory, threads
 
 
 def weights_of(settings: Settings) -> list[np.ndarray]:
@@ -110,6 +112,48 @@ def test_the_target_of_mse_is_zeros_unless_it_is_given() -> None:
     target = Rows(np.array([1.0, 2.0]))
     given = Simulation(Settings(loss="mse", layers=1, width=2, batch=3, target=target))
     assert given.reference.tolist() == [[1.0, 2.0]]
+
+
+# --- who takes note ---
+
+
+@pytest.mark.parametrize("block", ["S(Wx+b)", "x + V S(W~ LN(x)+b)"])
+def test_what_is_noted_of_a_batch_does_not_depend_on_who_notes_it(
+    block: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(act="tanh", layers=20, width=9, batch=5, block=block, bias_std=0.5)
+
+    def told() -> str:
+        profile = next(simulation.compare([settings]))
+        return repr((profile.rows(), profile.measured.entries))
+
+    monkeypatch.setattr(freed, "LARGE", 2**30)
+    at_once, before = told(), set(threading.enumerate())
+    started = []
+
+    class Noted(threading.Thread):
+        def start(self) -> None:
+            started.append(self)
+            super().start()
+
+    monkeypatch.setattr(threading, "Thread", Noted)
+    monkeypatch.setattr(threads, "processors", lambda: 2)
+    monkeypatch.setattr(threads, "linear_algebra_has_one", lambda: True)
+    monkeypatch.setattr(freed, "LARGE", 1)
+    assert told() == at_once
+    assert len(started) == 2  # forward and back
+    assert set(threading.enumerate()) == before
+
+
+def test_an_overflow_of_a_batch_is_told_whoever_takes_note(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(threads, "processors", lambda: 2)
+    monkeypatch.setattr(threads, "linear_algebra_has_one", lambda: True)
+    monkeypatch.setattr(freed, "LARGE", 1)
+    settings = Settings(act="elu", layers=400, width=9, batch=5, weight_std=30.0, engine="dense")
+    with pytest.raises(ForwardOverflowError, match="the values of elu grow past"):
+        Simulation(settings).measure()
 
 
 # --- several chains ---

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -13,23 +12,11 @@ from typer.exceptions import TyperException
 from vanish.cli import grouped, options, simulate
 from vanish.cli.streams import ReaderGoneError, discard, say
 from vanish.errors import VanishError, plain, shortened
+from vanish.system import threads
 from vanish.system.atomic import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-# One thread for linear algebra, set before numpy is imported, whatever the user's environment
-# says: a matrix times a vector waits for memory and not for cores, the last digit must depend
-# neither on how many cores there are nor on how many somebody else's programs may use, and
-# what is worth several threads, drawing the layers, has its own.
-_ONE_THREAD = (
-    "OPENBLAS_NUM_THREADS",
-    "GOTO_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-)
 
 # Of the exit statuses, 0 and 3 are the commands' own; see `vanish help scripts`.
 BAD_USAGE = 2
@@ -117,8 +104,7 @@ def _named(error: OSError) -> str:
 
 def main() -> int:
     """Run the command line and return its exit status."""
-    for name in _ONE_THREAD:
-        os.environ[name] = "1"
+    threads.one_for_linear_algebra()
     try:
         status = build(needed(sys.argv[1:]))(prog_name="vanish", standalone_mode=False)
         return status if isinstance(status, int) else 0

@@ -171,29 +171,29 @@ class Scaled:
     to zero; no norm can tell.
     """
 
-    __slots__ = ("_norm", "_top", "exponent", "values")
+    __slots__ = ("_largest", "_norm", "exponent", "values")
 
     def __init__(self, values: FloatArray, exponent: int = 0) -> None:
         self.values: Final = values
         self.exponent: Final = exponent
         # Found once: many ask, and each time it would be another pass over the array.
-        self._top: int | None = None
+        self._largest: float | None = None
         self._norm: Magnitude | None = None
 
     @property
     def top(self) -> int:
         """The least t with every |element| < 2^t; 0 where all are zero."""
-        if self._top is None:
-            largest = self.largest
-            self._top = math.frexp(largest)[1] + self.exponent if largest else 0
-        return self._top
+        largest = self.largest
+        return math.frexp(largest)[1] + self.exponent if largest else 0
 
     @property
     def largest(self) -> float:
-        """The largest |value|."""
-        # By their places: numpy finds these sooner than it finds the numbers.
-        values = self.values
-        return max(values.item(values.argmax()), -values.item(values.argmin()))
+        """The largest |value|; not finite where any value is not."""
+        if self._largest is None:
+            # By their places: numpy finds these sooner than it finds the numbers.
+            values = self.values
+            self._largest = max(values.item(values.argmax()), -values.item(values.argmin()))
+        return self._largest
 
     def with_exponent(self, exponent: int) -> Scaled:
         """Return the same array with another exponent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,12 +63,13 @@ def activate(activation: Activation, a: Scaled, layer: int) -> tuple[Scaled, Flo
     with np.errstate(over="ignore", invalid="ignore"):
         a = a.with_exponent(0)
         value, slope = activation.pair(a.values)
-    if not (np.isfinite(a.values).all() and np.isfinite(value).all()):
+    f = Scaled(value)
+    if not (math.isfinite(a.largest) and math.isfinite(f.largest)):
         raise overflow(activation, layer)
     # A formula's slope may have a part that overflows where S itself does not.
     if activation.is_formula and not np.isfinite(slope).all():
         raise overflow(activation, layer)
-    return Scaled(value), slope
+    return f, slope
 
 
 def overflow(activation: Activation, layer: int) -> ForwardOverflowError:

@@ -90,19 +90,32 @@ class Norm(Record):
         exponents
             One, or an array that broadcasts against (…, 1, 1).
         """
-        largest = np.abs(values).max(axis=self.axis, keepdims=True)
+        largest = self._largest(values)
         # By its own power of two a line of any size is one near 1.
         powers = np.asarray(np.frexp(largest)[1], dtype=np.int64)
         lines = _times_powers(values, -powers)
         if self.centred:
-            lines -= lines.mean(axis=self.axis, keepdims=True)
+            lines -= self._mean(lines)
             # The mean of n equal numbers may miss them by some digits; what is left does not.
-            lines -= lines.mean(axis=self.axis, keepdims=True)
-        sigma = np.sqrt(np.mean(lines * lines, axis=self.axis, keepdims=True))
+            lines -= self._mean(lines)
+        sigma = np.sqrt(self._mean(lines * lines))
         least = _ROUNDING * values.shape[self.axis] * np.ldexp(largest, -powers)
         constant = (sigma < least) | (largest == 0.0)
-        output = np.where(constant, 0.0, lines / np.where(constant, 1.0, sigma))
-        return Normalised(output, Magnitudes.of(np.where(constant, 0.0, sigma), powers + exponents))
+        if np.count_nonzero(constant):
+            lines /= np.where(constant, 1.0, sigma)
+            lines, sigma = np.where(constant, 0.0, lines), np.where(constant, 0.0, sigma)
+        else:
+            lines /= sigma
+        return Normalised(lines, Magnitudes.of(sigma, powers + exponents))
+
+    def _mean(self, values: FloatArray) -> FloatArray:
+        """Return the mean of each line, as `numpy.mean` does, whose call costs more than it."""
+        total = np.add.reduce(values, axis=self.axis, keepdims=True)
+        return np.divide(total, values.shape[self.axis], total)
+
+    def _largest(self, values: FloatArray) -> FloatArray:
+        """Return the largest |value| of each line."""
+        return np.asarray(np.maximum.reduce(np.abs(values), axis=self.axis, keepdims=True))
 
     def passes(self, length: int) -> bool:
         """Tell whether lines of that length pass anything back."""
@@ -126,19 +139,24 @@ class Norm(Record):
         output, (mantissas, powers) = kept
         if not self.passes(g.shape[self.axis]):
             return np.zeros_like(g), np.zeros_like(powers)
-        rest = g - output * np.mean(output * g, axis=self.axis, keepdims=True)
+        rest = g - output * self._mean(output * g)
         if self.centred:
-            rest -= g.mean(axis=self.axis, keepdims=True)
+            rest -= self._mean(g)
         # What lies along 1 or ŷ all but for rounding, as the same number for all units does.
-        least = _ROUNDING * g.shape[self.axis] * np.abs(g).max(axis=self.axis, keepdims=True)
-        rest *= np.abs(rest).max(axis=self.axis, keepdims=True) > least
+        least = _ROUNDING * g.shape[self.axis] * self._largest(g)
+        rest *= self._largest(rest) > least
         rest /= np.where(mantissas > 0.0, mantissas, np.inf)
         return rest, -powers
 
 
+def _are_within(powers: NDArray[np.int64], most: int) -> bool:
+    """Tell whether all powers are within ±most."""
+    return -most <= powers.item(powers.argmin()) and powers.item(powers.argmax()) <= most
+
+
 def _times_powers(values: FloatArray, powers: NDArray[np.int64]) -> FloatArray:
     """Return values · 2^powers, which broadcast against each other."""
-    if np.abs(powers).max() <= _LARGEST_POWER:
+    if _are_within(powers, _LARGEST_POWER):
         return np.asarray(values * np.ldexp(1.0, powers))
     # 2^±5000 is zero or infinite for any float64, and C's ldexp takes it.
     return np.asarray(np.ldexp(values, np.clip(powers, -5000, 5000)))
@@ -164,7 +182,7 @@ def _together(
         Shape (T, B, n), and (T,) or one for all. A line 2^1000 times smaller than another of
         its trial may be rounded to zero.
     """
-    if np.abs(powers).max() <= _LARGEST_FACTOR:
+    if _are_within(powers, _LARGEST_FACTOR):
         return _times_powers(values, powers), 0
     largest = np.abs(values).max(axis=axis, keepdims=True)
     zero = largest == 0.0

@@ -13,6 +13,7 @@ not the gradient, and with large weights a sigmoid chain can even explode.)
 from __future__ import annotations
 
 import math
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from vanish.network.chainrule import Reading
@@ -107,4 +108,15 @@ CHEAP_OPERATIONS = 10_000_000
 
 def operations(shapes: Iterable[tuple[int, ...]]) -> int:
     """Return about how many operations the spectral norms of matrices of these shapes take."""
-    return sum(n_in * n_out * min(n_in, n_out) for n_out, n_in in shapes)
+    return sum(map(_operations, shapes))
+
+
+def are_cheap(shapes: Iterable[tuple[int, ...]], times: int) -> bool:
+    """Tell whether they take few operations, so many times; of deep networks the first say it."""
+    totals = accumulate(map(_operations, shapes))
+    return all(times * total <= CHEAP_OPERATIONS for total in totals)
+
+
+def _operations(shape: tuple[int, ...]) -> int:
+    n_out, n_in = shape
+    return n_in * n_out * min(n_in, n_out)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from vanish.network.filegraph import FileNetwork
     from vanish.network.graph import Variable
     from vanish.network.initializers import Initializer, Law
+    from vanish.network.initializers.laws import Empty
     from vanish.numbers.scaled import FloatArray
     from vanish.simulation.settings import Settings
 
@@ -79,8 +80,9 @@ class Draws:
         address: Variable,
         initializer: Initializer,
         shape: tuple[int, ...],
+        empty: Empty = np.empty,
     ) -> Matrix:
-        """Return the unscaled matrix of an address, shape (n_out, n_in)."""
+        """Return the unscaled matrix of an address, shape (n_out, n_in); see `laws.draw`."""
         kept = self.kept(address, initializer, shape)
         if kept is not None:
             return kept
@@ -88,7 +90,7 @@ class Draws:
         letter, k = address
         generator = self._streams.generator(role_of(letter, Role.WEIGHTS), k, self._trial)
         n_out, n_in = shape
-        matrix = Matrix(initializer.draw(generator, n_out, n_in))
+        matrix = Matrix(initializer.draw(generator, n_out, n_in, empty))
         self._kept[address] = initializer.unit, matrix
         return matrix
 
@@ -173,20 +175,26 @@ def _drawn(
     model = settings.model
     biases = model.drawn_biases
 
-    def parameter(address: Variable, k: int, shape: tuple[int, ...]) -> Parameter:
+    def parameter(
+        address: Variable, k: int, shape: tuple[int, ...], empty: Empty = np.empty
+    ) -> Parameter:
         if len(shape) == 1:
             return None if biases is None else biases.draw(streams, trials, address, shape)[0]
         initializer = model.initializer(address.letter, k)
         n_out, n_in = shape
         scale = Magnitude.of(initializer.scale(n_in, n_out)) * model.gain(k)
-        return Weight(draws.matrix(address, initializer, shape), scale)
+        return Weight(draws.matrix(address, initializer, shape, empty), scale)
 
-    if model.weight_count < _WORTH_THREADS:
+    if model.weight_count < _WORTH_THREADS or draws.holds(settings):
         return {each[0]: parameter(*each) for each in model.parameters}
+
+    from vanish.system.pages import Room  # noqa: PLC0415 - start-up
+
+    room = Room()
 
     def part(addressed: list[Addressed]) -> Iterator[Known]:
         for each in addressed:
-            found = parameter(*each)
+            found = parameter(*each, room.empty)
             # They will be asked for; now the entries are still in the processor's cache.
             if isinstance(found, Weight):
                 _ = found.matrix.frobenius_norm, entries and found.matrix.largest

@@ -86,5 +86,4 @@ def bounded(settings: Settings) -> bool:
     """Tell whether a run with stored weights computes the norm bound."""
     if settings.norm_bound is not None:
         return settings.norm_bound
-    operations = settings.trials * bounds.operations(settings.model.matrix_shapes)
-    return operations <= bounds.CHEAP_OPERATIONS
+    return bounds.are_cheap(settings.model.matrix_shapes, settings.trials)

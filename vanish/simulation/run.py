@@ -24,12 +24,13 @@ from vanish.simulation.needs import bounded, require_memory
 from vanish.simulation.profile import Profile
 from vanish.simulation.sample import draw_input, draw_reference
 from vanish.simulation.settings import DENSE, SAMPLED, Settings
+from vanish.system.threads import Behind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from vanish.numbers.scaled import Magnitude, Scaled
-    from vanish.readings.dense import Trace
+    from vanish.readings.dense import Outer, Total, Trace
     from vanish.simulation.trials import Watch
 
 
@@ -109,10 +110,10 @@ def measure(
     jobs, memory_limit, watch, entries, forward
         As for `compare`.
     """
-    require_memory(settings)
     if settings.engine_used == SAMPLED:
         from vanish.simulation import trials  # noqa: PLC0415 - start-up
 
+        require_memory(settings)
         return trials.measure(settings, jobs, memory_limit, watch, entries=entries, forward=forward)
     parts = []
     for trial in range(settings.trials):
@@ -201,7 +202,8 @@ class Simulation:
         forward: bool = True,
     ) -> None:
         require_memory(settings, DENSE)
-        if settings.rows * max(settings.model.sizes) >= freed.LARGE:
+        self._is_large = settings.rows * max(settings.model.sizes) >= freed.LARGE
+        if self._is_large:
             freed.keep()
         self.settings = settings
         streams, trials = Streams(settings.seed), Trials.one(trial, settings.model.sizes)
@@ -218,7 +220,9 @@ class Simulation:
     @cached_property
     def trace(self) -> Trace:
         """The forward pass."""
-        return dense.trace(self.chain, self.x, watching(self._tally, self._census))
+        watch = watching(self._tally, self._census)
+        with Behind(worth=self._is_large and watch is not None) as behind:
+            return dense.trace(self.chain, self.x, watch and behind.making(watch))
 
     @cached_property
     def loss_gradient(self) -> Scaled:
@@ -230,10 +234,17 @@ class Simulation:
         """The norm of the gradient by each f_k, a_k, W_k, b_k and x."""
         census = self._census
         found = {}
-        for variable, gradient in dense.gradients(self.trace, self.loss_gradient):
+
+        def take(variable: Variable, gradient: Scaled | Outer | Total) -> None:
             if census is not None:
                 census.take_back(variable, gradient)
             found[variable] = gradient.norm()
+
+        trace, loss_gradient = self.trace, self.loss_gradient
+        with Behind(worth=self._is_large) as behind:
+            take_behind = behind.making(take)
+            for variable, gradient in dense.gradients(trace, loss_gradient):
+                take_behind(variable, gradient)
         return found
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
@@ -12,6 +13,39 @@ from vanish.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import ThreadPoolExecutor
+    from typing import ParamSpec, Self
+
+    P = ParamSpec("P")
+
+# What the libraries of linear algebra that numpy may be built with are told by.
+_LINEAR_ALGEBRA = (
+    "OPENBLAS_NUM_THREADS",
+    "GOTO_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
+
+# So many calls wait at most for the thread that makes them.
+_WAITING = 4
+
+
+def one_for_linear_algebra() -> None:
+    """Let linear algebra have one thread, whatever the user's environment says.
+
+    Before numpy is imported. A matrix times a vector waits for memory and not for cores, the last
+    digit must depend neither on how many cores there are nor on how many somebody else's programs
+    may use, and what is worth several threads has its own: drawing the layers, and what is noted
+    of a batch.
+    """
+    for name in _LINEAR_ALGEBRA:
+        os.environ[name] = "1"
+
+
+def linear_algebra_has_one() -> bool:
+    """Tell whether linear algebra leaves the other processors to whoever wants them."""
+    return all(os.environ.get(name) == "1" for name in _LINEAR_ALGEBRA)
 
 
 def processors() -> int:
@@ -42,6 +76,65 @@ def threads(count: int) -> Iterator[ThreadPoolExecutor]:
             "no thread can be started, the limits of this system forbid it: allow more (ulimit"
             " -u, ulimit -v)"
         ) from None
+
+
+class Behind:
+    """Calls that a thread makes in their order, behind whoever goes on.
+
+    As a context: at its end all are made, and what one of them raised is raised there. They are
+    made at once where no processor is free for it: there is one, or linear algebra has several
+    threads, which wait by keeping theirs busy.
+
+    Parameters
+    ----------
+    worth
+        Whether a thread is worth it: to hand a call over costs some ten microseconds.
+    """
+
+    def __init__(self, *, worth: bool) -> None:
+        self._worth = worth and linear_algebra_has_one() and processors() > 1
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+
+    def __enter__(self) -> Self:
+        if self._worth:
+            from queue import Queue  # noqa: PLC0415 - start-up
+
+            # What waits holds memory.
+            self._calls: Queue[Callable[[], object] | None] = Queue(_WAITING)
+            thread = threading.Thread(target=self._work, daemon=True)
+            with suppress(RuntimeError):  # the system starts no more
+                thread.start()
+                self._thread = thread
+        return self
+
+    def making(self, function: Callable[P, object]) -> Callable[P, object]:
+        """Return what lets a function be called behind."""
+        if self._thread is None:
+            return function
+
+        def later(*args: P.args, **named: P.kwargs) -> None:
+            self._calls.put(partial(function, *args, **named))
+
+        return later
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            if self._error is None:
+                try:
+                    call()
+                except BaseException as error:  # noqa: BLE001 - for who waits
+                    self._error = error
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        if self._thread is None:
+            return
+        if self._error is None:  # of what was given up nothing more is done
+            self._error = error
+        self._calls.put(None)
+        self._thread.join()
+        if error is None and self._error is not None:
+            raise self._error
 
 
 class Ahead:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vanish.numbers.scaled import FloatArray
+
+    # Makes an array of a shape, whose numbers are to be written.
+    Empty = Callable[[tuple[int, ...]], FloatArray]
 
 # Beyond so many standard deviations a truncated normal is cut, as Keras and JAX do.
 CUT = 2.0
@@ -34,14 +39,18 @@ class Law(Enum):
         return self not in (Law.CONSTANT, Law.IDENTITY)
 
 
-def draw(law: Law, generator: np.random.Generator, n_out: int, n_in: int) -> FloatArray:
-    """Draw an (n_out, n_in) matrix.
+def draw(
+    law: Law, generator: np.random.Generator, n_out: int, n_in: int, empty: Empty = np.empty
+) -> FloatArray:
+    """Draw an (n_out, n_in) matrix, of normal numbers where `empty` makes it.
 
     Entries are independent with mean 0 and variance 1, or, for `Law.ORTHOGONAL`, the
     matrix is the n_out × n_in corner of a Haar-distributed orthogonal one, so that its
     rows or its columns are orthonormal. `Law.IDENTITY` is such a corner of the identity, and
     `Law.CONSTANT` all zeros.
     """
+    if law is Law.NORMAL:
+        return generator.standard_normal(out=empty((n_out, n_in)))
     if law is Law.IDENTITY:
         return np.eye(n_out, n_in)
     if law is not Law.ORTHOGONAL:

@@ -5,13 +5,14 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from vanish.errors import UsageError
 from vanish.network.initializers.laws import Law, draw, entries
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from vanish.network.initializers.laws import Empty
     from vanish.numbers.scaled import FloatArray
 
 # What the entries of W may be; beyond these, divided by √n_in, float64 would run out.
@@ -117,11 +118,13 @@ class Initializer(Record):
             )
         return self.weight_std(width or 1, width or 1)
 
-    def draw(self, generator: "np.random.Generator", n_out: int, n_in: int) -> "FloatArray":
-        """Draw the unscaled (n_out, n_in) matrix."""
-        return self._moved(draw(self.law, generator, n_out, n_in))
+    def draw(
+        self, generator: np.random.Generator, n_out: int, n_in: int, empty: "Empty" = np.empty
+    ) -> "FloatArray":
+        """Draw the unscaled (n_out, n_in) matrix, see `laws.draw`."""
+        return self._moved(draw(self.law, generator, n_out, n_in, empty))
 
-    def entries(self, generator: "np.random.Generator", shape: tuple[int, ...]) -> "FloatArray":
+    def entries(self, generator: np.random.Generator, shape: tuple[int, ...]) -> "FloatArray":
         """Draw unscaled entries by themselves, for biases."""
         return self._moved(entries(self.law, generator, shape))
 
