@@ -88,9 +88,10 @@ def _dense_back(_: Chain, __: Op, ___: int, slope: FloatArray, g: Scaled) -> tup
     d = Scaled(g.values * slope, g.exponent)
     norm = d.norm()
     if norm.exponent - d.exponent < _SMALL or not norm:
-        # From rows near 1 not even the smallest slope, 2^-1022, leads out of float64.
+        # By its own power of two the largest slope is near 1: a product below 2^-1022 loses digits.
+        slopes = Scaled(slope).normalized()
         g = g.normalized()
-        d = Scaled(g.values * slope, g.exponent)
+        d = Scaled(g.values * slopes.values, g.exponent + slopes.exponent)
     return (d,)
 
 
@@ -141,9 +142,9 @@ def _sampled_back(_: SampledChain, __: Op, ___: int, slopes: FloatArray, g: Stac
     d = Stack(g.values * slopes, g.exponents)
     if d.is_balanced:
         return (d,)
-    # From rows near 1 not even the smallest slope, 2^-1022, leads out of float64.
-    g = g.normalized()
-    return (Stack(g.values * slopes, g.exponents).balanced(),)
+    # As `_dense_back`.
+    g, by_one = g.normalized(), Stack(slopes).normalized()
+    return (Stack(g.values * by_one.values, g.exponents + by_one.exponents).balanced(),)
 
 
 Reading.called("sampled").means("activate", forward=_sampled_forward, back=_sampled_back)
