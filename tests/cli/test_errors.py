@@ -412,7 +412,7 @@ sweep --weights missing.onnx
 --engine sampled --init 'constant(1)'
 --engine sampled --init identity,he_normal
 --engine sampled --init torch
---engine sampled --layers 100000 --memory 1kB
+--engine sampled --layers 100000 --init orthogonal --memory 1kB
 --save-weights x.npz --act relu --engine sampled
 --save-weights x.npz --act relu --trials 2
 --batch 1000000000000

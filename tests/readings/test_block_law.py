@@ -10,7 +10,7 @@ tests/readings/test_sampled_law.py.
 from __future__ import annotations
 
 import math
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import blockoracle
@@ -22,7 +22,6 @@ from test_sampled_law import fisher, ks
 from vanish.errors import UsageError
 from vanish.network.formulas.named import NAMED
 from vanish.numbers.stack import Magnitudes, Stack
-from vanish.readings import sampled as reading
 from vanish.readings.sampled import SAMPLED, SampledChain
 from vanish.simulation import trials as ensemble
 from vanish.simulation.run import measure
@@ -192,11 +191,9 @@ def sampled(options: dict[str, Any], trials: int = TRIALS) -> dict[str, FloatArr
     settings = settings_of(options, "sampled", trials, SAMPLED_SEED)
 
     def read(
-        settings: Settings, chain: SampledChain, trials: Trials, counter: Any
+        settings: Settings, chain: ensemble.Chain, trials: Trials, counter: Any
     ) -> dict[str, Magnitudes]:
-        chain.forward()
-        loss = ensemble._loss_gradient(settings, chain.output, trials)
-        norms = reading.norms(chain, loss, counter)
+        norms = chain.walk(partial(ensemble._loss_gradient, settings, trials), counter)
         model = settings.model
         weights = {f"|{each}": chain.weight_norms(each) for each in model.matrices}
         names = (*model.letters, *model.graph.arguments, "f")

@@ -23,7 +23,7 @@ from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.numbers.signed import Signed, Signeds
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings import forwardsignal
-from vanish.readings.forwardsignal import ForwardTally
+from vanish.readings.forwardsignal import ForwardTally, LayerRows
 from vanish.simulation.measured import signed_quantile
 from vanish.simulation.run import compare, measure
 
@@ -104,18 +104,24 @@ class Flowed(NamedTuple):
 def flowed(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> tuple[Flowed, vanish.Profile]:
     """Return what went through a tally, as plain numbers, and what came of it."""
     seen: dict[int, list[tuple[FloatArray, FloatArray]]] = {}
-    take = ForwardTally.take
+    take, add_layers = ForwardTally.take, ForwardTally.add_layers
 
-    def plain(rows: Stack) -> FloatArray:
-        powers = np.broadcast_to(rows.exponents, len(rows.values))
-        return np.array(np.ldexp(rows.values, powers[:, None, None]))
+    def plain(rows: Stack | LayerRows) -> FloatArray:
+        powers = np.broadcast_to(rows.exponents, rows.values.shape[:-2])
+        return np.array(np.ldexp(rows.values, powers[..., None, None]))
 
     def note(tally: ForwardTally, passed: Passed) -> None:
         take(tally, passed)
         pair = plain(passed.named("a")), plain(passed.named("f"))
         seen.setdefault(passed.layer, []).append(pair)
 
+    def note_layers(tally: ForwardTally, first: int, a: LayerRows, f: LayerRows) -> None:
+        add_layers(tally, first, a, f)
+        for k, pair in enumerate(zip(plain(a), plain(f), strict=True), first):
+            seen.setdefault(k, []).append(pair)
+
     monkeypatch.setattr(ForwardTally, "take", note)
+    monkeypatch.setattr(ForwardTally, "add_layers", note_layers)
     profile = vanish.Profile(settings, "sampled", measure(settings, jobs=1, forward=True))
     layers = [[np.concatenate(each) for each in zip(*seen[k], strict=True)] for k in sorted(seen)]
     return Flowed([each[0] for each in layers], [each[1] for each in layers]), profile

@@ -48,6 +48,7 @@ from vanish.readings.meanfield import Ensemble, expected
 from vanish.readings.notation import TEXT, product
 from vanish.readings.products import Factor, Sum
 from vanish.readings.sampled import SAMPLED
+from vanish.readings.sampledweight import SampledWeight
 from vanish.readings.slopes import log10_active_paths, slope_bound, slope_products
 
 if TYPE_CHECKING:
@@ -541,9 +542,7 @@ def sampled_chain(
     """Return sampled networks, all of one batch of inputs, after their way forward."""
     streams, x = Streams(3), np.broadcast_to(rows(width, count, 0), (trials, count, width))
     weights = {
-        address: sampled.SampledWeight(
-            Law.NORMAL, width, width, Magnitude.of(1 / math.sqrt(width)), count
-        )
+        address: SampledWeight(Law.NORMAL, width, width, Magnitude.of(1 / math.sqrt(width)), count)
         for address in addresses(graph)
         if address.letter.isupper()
     }

@@ -11,7 +11,7 @@ from vanish.network import activations
 from vanish.network.chainrule import Passed
 from vanish.network.graph import LAYER, Variable
 from vanish.numbers.stack import Stack, listed_exponents
-from vanish.readings.forwardsignal import ForwardTally, Rows
+from vanish.readings.forwardsignal import ForwardTally, LayerRows
 from vanish.readings.slopes import SlopeTally
 from vanish.simulation.census import Census
 
@@ -49,11 +49,11 @@ class Chain:
             assert one[1].squares is not None
             yield one
 
-    def rows(self, values: FloatArray, here: slice, *, squares: bool) -> Rows:
+    def rows(self, values: FloatArray, here: slice, *, squares: bool) -> LayerRows:
         powers = self.powers[here]
         exponents = 0 if isinstance(powers[0], int) else listed_exponents(powers, len(powers[0]))
         found = np.array([Stack(each).squares for each in values[here]]) if squares else None
-        return Rows(values[here], exponents, found)
+        return LayerRows(values[here], exponents, found)
 
 
 def cut(ends: Sequence[int]) -> list[slice]:
@@ -98,7 +98,7 @@ def test_layers_at_once_are_the_layers_one_by_one(
         for letter, values in (("f", chain.f), ("a", chain.a)):
             last = chain.rows(values, here, squares=False)
             powers = last.exponents if isinstance(last.exponents, int) else last.exponents[::-1]
-            several[2].take_back_layers(letter, Rows(last.values[::-1], powers))
+            several[2].take_back_layers(letter, LayerRows(last.values[::-1], powers))
     same(single[0].read(), several[0].read())
     same(single[1].read(), several[1].read())
     for one, other in zip(ends_of(single[2]), ends_of(several[2]), strict=True):

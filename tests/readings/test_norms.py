@@ -23,7 +23,8 @@ from vanish.readings import dense
 from vanish.readings.bounds import TraceNorms
 from vanish.readings.dense import DENSE
 from vanish.readings.inplace import Parameters, Passes
-from vanish.readings.sampled import SAMPLED, SampledChain, SampledWeight, norms
+from vanish.readings.sampled import SAMPLED, SampledChain, norms
+from vanish.readings.sampledweight import SampledWeight
 
 if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vanish.network.chainrule import Passed
     from vanish.network.graph import Variable
     from vanish.numbers.scaled import FloatArray
+    from vanish.readings.forwardsignal import LayerRows
 
 
 def entries_of(settings: Settings) -> Entries:
@@ -143,6 +144,19 @@ class Recorder(Census):
             self.record({"f": "∂", "a": "d"}[variable.letter], gradient)
         super().take_back(variable, gradient)
 
+    def take_layers(self, a: LayerRows, f: LayerRows) -> None:
+        self.record_layers("a", a)
+        self.record_layers("f", f)
+        super().take_layers(a, f)
+
+    def take_back_layers(self, letter: str, gradients: LayerRows) -> None:
+        self.record_layers({"f": "∂", "a": "d"}[letter], gradients)
+        super().take_back_layers(letter, gradients)
+
+    def record_layers(self, name: str, rows: LayerRows) -> None:
+        powers = np.broadcast_to(rows.exponents, rows.values.shape[:2])[:, 0].tolist()
+        self.arrays[name] += zip(rows.values[:, 0].copy(), powers, strict=True)
+
     def record(self, name: str, rows: Any) -> None:
         power = rows.exponents if isinstance(rows.exponents, int) else int(rows.exponents[0])
         self.arrays[name].append((rows.values[0].copy(), power))
@@ -163,7 +177,7 @@ SAMPLED: dict[str, dict[str, Any]] = {
     "orthogonal": {"act": "identity", "layers": 9, "width": 6, "init": "orthogonal"},
     "10^-600": {"act": "tanh", "layers": 60, "width": 8, "weight_std": 1e-10},
     "10^+600": {"act": "relu", "layers": 60, "width": 8, "weight_std": 1e10},
-    "segments": {"act": "sigmoid", "layers": 40, "width": 8},
+    "segments": {"act": "sigmoid", "layers": 40, "width": 8, "init": "orthogonal"},
 }
 
 

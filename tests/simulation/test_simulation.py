@@ -213,7 +213,7 @@ for options in ({"layers": 10**9, "width": 10**6}, {"layers": 1, "width": 10**7,
     assert done.stderr == ""
     first, second, third = done.stdout.splitlines()
     assert first.startswith(
-        "MemoryLimitError a chain of 1,000,000,000 layers, each of which takes 2.2 kB, needs "
+        "MemoryLimitError a chain of 1,000,000,000 layers, each of which takes 1.2 kB, needs "
     )
     assert second.startswith("MemoryLimitError a chain of 1 layers of width 10,000,000 needs 800,0")
     assert third.startswith("MemoryLimitError a chain of 2 layers of width 10 needs ")

@@ -243,7 +243,7 @@ def test_blocks_of_few_numbers_are_run_alone() -> None:
 
 
 def test_a_deep_chain_is_run_in_segments_that_fit() -> None:
-    settings = Settings(layers=10_000, width=64, trials=300, engine="sampled")
+    settings = Settings(layers=10_000, width=64, trials=300, engine="sampled", init="orthogonal")
     whole = ensemble.plan(settings, jobs=1, limit=10**11)
     assert (whole.segment, whole.workers) == (10_000, 1)
     assert [trials.width for trials in whole.blocks] == [128, 128, 44]
@@ -269,6 +269,7 @@ def peak():  # of this program; what getrusage tells begins with its parent's
     return int(re.search(r"VmHWM:\\s+(\\d+)", pathlib.Path("/proc/self/status").read_text())[1])
 
 options = {"act": "tanh", "layers": 4000, "width": 64, "trials": 128, "engine": "sampled"}
+options["init"] = "orthogonal"
 vanish.simulate(**options | {"layers": 10})
 before = peak()
 vanish.simulate(**options, memory_limit=int(sys.argv[1]), jobs=1)
@@ -294,8 +295,15 @@ print(peak() - before)
 
 def test_a_watcher_is_told_of_every_step_once() -> None:
     runs: list[dict[str, Any]] = [
-        {"engine": "sampled", "trials": 300, "width": 64, "layers": 5},
-        {"engine": "sampled", "layers": 50, "width": 4, "trials": 1, "memory_limit": 30_000},
+        {"engine": "sampled", "trials": 300, "width": 64, "layers": 5, "batch": 2},
+        {
+            "engine": "sampled",
+            "layers": 50,
+            "width": 4,
+            "trials": 1,
+            "memory_limit": 30_000,
+            "init": "orthogonal",
+        },
         {"engine": "dense", "trials": 9, **TINY},
     ]
     for options in runs:
@@ -309,6 +317,17 @@ def test_a_watcher_is_told_of_every_step_once() -> None:
         assert {all_of_them for _, all_of_them in told} == {steps}
         assert [done for done, _ in told] == list(range(1, len(told) + 1))
         assert 0.9 * steps <= len(told) <= steps
+
+
+def test_a_watcher_is_told_of_many_layers_at_once() -> None:
+    told: list[tuple[int, int]] = []
+    vanish.simulate(
+        engine="sampled", trials=300, width=64, layers=5, watch=lambda *step: told.append(step)
+    )
+    done = [each for each, _ in told]
+    assert done == sorted(set(done))
+    # Two blocks and what is left of a third one, both ways.
+    assert told[-1] == (20, 20)
 
 
 @pytest.mark.slow

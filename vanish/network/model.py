@@ -73,6 +73,13 @@ class Model(Shaped):
         return any(each.by_data for each in self.initializer_kinds)
 
     @property
+    def is_gaussian_chain(self) -> bool:
+        """Whether it is the article's, and its matrices have independent normal entries."""
+        kinds = self.initializer_kinds
+        gaussian = (each.law is initializers.Law.NORMAL and not each.by_data for each in kinds)
+        return bool(kinds) and all(gaussian) and self.graph.is_plain
+
+    @property
     @abstractmethod
     def drawn_biases(self) -> Biases | None:
         """How biases are drawn; None for zeros, and for given ones."""

@@ -216,6 +216,32 @@ class Trials(Record):
         return (np.concatenate(drawn) if len(drawn) > 1 else drawn[0])[self.first :]
 
 
+class NormalRows:
+    """Normal numbers for each trial, of one stream a layer.
+
+    Parameters
+    ----------
+    streams
+        One a layer, of each block that the trials are in.
+    trials
+        Whose they are.
+    """
+
+    def __init__(self, streams: Sequence[LayerStreams], trials: Trials) -> None:
+        self._streams, self._trials = streams, trials
+        # Where the rows of each block are.
+        ends = accumulate((rows for _, rows in trials.parts), initial=0)
+        self._parts = [slice(*both) for both in pairwise(ends)]
+
+    def draw(self, layers: Sequence[int], shape: tuple[int, ...]) -> FloatArray:
+        """Draw numbers of that shape for each trial of some layers, shape (L, T, *shape)."""
+        rows = np.empty((len(layers), self._trials.stop, *shape))
+        for k, there in zip(layers, rows, strict=True):
+            for streams, part in zip(self._streams, self._parts, strict=True):
+                streams.at(k).standard_normal(out=there[part])
+        return rows[:, self._trials.first :]
+
+
 class LayerNormals:
     """What the layers of a chain meet with matrices that are never drawn: rows of normals.
 
@@ -246,10 +272,7 @@ class LayerNormals:
         shapes: Mapping[int, tuple[int, int]],
         segment: int,
     ) -> None:
-        self._streams, self._trials, self._shapes = streams, trials, shapes
-        # Where the rows of each block are.
-        ends = list(accumulate((rows for _, rows in trials.parts), initial=0))
-        self._parts = [slice(*both) for both in pairwise(ends)]
+        self._rows, self._trials, self._shapes = NormalRows(streams, trials), trials, shapes
         self._segment = segment
         self._order = list(shapes)
         self._places = {k: place for place, k in enumerate(self._order)}
@@ -265,13 +288,8 @@ class LayerNormals:
 
     def _draw(self, k: int) -> None:
         """Draw the rows of layer k, and of those like it that come next."""
-        trials, layers = self._trials, self._alike(k)
-        rows = np.empty((len(layers), trials.stop, *self._shapes[k]))
-        for each, there in zip(layers, rows, strict=True):
-            for streams, part in zip(self._streams, self._parts, strict=True):
-                streams.at(each).standard_normal(out=there[part])
-        if trials.first:
-            rows = rows[:, trials.first :]
+        layers = self._alike(k)
+        rows = self._rows.draw(layers, self._shapes[k])
         squares = np.vecdot(rows, rows)
         squares = squares[..., 0] if rows.shape[2] == 1 else squares.sum(axis=2)
         for each, there, of_them in zip(layers, rows, squares, strict=True):

@@ -70,7 +70,7 @@ class ForwardSignal(Record):
         )
 
 
-class Rows(Record):
+class LayerRows(Record):
     """One value of several layers, values · 2^exponents.
 
     Attributes
@@ -113,7 +113,7 @@ class ForwardTally:
             self._layers.append(passed.layer)
         self._values.add(passed.values[-1])
 
-    def add_layers(self, first: int, a: Rows, f: Rows) -> None:
+    def add_layers(self, first: int, a: LayerRows, f: LayerRows) -> None:
         """Take layers from k = first on of one S each: a_k and f_k of all of them at once."""
         self._layers += range(first, first + len(a.values))
         self._arguments.add_all(a)
@@ -192,7 +192,7 @@ class _Queue:
             self._known = squares is not None
         self._together.add(rows.values, (rows.exponents, squares))
 
-    def add_all(self, rows: Rows) -> None:
+    def add_all(self, rows: LayerRows) -> None:
         """Take several arrays at once, behind what still waits."""
         self._together.empty()
         for here in pieces(rows.values):

@@ -25,6 +25,7 @@ from vanish.numbers.stack import (
 from vanish.readings.conditioning import MATRICES
 from vanish.readings.gathered import gathered
 from vanish.readings.normalised import constant_share, has_norm
+from vanish.readings.sampledweight import frobenius_norms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,11 +34,11 @@ if TYPE_CHECKING:
     from vanish.network.biases import Biases
     from vanish.network.chainrule import Passed
     from vanish.network.graph import Graph, Slot
-    from vanish.network.initializers import Law
     from vanish.network.model import Model
     from vanish.network.streams import Streams, Trials
-    from vanish.numbers.scaled import FloatArray, Magnitude
-    from vanish.readings.conditioning import RandomMatrix
+    from vanish.numbers.scaled import FloatArray
+    from vanish.readings.sampledweight import SampledWeight
+    from vanish.readings.watching import Watching
 
 # What flows is a batch of rows for each trial, every time balanced. A matrix that is met twice
 # in a direction has another law, see `conditioning`.
@@ -54,31 +55,6 @@ def refusal(model: Model) -> str:
     # Of uniform entries the products of a matrix and a vector have no simple law.
     undrawn = (f"init {each.name}" for each in kinds if each.law not in MATRICES or each.by_data)
     return next(undrawn, SAMPLED.refusal(model.graph))
-
-
-# Scales within 2^±100 are plain factors: see the range of a balanced `Stack`.
-_LARGEST_SCALE = 100
-
-
-class SampledWeight:
-    """A weight that is known by its law.
-
-    Parameters
-    ----------
-    law, n_in, n_out, scale
-        W is `scale` times an (n_out, n_in) matrix of that law.
-    rows
-        B, the number of rows that it will meet.
-    """
-
-    def __init__(self, law: Law, n_in: int, n_out: int, scale: Magnitude, rows: int) -> None:
-        self.n_out = n_out
-        self.matrix: RandomMatrix = MATRICES[law](n_in, n_out, rows)
-        self.scale = scale
-        plain = abs(scale.exponent) <= _LARGEST_SCALE
-        # scale = factor · 2^shift
-        self.factor = float(scale) if plain else scale.mantissa
-        self.shift = 0 if plain else scale.exponent
 
 
 class SampledChain:
@@ -144,14 +120,24 @@ class SampledChain:
         # ‖f_k‖ for k = 0..N, once the way forward has met it.
         self._value_norms = [norms_of(self._checkpoints[0])] * (graph.depth + 1)
 
-    def forward(self, watch: Callable[[Passed], object] | None = None) -> None:
-        """Run all layers.
+    def walk(
+        self,
+        loss_gradient: Callable[[Stack], Stack],
+        step: Callable[[], object] = lambda: None,
+        watchers: Watching | None = None,
+    ) -> dict[str, Magnitudes]:
+        """Go both ways and return the norms of all gradients; `loss_gradient` is given f_N."""
+        self.forward(None if watchers is None else watchers.of_layer)
+        watch = None if watchers is None else watchers.of_gradient(self)
+        return norms(self, loss_gradient(self.output), step, watch)
 
-        Parameters
-        ----------
-        watch
-            Called with every layer.
-        """
+    def ratios(self, loss_gradient: Callable[[Stack], Stack]) -> Magnitudes:
+        """Go both ways and return the signal's ratio."""
+        self.forward()
+        return ratios(self, loss_gradient(self.output))
+
+    def forward(self, watch: Callable[[Passed], object] | None = None) -> None:
+        """Run all layers; `watch` is called with every one."""
         for start in range(0, self.graph.depth, self._segment):
             self._run(start, watch)
 
@@ -173,18 +159,7 @@ class SampledChain:
         """
         weights = self._weights[letter]
         squares = np.array([self._squared_norm(letter, k) for k in weights])
-        freedom = np.array([weight.matrix.remainder for weight in weights.values()])
-        if (drawn := freedom > 0).any():
-            role = role_of(letter, Role.REMAINDER)
-
-            def draw(block: int) -> Callable[[tuple[int, ...]], FloatArray]:
-                generator = self._streams.generator(role, trial=block)
-                return lambda shape: generator.chisquare(freedom[drawn], shape)
-
-            rest = self.trials.rows(draw, (int(drawn.sum()),))
-            squares[drawn] += rest.T
-        scales = Magnitudes.column([weight.scale for weight in weights.values()])
-        found = Magnitudes.of(np.sqrt(squares)) * scales
+        found = frobenius_norms(letter, list(weights.values()), squares, self._streams, self.trials)
         if len(weights) == self.graph.depth:
             return found
         places = np.array(list(weights)) - 1

@@ -20,11 +20,13 @@ from vanish.records import Record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from vanish.network.chainrule import Passed
     from vanish.network.graph import Variable
     from vanish.numbers.scaled import FloatArray, Scaled
     from vanish.numbers.stack import Exponents, Magnitudes
-    from vanish.readings.forwardsignal import Rows
+    from vanish.readings.forwardsignal import LayerRows
     from vanish.simulation.measured import Measured
     from vanish.simulation.settings import Settings
 
@@ -91,8 +93,9 @@ class _Ends:
 
     def __init__(self, *, squared: bool = False) -> None:
         self._squared = squared
-        self._together: Together[Exponents] = Together(self._take)
-        self._powers: list[Exponents] = []
+        self._together: Together[int] = Together(self._take)
+        # Arrays of them: as many numbers by themselves would take five times the memory.
+        self._powers: list[NDArray[np.int64]] = []
         # The largest and the smallest entry of each array.
         self._above: list[FloatArray] = []
         self._below: list[FloatArray] = []
@@ -103,28 +106,33 @@ class _Ends:
         """Take an array of shape (B, n) or (T, B, n); the first trial counts."""
         if not isinstance(rows, Stack):
             self._together.add(rows.values, rows.exponent)
-        elif len(rows.values) == 1:
-            self._together.add(rows.values, rows.exponents)
-        else:
-            # Copied, lest the memory of all trials wait until it is read.
-            self._together.add(rows.values[0].copy(), rows.exponents)
+            return
+        powers = rows.exponents
+        # Copied, lest the memory of all trials wait until it is read.
+        values = rows.values if len(rows.values) == 1 else rows.values[0].copy()
+        self._together.add(values, powers if isinstance(powers, int) else int(powers[0]))
 
     def add_all(self, values: FloatArray, exponents: Exponents) -> None:
         """Take several arrays at once, shape (L, T, B, n), exponents one or (L, T) or (L, 1)."""
         layers = len(values)
-        powers = [exponents] * layers if isinstance(exponents, int) else list(exponents)
-        self._together.add_all(values[:, 0], powers)
+        of_first = [exponents] * layers if isinstance(exponents, int) else exponents[:, 0].tolist()
+        if values.shape[1] == 1:
+            self._together.add_all(values[:, 0], of_first)
+            return
+        # A few rows among those of all trials.
+        for row, power in zip(values[:, 0], of_first, strict=True):
+            self._together.add(row.copy(), power)
 
-    def _take(self, values: FloatArray, powers: list[Exponents]) -> None:
+    def _take(self, values: FloatArray, powers: list[int]) -> None:
         rows = values.reshape(len(values), -1)
         self._above.append(largest_of(rows))
         self._below.append(smallest_of(rows))
-        self._powers += powers
+        self._powers.append(np.array(powers, dtype=np.int64))
         if self._squared:
             self._squares.append(_mean_squares(rows))
 
     def read(self) -> tuple[FloatArray, FloatArray]:
-        """Return binary logarithms of what was seen, -inf for none.
+        """Return binary logarithms of what was seen, -inf for none; once.
 
         Returns
         -------
@@ -133,11 +141,13 @@ class _Ends:
             root mean square, shape (L,), if they are squared.
         """
         self._together.empty()
-        powers = np.array([p if isinstance(p, int) else p[0] for p in self._powers])
+        powers = np.concatenate(self._powers)
         ends = np.array([np.concatenate(self._above), -np.concatenate(self._below)])
         with np.errstate(divide="ignore"):
             rms = [0.5 * np.log2(means) + log2_unit for means, log2_unit in self._squares]
             log2_ends = np.log2(np.maximum(ends, 0.0)) + powers
+        for waiting in (self._powers, self._above, self._below, self._squares):
+            waiting.clear()
         return log2_ends, np.concatenate(rms) + powers if self._squared else np.empty(0)
 
 
@@ -174,12 +184,12 @@ class Census:
         self._a.add(passed.named("a"))
         self._f.add(passed.named("f"))
 
-    def take_layers(self, a: Rows, f: Rows) -> None:
+    def take_layers(self, a: LayerRows, f: LayerRows) -> None:
         """Take a_k and f_k of several layers at once, layer 1 first."""
         self._a.add_all(a.values, a.exponents)
         self._f.add_all(f.values, f.exponents)
 
-    def take_back_layers(self, letter: str, gradients: Rows) -> None:
+    def take_back_layers(self, letter: str, gradients: LayerRows) -> None:
         """Take the gradients by f_k or a_k of several layers at once, layer N first."""
         ends = self._grad_f if letter == "f" else self._grad_a
         ends.add_all(gradients.values, gradients.exponents)

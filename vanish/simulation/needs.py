@@ -7,8 +7,10 @@ from vanish.readings import bounds
 from vanish.simulation.settings import DENSE, SAMPLED, Settings
 from vanish.system import memory
 
-# What is known of a layer takes about so many bytes until it is written, its arrays aside.
+# What is known of a layer takes about so many bytes until it is written, its arrays aside; and of
+# a chain whose way back is a recursion of numbers.
 _BYTES_A_LAYER = {DENSE: 4000, SAMPLED: 2200}
+_BYTES_OF_ONE_ROW = 1200
 
 # What a sampled run takes where the user does not say more, if that can be: the ways forward of all
 # trials that run at a time have what is left by what is known of the layers, an eighth at least.
@@ -27,7 +29,7 @@ _BYTES_A_RESULT = 440
 def require_memory(settings: Settings, engine: str | None = None) -> None:
     """Refuse what does not fit; before a list as long as the chain is made."""
     depth, trials = settings.model.depth, settings.trials
-    a_layer = _BYTES_A_LAYER[engine or settings.engine_used]
+    a_layer = _a_layer(settings, engine)
     what = f"a chain of {depth:,} layers, each of which takes {memory.amount(a_layer)},"
     remedy = "give fewer --layers, a smaller --width or a smaller --batch"
     least = a_layer * depth
@@ -48,13 +50,21 @@ def require_memory(settings: Settings, engine: str | None = None) -> None:
     memory.require(needed, what, remedy)
 
 
+def _a_layer(settings: Settings, engine: str | None = None) -> int:
+    """Return how many bytes are known of a layer."""
+    name = engine or settings.engine_used
+    if name == SAMPLED and settings.rows == 1 and settings.model.is_gaussian_chain:
+        return _BYTES_OF_ONE_ROW
+    return _BYTES_A_LAYER[name]
+
+
 def memory_needed(settings: Settings, engine: str | None = None) -> int:
     """Return about how many bytes a run takes while it lasts."""
     trials = settings.trials
     units = settings.model.unit_count
     name = engine or settings.engine_used
     least = (
-        _BYTES_A_LAYER[name] + _BYTES_A_RESULT * (trials if trials > 1 else 0)
+        _a_layer(settings, name) + _BYTES_A_RESULT * (trials if trials > 1 else 0)
     ) * settings.model.depth
     # Of every layer its input and its slopes are kept, one row a sample.
     if name == DENSE:
@@ -67,7 +77,7 @@ def memory_needed(settings: Settings, engine: str | None = None) -> int:
 def ways_forward(settings: Settings) -> int:
     """Return how many bytes the arrays of sampled ways forward may take where nobody says."""
     model = settings.model
-    left = max(MEMORY - _BYTES_A_LAYER[SAMPLED] * model.depth, MEMORY // 8)
+    left = max(MEMORY - _a_layer(settings, SAMPLED) * model.depth, MEMORY // 8)
     arrays = 8 * _at_once(settings) * max(model.kept_count(settings.rows))
     return left * arrays // (arrays + _OBJECTS)
 

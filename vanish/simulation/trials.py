@@ -9,6 +9,7 @@ number.
 from __future__ import annotations
 
 from functools import partial
+from itertools import pairwise
 from threading import Event, Lock
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,26 +21,30 @@ from vanish.network.streams import Streams, Trials
 from vanish.numbers import freed
 from vanish.numbers.scaled import Magnitude
 from vanish.numbers.stack import Magnitudes, Stack
-from vanish.readings import sampled
+from vanish.readings import onerow
 from vanish.readings.forwardsignal import ForwardTally
+from vanish.readings.onerow import OneRowChain
+from vanish.readings.sampled import SampledChain
+from vanish.readings.sampledweight import SampledWeight
 from vanish.readings.slopes import SlopeTally
 from vanish.records import Record
-from vanish.simulation.census import Census, watching
+from vanish.simulation.census import Census
 from vanish.simulation.measured import Measured, pooled
 from vanish.simulation.needs import BYTES_TOGETHER, ways_forward
 from vanish.simulation.sample import draw_input, draw_reference, given_steps
+from vanish.simulation.watchers import Watchers
 from vanish.system import memory
 from vanish.system.threads import processors, threads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
 
-    from vanish.network.graph import Variable
-    from vanish.numbers.stack import Norms
-    from vanish.readings.sampled import SampledChain, SampledWeight
+    from vanish.network.model import Model
     from vanish.simulation.settings import Settings
 
     Watch = Callable[[int, int], object]
+    # The second is the first one, read faster.
+    Chain = SampledChain | OneRowChain
 
 Found = TypeVar("Found")
 
@@ -59,11 +64,14 @@ class Plan(Record):
         How many layers' ways forward are kept at a time.
     workers
         How many blocks are run at a time.
+    room
+        Bytes that the way forward of each may take.
     """
 
     blocks: list[Trials]
     segment: int
     workers: int
+    room: int
 
 
 def plan(settings: Settings, jobs: int, limit: int) -> Plan:
@@ -89,13 +97,17 @@ def plan(settings: Settings, jobs: int, limit: int) -> Plan:
     what = f"{settings.trials:,} trial{plural} of {depth:,} layers"
     blocks = _blocks(settings, jobs, limit)
     workers = max(1, min(jobs, len(blocks)))
+    room = limit // workers
+    if onerow.applies(model, rows):
+        # It needs nothing that it keeps.
+        return Plan(blocks, depth, workers, room)
     at_once = blocks[0].width
     kept = 8 * at_once * max(model.kept_count(rows))
     checkpoint = 8 * at_once * rows * max(sizes)
     # Two checkpoints are the ends of the chain.
-    share = limit // workers - 2 * checkpoint
+    share = room - 2 * checkpoint
     if kept * depth <= share:
-        return Plan(blocks, depth, workers)
+        return Plan(blocks, depth, workers, room)
     # The longest segment with kept · segment + checkpoint · depth/segment <= share.
     spread = share * share - 4 * kept * checkpoint * depth
     segment = int((share + max(spread, 0) ** 0.5) / (2 * kept))
@@ -106,7 +118,7 @@ def plan(settings: Settings, jobs: int, limit: int) -> Plan:
             f"the limit is {memory.amount(limit)}",
             "give a larger --memory, fewer --jobs or a smaller --width",
         )
-    return Plan(blocks, segment, workers)
+    return Plan(blocks, segment, workers, room)
 
 
 def _blocks(settings: Settings, jobs: int, limit: int) -> list[Trials]:
@@ -174,7 +186,7 @@ def ratios(
 
 
 def _each_block(
-    read: Callable[[Settings, SampledChain, Trials, _Counter], Found],
+    read: Callable[[Settings, Chain, Trials, _Counter], Found],
     settings: Settings,
     jobs: int | None = None,
     limit: int | None = None,
@@ -186,13 +198,12 @@ def _each_block(
     how = plan(settings, jobs or processors(), _limit(settings) if limit is None else limit)
     ways = 2 if how.segment >= settings.model.depth else 3
     counter = _Counter(watch, ways * settings.model.depth * len(how.blocks))
-    streams = Streams(settings.seed)
+    streams, draw = Streams(settings.seed), _drawing(settings, how, counter)
 
     # see `Stack`: what overflows is found out by its squares
     @np.errstate(over="ignore", invalid="ignore")
     def run(trials: Trials) -> Found:
-        chain = _drawn(settings, streams, trials, how.segment, counter)
-        return read(settings, chain, trials, counter)
+        return read(settings, draw(streams, trials), trials, counter)
 
     if how.workers == 1:
         return [run(trials) for trials in how.blocks]
@@ -229,77 +240,102 @@ class _Counter:
         self._done = 0
         self._lock = Lock()
 
-    def __call__(self) -> None:
+    def __call__(self, layers: int = 1) -> None:
         if self.stop.is_set():
             raise _StoppedError
         if self._watch is not None:
             with self._lock:
-                self._done += 1
+                self._done += layers
                 self._watch(self._done, self._steps)
 
 
-def _drawn(
-    settings: Settings,
-    streams: Streams,
-    trials: Trials,
-    segment: int,
-    counter: _Counter,
-) -> SampledChain:
-    """Return the chains of one block."""
+def _drawing(
+    settings: Settings, how: Plan, counter: _Counter
+) -> Callable[[Streams, Trials], Chain]:
+    """Return what makes the chains of a block."""
     model, given = settings.model, given_steps(settings)
-    weights: dict[Variable, SampledWeight] = {}
-    # One for all layers that are alike.
+    if onerow.applies(model, settings.rows):
+        matrices = list(_matrices(settings, (("W", k, shape) for k, shape in _shapes(model))))
+
+        def one_row(streams: Streams, trials: Trials) -> Chain:
+            x = draw_input(settings, streams, trials)
+            return OneRowChain(
+                matrices, model.activations, model.drawn_biases, x, streams, trials, how.room
+            )
+
+        return one_row
+    addresses = [(address, k, shape) for address, k, shape in model.parameters if len(shape) == 2]
+    asked = ((address.letter, k, shape) for address, k, shape in addresses)
+    found = _matrices(settings, asked)
+    weights = {address: weight for (address, _, _), weight in zip(addresses, found, strict=True)}
+
+    def any_graph(streams: Streams, trials: Trials) -> Chain:
+        return SampledChain(
+            model.graph,
+            weights,
+            model.activations,
+            model.drawn_biases,
+            draw_input(settings, streams, trials),
+            streams,
+            trials,
+            how.segment,
+            counter,
+            model.step_sizes if given is None else given,
+        )
+
+    return any_graph
+
+
+def _shapes(model: Model) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Yield k and the shape of every W_k of the article's chain."""
+    for k, (n_in, n_out) in enumerate(pairwise(model.sizes), 1):
+        yield k, (n_out, n_in)
+
+
+def _matrices(
+    settings: Settings, asked: Iterable[tuple[str, int, tuple[int, ...]]]
+) -> Iterator[SampledWeight]:
+    """Yield what is known of matrices, given their letter, layer and shape: one for those alike."""
+    model, rows = settings.model, settings.rows
     known: dict[object, SampledWeight] = {}
-    for address, k, shape in model.parameters:
-        if len(shape) == 2:
-            initializer, gain = model.initializer(address.letter, k), model.gain(k)
-            kind = initializer, shape, gain
+    last: tuple[object, ...] = ()
+    for letter, k, shape in asked:
+        kind = model.initializer(letter, k), shape, model.gain(k)
+        # Told apart as objects where they follow each other: that is faster than to look them up.
+        if not last or kind[0] is not last[0] or kind[2] is not last[2] or shape != last[1]:
             if kind not in known:
-                n_out, n_in = shape
+                initializer, (n_out, n_in), gain = kind
                 scale = Magnitude.of(initializer.scale(n_in, n_out)) * gain
-                law, rows = initializer.law, settings.rows
-                known[kind] = sampled.SampledWeight(law, n_in, n_out, scale, rows)
-            weights[address] = known[kind]
-    return sampled.SampledChain(
-        settings.model.graph,
-        weights,
-        settings.model.activations,
-        settings.model.drawn_biases,
-        draw_input(settings, streams, trials),
-        streams,
-        trials,
-        segment,
-        counter,
-        settings.model.step_sizes if given is None else given,
-    )
+                known[kind] = SampledWeight(initializer.law, n_in, n_out, scale, rows)
+            last, weight = kind, known[kind]
+        yield weight
 
 
-def _ratios(settings: Settings, chain: SampledChain, trials: Trials, _: _Counter) -> Magnitudes:
-    chain.forward()
-    return sampled.ratios(chain, _loss_gradient(settings, chain.output, trials))
+def _ratios(settings: Settings, chain: Chain, trials: Trials, _: _Counter) -> Magnitudes:
+    return chain.ratios(partial(_loss_gradient, settings, trials))
 
 
 def _measured(
     settings: Settings,
-    chain: SampledChain,
+    chain: Chain,
     trials: Trials,
     counter: _Counter,
     *,
     entries: bool = False,
     forward: bool = False,
 ) -> Measured:
-    census = None
-    if entries and trials.number == 0 and settings.model.graph.is_plain:
+    model, census = settings.model, None
+    if entries and trials.number == 0 and model.graph.is_plain:
         census = Census(draw_input(settings, Streams(settings.seed), trials)[0])
-    slopes = SlopeTally(settings.model.activations)
+    slopes = SlopeTally(model.activations)
     tally = ForwardTally(trials.width) if forward else None
-    chain.forward(watching(slopes, tally, census))
-    loss_gradient = _loss_gradient(settings, chain.output, trials)
-
-    watch = None if census is None else partial(_take_back, census, chain)
-    model = settings.model
+    watchers = Watchers(slopes, tally, census)
+    norms = chain.walk(partial(_loss_gradient, settings, trials), counter, watchers)
     shape = model.depth, trials.width
-    norms = sampled.norms(chain, loss_gradient, counter, watch)
+    weight = pooled([chain.weight_norms(letter) for letter in model.matrices], shape)
+    value, constant = chain.value_norms(), chain.constant_lines()
+    # Before more is made, what the walks took.
+    del chain, watchers
 
     def together(letters: tuple[str, ...]) -> Magnitudes:
         return pooled([norms[letter] for letter in letters], shape)
@@ -309,11 +345,11 @@ def _measured(
         grad_b=together(model.biases),
         grad_a=together(model.graph.arguments),
         grad_f=norms["f"],
-        weight=pooled([chain.weight_norms(letter) for letter in model.matrices], shape),
-        value=chain.value_norms(),
-        graph=chain.graph,
+        weight=weight,
+        value=value,
+        graph=model.graph,
         slopes=slopes.read(),
-        constant=chain.constant_lines(),
+        constant=constant,
         parameters={letter: norms[letter] for letter in model.letters},
         totals={},
         forward=None if tally is None else tally.read(),
@@ -323,22 +359,7 @@ def _measured(
     return measured._replace(entries=census.entries(settings, measured))
 
 
-def _take_back(
-    census: Census, chain: SampledChain, variable: Variable, rows: Stack | Norms
-) -> None:
-    """Let the first trial's ∂L/∂f_k, ∂L/∂a_k and Σ_b d_b f_bᵀ be taken note of."""
-    if not isinstance(rows, Stack):
-        return
-    census.take_back(variable, rows)
-    if variable.letter != "a" or rows.values.shape[1] == 1:
-        return
-    met = chain.met(variable.layer)
-    powers = rows.exponents + met.exponents
-    inputs = (met.frame.span(met.coefficients))[0]
-    census.outer(rows.values[0], inputs, powers if isinstance(powers, int) else int(powers[0]))
-
-
-def _loss_gradient(settings: Settings, output: Stack, trials: Trials) -> Stack:
+def _loss_gradient(settings: Settings, trials: Trials, output: Stack) -> Stack:
     """Return ∂L/∂f_N of each trial, shape (T, B, n_N)."""
     references = draw_reference(settings, Streams(settings.seed), trials)
     return losses.get(settings.loss).gradients(output, references)
