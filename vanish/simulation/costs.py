@@ -61,8 +61,11 @@ class Sampled(Record):
         One: streams, blocks of trials, and putting together what was measured.
     operations
         Of a layer, both ways, once for all trials of a block.
+    layers
+        Of a layer of a chain that walks back by a recursion of numbers, both ways, in place of its
+        operations.
     batched
-        The same where there is more than one row: calls for the frames.
+        Of an operation where there is more than one row: calls for the frames.
     frames
         Of a matrix and trial, where there is more than one row: LAPACK takes them one by one.
     projections
@@ -73,6 +76,7 @@ class Sampled(Record):
 
     runs: float
     operations: float
+    layers: float
     batched: float
     frames: float
     projections: float
@@ -80,16 +84,22 @@ class Sampled(Record):
 
 
 DENSE_PRICES = Dense(
-    trials=336.0,
-    operations=36.1,
-    batched=15.0,
-    weights=0.0134,
-    products=1.46e-4,
-    values=3.5e-3,
-    reflections=7.1e-4,
+    trials=428.0,
+    operations=35.3,
+    batched=14.6,
+    weights=0.0141,
+    products=1.95e-4,
+    values=2.5e-3,
+    reflections=7.6e-4,
 )
 SAMPLED_PRICES = Sampled(
-    runs=790.0, operations=25.9, batched=35.6, frames=1.56, projections=6.1e-4, values=0.0136
+    runs=978.0,
+    operations=28.4,
+    layers=22.6,
+    batched=34.5,
+    frames=1.54,
+    projections=6.15e-4,
+    values=0.0142,
 )
 
 # A frame on the complement of another one, with the root of a Gram matrix, is so many frames.
@@ -168,7 +178,8 @@ def sampled_counts(settings: Settings) -> Sampled:
     widest = max((model.n_in, *(max(each.sizes.places) for each in model.sections)))
     # As if a block could be of any size, so that no further trial makes the other engine faster.
     blocks = 1 + (trials - 1) / Trials.block_size((widest,))
-    operations = _operations(model) * blocks
+    is_recursion = rows == 1 and model.is_gaussian_chain
+    operations = 0.0 if is_recursion else _operations(model) * blocks
     frames = projections = 0
     framed = _uniform_frames if _is_orthogonal(model) else _frames
     for n_out, n_in, count in _matrices(model) if rows > 1 else ():
@@ -178,6 +189,7 @@ def sampled_counts(settings: Settings) -> Sampled:
     return Sampled(
         1,
         operations,
+        model.depth * blocks * is_recursion,
         operations * (rows > 1),
         trials * frames,
         trials * projections,

@@ -200,6 +200,8 @@ def layers_of(settings: Settings, measured: Measured, expected: Expectations | N
     """
     model, several, graph = settings.model, measured.trials > 1, measured.graph
     depth, sizes, activations = model.depth, np.array(model.sizes), model.activations
+    # Of a file's graph they are those of its matrices, else two views of the sizes.
+    n_in, n_out = np.array(model.shapes).T if graph.stages else (sizes[:-1], sizes[1:])
     low, median, high = magnitude_quantiles(measured.grad_w, LOW, MEDIAN, HIGH)
     of_a = low_a, median_a, high_a = magnitude_quantiles(measured.grad_a, LOW, MEDIAN, HIGH)
     if measured.signal is measured.grad_a:
@@ -229,8 +231,8 @@ def layers_of(settings: Settings, measured: Measured, expected: Expectations | N
     fields: dict[str, Field] = {
         "act": piecewise(partial(layerfields.names, activations)),
         "layer": Listed(range(1, depth + 1)),
-        "n_in": Numbers(sizes[:-1]),
-        "n_out": Numbers(sizes[1:]),
+        "n_in": Numbers(n_in),
+        "n_out": Numbers(n_out),
         "grad_w": Sizes(median),
         "grad_b": Sizes(middle(measured.grad_b)),
         "grad_a": Sizes(median_a),
