@@ -220,6 +220,9 @@ RUNS: dict[str, dict[str, Any]] = {
     "widths": {"act": "selu", "widths": (3, 9, 9, 2, 5, 1), "trials": 9},
     "a last S": {"act": "relu", "last_act": "sigmoid", "layers": 5, "width": 9, "trials": 4},
     "vanishing": {"act": "tanh", "layers": 400, "width": 8, "weight_std": 0.2, "trials": 3},
+    "vanishing alone": {"act": "gelu", "layers": 400, "width": 8, "weight_std": 0.2},
+    "shrinking fast": {"act": "relu", "layers": 600, "width": 8, "weight_std": 0.1},
+    "growing fast": {"act": "leaky_relu", "layers": 600, "width": 8, "weight_std": 9.0},
     "exploding": {"act": "relu", "layers": 60, "width": 8, "weight_std": 1e30, "trials": 3},
     "scaled": {"act": "identity", "layers": 9, "width": 6, "gain": 1e-200, "trials": 2},
     "saturated": {"act": "sigmoid", "layers": 30, "width": 8, "weight_std": 100.0, "trials": 4},
@@ -269,9 +272,12 @@ def test_it_is_what_the_general_reading_measures(
     assert distance(ratios(settings), found.grad_a.at(0).over(found.grad_a.at(-1))) == 0.0
 
 
-@pytest.mark.parametrize("name", ["trials", "narrow", "biases", "vanishing", "saturated"])
+@pytest.mark.parametrize(
+    "name", ["trials", "narrow", "biases", "vanishing", "saturated", "shrinking fast"]
+)
 def test_a_trial_is_the_same_however_many_others_there_are(name: str) -> None:
-    options = RUNS[name] | {"act": "tanh"}
+    options = RUNS[name] if "fast" in name else RUNS[name] | {"act": "tanh"}
+    options = {"trials": 5} | options
     many = measure(Settings(engine="sampled", **options), forward=True)
     one = measure(Settings(engine="sampled", **options | {"trials": 1}), forward=True)
     few = measure(Settings(engine="sampled", **options | {"trials": 2}), forward=True)
@@ -283,7 +289,13 @@ def test_a_trial_is_the_same_however_many_others_there_are(name: str) -> None:
 
 
 @pytest.mark.parametrize("act", ["tanh", "gelu"])
-@pytest.mark.parametrize("name", ["plain", "trials", "narrow", "biases", "a last S", "vanishing"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("plain", "trials", "narrow", "biases", "a last S", "vanishing", "vanishing alone"),
+        *("shrinking fast", "scaled"),
+    ],
+)
 def test_rows_that_are_drawn_once_more_are_those_that_were_kept(
     name: str, act: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

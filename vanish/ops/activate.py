@@ -10,6 +10,7 @@ import numpy as np
 from vanish.errors import ForwardOverflowError
 from vanish.gauss import moments
 from vanish.gauss.quadrature import NoLawError
+from vanish.network.activations.record import tangents
 from vanish.network.chainrule import Reading
 from vanish.numbers.scaled import SAFE_EXPONENT, Magnitude, Scaled
 from vanish.numbers.stack import Stack, times_power
@@ -58,7 +59,7 @@ def activate(activation: Activation, a: Scaled, layer: int) -> tuple[Scaled, Flo
     if a.exponent < 0:
         at_zero, (left, zero, right) = activation.around_zero()
         if at_zero == 0.0 and (left or right):
-            slope = np.select([a.values > 0.0, a.values < 0.0], [right, left], zero)
+            slope = tangents(a.values, left, zero, right)
             return Scaled(slope * a.values, a.exponent), slope
     with np.errstate(over="ignore", invalid="ignore"):
         a = a.with_exponent(0)
@@ -115,7 +116,7 @@ def _sampled_forward(run: SampledChain, _: Op, k: int, a: Stack) -> tuple[Stack,
     at_zero, (left, zero, right) = activation.around_zero()
     on_tangent = (powers < -SAFE_EXPONENT) & (at_zero == 0.0 and bool(left or right))
     if on_tangent.all():
-        slopes = _tangents(a.values, left, zero, right)
+        slopes = tangents(a.values, left, zero, right)
         return Stack(slopes * a.values, powers).balanced(), slopes
     values = times_power(a.values, np.where(on_tangent, 0, powers))
     f, slopes = activation.pair(values)
@@ -123,19 +124,12 @@ def _sampled_forward(run: SampledChain, _: Op, k: int, a: Stack) -> tuple[Stack,
     if on_tangent.any():
         f, slopes = np.array(f), np.array(slopes)
         tiny = values[on_tangent]
-        slopes[on_tangent] = _tangents(tiny, left, zero, right)
+        slopes[on_tangent] = tangents(tiny, left, zero, right)
         f[on_tangent] = slopes[on_tangent] * tiny
         shifts = np.where(on_tangent, powers, 0)
     if not (np.isfinite(values).all() and np.isfinite(f).all()):
         raise overflow(activation, k)
     return Stack(f, shifts).balanced(), slopes
-
-
-def _tangents(values: FloatArray, left: float, zero: float, right: float) -> FloatArray:
-    """Return the slopes of S around 0 at values on its left, at 0 and on its right."""
-    if left == zero == right:
-        return np.full(values.shape, zero)
-    return np.select([values > 0.0, values < 0.0], [right, left], zero)
 
 
 def _sampled_back(_: SampledChain, __: Op, ___: int, slopes: FloatArray, g: Stack) -> tuple[Stack]:

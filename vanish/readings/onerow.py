@@ -38,7 +38,7 @@ _AT_ONCE = 2**16
 
 # Of rows that the way back asks for at most so many bytes are kept: those of the first trial, where
 # somebody takes note of it, and those whose sums cancel. Others are drawn once more.
-_MOST_KEPT = 2**26
+_MOST_KEPT = 2**28
 
 
 def applies(model: Model, rows: int) -> bool:

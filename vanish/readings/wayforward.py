@@ -10,6 +10,7 @@ import numpy as np
 
 from vanish.network.graph import Variable
 from vanish.network.streams import NormalRows, Role
+from vanish.numbers.scaled import SAFE_EXPONENT
 from vanish.numbers.stack import Stack, lie_between, listed_exponents
 from vanish.readings.forwardsignal import LayerRows
 from vanish.readings.recursion import FF, ZZ
@@ -17,7 +18,7 @@ from vanish.readings.sampled import SAMPLED
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from vanish.network.activations import Activation
     from vanish.network.biases import Biases
@@ -28,6 +29,12 @@ if TYPE_CHECKING:
 
 # Norms within 2^±200: then a product of four stays in float64.
 _SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-400, 2.0**400
+
+# Further from 1 than by this factor lengths are given exponents, before the layers behind.
+_NEAR = 2.0**50
+
+# So many layers at most are run one by one before it is tried again to run more.
+_FEW = 16
 
 
 class Passed(Record):
@@ -81,58 +88,88 @@ class WayForward:
         # Of f_k for k = 0..N.
         self.exponents = np.zeros((depth + 1, trials.width), dtype=np.int32)
         self.exponents[0] = x.exponents
-        # The first ones of layers that float64 did not hold.
-        self._exact: set[int] = set()
+        # The first ones of layers that were not run as one, or not without exponents.
+        self._odd: set[int] = set()
 
     def run(self, first: int, last: int) -> Passed:
         """Run layers of one size, once those before have been."""
-        z = self._z.draw(range(first, last + 1), (self._weights[first - 1].n_out,))
-        passed = self._plainly(first, z)
-        if passed is None:
-            self._exact.add(first)
-            passed = self._exactly(first, z)
-        self.exponents[first : last + 1] = passed.f.exponents
-        return passed
+        whole = self._z.draw(range(first, last + 1), (self._weights[first - 1].n_out,))
+        parts: list[Passed] = []
+        k, z = first, whole
+        while len(z):
+            length, powers = self._start(k)
+            passed = self._plainly(k, z, length, powers)
+            if passed is None or not isinstance(powers, int):
+                self._odd.add(first)
+            passed = passed or self._exactly(k, z[:_FEW])
+            here = slice(k, k + len(passed.z))
+            self.exponents[here] = passed.f.exponents
+            self._products[here, FF] = passed.f.squares
+            np.vecdot(passed.z, passed.z, out=self._products[here, ZZ])
+            parts.append(passed)
+            k, z = here.stop, z[len(passed.z) :]
+        if len(parts) == 1:
+            return parts[0]
+        self._odd.add(first)
+        return _joined(parts)
 
     def again(self, first: int, last: int) -> Passed:
         """Run layers once more, without a_k."""
-        if first in self._exact:
+        if first in self._odd:
             return self.run(first, last)
         # ‖f_{k-1}‖ is known of each.
-        weights = self._weights[first - 1 : last]
+        here, weights = slice(first - 1, last), self._weights[first - 1 : last]
         z = self._z.draw(range(first, last + 1), (weights[0].n_out,))
         factors = np.array([weight.factor for weight in weights])
-        a = z * (factors[:, None] * np.sqrt(self._products[first - 1 : last, FF]))[..., None]
+        a = z * (factors[:, None] * np.sqrt(self._products[here, FF]))[..., None]
         if self._biases is not None:
             a += np.array([self._bias(k, a.shape[1:]) for k in range(first, last + 1)])
-        # One by one: S of more numbers may have other last digits.
-        pairs = [
-            act.pair(row) for act, row in zip(self._activations[first - 1 : last], a, strict=True)
-        ]
+        # One by one: S of more numbers at once may have other last digits.
+        pairs = [act.pair(row) for act, row in zip(self._activations[here], a, strict=True)]
         f, slopes = (np.array(each) for each in zip(*pairs, strict=True))
         nothing = LayerRows(f[:, :, None])
         return Passed(first, nothing, nothing, slopes, z)
 
-    def _plainly(self, first: int, z: FloatArray) -> Passed | None:
-        """Run layers in float64; None where that does not hold their values."""
-        powers, products = self.powers(first - 1), self._products
+    def _start(self, k: int) -> tuple[FloatArray, Exponents]:
+        """Return ‖f_{k-1}‖, near 1 where it can be, and the exponents of f_{k-1}."""
+        lengths, powers = np.sqrt(self._products[k - 1, FF]), self.powers(k - 1)
+        if self._biases is not None or lie_between(lengths, 1.0 / _NEAR, _NEAR):
+            return lengths, powers
+        mantissas, shifts = np.frexp(lengths)
+        return mantissas, shifts + powers
+
+    def _plainly(
+        self, first: int, z: FloatArray, lengths: FloatArray, powers: Exponents
+    ) -> Passed | None:
+        """Run layers in float64, of one trial as many as it holds; None where it holds none.
+
+        Parameters
+        ----------
+        first, z
+            The k of the first one, and what the matrices are met with.
+        lengths, powers
+            Of what it is given.
+        """
         is_one = self._trials.width == 1
         # Of one trial rows and numbers in place of arrays of them: that halves the time.
         rows: Any = z[:, 0] if is_one else z
-        before = products[first - 1, FF]
-        length: Any = math.sqrt(before[0]) if is_one else np.sqrt(before)[:, None]
+        length: Any = float(lengths[0]) if is_one else lengths[:, None]
         arguments, values, slopes, factors, squares = [], [], [], [], []
+        known: tuple[Activation | None, Any] = None, None
         for k, row, weight, activation in self._each(first, rows):
-            alike = activation.homogeneous and self._biases is None
-            if weight.shift or not (alike or isinstance(powers, int)):
-                return None
+            if activation is not known[0]:
+                known = activation, self._pair(activation, powers)
+            if weight.shift or known[1] is None:
+                break
             factor = weight.factor * length
             a = row * factor
             if self._biases is not None:
                 a += self._bias(k, row.shape)
-            f, slope = activation.pair(a)
+            f, slope = known[1](a)
             if is_one:
                 square = f.dot(f)
+                if not (_SMALLEST_SQUARE < square < _LARGEST_SQUARE) and (square or f.any()):
+                    break
                 length = math.sqrt(square)
             else:
                 square = np.vecdot(f, f)
@@ -142,24 +179,50 @@ class WayForward:
             slopes.append(slope)
             factors.append(factor)
             squares.append(square)
-        f, of_f = _stacked(values, z.shape), _stacked(squares, z.shape[:2])
-        if not _are_held(of_f, f):
+        layers = len(values)
+        if not layers or not (is_one or layers == len(z)):
             return None
-        of_a = None
-        here = products[first : first + len(z)]
-        np.vecdot(z, z, out=here[:, ZZ])
-        here[:, FF] = of_f
+        shape = layers, *z.shape[1:]
+        f, of_f = _stacked(values, shape), _stacked(squares, shape[:2])
+        if not (is_one or _are_held(of_f, f)):
+            return None
+        z, of_a = z[:layers], None
         if self._biases is None:
-            of_a = here[:, ZZ] * np.square(_stacked(factors, z.shape[:2]))
-        each = powers if isinstance(powers, int) else np.broadcast_to(powers, z.shape[:2])
-        a_rows = LayerRows(_stacked(arguments, z.shape)[:, :, None], each, of_a)
+            of_a = np.vecdot(z, z) * np.square(_stacked(factors, shape[:2]))
+        each = powers if isinstance(powers, int) else np.broadcast_to(powers, shape[:2])
+        a_rows = LayerRows(_stacked(arguments, shape)[:, :, None], each, of_a)
         f_rows = LayerRows(f[:, :, None], each, of_f)
-        return Passed(first, a_rows, f_rows, _stacked(slopes, z.shape), z)
+        return Passed(first, a_rows, f_rows, _stacked(slopes, shape), z)
+
+    def _pair(
+        self, activation: Activation, powers: Exponents
+    ) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]] | None:
+        """Return what makes S(a) and S'(a) of a, the first two divided by 2^powers; None where
+        float64 does not hold a.
+        """
+        if isinstance(powers, int):
+            return activation.pair
+        if self._biases is not None:
+            return None
+        if activation.homogeneous:
+            return activation.pair
+        if (powers < -SAFE_EXPONENT).all():
+            return activation.tangent()
+        if (np.abs(powers) > SAFE_EXPONENT).any():
+            return None
+        unit: Any = np.ldexp(1.0, powers)[:, None]
+        unit = unit.item() if unit.size == 1 else unit
+
+        def pair(a: FloatArray) -> tuple[FloatArray, FloatArray]:
+            f, slopes = activation.pair(a * unit)
+            return f / unit, slopes
+
+        return pair
 
     def _exactly(self, first: int, z: FloatArray) -> Passed:
         """Run layers whatever the sizes of their values are."""
-        activate, products = SAMPLED.named("activate").forward, self._products
-        length, powers = np.sqrt(products[first - 1, FF]), self.powers(first - 1)
+        activate = SAMPLED.named("activate").forward
+        length, powers = np.sqrt(self._products[first - 1, FF]), self.powers(first - 1)
         arguments, values, slopes = [], [], []
         for k, row, weight, _ in self._each(first, z[:, :, None]):
             a = Stack(row * (weight.factor * length)[:, None, None], powers + weight.shift)
@@ -170,9 +233,7 @@ class WayForward:
             arguments.append(a)
             values.append(f)
             slopes.append(slope[:, 0])
-        here = products[first : first + len(z)]
-        np.vecdot(z, z, out=here[:, ZZ])
-        here[:, FF] = of_f = np.array([f.squares for f in values])
+        of_f = np.array([f.squares for f in values])
         return Passed(first, _listed(arguments), _listed(values, of_f), np.array(slopes), z)
 
     def _each(
@@ -211,6 +272,21 @@ def _stacked(parts: list[Any], shape: tuple[int, ...]) -> FloatArray:
     """Return the parts of some layers as one array, without a copy of a single one."""
     whole = np.asarray(parts[0]) if len(parts) == 1 else np.array(parts)
     return whole.reshape(shape)
+
+
+def _joined(parts: list[Passed]) -> Passed:
+    """Return layers that have been run one part after the other as one."""
+
+    def joined(rows: list[LayerRows]) -> LayerRows:
+        values = np.concatenate([each.values for each in rows])
+        powers = [np.broadcast_to(each.exponents, each.values.shape[:2]) for each in rows]
+        squares = [each.squares for each in rows if each.squares is not None]
+        known = np.concatenate(squares) if len(squares) == len(rows) else None
+        return LayerRows(values, np.concatenate(powers), known)
+
+    first, arguments, values, slopes, z = zip(*parts, strict=True)
+    a, f = joined([*arguments]), joined([*values])
+    return Passed(first[0], a, f, np.concatenate(slopes), np.concatenate(z))
 
 
 def _listed(rows: list[Stack], squares: FloatArray | None = None) -> LayerRows:

@@ -168,6 +168,25 @@ class Activation:
         """Return S(0) and (S'(0-), S'(0), S'(0+))."""
         return _around_zero(self)
 
+    def tangent(self) -> Callable[[FloatArray], Pair] | None:
+        """Return S and S' of numbers below 2^-500, where S(a) = S'(0±)·a; None if it is not."""
+        at_zero, sides = self.around_zero()
+        if at_zero != 0.0 or not (sides[0] or sides[2]):
+            return None
+
+        def pair(a: FloatArray) -> Pair:
+            slopes = tangents(a, *sides)
+            return slopes * a, slopes
+
+        return pair
+
+
+def tangents(values: FloatArray, left: float, zero: float, right: float) -> FloatArray:
+    """Return the slopes of S around 0 at values on its left, at 0 and on its right."""
+    if left == zero == right:
+        return np.full(values.shape, zero)
+    return np.select([values > 0.0, values < 0.0], [right, left], zero)
+
 
 def of_each(activations: Sequence[Activation], of: Callable[[Activation], float]) -> NDArray[Any]:
     """Return a number of the activation of each layer; of each kind, of which few are, once."""
