@@ -68,6 +68,7 @@ def test_any_damaged_file_is_read_or_refused() -> None:
     assert not report.faults
 
 
+@pytest.mark.slow
 def test_the_fuzz_finds_planted_faults(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError

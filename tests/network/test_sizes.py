@@ -57,6 +57,7 @@ def require_fit(found: Block, given_sizes: Sizes) -> None:
     assert [value.size for value in values] == given_sizes.places
 
 
+@pytest.mark.slow
 @given(trees(), st.integers(2, 5), st.integers(2, 5), st.integers(6, 9))
 def test_sizes_fit_each_other(tree: Sum, n_in: int, n_out: int, hidden: int) -> None:
     found = build(tree, 3)

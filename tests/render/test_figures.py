@@ -193,6 +193,7 @@ def test_a_fault_in_the_signal_going_forward_is_noticed() -> None:
     assert misdrawn_forward(found, gradient_figure(louder)).count("theory") == 2
 
 
+@pytest.mark.slow
 def test_a_band_of_the_signal_going_forward_holds_the_quantiles_of_the_trials() -> None:
     (profile,) = profiles(["tanh"], layers=5, width=6, trials=40)
     assert profile.measured.forward is not None
@@ -501,6 +502,7 @@ def test_lines_that_coincide_show_all_their_markers() -> None:
     assert not marked[0] & marked[1]
 
 
+@pytest.mark.slow
 def test_a_deep_chain_has_few_markers() -> None:
     figure = gradient_figure(profiles(["relu"], layers=500, width=4))
     for axes in figure.axes:

@@ -101,6 +101,7 @@ def alive() -> int:
     return sum(type(each) is LayerRecord for each in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_records_are_made_when_they_are_read_and_not_all_kept(small_pieces: int) -> None:
     depth = 140
     profile = simulated(act="relu", layers=depth, engine="sampled")

@@ -91,6 +91,7 @@ def test_nothing_is_drawn_nowhere_hidden_or_without_a_scale(name: str) -> None:
     assert not drawn.crowded(figure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_zeros_lie_in_the_strip_and_what_diverged_is_not_drawn(name: str) -> None:
     trained, figure = figure_of(name)
