@@ -116,7 +116,7 @@ def test_what_fits_beside_a_bar_is_said() -> None:
 @pytest.mark.parametrize("env", [{}, {"PYTHONIOENCODING": "ascii"}])
 def test_a_window_of_60_columns_shows_both(tmp_path: Path, env: dict[str, str]) -> None:
     # Points of some 50 ms.
-    sweep = "sweep --act tanh --layers 250 --width 8 --seed 1:60:60 -j 1 -f csv"
+    sweep = "sweep --act tanh --layers 2000 --width 8 --seed 1:60:60 -j 1 -f csv"
     command = f"{shlex.join(VANISH)} {sweep} > {tmp_path}/x.csv"
     status, text = run_in_terminal(command, columns=60, env=env)
     assert status == 0

@@ -71,7 +71,7 @@ def test_chains_around_the_ends_of_segments_are_the_whole_ones(
     ("init", "fewer", "most"),
     # Of the second one also its way forward: 24 bytes a unit and about as much again. Of the first
     # one rows are kept of layers before those.
-    [("xavier_normal", 40_000, 1_300), ("orthogonal", 2_000, 5_000)],
+    [("xavier_normal", 100_000, 1_300), ("orthogonal", 2_000, 5_000)],
 )
 def test_a_layer_takes_no_more_memory_than_is_said(
     init: str, fewer: int, most: int, form: str
