@@ -27,7 +27,7 @@ from sweep_runs import good, lines_in, part_of, start
 if TYPE_CHECKING:
     import subprocess
 
-# 60 points of some 20 ms. When a kill comes goes by what is done, not by the time it took.
+# 60 points of some 5 ms. When a kill comes goes by what is done, not by the time it took.
 OPTIONS = "--act tanh --layers 200 --width 4 --seed 1:60:60 --per-layer -q"
 
 VICTIMS = ("worker", "collector", "worker", "all")

@@ -69,7 +69,7 @@ AXES: dict[str, list[Any]] = {
 FAILING = "--act tanh --layers 2,3 --width 4 --weight-std 1,1e300 --gain 1e200"
 
 # 40 points of some 50 ms.
-SLOW = "--act tanh --layers 250 --width 8 --seed 1:40:40"
+SLOW = "--act tanh --layers 2000 --width 8 --seed 1:40:40"
 SIXTY = SLOW.replace("40:40", "60:60")
 MANY = SLOW.replace("40:40", "999:999")
 

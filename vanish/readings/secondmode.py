@@ -43,7 +43,6 @@ import numpy as np
 from vanish.gauss import moments
 from vanish.gauss.quadrature import Joint, NoLawError
 from vanish.readings.families import LN, RMS, Family, family
-from vanish.readings.modelayers import layers_of
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -113,6 +112,8 @@ def factors(
         return None
     if not all(each.values.mantissas.all() for each in seen.values()):
         return None
+    from vanish.readings.modelayers import layers_of  # noqa: PLC0415 - start-up
+
     layers = layers_of(ensemble, start, seen, families)
     with np.errstate(all="ignore"):
         walked = _walk(layers) if layers.flow else np.array(np.nan)

@@ -132,6 +132,9 @@ class Cluster(Generic[Result]):
     def renew(self) -> None:
         """Do nothing: the scheduler gives tasks to the workers that are left."""
 
+    def look(self) -> None:
+        """Do nothing: the scheduler tells of workers that died."""
+
     def __enter__(self) -> Self:
         return self
 

@@ -117,6 +117,22 @@ class Processes(Generic[Result]):
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._start()
 
+    def look(self) -> None:
+        """End all processes if one has ended: the pool waits for the rest of what that one sent.
+
+        It notices a death by itself, but for one in the midst of a result, of which others hold
+        the pipe open.
+        """
+        pool = self._pool
+        processes = list((pool._processes or {}).values())  # noqa: SLF001 - as in `_end`
+        if all(process.is_alive() for process in processes):
+            return
+        self._end()
+        # This process holds it open, too.
+        writer = getattr(pool._result_queue, "_writer", None)  # noqa: SLF001 - it has no other name
+        if writer is not None and not writer.closed:
+            writer.close()
+
     def __enter__(self) -> Self:
         return self
 

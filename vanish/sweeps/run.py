@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 # has too many. It does not depend on the machine, so that neither do the bytes.
 _LISTED = 100_000
 
+# Where nothing comes for so many seconds it is looked whether the workers live.
+_LOOK_EVERY = 1.0
+
 
 class Task(Record):
     """What a sweep is to do.
@@ -268,7 +271,11 @@ def run(
             under_way[workers.submit(share)] = share
         if not under_way:
             return
-        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+        done: set[Future[list[Outcome]]] = set()
+        while not done:
+            done, _ = wait(under_way, _LOOK_EVERY, return_when=FIRST_COMPLETED)
+            if not done:
+                workers.look()
         lost = False
         for future in done:
             share = under_way.pop(future)

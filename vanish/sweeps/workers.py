@@ -38,6 +38,9 @@ class Workers(Protocol[Result]):
     def renew(self) -> None:
         """Replace workers that died."""
 
+    def look(self) -> None:
+        """Let futures know of workers that died, where nothing else does."""
+
     def lost(self) -> VanishError:
         """Return the error for a share that nobody will do any more."""
 
@@ -73,6 +76,9 @@ class Here(Generic[Result]):
         return future
 
     def renew(self) -> None:
+        """Do nothing: this process lives."""
+
+    def look(self) -> None:
         """Do nothing: this process lives."""
 
     def lost(self) -> VanishError:
