@@ -501,7 +501,7 @@ def main() -> int:
 
 def drawing(seed: int) -> random.Random:
     """Return what draws, the same things for the same seed."""
-    return random.Random(seed)  # noqa: S311 - no secret; numpy turns mixed lists into arrays
+    return random.Random(seed)  # noqa: S311 - draws test inputs, no secrets
 
 
 if __name__ == "__main__":

@@ -120,7 +120,7 @@ def test_where_the_entries_themselves_are_zero() -> None:
 
 def test_neural_tangents_has_the_phases_of_vanish() -> None:
     pytest.importorskip("torch", reason="what is benchmarked is compared with it, too")
-    import peers_page  # noqa: PLC0415 - it needs PyTorch
+    import peers_page  # noqa: PLC0415 - it imports PyTorch, which may be missing
 
     if "tangents_phase" in missing():
         pytest.skip(missing()["tangents_phase"])

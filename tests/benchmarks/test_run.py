@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for package in ("torch", "sklearn"):
         pytest.importorskip(package, reason=REASON)
-    import run  # noqa: PLC0415 - it needs PyTorch and scikit-learn
+    import run  # noqa: PLC0415 - it imports both of them
 
     monkeypatch.setattr(sys, "argv", ["run.py", "--quick"])
     yield run
@@ -68,7 +68,7 @@ def test_the_manual_gets_its_tables_between_its_headings(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     pytest.importorskip("torch", reason=REASON)
-    import peers_page  # noqa: PLC0415 - it needs PyTorch
+    import peers_page  # noqa: PLC0415 - it imports PyTorch, which may be missing
 
     page = tmp_path / "speed.md"
     page.write_text(peers_page.PAGE.read_text(encoding="utf-8"), encoding="utf-8")

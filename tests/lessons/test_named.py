@@ -237,13 +237,13 @@ class Arrays:
         self._generator = np.random.default_rng(depth)
         self.S = self._torch.tanh
 
-    def L(self, f: Any) -> Any:  # noqa: N802 - as in the formulas
+    def L(self, f: Any) -> Any:  # noqa: N802 - the formulas under test call it by this name
         return (f**2).sum() + f[0] * f[-1]
 
-    def LN(self, f: Any) -> Any:  # noqa: N802 - as in the formulas
+    def LN(self, f: Any) -> Any:  # noqa: N802 - the formulas under test call it by this name
         return (f - f.mean()) / f.std(correction=0)
 
-    def RMS(self, f: Any) -> Any:  # noqa: N802 - as in the formulas
+    def RMS(self, f: Any) -> Any:  # noqa: N802 - the formulas under test call it by this name
         return f / (f**2).mean().sqrt()
 
     @staticmethod

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish.readings.forwardsignal import LayerRows
-from vanish.readings.recursion import FF, YF, Products, Ray
+from vanish.readings.recursion import AT_ONCE, FF, YF, Products, Ray
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.stack import Magnitudes, Stack
-
-# So many numbers are handed out at once.
-_AT_ONCE = 2**16
 
 
 class Back(Record):
@@ -115,7 +112,7 @@ class FirstTrial:
             if not len(ray.f):
                 continue
             apart = waiting and waiting[-1].f.shape[2] != ray.f.shape[2]
-            if apart or numbers + ray.f.size > _AT_ONCE:
+            if apart or numbers + ray.f.size > AT_ONCE:
                 yield from self._joined(first + len(ray.f), waiting)
                 waiting, numbers = [], 0
             waiting.append(ray)

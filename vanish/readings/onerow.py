@@ -15,7 +15,7 @@ import numpy as np
 from vanish.network.streams import NormalRows, Role
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings.firsttrial import Back, FirstTrial
-from vanish.readings.recursion import Products, Ray, quotient
+from vanish.readings.recursion import AT_ONCE, Products, Ray, quotient
 from vanish.readings.sampled import SAMPLED
 from vanish.readings.sampledweight import frobenius_norms
 from vanish.readings.wayforward import WayForward
@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from vanish.readings.sampledweight import SampledWeight
     from vanish.readings.watching import Watching
     from vanish.readings.wayforward import Passed
-
-# So many numbers of f_k are read at once: of fewer calls would take as long as the numbers, and
-# more leave the cache.
-_AT_ONCE = 2**16
 
 # Of rows that the way back asks for at most so many bytes are kept: those of the first trial, where
 # somebody takes note of it, and those whose sums cancel. Others are drawn once more.
@@ -171,7 +167,7 @@ class OneRowChain:
         first, weights = 1, self._weights
         while first <= self._depth:
             size = weights[first - 1].n_out
-            most = max(1, _AT_ONCE // (size * self.trials.width))
+            most = max(1, AT_ONCE // (size * self.trials.width))
             last = first
             while last < self._depth and last - first + 1 < most and weights[last].n_out == size:
                 last += 1

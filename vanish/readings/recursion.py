@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
     from vanish.numbers.scaled import FloatArray
 
+# So many numbers of f_k are read at once: of fewer calls would take as long as the numbers, and
+# more leave the cache.
+AT_ONCE = 2**16
+
 # Where the products of a layer stand, first with f itself in place of f̂: y·f, u·w, y·y, u·u, f·f,
 # w·w, u·z, w·z and z·z. Then the first three are κ, 2u·w and y·y - κ².
 YF, UW, YY, UU, FF, WW, UZ, WZ, ZZ = range(9)

@@ -129,7 +129,7 @@ class Processes(Generic[Result]):
             return
         self._end()
         # This process holds it open, too.
-        writer = getattr(pool._result_queue, "_writer", None)  # noqa: SLF001 - it has no other name
+        writer = getattr(pool._result_queue, "_writer", None)  # noqa: SLF001 - no public way closes its end
         if writer is not None and not writer.closed:
             writer.close()
 
