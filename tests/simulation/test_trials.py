@@ -322,11 +322,16 @@ def test_a_watcher_is_told_of_every_step_once() -> None:
 def test_a_watcher_is_told_of_many_layers_at_once() -> None:
     told: list[tuple[int, int]] = []
     vanish.simulate(
-        engine="sampled", trials=300, width=64, layers=5, watch=lambda *step: told.append(step)
+        engine="sampled",
+        trials=300,
+        width=64,
+        layers=5,
+        jobs=1,
+        watch=lambda *step: told.append(step),
     )
     done = [each for each, _ in told]
     assert done == sorted(set(done))
-    # Two blocks and what is left of a third one, both ways.
+    # One worker takes two blocks as one, then what is left of a third one, both ways.
     assert told[-1] == (20, 20)
 
 
