@@ -87,6 +87,7 @@ def test_to_dict_is_what_json_has(line: str) -> None:
     assert found == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", RESULTS)
 def test_to_pandas_has_the_rows(line: str) -> None:
     result = RESULTS[line]()

@@ -70,6 +70,7 @@ def test_every_command_that_prints_rows_is_tried() -> None:
     assert printed - {"vanish derive --format json"} == {*RUNS}
 
 
+@pytest.mark.slow
 @of_every_command
 def test_the_named_columns_are_printed_in_the_named_order(line: str) -> None:
     whole = rows(line)

@@ -300,6 +300,7 @@ by_case = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.slow
 @by_case
 def test_pandas(line: str, printed: Callable[[str], Printed]) -> None:
     case = printed(line)
@@ -317,6 +318,7 @@ def test_pandas(line: str, printed: Callable[[str], Printed]) -> None:
             assert not faults(readers.pandas_nullable(path, case.text()), case.delimited())
 
 
+@pytest.mark.slow
 @by_case
 def test_duckdb(line: str, printed: Callable[[str], Printed]) -> None:
     case = printed(line)
@@ -333,6 +335,7 @@ def test_duckdb(line: str, printed: Callable[[str], Printed]) -> None:
 FIFTEEN_DIGITS = 1e-15
 
 
+@pytest.mark.slow
 @by_case
 def test_sqlite(line: str, printed: Callable[[str], Printed]) -> None:
     case = printed(line)
@@ -353,6 +356,7 @@ def test_sqlite(line: str, printed: Callable[[str], Printed]) -> None:
                 assert found is None or not faults(found, delimited, FIFTEEN_DIGITS)
 
 
+@pytest.mark.slow
 @by_case
 def test_jq(line: str, printed: Callable[[str], Printed]) -> None:
     case = printed(line)

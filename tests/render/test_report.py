@@ -152,6 +152,7 @@ def test_a_page_is_whole_by_itself_and_has_the_numbers_of_the_json(line: str) ->
     assert len(said) == len(verdicts)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", LINES)
 def test_nothing_in_a_page_asks_the_network(line: str) -> None:
     text = run_in_process(*shlex.split(line), "--format", "html").stdout.decode()

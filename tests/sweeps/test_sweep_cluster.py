@@ -33,8 +33,12 @@ if TYPE_CHECKING:
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
 
-# Dask's own, which the command keeps to itself.
-pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+pytestmark = [
+    # It takes five seconds to start the workers, and to be told that nobody is there.
+    pytest.mark.slow,
+    # Dask's own, which the command keeps to itself.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning"),
+]
 
 # 40 points, of which those beyond the tenth can be held.
 SLOW = "--act tanh --layers 60 --width 8 --seed 1:40:40"
@@ -76,7 +80,6 @@ def mine(pair: Callable[[FloatArray], Any]) -> Activation:
     return Activation(name="mine", pair=pair, sup_slope=0.9, sup_at=0.0, lower=-0.9, upper=0.9)
 
 
-@pytest.mark.slow
 def test_activations_and_networks_go_to_a_cluster(cluster: Cluster) -> None:
     # One of this process alone, and so large a network that Dask would warn of it.
     half = lambda x: (0.5 * x, 0.0 * x + 0.5)  # noqa: E731 - as a user may write it
@@ -103,7 +106,6 @@ def test_what_cannot_go_to_a_cluster_is_one_line(cluster: Cluster) -> None:
         first_row(mine(swell))
 
 
-@pytest.mark.slow
 def test_workers_of_other_versions_are_refused_both_named(cluster: Cluster) -> None:
     same = f"scheduler {cluster.address}: worker tcp://"
     order = "import vanish, numpy; vanish.__version__ = {!r}; numpy.__version__ = {!r}"
@@ -136,7 +138,6 @@ def test_the_address_of_a_worker_is_none_of_a_scheduler(cluster: Cluster) -> Non
 
 
 # The last one of a cluster: there is not much left of it afterwards.
-@pytest.mark.slow
 def test_a_cluster_writes_the_same_bytes_whoever_is_lost(
     tmp_path: Path, cluster: Cluster, gate: Gate
 ) -> None:
@@ -265,7 +266,6 @@ NO_SCHEDULER = (
 )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", OTHERS)
 def test_a_port_that_is_no_scheduler_is_one_line(
     monkeypatch: pytest.MonkeyPatch, name: str
@@ -287,7 +287,6 @@ def unanswered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[subprocess.
         assert not [*directory.iterdir()]
 
 
-@pytest.mark.slow
 def test_a_scheduler_that_says_nothing_is_one_line_of_the_command(
     unanswered: subprocess.Popen[bytes],
 ) -> None:
@@ -298,13 +297,7 @@ def test_a_scheduler_that_says_nothing_is_one_line_of_the_command(
 
 @pytest.mark.parametrize(
     "address",
-    [
-        "tcp://127.0.0.1:1",
-        "127.0.0.1:1",
-        "nonsense://x:1",
-        "tcp://x",
-        pytest.param("tcp://x:99999", marks=pytest.mark.slow),
-    ],
+    ["tcp://127.0.0.1:1", "127.0.0.1:1", "nonsense://x:1", "tcp://x", "tcp://x:99999"],
 )
 def test_an_address_where_nobody_is_is_one_line(address: str) -> None:
     assert refused(address).partition(f"scheduler {address}: ")[2] in (

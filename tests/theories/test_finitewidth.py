@@ -102,10 +102,12 @@ def assert_mean_and_std(sample: FloatArray, found: finitewidth.LogLaw) -> None:
     assert (np.abs(std - found.std) <= 4.5 * error).all()
 
 
+@pytest.mark.slow
 def test_mean_and_spread_are_those_of_relu_chains_at_every_layer(dense: FloatArray) -> None:
     assert_mean_and_std(dense, finitewidth.relu([16] * 51, [TWO] * 50))
 
 
+@pytest.mark.slow
 def test_mean_of_another_width_is_rejected(dense: FloatArray) -> None:
     with pytest.raises(AssertionError):
         assert_mean_and_std(dense, finitewidth.relu([17] * 51, [TWO] * 50))
