@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import pickle
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -15,6 +16,7 @@ from vanish.network import activations
 from vanish.simulation import run as simulation
 from vanish.simulation import trials as ensemble
 from vanish.simulation.census import Census, Entries, Signal
+from vanish.simulation.precision import losses
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from vanish.network.graph import Variable
     from vanish.numbers.scaled import FloatArray
     from vanish.readings.forwardsignal import LayerRows
+    from vanish.simulation.measured import Measured
 
 
 def entries_of(settings: Settings) -> Entries:
@@ -245,6 +248,34 @@ def test_who_does_not_ask_does_not_pay() -> None:
         assert without.measured.entries is None
         [plain] = simulation.compare([settings])
         assert plain.measured.entries is not None
+
+
+@pytest.mark.parametrize("act", ["tanh", "gelu"])
+@pytest.mark.parametrize("trials", [1, 5])
+def test_what_takes_a_second_run_is_run_when_it_is_asked_for(
+    act: str, trials: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(act=act, layers=30, width=8, trials=trials, engine="sampled")
+    limit = 1000
+    [now] = simulation.compare([settings], entries=True, memory_limit=limit)
+    counted = 0
+    of_settings = ensemble.measure
+
+    def measure(*args: Any, **options: Any) -> Measured:
+        nonlocal counted
+        counted += 1
+        return of_settings(*args, **options)
+
+    monkeypatch.setattr(ensemble, "measure", measure)
+    [later] = simulation.compare([settings], memory_limit=limit)
+    assert (counted, later.measured.entries) == (1, None)
+    later = pickle.loads(pickle.dumps(later))
+    assert losses(later) == losses(now)
+    assert counted == 2
+    for one, other in zip(later.entries or (), now.entries or (), strict=True):
+        assert np.array_equal(one.largest, other.largest)
+        assert np.array_equal(one.rms, other.rms)
+    assert counted == 2
 
 
 def test_squares_beyond_float64_are_read_right() -> None:

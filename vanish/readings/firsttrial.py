@@ -11,10 +11,14 @@ from vanish.readings.recursion import AT_ONCE, FF, YF, Products, Ray
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.stack import Magnitudes, Stack
+
+
+# f, S'(a) and y: bytes a unit.
+_KEPT = 3 * 8
 
 
 class Back(Record):
@@ -58,10 +62,13 @@ class FirstTrial:
         # By the first of some layers.
         self._kept: dict[int, Ray] = {}
 
+    def has_room(self, sizes: Iterable[int]) -> bool:
+        """Tell whether the rows of layers of these sizes can all be kept."""
+        return _KEPT * sum(sizes) < self._room
+
     def keep(self, first: int, ray: Ray) -> None:
         """Take what layers from k = `first` on give all trials, while there is room."""
-        # f, S'(a) and y.
-        self._room -= 3 * ray.f[:, 0].nbytes
+        self._room -= _KEPT * ray.f[:, 0].size
         if self._room > 0:
             self._kept[first] = _of_first_trial(ray)
 

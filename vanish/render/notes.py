@@ -135,5 +135,5 @@ def no_law(profile: Profile) -> tuple[Notes, ...]:
 
 def precision(profile: Profile) -> tuple[Notes, ...]:
     """Return what fewer bits lose in one line, where they do and the run took note of it."""
-    told = precision_words.summary(profile) if profile.measured.entries is not None else ""
+    told = precision_words.summary(profile) if profile.entries is not None else ""
     return (Notes(told, ()),) if told else ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from vanish.simulation.census import Entries
 
 LOW, MEDIAN, HIGH = 0.05, 0.5, 0.95
+
+
+class Later(Protocol):
+    """What is found when it is first asked for."""
+
+    @property
+    def found(self) -> Entries | None:
+        """The entries of the first trial's signals."""
 
 
 class Measured(Record):
@@ -50,6 +58,8 @@ class Measured(Record):
         The bound that always holds, shape (N, T); None where it was not computed.
     entries
         The entries of the signals of the first trial, the plain run; None where nobody asked.
+    later
+        Finds them where that takes another run.
     forward
         What a_k and f_k say; None where nobody asked.
     """
@@ -67,6 +77,7 @@ class Measured(Record):
     totals: Mapping[str, Magnitudes]
     norm_bound: Magnitudes | None = None
     entries: Entries | None = None
+    later: Later | None = None
     forward: ForwardSignal | None = None
 
     @classmethod

@@ -298,7 +298,7 @@ def losses(profile: Profile) -> list[Loss]:
     UsageError
         If the run took no note of its entries, as one of another block than S(Wx+b) never does.
     """
-    entries = profile.measured.entries
+    entries = profile.entries
     if entries is None:
         plain = profile.measured.graph.is_plain
         raise UsageError(

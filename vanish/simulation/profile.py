@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vanish.columns import Cell, Lot
     from vanish.numbers.scaled import Magnitude
     from vanish.readings.expectations import Expectations
+    from vanish.simulation.census import Entries
     from vanish.simulation.faults import Faults
     from vanish.simulation.layers import LayerRecord, Layers
     from vanish.simulation.settings import Settings
@@ -49,6 +50,12 @@ class Profile(Course):
             Flow(measured.signal, measured.grad_w, measured.weight),
             Thresholds(settings.vanish_below, settings.explode_above),
         )
+
+    @property
+    def entries(self) -> Entries | None:
+        """The entries of the first trial's signals; None where nobody takes note of them."""
+        later = self.measured.later
+        return self.measured.entries if later is None else later.found
 
     @cached_property
     def layers(self) -> Layers:

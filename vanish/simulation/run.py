@@ -41,7 +41,7 @@ def compare(
     jobs: int | None = None,
     memory_limit: int | None = None,
     watch: Watch | None = None,
-    entries: bool = True,
+    entries: bool | None = None,
     forward: bool = True,
 ) -> Iterator[Profile]:
     """Simulate several chains; those of one seed share their random numbers.
@@ -62,8 +62,8 @@ def compare(
     watch
         Called with how many steps are done and how many there are, for a progress bar.
     entries
-        Whether to take note of the entries of the first trial's signals, for `precision`; a
-        small part of the time.
+        Whether to take note of the entries of the first trial's signals, for `precision`: a
+        small part of the time. None where it is one, and else once they are asked for.
     forward
         Whether to take note of the signal going forward: of many sampled trials that is a seventh
         of the time.
@@ -96,7 +96,7 @@ def measure(
     jobs: int | None = None,
     memory_limit: int | None = None,
     watch: Watch | None = None,
-    entries: bool = False,
+    entries: bool | None = False,
     forward: bool = False,
 ) -> Measured:
     """Run all trials of some settings with their engine, without summing them up.
@@ -122,7 +122,7 @@ def measure(
             settings,
             _draws_of(settings, draws, trial),
             trial,
-            entries=entries and first,
+            entries=entries is not False and first,
             forward=forward,
         )
         parts.append(simulation.measure())

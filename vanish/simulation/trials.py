@@ -8,7 +8,8 @@ number.
 
 from __future__ import annotations
 
-from functools import partial
+from dataclasses import replace
+from functools import cached_property, partial
 from itertools import pairwise
 from threading import Event, Lock
 from typing import TYPE_CHECKING, TypeVar
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from vanish.network.model import Model
+    from vanish.simulation.census import Entries
     from vanish.simulation.settings import Settings
 
     Watch = Callable[[int, int], object]
@@ -140,7 +142,7 @@ def measure(
     limit: int | None = None,
     watch: Watch | None = None,
     *,
-    entries: bool = False,
+    entries: bool | None = False,
     forward: bool = False,
 ) -> Measured:
     """Run all trials of some settings.
@@ -157,7 +159,8 @@ def measure(
     watch
         Called with how many layers have been passed and how many there are to pass.
     entries
-        Whether to take note of the entries of the first trial's signals.
+        Whether to take note of the entries of the first trial's signals; None where its rows need
+        not be drawn again for that, and else once they are asked for.
     forward
         Whether to take note of the signal going forward.
 
@@ -167,7 +170,33 @@ def measure(
         If a chain overflows, or the run does not fit into memory.
     """
     read = partial(_measured, entries=entries, forward=forward)
-    return Measured.joined(_each_block(read, settings, jobs, limit, watch))
+    measured = Measured.joined(_each_block(read, settings, jobs, limit, watch))
+    if entries is None and measured.entries is None and settings.model.graph.is_plain:
+        return measured._replace(later=LaterEntries(settings, limit))
+    return measured
+
+
+class LaterEntries:
+    """The entries of a run that took no note of them: its first trials are run once more.
+
+    Parameters
+    ----------
+    settings, limit
+        As for `measure`.
+    """
+
+    def __init__(self, settings: Settings, limit: int | None) -> None:
+        self._settings, self._limit = settings, limit
+
+    @cached_property
+    def found(self) -> Entries | None:
+        """What `measure` would have taken note of."""
+        settings = self._settings
+        # All of its block: of fewer numbers the normal distribution function is another one, by
+        # last digits.
+        block = min(settings.trials, Trials.block_size(settings.model.sizes))
+        few = replace(settings, trials=block)
+        return measure(few, jobs=1, limit=self._limit, entries=True).entries
 
 
 def ratios(
@@ -321,10 +350,12 @@ def _measured(
     trials: Trials,
     counter: _Counter,
     *,
-    entries: bool = False,
+    entries: bool | None = False,
     forward: bool = False,
 ) -> Measured:
     model, census = settings.model, None
+    if entries is None:
+        entries = not isinstance(chain, OneRowChain) or chain.keeps_first_trial
     if entries and trials.number == 0 and model.graph.is_plain:
         census = Census(draw_input(settings, Streams(settings.seed), trials)[0])
     slopes = SlopeTally(model.activations)
