@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -82,23 +83,33 @@ def nodes_of(
     NoLawError
         If no panels are fine enough.
     """
+    most = float(q.max()) if largest is None else float(largest)
+    return _panels(activation, q, _finer(activation, most), most)
+
+
+def _finer(activation: Activation, largest: float) -> int:
+    """Return into how many parts panels are cut for variances near one; 0 for not at all."""
     # What is built in is known to need no finer panels.
-    finer, most = 0, float(q.max()) if largest is None else float(largest)
-    if not activations.is_built_in(activation):
-        finer = refinement(activation, math.frexp(most)[1])
-        if not finer:
-            raise unreached(activation, most)
-    return _panels(activation, q, finer, most)
+    if activations.is_built_in(activation):
+        return 0
+    finer = refinement(activation, math.frexp(largest)[1])
+    if not finer:
+        raise unreached(activation, largest)
+    return finer
+
+
+def _scales_within(largest: float) -> int:
+    """Return how many of `_SCALES` are within reach of a variance."""
+    return int(np.searchsorted(_SCALES, _PANEL_ENDS[-1] * math.sqrt(largest)))
 
 
 def _panels(
     activation: Activation, q: FloatArray, finer: int, largest: float
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return what `_nodes` does; of what is not built in each panel is cut into so many, not 0."""
+    """Return what `nodes_of` does; each panel is cut into so many, where that is not 0."""
     nodes, weights = _legendre()
     scale = np.sqrt(q)[:, None]
-    reach = _PANEL_ENDS[-1]
-    within = _SCALES[: np.searchsorted(_SCALES, reach * math.sqrt(largest))]
+    reach, within = _PANEL_ENDS[-1], _SCALES[: _scales_within(largest)]
     splits = np.concatenate((within, np.abs(activation.kinks)))
     if finer:
         splits = np.append(splits, _FINER_SCALES)
@@ -247,15 +258,39 @@ _JOINTLY = 512
 
 
 def joint(activation: Activation, q: FloatArray) -> FloatArray:
-    """Return the numbers of `Joint`, more than `quadrature`, whose parameters these are.
+    """Return the numbers of `Joint`, more than `quadrature`.
+
+    Parameters
+    ----------
+    activation
+        S and S'.
+    q
+        Variances above 0 in ascending order, shape (m,).
 
     Returns
     -------
     array
         Shape (m, 13).
+
+    Raises
+    ------
+    NoLawError
+        If no panels are fine enough.
     """
-    parts = np.array_split(q, -(-q.size // _JOINTLY))
-    return np.concatenate([_joint(activation, part, q.max()) for part in parts])
+    found = []
+    for section in _alike(activation, q):
+        parts = np.array_split(section, -(-section.size // _JOINTLY))
+        found += [_joint(activation, part, section[-1]) for part in parts]
+    return np.concatenate(found)
+
+
+def _alike(activation: Activation, q: FloatArray) -> list[FloatArray]:
+    """Return variances in ascending order, cut where other panels are taken."""
+    octaves = np.frexp(q)[1]
+    ends = [*np.flatnonzero(octaves[1:] != octaves[:-1]).tolist(), q.size - 1]
+    kinds = [(_scales_within(each), _finer(activation, each)) for each in q[ends].tolist()]
+    changes = zip(ends, pairwise(kinds), strict=False)
+    return np.split(q, [end + 1 for end, (one, other) in changes if one != other])
 
 
 def _joint(activation: Activation, q: FloatArray, largest: float) -> FloatArray:

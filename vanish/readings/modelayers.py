@@ -235,13 +235,10 @@ def _joints(
     for place, activation in enumerate(kinds):
         here = np.flatnonzero(places == place)
         there, shifts[here] = _brought_near(activation, q.at(here))
-        octaves = np.frexp(there)[1]
-        for octave in np.unique(octaves).tolist():
-            rows = np.flatnonzero(octaves == octave)
-            wanted, of_rows = np.unique(there[rows], return_inverse=True)
-            tables.append(quadrature.joint(activation, wanted))
-            which[here[rows]] = known + of_rows
-            known += len(wanted)
+        wanted, of_rows = np.unique(there, return_inverse=True)
+        tables.append(quadrature.joint(activation, wanted))
+        which[here] = known + of_rows
+        known += len(wanted)
     return np.concatenate(tables), which, shifts
 
 
