@@ -115,7 +115,8 @@ class FirstTrial:
         waiting: list[Ray] = []
         numbers = 0
         for first, last in reversed(self._stretches):
-            ray = self._kept.get(first) or _of_first_trial(again(first, last))
+            # Kept no longer: nobody asks twice, and it is the most memory of a deep run.
+            ray = self._kept.pop(first, None) or _of_first_trial(again(first, last))
             if not len(ray.f):
                 continue
             apart = waiting and waiting[-1].f.shape[2] != ray.f.shape[2]

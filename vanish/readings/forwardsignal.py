@@ -8,6 +8,7 @@ and a column a trial.
 
 from __future__ import annotations
 
+from array import array
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -99,8 +100,8 @@ class ForwardTally:
 
     def __init__(self, trials: int) -> None:
         self._arguments, self._values = _Queue(trials, _sizes), _Queue(trials, _spread)
-        # The layer of each argument of S.
-        self._layers: list[int] = []
+        # The layer of each argument of S; a list of a million would take five times the memory.
+        self._layers = array("q")
         self._block: Block | None = None
         self._places: tuple[int, ...] = ()
 
@@ -115,7 +116,7 @@ class ForwardTally:
 
     def add_layers(self, first: int, a: LayerRows, f: LayerRows) -> None:
         """Take layers from k = first on of one S each: a_k and f_k of all of them at once."""
-        self._layers += range(first, first + len(a.values))
+        self._layers.extend(range(first, first + len(a.values)))
         self._arguments.add_all(a)
         self._values.add_all(f)
 
@@ -129,28 +130,27 @@ class ForwardTally:
         """Return rms and largest of all arguments of each layer together."""
         rms, largest, powers, counts = self._arguments.read()
         parts = Magnitudes.of(rms, powers), Magnitudes.of(largest, powers)
-        if self._layers == list(range(1, depth + 1)):
+        layers = np.array(self._layers)
+        if np.array_equal(layers, np.arange(1, depth + 1)):
             return parts
         whole = np.zeros((depth, rms.shape[1]))
         squares, most, units = Magnitudes.of(whole), Magnitudes.of(whole), np.zeros((depth, 1))
         squared = parts[0] * parts[0] * Magnitudes.of(counts[:, None] + 0.0 * rms)
-        layers = np.array(self._layers, dtype=np.int64) - 1
         for nth in count():
             # The first argument of each layer, then the second one.
-            chosen = np.flatnonzero(_ranks(self._layers) == nth)
+            chosen = np.flatnonzero(_ranks(layers) == nth)
             if not len(chosen):
                 break
-            there = layers[chosen]
+            there = layers[chosen] - 1
             squares += _placed(squared.at(chosen), there, depth)
             most = most.larger(_placed(parts[1].at(chosen), there, depth))
             units[there, 0] += counts[chosen]
         return squares.over(Magnitudes.of(units + 0.0 * whole)).root(), most
 
 
-def _ranks(layers: Sequence[int]) -> NDArray[np.int64]:
+def _ranks(layers: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return how many of the same layer stand before each, of ascending layers."""
-    numbers = np.array(layers, dtype=np.int64)
-    return np.arange(len(numbers)) - np.searchsorted(numbers, numbers)
+    return np.arange(len(layers)) - np.searchsorted(layers, layers)
 
 
 def _placed(numbers: Magnitudes, rows: NDArray[np.int64], depth: int) -> Magnitudes:

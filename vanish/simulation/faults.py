@@ -18,7 +18,9 @@ from vanish.records import Record
 from vanish.simulation.measured import MEDIAN, quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from vanish.numbers.scaled import FloatArray
     from vanish.simulation.measured import Measured
@@ -137,48 +139,55 @@ def find(measured: Measured) -> Faults:
     weights = quantile(grad_f.at(inner).over(grad_a.at(outer)).log10, MEDIAN)
     slopes = quantile(grad_a.at(inner).over(grad_f.at(inner)).log10, MEDIAN)
     return of_halves(
-        dict(zip(range(2, depth + 1), weights.tolist(), strict=True)),
-        dict(zip(range(1, depth), slopes.tolist(), strict=True)),
-        weights + slopes,
+        Half(range(2, depth + 1), weights), Half(range(1, depth), slopes), weights + slopes
     )
 
 
-def of_halves(
-    weights: Mapping[int, float],
-    slopes: Mapping[int, float],
-    steps: FloatArray,
-    *,
-    mixed: bool = False,
-) -> Faults:
+class Half(Record):
+    """What one half of layers multiplies the signal by.
+
+    Attributes
+    ----------
+    layers
+        Their numbers k.
+    log10
+        Of the factors, shape (L,).
+    """
+
+    layers: Sequence[int]
+    log10: FloatArray
+
+    @property
+    def standing_out(self) -> dict[int, float]:
+        """Those that stand out, by k."""
+        return {
+            self.layers[place]: float(self.log10[place])
+            for place in np.flatnonzero(_stand_out(self.log10)).tolist()
+        }
+
+
+def of_halves(weights: Half, slopes: Half, steps: FloatArray, *, mixed: bool = False) -> Faults:
     """Return the layers of which a half stands out; none where one is no number.
 
     Parameters
     ----------
     weights, slopes
-        log10 of what the matrix of each layer multiplies the signal by, and of what its slopes
-        do, by the number of the layer.
+        Of the matrices and of the slopes.
     steps
         log10 of the factors from layer to layer.
     mixed
         As of `Fault`.
     """
-    halves = [np.array([*each.values()]) for each in (weights, slopes)]
-    if not all(np.isfinite(each).all() for each in (*halves, steps)):
+    if not all(np.isfinite(each).all() for each in (weights.log10, slopes.log10, steps)):
         return Faults()
-    of_weights, of_slopes = (
-        dict(zip(numbers, _standing_out(half), strict=True))
-        for numbers, half in zip((weights, slopes), halves, strict=True)
-    )
-    weight = _median(halves[0]) if weights else 0.0
-    slope = _median(halves[1]) if slopes else None
+    of_weights, of_slopes = weights.standing_out, slopes.standing_out
+    weight = _median(weights.log10) if weights.layers else 0.0
+    slope = _median(slopes.log10) if slopes.layers else None
     found = (
         Fault(k, of_weights.get(k), of_slopes.get(k), weight, slope, mixed=mixed)
-        for k in sorted({*weights, *slopes})
+        for k in sorted({*of_weights, *of_slopes})
     )
-    return Faults(
-        tuple(fault for fault in found if (fault.weight, fault.slopes) != (None, None)),
-        _median(steps),
-    )
+    return Faults(tuple(found), _median(steps))
 
 
 def _whole_layers(measured: Measured) -> Faults:
@@ -190,24 +199,17 @@ def _whole_layers(measured: Measured) -> Faults:
     if not np.isfinite(factors).all():
         return Faults()
     typical = _median(factors)
-    found = (
-        Fault(k, factor, None, typical, 0.0, whole=True)
-        for k, factor in enumerate(_standing_out(factors), 2)
-        if factor is not None
-    )
+    standing_out = Half(range(2, len(factors) + 2), factors).standing_out
+    found = (Fault(k, factor, None, typical, 0.0, whole=True) for k, factor in standing_out.items())
     return Faults(tuple(found), typical)
 
 
-def _standing_out(halves: FloatArray) -> list[float | None]:
-    """Return the halves that stand out in their places, None for the others."""
-    if len(halves) < FEWEST_LAYERS - 1:
-        return [None] * len(halves)
-    off = np.abs(halves - _median(halves))
-    marked = (off > _DECADES) & (off > _DEVIATIONS * _median(off))
-    return [
-        half if is_marked else None
-        for half, is_marked in zip(halves.tolist(), marked.tolist(), strict=True)
-    ]
+def _stand_out(factors: FloatArray) -> NDArray[np.bool_]:
+    """Tell which factors, as logarithms, stand out."""
+    if len(factors) < FEWEST_LAYERS - 1:
+        return np.zeros(len(factors), dtype=np.bool_)
+    off = np.abs(factors - _median(factors))
+    return np.asarray((off > _DECADES) & (off > _DEVIATIONS * _median(off)))
 
 
 def _median(values: FloatArray) -> float:

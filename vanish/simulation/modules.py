@@ -21,7 +21,7 @@ from vanish.records import Record
 from vanish.simulation import precision, precision_words
 from vanish.simulation.census import Signal
 from vanish.simulation.course import Course, Flow, Thresholds, Verdict
-from vanish.simulation.faults import FEWEST_LAYERS, Faults, of_halves
+from vanish.simulation.faults import FEWEST_LAYERS, Faults, Half, of_halves
 from vanish.simulation.modulecolumns import MODULES
 from vanish.simulation.precision import Placed, Signals
 from vanish.simulation.verdict import Story, advice_on, told_of_dead_units
@@ -298,7 +298,10 @@ class ModuleCourse(Course):
             if self.is_chain and each.grad_f is not None and each.layer != last
         }
         mixed = not all(each.is_act_alone for each in self._seen if each.layer in slopes)
-        return of_halves(weights, slopes, gains, mixed=mixed)
+        of_weights, of_slopes = (
+            Half([*each], np.array([*each.values()])) for each in (weights, slopes)
+        )
+        return of_halves(of_weights, of_slopes, gains, mixed=mixed)
 
     @cached_property
     def losses(self) -> list[precision.Loss]:
