@@ -85,13 +85,13 @@ def growth(act: str) -> Group:
     return Group(title, (Job(many, few, target=1.1),), rounds=3)
 
 
-def growth_to_the_most() -> Group:
+def growth_to_the_most(act: str) -> Group:
     """The same of a million."""
     few, most = (
-        _a_layer(layers, f"simulate(…).layers, {_size(layers)}", _layers(layers, "tanh"))
+        _a_layer(layers, f"simulate(…).layers, {_size(layers)}", _layers(layers, act))
         for layers in (_FEW, _MOST)
     )
-    title = f"Deep, time of a layer of {_MOST:,}, tanh, sampled, in process"
+    title = f"Deep, time of a layer of {_MOST:,}, {act}, sampled, in process"
     return Group(title, (Job(most, few, target=1.1),), rounds=1)
 
 
@@ -105,14 +105,16 @@ def memory() -> Group:
         )
         allowed = Allowance("3 kB a layer", 3e3 * (_MANY - _FEW))
         jobs.append(Job(beyond(many, few), allowed, target=1.0))
-    most = peak(f"vanish --format tsv, {_size(_MOST)}", *_command(_MOST, "tanh"))
-    jobs.append(Job(most, Allowance("1 GB", 1e9), target=1.0))
+        most = peak(f"vanish --format {form}, {_size(_MOST)}", *_command(_MOST, "tanh", form))
+        jobs.append(Job(most, Allowance("1 GB", 1e9), target=1.0))
     return Group("Deep, memory, whole process", tuple(jobs), rounds=1, measured="memory")
 
 
+_ACTS = "sigmoid", "tanh", "relu", "gelu"
+
 DEEP_GROUPS = (
     deep(),
-    *map(growth, ("sigmoid", "tanh", "relu", "gelu")),
-    growth_to_the_most(),
+    *map(growth, _ACTS),
+    *map(growth_to_the_most, _ACTS),
     memory(),
 )
