@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from vanish.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -130,6 +132,9 @@ def _write_end(context: Any, formatter: Any) -> None:
 class Command(TyperCommand):
     """A subcommand whose help is in groups."""
 
+    def __init__(self, name: str | None, *, params: list[Any], **given: Any) -> None:
+        super().__init__(name, params=[*params, *options.made(given["callback"])], **given)
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, and the options in their groups."""
         _write_options(self, ctx, formatter)
@@ -141,6 +146,9 @@ class Command(TyperCommand):
 
 class Root(TyperGroup):
     """`vanish` itself, whose help is in groups, too."""
+
+    def __init__(self, *, params: list[Any], **given: Any) -> None:
+        super().__init__(params=[*params, *options.made(given["callback"])], **given)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the commands, and the options in their groups."""
