@@ -74,7 +74,7 @@ else:
             calls = _calls[of_fields] = _calls.get(of_fields, 0) + 1
             if calls < _FEW:
                 fields, given = cls._fields, len(values) + len(named)
-                named = dict(zip(fields, values)) | named
+                named = dict(zip(fields, values, strict=False)) | named
                 found = cls._field_defaults | named
                 if len(named) == given and found.keys() == {*fields}:
                     return tuple.__new__(cls, map(found.__getitem__, fields))

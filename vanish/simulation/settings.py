@@ -148,10 +148,10 @@ class Settings:
     @property
     def needs_matrices(self) -> str:
         """What asks for stored weights, as part of a sentence; empty where nothing does."""
-        from vanish.readings import sampled  # noqa: PLC0415 - start-up
+        from vanish.readings import drawable  # noqa: PLC0415 - start-up
 
         bound = "norm_bound" if self.norm_bound and self.weights is None else ""
-        return bound or sampled.refusal(self.model)
+        return bound or drawable.refusal(self.model)
 
     @cached_property
     def engine_used(self) -> str:
