@@ -6,17 +6,16 @@ import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-import typer
-from typer.exceptions import TyperException
-
-from vanish.cli import grouped, options, simulate
-from vanish.cli.streams import ReaderGoneError, discard, say
+from vanish.cli import direct, simulate
+from vanish.cli.streams import AnsweredError, ReaderGoneError, discard, say
 from vanish.errors import VanishError, plain, shortened
 from vanish.system import threads
 from vanish.system.atomic import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    import typer
 
 # Of the exit statuses, 0 and 3 are the commands' own; see `vanish help scripts`.
 BAD_USAGE = 2
@@ -39,6 +38,10 @@ SUBCOMMANDS = {
 
 def build(subcommands: Mapping[str, Callable[..., object]]) -> typer.Typer:
     """Return the command line, with some subcommands: `every` one, or those that are `needed`."""
+    import typer
+
+    from vanish.cli import grouped, options
+
     app = typer.Typer(
         name="vanish",
         cls=grouped.Root,
@@ -47,7 +50,9 @@ def build(subcommands: Mapping[str, Callable[..., object]]) -> typer.Typer:
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )
-    app.callback(invoke_without_command=True)(simulate.command)
+    # Not in its own module, which need not know of typer.
+    itself = options.takes("vanish")(simulate.command)
+    app.callback(invoke_without_command=True)(itself)
     for name, run in subcommands.items():
         app.command(
             name,
@@ -75,7 +80,7 @@ def needed(arguments: Sequence[str]) -> dict[str, Callable[..., object]]:
     # A word in their place may be meant for one; behind options, one is refused by name.
     a_word_first = bool(first) and not first.startswith("-")
     named = any(each in SUBCOMMANDS for each in arguments)
-    if a_word_first or named or options.completing():
+    if a_word_first or named or direct.completing():
         return every()
     listed = any(each in ("-h", "--help") for each in arguments)
     return dict.fromkeys(SUBCOMMANDS, _listed) if listed else {}
@@ -93,7 +98,7 @@ def _listed() -> None:
 def _only_tells(arguments: Sequence[str]) -> bool:
     """Tell whether these arguments ask for help, the version or the names for a shell."""
     asked = ("-h", "--help", "--version")
-    return options.completing() or any(each in asked for each in arguments)
+    return direct.completing() or any(each in asked for each in arguments)
 
 
 def _named(error: OSError) -> str:
@@ -105,33 +110,46 @@ def _named(error: OSError) -> str:
 def main() -> int:
     """Run the command line and return its exit status."""
     threads.one_for_linear_algebra()
+    arguments = sys.argv[1:]
     try:
-        status = build(needed(sys.argv[1:]))(prog_name="vanish", standalone_mode=False)
-        return status if isinstance(status, int) else 0
+        given = direct.options(arguments)
+        return _by_typer(arguments) if given is None else simulate.run(given)
     except KeyboardInterrupt:
         return INTERRUPTED
-    except (ReaderGoneError, SystemExit):
+    except AnsweredError:
+        return 0
+    except (ReaderGoneError, BrokenPipeError, SystemExit):
         # `| head` has seen enough. Typer turns a closed pipe, while it prints help, into a
         # SystemExit; it has no other one in this mode.
         discard(sys.stdout)
         return 0
     except VanishError as error:
         _complain(error.on_command_line)
-    except TyperException as error:
-        from vanish.cli.meant import advice
-
-        told = advice(error, sys.argv[1:], SUBCOMMANDS)
-        _complain(f"{error.format_message().rstrip('.')}: {told}")
     except MemoryError:
         _complain("the run does not fit into memory: give fewer --layers or a smaller --width")
     except OSError as error:
         # What is written or read has its own message: this was help, or nobody foresaw it.
-        if error.filename is None and _only_tells(sys.argv[1:]):
+        if error.filename is None and _only_tells(arguments):
             discard(sys.stdout)
             _complain(f"standard output: {reason(error)}: make room for it")
         else:
             _complain(f"{_named(error)}: {reason(error)}: see to it, and try again")
     return BAD_USAGE
+
+
+def _by_typer(arguments: Sequence[str]) -> int:
+    """Let typer read the command line and run what it says; return the exit status."""
+    from typer.exceptions import TyperException
+
+    try:
+        status = build(needed(arguments))(prog_name="vanish", standalone_mode=False)
+    except TyperException as error:
+        from vanish.cli.meant import advice
+
+        told = advice(error, arguments, SUBCOMMANDS)
+        _complain(f"{error.format_message().rstrip('.')}: {told}")
+        return BAD_USAGE
+    return status if isinstance(status, int) else 0
 
 
 def _complain(message: str) -> None:

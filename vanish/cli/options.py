@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from inspect import Parameter, Signature
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ import typer
 from typer.core import TyperOption
 
 from vanish import __version__
+from vanish.cli.direct import NUMBERS, completing
 from vanish.simulation import table
 from vanish.simulation.option import Kind
 
@@ -17,13 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from vanish.simulation.option import Option
-
-_TYPES: dict[Kind, type] = {Kind.COUNT: int, Kind.NUMBER: float, Kind.FLAG: bool}
-
-
-def completing() -> bool:
-    """Tell whether a shell asks for names, and no run is wanted."""
-    return "_VANISH_COMPLETE" in os.environ
 
 
 def completer(names: str) -> Callable[[str], list[str]] | None:
@@ -79,7 +72,7 @@ def _made(row: Option, command: str) -> TyperOption:
     is_version = row.name == "version"
     return TyperOption(
         param_decls=[row.name, *row.flags],
-        type=None if row.kind is Kind.FLAG else str if several else _TYPES.get(row.kind, str),
+        type=None if row.kind is Kind.FLAG else str if several else NUMBERS.get(row.kind, str),
         default=None if several else row.default,
         is_flag=row.kind is Kind.FLAG,
         multiple=several,
@@ -93,7 +86,7 @@ def _made(row: Option, command: str) -> TyperOption:
     )
 
 
-def takes(command: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def takes(command: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Return what gives a function the options that the table has for a command.
 
     The function takes typer's context, and the options by their names as keywords. They are
@@ -101,7 +94,7 @@ def takes(command: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     was a fiftieth of the start.
     """
 
-    def give(function: Callable[..., None]) -> Callable[..., None]:
+    def give(function: Callable[..., object]) -> Callable[..., object]:
         context = Parameter("ctx", Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context)
         function.__signature__ = Signature([context])  # type: ignore[attr-defined] # inspect reads it
         function.__annotations__ = {}

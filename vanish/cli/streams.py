@@ -60,6 +60,10 @@ class ReaderGoneError(Exception):
     """
 
 
+class AnsweredError(Exception):
+    """All that was asked for is written, which is no error."""
+
+
 def require_stdout(*, or_file: bool = True) -> None:
     """Refuse to begin what nobody can be given.
 
