@@ -63,8 +63,8 @@ def test_what_is_read_directly_is_what_typer_reads(line: str) -> None:
     assert read is not None
     assert expected is not None
     assert {name: told(value) for name, value in read.items()} == {
-        name: told(value) for name, value in expected.items() if name != "version"
-    } | {"version": told(False)}
+        name: told(value) for name, value in expected.items()
+    }
 
 
 LEFT = (
@@ -130,7 +130,6 @@ def test_no_line_is_read_otherwise_than_by_typer(words: list[str | tuple[str, st
 @pytest.mark.parametrize("name", ROWS)
 def test_every_option_is_read_directly(name: str) -> None:
     row = ROWS[name]
-    flags = [flag for each in row.flags for flag in each.split("/")]
-    values = {Kind.FLAG: []}.get(row.kind, ["3"])
-    for flag in flags:
+    values = [] if row.kind is Kind.FLAG else ["3"]
+    for flag in (flag for each in row.flags for flag in each.split("/")):
         assert (direct.options([flag, *values]) is None) == (name == "version")
