@@ -10,14 +10,14 @@ import typer
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vanish.cli import app, direct
+from vanish.cli import commands, direct
 from vanish.simulation import table
 from vanish.simulation.option import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMAND: Any = typer.main.get_command(app.build({}))
+COMMAND: Any = typer.main.get_command(commands.build({}))
 
 ROWS = {row.name: row for row in table.of("vanish")}
 FLAGS = [flag for row in ROWS.values() for each in row.flags for flag in each.split("/")]

@@ -11,7 +11,7 @@ from command import Result, check_error, run, run_in_process
 from fuzz import commands, complaint
 
 from vanish import TrainingSettings
-from vanish.cli import app, simulate
+from vanish.cli import app, grouped, simulate
 from vanish.cli.parse import size
 from vanish.errors import UsageError, VanishError, shortened
 from vanish.simulation.settings import Settings
@@ -45,7 +45,7 @@ def readable(result: Result) -> None:
 
 
 def test_options_are_taken_from_the_commands() -> None:
-    assert {command for command, _ in OPTIONS} == {"", *app.SUBCOMMANDS} - {"help"}
+    assert {command for command, _ in OPTIONS} == {"", *grouped.SUBCOMMANDS} - {"help"}
     assert {("", "--gain"), ("train", "--epochs"), ("theory", "--bias-std")} <= {*OPTIONS}
 
 
@@ -253,7 +253,7 @@ def test_linear_algebra_has_one_thread_whatever_is_set(
         return 0
 
     monkeypatch.setattr(simulate, "run", note)
-    monkeypatch.setattr(app, "build", lambda _: note)
+    monkeypatch.setattr("vanish.cli.commands.build", lambda _: note)
     monkeypatch.setattr("sys.argv", ["vanish", *words])
     assert app.main() == 0
     assert seen == ["1"]

@@ -10,6 +10,20 @@ from vanish.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+# What `vanish --help` says of each, in the columns that 80 leave it.
+SUBCOMMANDS = {
+    "acts": "Show the activations, or one with its formula and its slopes.",
+    "blocks": "Show the blocks that have names, or one and its gradient.",
+    "collapse": "Show that without activations N layers are one affine map.",
+    "derive": "Derive a gradient step by step, as a person would write it.",
+    "fix": "Try every cure of a gradient that vanishes or explodes.",
+    "help": "Show the manual: a topic, or what a word on the screen means.",
+    "show": "Show what is in a file of weights: names, shapes, and sizes.",
+    "sweep": "Simulate a grid of settings, and sum each point up in a row.",
+    "theory": "Show what mean-field theory says: phases and critical points.",
+    "train": "Train deep and shallow networks, and see which of them learn.",
+}
+
 EXAMPLES = {
     "vanish": (
         ("vanish --act sigmoid", "the article's network, layer by layer"),
@@ -90,8 +104,7 @@ def group_of(flags: list[str]) -> str:
     from vanish.simulation import table
 
     name = max(flags, key=len).lstrip("-").replace("-", "_")
-    row = next((row for row in table.every() if row.name == name), None)
-    return _OWN[name] if row is None else row.group.value
+    return _OWN[name] if name in _OWN else table.named(name).group.value
 
 
 def _lines(command: Any, context: Any) -> "Iterator[tuple[str, list[tuple[str, str]]]]":
@@ -151,8 +164,9 @@ class Root(TyperGroup):
         super().__init__(params=[*params, *options.made(given["callback"])], **given)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the commands, and the options in their groups."""
-        self.format_commands(ctx, formatter)
+        """Write the commands, whether they are imported or not, and the options in their groups."""
+        with formatter.section("Commands"):
+            formatter.write_dl([*SUBCOMMANDS.items()])
         _write_options(self, ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:

@@ -15,7 +15,6 @@ from vanish.system.atomic import STANDARD_STREAM
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    import typer
     from matplotlib.figure import Figure
 
     from vanish.cures.remedy import Search
@@ -24,18 +23,6 @@ if TYPE_CHECKING:
 CONDITION_HOLDS = 3
 
 INPUTS = ("input", "steps", "target", "weights")
-
-
-def command(ctx: "typer.Context", **options: Any) -> int:
-    """See how large the gradient of every layer of a deep network is, and why.
-
-    Builds the chain f_k = S(W_k f_(k-1) + b_k), differentiates it by the chain rule, and
-    shows each layer's gradient beside the bounds that theory sets it.
-    """
-    if ctx.invoked_subcommand is not None:
-        _refuse_options(ctx)
-        return 0
-    return run(options)
 
 
 def run(options: dict[str, Any]) -> int:
@@ -193,16 +180,6 @@ def _storing(engine: str, trials: int) -> str:
     if trials > 1:
         raise UsageError(f"--save-weights beside {trials} --trials: give one")
     return "dense"
-
-
-def _refuse_options(ctx: "typer.Context") -> None:
-    """Refuse options in front of a subcommand, where they would mean nothing."""
-    for parameter in ctx.command.params:
-        if parse.was_given(ctx, parameter.name or ""):
-            raise UsageError(
-                f"{parameter.opts[0]} before {ctx.invoked_subcommand}: put it behind"
-                f" {ctx.invoked_subcommand}, if it has such an option"
-            )
 
 
 def _draw(profiles: "Sequence[Profile]") -> "Figure":
