@@ -27,7 +27,7 @@ from arrayfile import npy, npz
 from checkpoints import safetensors, transformer
 from command import Result, run_in_process
 
-from vanish.cli import app
+from vanish.cli.commands import build, every
 from vanish.errors import VanishError
 from vanish.files.networks import read_network
 from vanish.files.rows import read_rows
@@ -246,7 +246,7 @@ def commands() -> dict[str, list[Any]]:
     Typer's own two, for completion, are left out: they write to the home directory of whoever
     runs this, and ask which shell that is.
     """
-    group: Any = typer.main.get_command(app.build(app.every()))
+    group: Any = typer.main.get_command(build(every()))
     own = [each for each in group.params if not each.name.endswith("_completion")]
     return {"": own} | {name: each.params for name, each in group.commands.items()}
 

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import pytest
 from command import environment, run_in_process, run_in_terminal, without_progress
 
-from vanish.cli.app import build, every
+from vanish.cli.commands import build, every
 from vanish.manual.pages import TERMS, TOPICS, page
 
 ROOT = Path(__file__).parent.parent

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -159,7 +158,10 @@ def unknown_name(
     names = sorted(known)
     folded = meant or given.strip().lower()
     near = [name for name in names if folded and name.startswith(folded)][:3]
-    near = near or get_close_matches(folded, names, n=3)
+    if not near:
+        from difflib import get_close_matches  # noqa: PLC0415 - start-up
+
+        near = get_close_matches(folded, names, n=3)
     advice = (
         f"did you mean {' or '.join(near)}?" if near else help or f"choose from {', '.join(names)}"
     )

@@ -13,7 +13,8 @@ from unittest import mock
 import pytest
 from command import VANISH, environment, run, run_in_process, run_in_terminal
 
-from vanish.cli.app import SUBCOMMANDS, main
+from vanish.cli.app import main
+from vanish.cli.grouped import SUBCOMMANDS
 from vanish.manual.pages import TOPICS
 from vanish.render.spoken import spoken
 

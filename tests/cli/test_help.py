@@ -10,14 +10,14 @@ import typer
 from arrayfile import npz
 from command import run_in_process
 
-from vanish.cli import app, grouped
+from vanish.cli import commands, grouped
 from vanish.manual.pages import OF_COMMANDS, TOPICS
 from vanish.simulation.option import Group
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-COMMANDS = ("vanish", *(f"vanish {name}" for name in app.SUBCOMMANDS))
+COMMANDS = ("vanish", *(f"vanish {name}" for name in grouped.SUBCOMMANDS))
 
 
 def help_of(command: str) -> str:
@@ -47,7 +47,7 @@ def test_vanish_has_all_groups() -> None:
 
 
 def test_every_option_of_every_command_has_a_group() -> None:
-    root = typer.main.get_command(app.build(app.every()))
+    root = typer.main.get_command(commands.build(commands.every()))
     for command in (root, *getattr(root, "commands", {}).values()):
         for each in command.params:
             if each.param_type_name == "option":

@@ -11,7 +11,7 @@ from command import Result, check_error, run, run_in_process
 from fuzz import commands, complaint
 
 from vanish import TrainingSettings
-from vanish.cli import app
+from vanish.cli import app, grouped, simulate
 from vanish.cli.parse import size
 from vanish.errors import UsageError, VanishError, shortened
 from vanish.simulation.settings import Settings
@@ -45,7 +45,7 @@ def readable(result: Result) -> None:
 
 
 def test_options_are_taken_from_the_commands() -> None:
-    assert {command for command, _ in OPTIONS} == {"", *app.SUBCOMMANDS} - {"help"}
+    assert {command for command, _ in OPTIONS} == {"", *grouped.SUBCOMMANDS} - {"help"}
     assert {("", "--gain"), ("train", "--epochs"), ("theory", "--bias-std")} <= {*OPTIONS}
 
 
@@ -241,13 +241,20 @@ def test_threads_that_the_environment_asks_for_change_no_byte(line: str) -> None
 
 
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"])
+@pytest.mark.parametrize("words", [[], ["theory"]])
 def test_linear_algebra_has_one_thread_whatever_is_set(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, words: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, "7")
-    seen = []
-    monkeypatch.setattr(app, "build", lambda _: lambda **_: seen.append(os.environ[name]))
-    monkeypatch.setattr("sys.argv", ["vanish"])
+    seen: list[str] = []
+
+    def note(*_: object, **__: object) -> int:
+        seen.append(os.environ[name])
+        return 0
+
+    monkeypatch.setattr(simulate, "run", note)
+    monkeypatch.setattr("vanish.cli.commands.build", lambda _: note)
+    monkeypatch.setattr("sys.argv", ["vanish", *words])
     assert app.main() == 0
     assert seen == ["1"]
 

@@ -13,7 +13,7 @@ from command import environment, run_in_process
 
 import vanish
 from vanish import Settings, TrainingSettings
-from vanish.cli import app
+from vanish.cli.commands import build, every
 from vanish.errors import UsageError
 from vanish.network import activations, initializers, losses
 from vanish.network.formulas.named import NAMED
@@ -101,7 +101,7 @@ class Named(NamedTuple):
 
 def found() -> list[Named]:
     """Return every name that an option of a command takes, as the app itself has them."""
-    root = typer.main.get_command(app.build(app.every()))
+    root = typer.main.get_command(build(every()))
     commands = {"": root, **getattr(root, "commands", {})}
     # Its words are tried in tests/manual.
     assert commands.pop("help")

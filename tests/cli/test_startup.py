@@ -72,6 +72,28 @@ def test_rich_is_not_imported_to_write_data(format_name: str) -> None:
     assert "rich" not in modules
 
 
+# What a run of a chain can do without.
+_NOT_NEEDED = {
+    "typer",  # subcommands, help, and what is wrong with a line
+    "pathlib",  # which takes ipaddress with it
+    "csv",  # texts that need quotes
+    "difflib",  # names that are none
+    "vanish.readings.sampled",
+    "vanish.readings.secondmode",
+    "vanish.numbers.ranks",  # several trials
+    "vanish.network.given",
+    "vanish.simulation.census",  # number formats
+    "vanish.simulation.faults",
+    "vanish.system.limits",
+}
+
+
+def test_a_run_does_not_import_what_others_need() -> None:
+    found = modules_of("--layers 20 --act sigmoid --format tsv --quiet")
+    assert "vanish.simulation.run" in found
+    assert not found & _NOT_NEEDED
+
+
 def test_no_run_imports_what_is_no_dependency() -> None:
     modules = imported(PROBE, "--act=sigmoid", "--format=table")
     assert "rich" in modules

@@ -22,7 +22,7 @@ from snapshot import SNAPSHOTS
 
 import vanish
 from vanish.cli import formats
-from vanish.cli.app import build, every
+from vanish.cli.commands import build, every
 from vanish.cli.help import usages
 from vanish.errors import UsageError
 from vanish.manual import lookup, records

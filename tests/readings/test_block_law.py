@@ -22,7 +22,8 @@ from test_sampled_law import fisher, ks
 from vanish.errors import UsageError
 from vanish.network.formulas.named import NAMED
 from vanish.numbers.stack import Magnitudes, Stack
-from vanish.readings.sampled import SAMPLED, SampledChain
+from vanish.readings.drawable import SAMPLED
+from vanish.readings.sampled import SampledChain
 from vanish.simulation import trials as ensemble
 from vanish.simulation.run import measure
 from vanish.simulation.settings import Settings

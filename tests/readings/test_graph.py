@@ -43,11 +43,11 @@ from vanish.ops.normalising import Norm
 from vanish.readings import dense, sampled
 from vanish.readings.affinemap import affine_maps
 from vanish.readings.bounds import BOUND, TraceNorms, norm_bounds
+from vanish.readings.drawable import SAMPLED
 from vanish.readings.inplace import IN_PLACE, Cell, Passes
 from vanish.readings.meanfield import Ensemble, expected
 from vanish.readings.notation import TEXT, product
 from vanish.readings.products import Factor, Sum
-from vanish.readings.sampled import SAMPLED
 from vanish.readings.sampledweight import SampledWeight
 from vanish.readings.slopes import log10_active_paths, slope_bound, slope_products
 

@@ -22,8 +22,9 @@ from vanish.ops.normalising import Norm
 from vanish.readings import dense
 from vanish.readings.bounds import TraceNorms
 from vanish.readings.dense import DENSE
+from vanish.readings.drawable import SAMPLED
 from vanish.readings.inplace import Parameters, Passes
-from vanish.readings.sampled import SAMPLED, SampledChain, norms
+from vanish.readings.sampled import SampledChain, norms
 from vanish.readings.sampledweight import SampledWeight
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from vanish.numbers.scaled import Scaled
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings import onerow, recursion
 from vanish.readings.dense import DENSE
+from vanish.readings.drawable import SAMPLED
 from vanish.readings.recursion import FF, UW, ZZ, Products, Ray
-from vanish.readings.sampled import SAMPLED
 from vanish.readings.wayforward import WayForward
 from vanish.simulation.run import measure, ratios
 from vanish.simulation.settings import Settings

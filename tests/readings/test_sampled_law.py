@@ -32,8 +32,8 @@ from vanish.network.streams import LayerStreams, Role, Streams
 from vanish.numbers.stack import Frame, Stack, dots, product, squares_of
 from vanish.readings import conditioning, onerow, recursion
 from vanish.readings.conditioning import MATRICES, Gaussian, Orthogonal
+from vanish.readings.drawable import SAMPLED
 from vanish.readings.recursion import UZ, WZ, YF
-from vanish.readings.sampled import SAMPLED
 from vanish.simulation import trials as ensemble
 from vanish.simulation.run import Simulation, measure
 from vanish.simulation.sample import given_input, given_reference

@@ -10,7 +10,7 @@ import pytest
 import typer
 from command import run_in_process
 
-from vanish.cli import app
+from vanish.cli import commands
 from vanish.network import activations, initializers, losses
 from vanish.simulation import table
 from vanish.simulation.option import Kind, Limits, Option
@@ -21,7 +21,7 @@ from vanish.training.table import TRAINING
 
 def parameters(command: str) -> dict[str, Any]:
     """Return what typer makes of a command's options, by their names."""
-    group: Any = typer.main.get_command(app.build(app.every()))
+    group: Any = typer.main.get_command(commands.build(commands.every()))
     found = group if command == "vanish" else group.commands[command]
     return {each.name: each for each in found.params if not each.name.endswith("_completion")}
 

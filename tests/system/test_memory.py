@@ -12,7 +12,7 @@ from command import run_in_process
 from limits import MB, check_refused, limited
 
 from vanish.errors import MemoryLimitError
-from vanish.system import memory
+from vanish.system import limits, memory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,13 +47,13 @@ class System:
 @pytest.fixture
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> System:
     made = System(tmp_path / "a machine")
-    monkeypatch.setattr(memory, "PROC", made.proc)
+    monkeypatch.setattr(limits, "PROC", made.proc)
     return made
 
 
 def test_without_groups_and_limits_it_is_what_is_free(system: System) -> None:
     assert memory.available() == 8_000_000 * 1024
-    assert memory.allowed() is None
+    assert limits.allowed() is None
     assert system.proc.exists()
 
 
@@ -73,7 +73,7 @@ def test_a_group_of_version_2_leaves_its_limit_less_what_it_takes(system: System
     assert memory.available() == 200 * MB
     system.write("sys/fs/cgroup/app/run/memory.high", "max\n")
     system.write("sys/fs/cgroup/app/run/memory.max", "max\n")
-    assert memory.allowed() is None
+    assert limits.allowed() is None
 
 
 def test_every_group_above_counts(system: System) -> None:
@@ -104,7 +104,7 @@ def test_a_group_of_version_1_may_be_all_that_a_container_sees(
     base = f"sys/fs/cgroup/memory/{group}"
     system.write(f"{base}/memory.limit_in_bytes", "9223372036854771712\n")
     system.write(f"{base}/memory.usage_in_bytes", "200000000\n")
-    assert memory.available() == memory.free()
+    assert memory.available() == limits.free()
     system.write(f"{base}/memory.limit_in_bytes", "600000000\n")
     assert memory.available() == 400 * MB
 
@@ -113,7 +113,7 @@ def test_a_group_of_version_1_may_be_all_that_a_container_sees(
 def test_what_the_system_writes_otherwise_is_no_limit(system: System, name: str) -> None:
     system.is_in("0::/app", "/", "sys/fs/cgroup", V2)
     system.write(f"proc/self/{name}", "\n:\n::\nnonsense - \n - cgroup2\n")
-    assert memory.available() == memory.free()
+    assert memory.available() == limits.free()
 
 
 def test_a_container_of_600_mb_refuses_a_dense_chain_of_width_4096(system: System) -> None:
@@ -150,7 +150,7 @@ def test_a_limit_leaves_what_is_not_taken_of_the_same(
         return (limit if which == number else resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
     monkeypatch.setattr(resource, "getrlimit", getrlimit)
-    assert memory.allowed() == limit - pages * resource.getpagesize()
+    assert limits.allowed() == limit - pages * resource.getpagesize()
 
 
 def test_a_small_run_is_not_refused_where_nothing_is_free(system: System) -> None:

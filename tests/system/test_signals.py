@@ -194,7 +194,9 @@ MODULES = ["vanish.cli", "typer", "vanish.cli.simulate", "numpy", "vanish.simula
 @pytest.mark.parametrize(("name", "sent"), [*zip(MODULES, cycle(STATUS), strict=False)])
 def test_a_signal_amid_an_import(name: str, sent: signal.Signals, tmp_path: Path) -> None:
     first = AT_IMPORT.format(name=name, action=f"os.kill(os.getpid(), {int(sent)})")
-    assert run("-n 2 -o x.csv", tmp_path, first) == (STATUS[sent], b"", b"")
+    # Typer is only needed for what is not read directly, see `cli.direct`.
+    line = "-n2 -o x.csv" if name == "typer" else "-n 2 -o x.csv"
+    assert run(line, tmp_path, first) == (STATUS[sent], b"", b"")
     assert contents(tmp_path) == {}
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from vanish.cli import parse
-from vanish.cli.streams import for_stdout, piped_width, window, write_stdout
+from vanish.cli.streams import AnsweredError, for_stdout, piped_width, window, write_stdout
 from vanish.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,6 +34,8 @@ def columns(
     ------
     UsageError
         If there is no such column, or one is named twice.
+    AnsweredError
+        If it asks for help, which is written then.
     """
     if not given:
         return ()
@@ -49,7 +49,7 @@ def columns(
         size = window()
         width = size[0] if size else piped_width()
         write_stdout([described(own.values(), width, for_stdout)])
-        raise typer.Exit
+        raise AnsweredError
     found: dict[str, Column[Any]] = {}
     for each in names:
         name = choice("column", each, own, "--columns help lists all there are")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vanish.cli.streams import is_terminal
@@ -75,6 +74,8 @@ def choose_format(given: str, output: str | None, formats: Formats) -> str:
             return chosen
     if output is None:
         return formats.terminal if is_terminal(sys.stdout) else formats.piped
+    from pathlib import Path
+
     suffix = Path(output).suffix
     if suffix not in formats.by_suffix:
         raise UsageError(

@@ -5,8 +5,24 @@ from typing import TYPE_CHECKING, Any
 
 from typer.core import TyperCommand, TyperGroup
 
+from vanish.cli import options
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# What `vanish --help` says of each, in the columns that 80 leave it.
+SUBCOMMANDS = {
+    "acts": "Show the activations, or one with its formula and its slopes.",
+    "blocks": "Show the blocks that have names, or one and its gradient.",
+    "collapse": "Show that without activations N layers are one affine map.",
+    "derive": "Derive a gradient step by step, as a person would write it.",
+    "fix": "Try every cure of a gradient that vanishes or explodes.",
+    "help": "Show the manual: a topic, or what a word on the screen means.",
+    "show": "Show what is in a file of weights: names, shapes, and sizes.",
+    "sweep": "Simulate a grid of settings, and sum each point up in a row.",
+    "theory": "Show what mean-field theory says: phases and critical points.",
+    "train": "Train deep and shallow networks, and see which of them learn.",
+}
 
 EXAMPLES = {
     "vanish": (
@@ -88,8 +104,7 @@ def group_of(flags: list[str]) -> str:
     from vanish.simulation import table
 
     name = max(flags, key=len).lstrip("-").replace("-", "_")
-    row = next((row for row in table.every() if row.name == name), None)
-    return _OWN[name] if row is None else row.group.value
+    return _OWN[name] if name in _OWN else table.named(name).group.value
 
 
 def _lines(command: Any, context: Any) -> "Iterator[tuple[str, list[tuple[str, str]]]]":
@@ -130,6 +145,9 @@ def _write_end(context: Any, formatter: Any) -> None:
 class Command(TyperCommand):
     """A subcommand whose help is in groups."""
 
+    def __init__(self, name: str | None, *, params: list[Any], **given: Any) -> None:
+        super().__init__(name, params=[*params, *options.made(given["callback"])], **given)
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, and the options in their groups."""
         _write_options(self, ctx, formatter)
@@ -142,9 +160,13 @@ class Command(TyperCommand):
 class Root(TyperGroup):
     """`vanish` itself, whose help is in groups, too."""
 
+    def __init__(self, *, params: list[Any], **given: Any) -> None:
+        super().__init__(params=[*params, *options.made(given["callback"])], **given)
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the commands, and the options in their groups."""
-        self.format_commands(ctx, formatter)
+        """Write the commands, whether they are imported or not, and the options in their groups."""
+        with formatter.section("Commands"):
+            formatter.write_dl([*SUBCOMMANDS.items()])
         _write_options(self, ctx, formatter)
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:

@@ -45,7 +45,7 @@ def command(words: Words = None) -> None:
 
 def usages() -> Iterator[Usage]:
     """Yield every command and option, as the command line itself has them."""
-    from vanish.cli.app import build, every
+    from vanish.cli.commands import build, every
     from vanish.manual.lookup import Usage
 
     root = typer.main.get_command(build(every()))

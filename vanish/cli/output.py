@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vanish.cli.form import Form
@@ -180,6 +179,8 @@ FIGURES = (".png", ".svg", ".pdf")
 
 def _check_figure(path: str) -> None:
     """Refuse a figure that nobody can draw before the work for it is done."""
+    from pathlib import Path
+
     if Path(path).suffix not in FIGURES:
         raise UsageError(f"--plot {path}: give a name that ends in {', '.join(FIGURES)}")
     from vanish.render.style import import_matplotlib
@@ -203,6 +204,8 @@ def figure_writer(
         return {}
 
     def write(stream: BinaryIO) -> None:
+        from pathlib import Path
+
         from vanish.render.figure import save
 
         save(draw(), stream, Path(path).suffix.removeprefix("."))

@@ -6,7 +6,6 @@ import math
 import re
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from vanish.cli import ranges
 from vanish.errors import UsageError
 from vanish.simulation.names import ACTIVATIONS, ALL
 from vanish.simulation.option import Kind
@@ -197,6 +196,8 @@ def axis(option: Option, given: Sequence[str]) -> list[Any]:
     UsageError
         If a text means no such value.
     """
+    from vanish.cli import ranges
+
     if option.kind is Kind.COUNT:
         return ranges.whole_numbers(option.flag, split_list(given, option.flag))
     if option.kind in (Kind.NUMBER, Kind.NUMBERS):

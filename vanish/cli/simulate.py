@@ -1,12 +1,9 @@
 """`vanish` itself: simulate one chain, or several side by side."""
 
-# Not annotations from the future: typer would evaluate every option's at each start.
+# Not annotations from the future: each start would make a text of them.
 from typing import TYPE_CHECKING, Any
 
-import typer
-
 from vanish.cli import choice, parse, streams
-from vanish.cli import options as opt
 from vanish.cli import output as out
 from vanish.cli.formats import WITH_PAGE
 from vanish.errors import UsageError
@@ -28,16 +25,8 @@ CONDITION_HOLDS = 3
 INPUTS = ("input", "steps", "target", "weights")
 
 
-@opt.takes("vanish")
-def command(ctx: typer.Context, **options: Any) -> None:
-    """See how large the gradient of every layer of a deep network is, and why.
-
-    Builds the chain f_k = S(W_k f_(k-1) + b_k), differentiates it by the chain rule, and
-    shows each layer's gradient beside the bounds that theory sets it.
-    """
-    if ctx.invoked_subcommand is not None:
-        _refuse_options(ctx)
-        return
+def run(options: dict[str, Any]) -> int:
+    """Simulate what the options of the table say, and return the exit status."""
     from vanish.cli.progress import progress
     from vanish.network.streams import Streams
     from vanish.simulation.columns import LAYERS
@@ -100,8 +89,7 @@ def command(ctx: typer.Context, **options: Any) -> None:
     if not destination.quiet and not destination.is_for_people:
         _say_verdicts(profiles, searches)
         _say_how_read(profiles, options)
-    if any(profile.verdict.value in conditions for profile in profiles):
-        raise typer.Exit(CONDITION_HOLDS)
+    return CONDITION_HOLDS if any(each.verdict.value in conditions for each in profiles) else 0
 
 
 def limits_of(options: dict[str, Any]) -> tuple[int | None, int | None]:
@@ -192,16 +180,6 @@ def _storing(engine: str, trials: int) -> str:
     if trials > 1:
         raise UsageError(f"--save-weights beside {trials} --trials: give one")
     return "dense"
-
-
-def _refuse_options(ctx: typer.Context) -> None:
-    """Refuse options in front of a subcommand, where they would mean nothing."""
-    for parameter in ctx.command.params:
-        if parse.was_given(ctx, parameter.name or ""):
-            raise UsageError(
-                f"{parameter.opts[0]} before {ctx.invoked_subcommand}: put it behind"
-                f" {ctx.invoked_subcommand}, if it has such an option"
-            )
 
 
 def _draw(profiles: "Sequence[Profile]") -> "Figure":

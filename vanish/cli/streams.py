@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from vanish.errors import OutputError
+from vanish.errors import OutputError, plain, shortened
 from vanish.system.atomic import reason
 
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 # Of what any screen shows; a terminal that lacks one of them gets words for all.
 _SYMBOLS = "‖∂√χ₁²→…█─"
+
+# Of the exit statuses, 0 and 3 are the commands' own; see `vanish help scripts`.
+BAD_USAGE = 2
 
 # Of a table where nobody says: in columns; and the narrowest that COLUMNS can ask for.
 _WIDTH, _NARROWEST = 80, 40
@@ -58,6 +61,10 @@ class ReaderGoneError(Exception):
 
     No OSError, since Typer has an opinion of its own on a closed pipe.
     """
+
+
+class AnsweredError(Exception):
+    """All that was asked for is written, which is no error."""
 
 
 def require_stdout(*, or_file: bool = True) -> None:
@@ -136,6 +143,11 @@ def say(line: str) -> None:
         sys.stderr.flush()
     except OSError:
         discard(sys.stderr)
+
+
+def complain(message: str) -> None:
+    """Print an error on stderr, on one line whatever is in it."""
+    say(f"Error: {plain(' '.join(shortened(message).split()))}")
 
 
 def lacks_symbols(stream: TextIO | None) -> bool:

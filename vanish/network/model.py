@@ -11,7 +11,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from vanish.network import activations, initializers
-from vanish.network.biases import Biases
 from vanish.network.chain import Chain
 from vanish.network.described import Gains, Uniform
 from vanish.network.shaped import Shaped
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from vanish.network.activations import Activation
+    from vanish.network.biases import Biases
     from vanish.network.blocks import Formula
     from vanish.network.chain import Parameter
     from vanish.network.described import Acts
@@ -285,4 +285,6 @@ class Drawn(Model):
             law = initializers.get(self._init).bias
         if law is None or not self.biases or not law.weight_std(1, 1):
             return None
+        from vanish.network.biases import Biases  # noqa: PLC0415 - start-up
+
         return Biases(law, None if law.has_fixed_scale else self.bias_inputs)

@@ -27,10 +27,11 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from vanish.network.initializers import Law
 from vanish.numbers.stack import dots, padded, product
+from vanish.readings.drawable import LAWS
 
 if TYPE_CHECKING:
+    from vanish.network.initializers import Law
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.stack import Frame, Stack
 
@@ -158,10 +159,9 @@ class Orthogonal:
         return pulled, None
 
 
-MATRICES: dict[Law, type[Gaussian | Orthogonal]] = {
-    Law.NORMAL: Gaussian,
-    Law.ORTHOGONAL: Orthogonal,
-}
+MATRICES: dict[Law, type[Gaussian | Orthogonal]] = dict(
+    zip(LAWS, (Gaussian, Orthogonal), strict=True)
+)
 
 
 def uniform_frame(normals: FloatArray) -> FloatArray:

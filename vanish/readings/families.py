@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vanish.gauss import moments
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from vanish.network.graph import Block
+    from collections.abc import Mapping
+
+    from vanish.network.graph import Block, Graph, Run
+    from vanish.readings.expectations import Seen
+    from vanish.readings.meanfield import Ensemble
+    from vanish.readings.sources import Unit
 
 LN, RMS = "layernorm", "rmsnorm"
+
+# 1/n is small from here on.
+_FEWEST = 8
 
 
 class Family(Record):
@@ -67,3 +76,32 @@ def family(block: Block) -> Family | None:
     if not found.keys() <= {"x", "S"} or not found.get("S"):
         return None
     return Family(found.get("x", 0.0), found["S"], before, between, behind)
+
+
+def with_second_mode(
+    graph: Graph, ensemble: Ensemble, start: Unit, seen: Mapping[Run, Seen]
+) -> dict[Run, Family] | None:
+    """Return the family of every run where the second mode may be the larger one; None elsewhere.
+
+    Parameters
+    ----------
+    graph, ensemble
+        The networks.
+    start, seen
+        What is known of the input and of the way forward.
+    """
+    families: dict[Run, Family] = {}
+    for section in graph.runs:
+        found = family(section.block)
+        if found is None or seen[section].arguments is None:
+            return None
+        families[section] = found
+    if {*ensemble.sizes[1:]} != {max(ensemble.sizes[-1], _FEWEST)} or not start.square:
+        return None
+    is_plain = all(each.plain for each in families.values())
+    # What S' gains where |a| is large is what makes a plain chain's second mode the larger one.
+    if is_plain and not any(map(moments.steepens, ensemble.kinds)):
+        return None
+    if not all(each.values.mantissas.all() for each in seen.values()):
+        return None
+    return families

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 from functools import reduce
 from itertools import takewhile
-from operator import add
+from operator import add, attrgetter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,8 +45,8 @@ from vanish.network.graph import Graph, Variable, article_graph
 from vanish.numbers.fields import Roots
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.numbers.stack import Magnitudes
-from vanish.readings import secondmode
 from vanish.readings.expectations import Expectations, Seen, joined
+from vanish.readings.families import with_second_mode
 from vanish.readings.magnitudes import of_runs, stacked
 from vanish.readings.plainwalk import Piece, walk
 from vanish.readings.sources import NOTHING, Cotangent, Unit, normal
@@ -276,10 +276,14 @@ def expected(
     mean_square = input_norm * input_norm / Magnitude.of(ensemble.sizes[0])
     start = _given(mean_square, mean)
     seen = dict(_seen(graph, ensemble, start))
-    factors = secondmode.factors(graph, ensemble, start, seen)
-    one = Magnitudes.column([ONE]).at(0)
+    factors = None
+    if (families := with_second_mode(graph, ensemble, start, seen)) is not None:
+        from vanish.readings import secondmode  # noqa: PLC0415 - start-up
+
+        factors = secondmode.factors(families, ensemble, start, seen)
+    one, square = Magnitudes.column([ONE]).at(0), attrgetter("square")
     runs = of_runs(
-        graph, MEAN_FIELD, ensemble, lambda section: seen[section].kept, one, Cotangent.of, _square
+        graph, MEAN_FIELD, ensemble, lambda section: seen[section].kept, one, Cotangent.of, square
     )
     columns: list[list[Magnitudes | None]] = []
     for section, squares in runs:
@@ -389,10 +393,6 @@ def _require_no_mean(f: Unit) -> None:
         raise NoLawError(
             "parameters that all layers share, where the values have a mean: every step repeats it"
         )
-
-
-def _square(flowing: Cotangent) -> Magnitudes:
-    return flowing.square
 
 
 def _roots(squares: Sequence[Magnitudes]) -> Magnitudes | None:

@@ -14,9 +14,9 @@ import numpy as np
 
 from vanish.network.streams import NormalRows, Role
 from vanish.numbers.stack import Magnitudes, Stack
+from vanish.readings.drawable import SAMPLED
 from vanish.readings.firsttrial import Back, FirstTrial
 from vanish.readings.recursion import AT_ONCE, Products, Ray, quotient
-from vanish.readings.sampled import SAMPLED
 from vanish.readings.sampledweight import frobenius_norms
 from vanish.readings.wayforward import WayForward
 

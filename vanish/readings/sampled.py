@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanish.network.chainrule import Reading, back, forward, until
+from vanish.network.chainrule import back, forward, until
 from vanish.network.graph import Variable
 from vanish.network.streams import LayerNormals, Role, draw_step, role_of
 from vanish.numbers.stack import (
@@ -22,7 +22,7 @@ from vanish.numbers.stack import (
     norms_of,
     squares_of,
 )
-from vanish.readings.conditioning import MATRICES
+from vanish.readings.drawable import SAMPLED
 from vanish.readings.gathered import gathered
 from vanish.readings.normalised import constant_share, has_norm
 from vanish.readings.sampledweight import frobenius_norms
@@ -34,27 +34,10 @@ if TYPE_CHECKING:
     from vanish.network.biases import Biases
     from vanish.network.chainrule import Passed
     from vanish.network.graph import Graph, Slot
-    from vanish.network.model import Model
     from vanish.network.streams import Streams, Trials
     from vanish.numbers.scaled import FloatArray
     from vanish.readings.sampledweight import SampledWeight
     from vanish.readings.watching import Watching
-
-# What flows is a batch of rows for each trial, every time balanced. A matrix that is met twice
-# in a direction has another law, see `conditioning`.
-SAMPLED = Reading.called("sampled").flowing(
-    plus=lambda one, other: (one + other).balanced(), once=True
-)
-
-
-def refusal(model: Model) -> str:
-    """Return what cannot be drawn in law, as part of a sentence; empty where all can."""
-    kinds = model.initializer_kinds
-    if not kinds:
-        return "weights"
-    # Of uniform entries the products of a matrix and a vector have no simple law.
-    undrawn = (f"init {each.name}" for each in kinds if each.law not in MATRICES or each.by_data)
-    return next(undrawn, SAMPLED.refusal(model.graph))
 
 
 class SampledChain:

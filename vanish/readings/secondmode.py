@@ -40,15 +40,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanish.gauss import moments
 from vanish.gauss.quadrature import Joint, NoLawError
-from vanish.readings.families import LN, RMS, Family, family
+from vanish.readings.families import LN, RMS, Family
 from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from vanish.network.graph import Graph, Run
+    from vanish.network.graph import Run
     from vanish.numbers.scaled import FloatArray
     from vanish.readings.expectations import Seen
     from vanish.readings.meanfield import Ensemble
@@ -57,9 +56,6 @@ if TYPE_CHECKING:
 
 # Up to this share of the mean square the leading order stands as it is.
 SHARE = 0.01
-
-# 1/n is small from here on.
-_FEWEST = 8
 
 # Where the logarithm of a gradient's square varies by more than this with the sizes of the values,
 # which differ from network to network, few networks decide on its mean, and no order of 1/width.
@@ -75,13 +71,15 @@ class Down(Record):
 
 
 def factors(
-    graph: Graph, ensemble: Ensemble, start: Unit, seen: Mapping[Run, Seen]
+    families: Mapping[Run, Family], ensemble: Ensemble, start: Unit, seen: Mapping[Run, Seen]
 ) -> tuple[FloatArray, FloatArray] | None:
     """Return what the second mode multiplies mean squares by, if its share passes `SHARE`.
 
     Parameters
     ----------
-    graph, ensemble
+    families
+        Of every run, see `families.with_second_mode`.
+    ensemble
         The networks.
     start, seen
         What is known of the input and of the way forward.
@@ -90,28 +88,13 @@ def factors(
     -------
     for_f, for_a
         Those of ‖∂L/∂f_k‖² and of ‖∂L/∂a_k‖², layer 1 first, shape (N,). None where the leading
-        order is to stand: of networks that have no law here, too.
+        order is to stand.
 
     Raises
     ------
     NoLawError
         If the mean hangs on few networks, see `_LARGEST_VARIANCE`.
     """
-    families: dict[Run, Family] = {}
-    for section in graph.runs:
-        found = family(section.block)
-        if found is None or seen[section].arguments is None:
-            return None
-        families[section] = found
-    if {*ensemble.sizes[1:]} != {max(ensemble.sizes[-1], _FEWEST)} or not start.square:
-        return None
-    acts = ensemble.kinds
-    is_plain = all(each.plain for each in families.values())
-    # What S' gains where |a| is large is what makes a plain chain's second mode the larger one.
-    if is_plain and not any(map(moments.steepens, acts)):
-        return None
-    if not all(each.values.mantissas.all() for each in seen.values()):
-        return None
     from vanish.readings.modelayers import layers_of  # noqa: PLC0415 - start-up
 
     layers = layers_of(ensemble, start, seen, families)
@@ -119,6 +102,7 @@ def factors(
         walked = _walk(layers) if layers.flow else np.array(np.nan)
     if not (np.isfinite(walked).all() and walked.min() > 0.0 and walked.max() > 1.0 + SHARE):
         return None
+    is_plain = all(each.plain for each in families.values())
     if is_plain and _variance(layers) > _LARGEST_VARIANCE:
         raise NoLawError(
             f"{layers.width} units a layer: the gradient's mean square hangs on few networks,"

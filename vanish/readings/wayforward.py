@@ -12,9 +12,9 @@ from vanish.network.graph import Variable
 from vanish.network.streams import NormalRows, Role
 from vanish.numbers.scaled import SAFE_EXPONENT
 from vanish.numbers.stack import Stack, lie_between, listed_exponents
+from vanish.readings.drawable import SAMPLED
 from vanish.readings.forwardsignal import LayerRows
 from vanish.readings.recursion import FF, ZZ
-from vanish.readings.sampled import SAMPLED
 from vanish.records import Record
 
 if TYPE_CHECKING:

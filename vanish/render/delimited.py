@@ -6,10 +6,9 @@ for dates.
 
 from __future__ import annotations
 
-import csv
 import io
 import math
-from types import NoneType
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from vanish.numbers.scaled import decimal_text
@@ -32,13 +31,12 @@ def delimited(rows: Iterable[Mapping[str, Cell]], delimiter: str, header: bool =
     header
         Whether the first line names the columns.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
+    texts: list[Iterable[str]] = []
     for number, row in enumerate(rows):
         if header and not number:
-            writer.writerow(row)
-        writer.writerow(map(cell, row.values()))
-    return text.getvalue()
+            texts.append(row)
+        texts.append(map(cell, row.values()))
+    return _quoted(texts, delimiter)
 
 
 def lines(lot: Lot, delimiter: str, header: bool = True) -> str:
@@ -51,21 +49,36 @@ def lines(lot: Lot, delimiter: str, header: bool = True) -> str:
     delimiter, header
         As there.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, delimiter=delimiter, lineterminator="\n")
-    if header:
-        writer.writerow(lot)
-    writer.writerows(zip(*map(_written, lot.values()), strict=True))
-    return text.getvalue()
+    plain = "\n".join([*map(delimiter.join, _rows(lot, header)), ""])
+    ends = header + len(next(iter(lot.values()), ()))
+    as_many = plain.count("\n") == ends and plain.count(delimiter) == ends * (len(lot) - 1)
+    # A cell with one of these in it has quotes, and so has one that is empty and alone.
+    if as_many and '"' not in plain and "\r" not in plain and len(lot) > 1:
+        return plain
+    return _quoted(_rows(lot, header), delimiter)
 
 
-def _written(column: Sequence[Cell]) -> Sequence[Cell]:
-    """Return the cells of a column as a csv writer takes them: it writes floats and none itself."""
+def _rows(lot: Lot, header: bool) -> Iterable[Iterable[str]]:
+    """Return the rows of some columns as texts, below their names if there is to be a header."""
+    rows = zip(*map(_written, lot.values()), strict=True)
+    return chain([lot], rows) if header else rows
+
+
+def _quoted(texts: Iterable[Iterable[str]], delimiter: str) -> str:
+    """Return rows of texts as lines, with quotes around those that need them."""
+    import csv  # noqa: PLC0415 - start-up: few do
+
+    stream = io.StringIO()
+    csv.writer(stream, delimiter=delimiter, lineterminator="\n").writerows(texts)
+    return stream.getvalue()
+
+
+def _written(column: Sequence[Cell]) -> Iterable[str]:
+    """Return the cells of a column as text."""
     kinds = {*map(type, column)}
-    plain = kinds <= {str, int, NoneType} or (
-        kinds == {float} and not {math.inf, -math.inf} & {*column}
-    )
-    return column if plain else list(map(cell, column))
+    if kinds == {float} and not {math.inf, -math.inf} & {*column}:
+        return map(repr, column)
+    return map(cell, column)
 
 
 def cell(value: Cell) -> str:

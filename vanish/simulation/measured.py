@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from vanish.numbers.ranks import ordered, ranked, signed_ranked
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.forwardsignal import ForwardSignal
 from vanish.readings.slopes import SlopeStatistics, log10_active_paths, slope_products
@@ -178,6 +177,8 @@ def quantile(numbers: FloatArray, share: float) -> FloatArray:
     # Of numbers that are all the same one is kept, see `without_repeats`.
     if numbers.shape[-1] == 1 or not any(numbers.strides):
         return np.asarray(numbers[..., 0])
+    from vanish.numbers.ranks import ordered  # noqa: PLC0415 - start-up
+
     at = rank(share, numbers.shape[-1])
     return ordered(numbers, [at])[..., at]
 
@@ -185,7 +186,11 @@ def quantile(numbers: FloatArray, share: float) -> FloatArray:
 def signed_quantile(numbers: Signeds, share: float) -> Signeds:
     """Return a quantile over the trials of numbers of any sign, shape (N, T) to (N,)."""
     trials = numbers.mantissas.shape[-1]
-    return numbers.at((..., 0)) if trials == 1 else signed_ranked(numbers, rank(share, trials))
+    if trials == 1:
+        return numbers.at((..., 0))
+    from vanish.numbers.ranks import signed_ranked  # noqa: PLC0415 - start-up
+
+    return signed_ranked(numbers, rank(share, trials))
 
 
 def magnitude_quantiles(magnitudes: Magnitudes, *shares: float) -> list[Magnitudes]:
@@ -193,4 +198,6 @@ def magnitude_quantiles(magnitudes: Magnitudes, *shares: float) -> list[Magnitud
     trials = magnitudes.mantissas.shape[-1]
     if trials == 1:
         return [magnitudes.at((..., 0))] * len(shares)
+    from vanish.numbers.ranks import ranked  # noqa: PLC0415 - start-up
+
     return ranked(magnitudes, [rank(share, trials) for share in shares])

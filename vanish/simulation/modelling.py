@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from vanish.network import initializers, losses
 from vanish.network.described import Acts, Gains, Uniform
-from vanish.network.given import Given
 from vanish.network.model import Drawn
 from vanish.network.sizes import Hidden
 from vanish.simulation.table import LAYERS, PLAIN, WIDTH
@@ -36,6 +35,8 @@ def model_of(settings: Settings, *, classifies: bool = False) -> Model:
     if settings.weights is not None and settings.weights.graph is not None:
         return settings.weights.model(gains)
     if settings.weights is not None:
+        from vanish.network.given import Given  # noqa: PLC0415 - start-up
+
         by_data = settings.init == initializers.LSUV
         return Given(acts, settings.weights, gains=gains, formula=formula, by_data=by_data)
     layers = settings.layers or (len(settings.layer_acts) if settings.layer_acts else LAYERS)

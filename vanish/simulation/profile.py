@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 from vanish.network import activations
 from vanish.readings.slopes import graph_bound
-from vanish.simulation import faults
 from vanish.simulation.cells import log10
 from vanish.simulation.columns import LAYERS
 from vanish.simulation.course import Course, Flow, Thresholds, Verdict
@@ -126,6 +125,8 @@ class Profile(Course):
     @cached_property
     def faults(self) -> Faults:
         """The layers that change the signal going back quite unlike the others."""
+        from vanish.simulation import faults  # noqa: PLC0415 - start-up
+
         return faults.find(self.measured)
 
     @property

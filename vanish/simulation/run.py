@@ -17,7 +17,6 @@ from vanish.readings import bounds, dense
 from vanish.readings.forwardsignal import ForwardTally
 from vanish.readings.normalised import constant_share
 from vanish.readings.slopes import of_layer, statistics
-from vanish.simulation.census import Census, watching
 from vanish.simulation.drawing import Draws, the_chain
 from vanish.simulation.measured import Measured, pooled
 from vanish.simulation.needs import bounded, require_memory
@@ -27,10 +26,12 @@ from vanish.simulation.settings import DENSE, SAMPLED, Settings
 from vanish.system.threads import Behind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from vanish.network.chainrule import Passed
     from vanish.numbers.scaled import Magnitude, Scaled
     from vanish.readings.dense import Outer, Total, Trace
+    from vanish.simulation.census import Census
     from vanish.simulation.trials import Watch
 
 
@@ -211,8 +212,12 @@ class Simulation:
         draws = draws or Draws(streams, trial)
         self.chain = the_chain(settings, draws, trials, self.x, entries=entries)
         self._tally = ForwardTally(1) if forward else None
+        self._census: Census | None = None
         # What a number format loses is only said of the article's chain.
-        self._census = Census(self.x) if entries and settings.model.graph.is_plain else None
+        if entries and settings.model.graph.is_plain:
+            from vanish.simulation.census import Census  # noqa: PLC0415 - start-up
+
+            self._census = Census(self.x)
         self.loss = losses.get(settings.loss)
         reference = draw_reference(settings, streams, trials)[0]
         self.reference = reference if self.loss.takes_target else reference[0]
@@ -220,9 +225,18 @@ class Simulation:
     @cached_property
     def trace(self) -> Trace:
         """The forward pass."""
-        watch = watching(self._tally, self._census)
+        watch = self._watch
         with Behind(worth=self._is_large and watch is not None) as behind:
             return dense.trace(self.chain, self.x, watch and behind.making(watch))
+
+    @property
+    def _watch(self) -> Callable[[Passed], object] | None:
+        """What is called with every layer on the way forward; None for nobody."""
+        if self._census is None:
+            return None if self._tally is None else self._tally.take
+        from vanish.simulation.census import watching  # noqa: PLC0415 - start-up
+
+        return watching(self._tally, self._census)
 
     @cached_property
     def loss_gradient(self) -> Scaled:

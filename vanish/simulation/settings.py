@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from vanish.records import Frozen
 from vanish.simulation import consistency, values
 from vanish.simulation.modelling import fit_block, fit_data, model_of
 from vanish.simulation.names import AUTO_ENGINE, ENGINE_NAMES
@@ -24,10 +24,7 @@ _, DENSE, SAMPLED = ENGINE_NAMES
 _DEFAULTS: dict[str, Any] = {name: option.default for name, option in SETTINGS.items()}
 
 
-# A record that compares by identity has no use for generated methods, which would cost
-# start-up time.
-@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class Settings:
+class Settings(Frozen):
     """All that one simulation depends on.
 
     Attributes
@@ -148,10 +145,10 @@ class Settings:
     @property
     def needs_matrices(self) -> str:
         """What asks for stored weights, as part of a sentence; empty where nothing does."""
-        from vanish.readings import sampled  # noqa: PLC0415 - start-up
+        from vanish.readings import drawable  # noqa: PLC0415 - start-up
 
         bound = "norm_bound" if self.norm_bound and self.weights is None else ""
-        return bound or sampled.refusal(self.model)
+        return bound or drawable.refusal(self.model)
 
     @cached_property
     def engine_used(self) -> str:

@@ -6,7 +6,6 @@ import errno
 import os
 import stat
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from vanish.errors import OutputError
@@ -15,6 +14,7 @@ from vanish.system.signals import held, temporary
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
     from types import TracebackType
     from typing import BinaryIO
 
@@ -66,6 +66,8 @@ class Files:
         OutputError
             If it cannot be written.
         """
+        from pathlib import Path  # noqa: PLC0415 - start-up
+
         place = find_place(path)
         with reported(path):
             if _is_stream(place):
@@ -82,6 +84,8 @@ class Files:
 
     def _replace(self) -> None:
         """Let all temporary files take their places."""
+        from pathlib import Path  # noqa: PLC0415 - start-up
+
         with held(), ExitStack() as undo:
             for number, each in enumerate(self._staged, 1):
                 with reported(each.path):
@@ -110,12 +114,14 @@ class Files:
         traceback: TracebackType | None,
     ) -> None:
         with self._temporaries:
-            if kind is None:
+            if kind is None and self._staged:
                 self._replace()
 
 
 def _put_back(place: Path, before: str | None) -> None:
     """Make a place as it was before: nothing there, or what has this name now."""
+    from pathlib import Path  # noqa: PLC0415 - start-up
+
     with suppress(OSError):
         if before is None:
             place.unlink()
@@ -168,6 +174,8 @@ def check_outputs(*paths: str | None, inputs: Iterable[str | None] = ()) -> None
 
 def _regular(path: str) -> Path | None:
     """Return the regular file behind a name and all its links, None where there is none."""
+    from pathlib import Path  # noqa: PLC0415 - start-up
+
     with suppress(OSError, ValueError):  # ValueError: a NUL in the name
         place = Path(path).resolve()
         return place if place.is_file() else None
@@ -182,6 +190,8 @@ def find_place(path: str) -> Path:
     OutputError
         If it cannot be a file to write, as far as that shows without trying.
     """
+    from pathlib import Path  # noqa: PLC0415 - start-up
+
     if not path:
         raise OutputError("an empty file name: give the name of a file")
     if "\0" in path:
