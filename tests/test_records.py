@@ -1,9 +1,8 @@
-"""Records against `typing.NamedTuple` and `dataclasses`: the same in all that is used."""
+"""A record against `typing.NamedTuple`: the same in all that is used, but for what it costs."""
 
 from __future__ import annotations
 
 import copy
-import dataclasses
 import inspect
 import pickle
 import sys
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from vanish.records import Frozen, Record
+from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,74 +132,3 @@ def test_a_record_without_fields_is_refused() -> None:
 
         class Empty(Record):
             pass
-
-
-class OurMany(Frozen):
-    """A network."""
-
-    layers: int
-    act: NotImported = "tanh"  # type: ignore[name-defined]  # noqa: F821 - text, never looked at
-    sizes: dict[str, int] = dataclasses.field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.layers < 1:
-            raise ValueError(f"{self.layers} layers")
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True, eq=False, repr=False)
-class TheirMany:
-    """A network."""
-
-    layers: int
-    act: str = "tanh"
-    sizes: dict[str, int] = dataclasses.field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.layers < 1:
-            raise ValueError(f"{self.layers} layers")
-
-
-FROZEN: dict[str, Callable[[Any], object]] = {
-    "fields": lambda record: vars(record(layers=3, act="relu")),
-    "what is made for each": lambda record: record(layers=3).sizes is record(layers=3).sizes,
-    "what is given for it": lambda record: record(layers=3, sizes={"W": 2}).sizes,
-    "replaced": lambda record: vars(dataclasses.replace(record(layers=3), act="elu")),
-    "listed": lambda record: [(each.name, each.kw_only) for each in dataclasses.fields(record)],
-    "as a dictionary": lambda record: dataclasses.asdict(record(layers=3)),
-    "equality": lambda record: record(layers=3) == record(layers=3),
-    "pickled": lambda record: vars(pickle.loads(pickle.dumps(record(layers=3)))),
-    "copied": lambda record: vars(copy.deepcopy(record(layers=3, sizes={"W": 2}))),
-    "signature": lambda record: [
-        (each.name, each.kind, repr(each.default))
-        for each in inspect.signature(record).parameters.values()
-    ],
-    "about": lambda record: record.__doc__,
-}
-
-
-@pytest.mark.parametrize("asked", FROZEN.values(), ids=FROZEN.keys())
-def test_a_frozen_record_is_what_a_frozen_dataclass_is(asked: Callable[[Any], object]) -> None:
-    assert asked(OurMany) == asked(TheirMany)
-
-
-REFUSED: dict[str, Callable[[Any], object]] = {
-    "too few": lambda record: record(),
-    "unknown": lambda record: record(layers=1, depth=3),
-    "by place": lambda record: record(1),
-    "by itself": lambda record: record(layers=0),
-    "assigned": lambda record: setattr(record(layers=1), "layers", 2),
-    "added": lambda record: setattr(record(layers=1), "depth", 2),
-    "deleted": lambda record: delattr(record(layers=1), "layers"),
-}
-
-
-@pytest.mark.parametrize("asked", REFUSED.values(), ids=REFUSED.keys())
-def test_a_frozen_record_refuses_in_the_words_of_a_dataclass(
-    asked: Callable[[Any], object],
-) -> None:
-    complaints = []
-    for record in (OurMany, TheirMany):
-        with pytest.raises((TypeError, AttributeError, ValueError)) as caught:
-            asked(record)
-        complaints.append((caught.type, str(caught.value).replace("TheirMany", "OurMany")))
-    assert complaints[0] == complaints[1]

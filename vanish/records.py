@@ -154,9 +154,6 @@ else:
             vars(self).update(values)
             self.__post_init__()
 
-        def __post_init__(self) -> None:
-            """Check what was given; of most records there is nothing to check."""
-
         def __setattr__(self, name: str, value: object) -> None:
             if name in vars(self) or name not in self.__dataclass_fields__:
                 _refuse(f"cannot assign to field {name!r}")
