@@ -1,4 +1,4 @@
-"""Records: what `typing.NamedTuple` and `dataclasses` make, without what making it costs.
+"""Records: what `typing.NamedTuple` makes, without what making it costs.
 
 A start makes fifty of them. `typing` compiles each annotation of theirs and `collections` each
 constructor, most of which nobody calls: that was a twentieth of the start. Here annotations stay
@@ -8,24 +8,16 @@ run makes one or two.
 
 from __future__ import annotations
 
-__all__ = ["Frozen", "Record"]
+__all__ = ["Record"]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from dataclasses import field
     from inspect import Signature
 
     # To whoever checks types it is the same thing.
-    from typing import Any, Self, dataclass_transform
+    from typing import Any, Self
     from typing import NamedTuple as Record
-
-    @dataclass_transform(
-        kw_only_default=True, frozen_default=True, eq_default=False, field_specifiers=(field,)
-    )
-    class Frozen:
-        """A frozen dataclass."""
-
 else:
     from operator import itemgetter
 
@@ -110,59 +102,3 @@ else:
 
         def _asdict(self) -> dict[str, Any]:
             return dict(zip(self._fields, self, strict=True))
-
-    class _Signature:
-        """The signature of a frozen class, made when it is asked for."""
-
-        def __get__(self, _: object, cls: type) -> Signature:
-            from inspect import signature  # noqa: PLC0415 - start-up
-
-            return signature(_compiled(cls))
-
-    def _compiled(cls: type) -> type:
-        """Return a class with the fields of a frozen one and the constructor of `dataclasses`."""
-        from dataclasses import fields, make_dataclass  # noqa: PLC0415 - start-up
-
-        of_all = [(each.name, each.type, each) for each in fields(cls)]
-        return make_dataclass(cls.__name__, of_all, kw_only=True)
-
-    class Frozen:
-        """A record of many fields, each given by its name or left as it is by default.
-
-        What inherits this is what ``dataclass(frozen=True, kw_only=True, eq=False, repr=False)``
-        makes of it, but for the methods that this compiles, which took a millisecond a class.
-        """
-
-        __signature__ = _Signature()
-
-        def __init_subclass__(cls) -> None:
-            from dataclasses import MISSING, dataclass  # noqa: PLC0415 - start-up
-
-            dataclass(init=False, kw_only=True, eq=False, repr=False)(cls)
-            fields = cls.__dataclass_fields__.values()
-            # A factory is called by each record, a default is all of theirs.
-            cls._made = {each.name: each.default_factory for each in fields}
-            cls._made = {name: make for name, make in cls._made.items() if make is not MISSING}
-            cls._defaults = {each.name: each.default for each in fields}
-            cls._defaults = {name: x for name, x in cls._defaults.items() if x is not MISSING}
-
-        def __init__(self, *placed: object, **given: object) -> None:
-            made = {name: make() for name, make in self._made.items()}
-            values = self._defaults | made | given
-            if placed or values.keys() != self.__dataclass_fields__.keys():
-                _compiled(type(self))(*placed, **given)  # which says what is wrong
-            vars(self).update(values)
-            self.__post_init__()
-
-        def __setattr__(self, name: str, value: object) -> None:
-            if name in vars(self) or name not in self.__dataclass_fields__:
-                _refuse(f"cannot assign to field {name!r}")
-            super().__setattr__(name, value)
-
-        def __delattr__(self, name: str) -> None:
-            _refuse(f"cannot delete field {name!r}")
-
-    def _refuse(what: str) -> None:
-        from dataclasses import FrozenInstanceError  # noqa: PLC0415 - start-up
-
-        raise FrozenInstanceError(what)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from vanish.records import Frozen
 from vanish.simulation import consistency, values
 from vanish.simulation.modelling import fit_block, fit_data, model_of
 from vanish.simulation.names import AUTO_ENGINE, ENGINE_NAMES
@@ -24,7 +24,10 @@ _, DENSE, SAMPLED = ENGINE_NAMES
 _DEFAULTS: dict[str, Any] = {name: option.default for name, option in SETTINGS.items()}
 
 
-class Settings(Frozen):
+# A record that compares by identity has no use for generated methods, which would cost
+# start-up time.
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Settings:
     """All that one simulation depends on.
 
     Attributes

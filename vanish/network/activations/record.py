@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import field
+from dataclasses import FrozenInstanceError, dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vanish.errors import UsageError
-from vanish.records import Frozen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
     Pair = tuple[FloatArray, FloatArray]
 
 
-class Activation(Frozen):
+# Frozen, but by one method of its own: those that dataclass makes cost every start 0.7 ms.
+@dataclass(kw_only=True, eq=False, repr=False)
+class Activation:
     """An activation S with its derivative and what theory needs to know of both.
 
     Attributes
@@ -97,6 +98,14 @@ class Activation(Frozen):
     definition: tuple[str, str] = ("", "")
     is_formula: bool = False
     ends: tuple[float | None, float | None] | None = None
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in self.__dict__ or name not in self.__dataclass_fields__:
+            raise FrozenInstanceError(f"cannot assign to field {name!r}")
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise FrozenInstanceError(f"cannot delete field {name!r}")
 
     def __post_init__(self) -> None:
         # Of what is made by a formula or with numbers the name is text that reads back.
