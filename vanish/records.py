@@ -2,8 +2,7 @@
 
 A start makes fifty of them. `typing` compiles each annotation of theirs and `collections` each
 constructor, most of which nobody calls: that was a twentieth of the start. Here annotations stay
-the text that they are, and a constructor is compiled once it was called often: of most records a
-run makes one or two.
+the text that they are, and a constructor is compiled when it is called first.
 """
 
 from __future__ import annotations
@@ -48,11 +47,6 @@ else:
 
             return signature(_constructor(cls).__get__(cls))
 
-    # What a class is called before its constructor is worth compiling, which takes as long as ten
-    # calls of `Record.__new__`; and how often each was.
-    _FEW = 8
-    _calls: dict[type, int] = {}
-
     def _constructor(cls: type) -> Callable[..., Any]:
         """Return what makes a record of a class: a function of its fields."""
         fields = ", ".join(cls._fields)
@@ -69,15 +63,8 @@ else:
         __slots__ = ()
 
         def __new__(cls, *values: object, **named: object) -> Self:
-            """Make one of the first records of a class, or compile what makes all others."""
+            """Compile the constructor, which takes the place of this one, and call it."""
             of_fields = next(each for each in cls.__mro__ if "_fields" in vars(each))
-            calls = _calls[of_fields] = _calls.get(of_fields, 0) + 1
-            if calls < _FEW:
-                fields, given = cls._fields, len(values) + len(named)
-                named = dict(zip(fields, values, strict=False)) | named
-                found = cls._field_defaults | named
-                if len(named) == given and found.keys() == {*fields}:
-                    return tuple.__new__(cls, map(found.__getitem__, fields))
             of_fields.__new__ = staticmethod(_constructor(of_fields))
             return of_fields.__new__(cls, *values, **named)
 
