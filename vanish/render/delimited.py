@@ -78,7 +78,7 @@ def _written(column: Sequence[Cell]) -> Iterable[str]:
     kinds = {*map(type, column)}
     if kinds == {float} and not {math.inf, -math.inf} & {*column}:
         return map(repr, column)
-    return column if kinds == {str} else map(cell, column)
+    return map(cell, column)
 
 
 def cell(value: Cell) -> str:
