@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from vanish.simulation.measured import Measured
     from vanish.simulation.settings import Settings
 
+    _Note = tuple[int, tuple[float, float] | None]
+
 
 class Taker(Protocol):
     """Who takes note of every layer on the way forward."""
@@ -93,7 +95,8 @@ class _Ends:
 
     def __init__(self, *, squared: bool = False) -> None:
         self._squared = squared
-        self._together: Together[int] = Together(self._take)
+        # Of each that waits its exponent, and its ends where they are known.
+        self._together: Together[_Note] = Together(self._take)
         # Arrays of them: as many numbers by themselves would take five times the memory.
         self._powers: list[NDArray[np.int64]] = []
         # The largest and the smallest entry of each array.
@@ -105,29 +108,31 @@ class _Ends:
     def add(self, rows: Scaled | Stack) -> None:
         """Take an array of shape (B, n) or (T, B, n); the first trial counts."""
         if not isinstance(rows, Stack):
-            self._together.add(rows.values, rows.exponent)
+            self._together.add(rows.values, (rows.exponent, rows.ends))
             return
         powers = rows.exponents
         # Copied, lest the memory of all trials wait until it is read.
         values = rows.values if len(rows.values) == 1 else rows.values[0].copy()
-        self._together.add(values, powers if isinstance(powers, int) else int(powers[0]))
+        self._together.add(values, (powers if isinstance(powers, int) else int(powers[0]), None))
 
     def add_all(self, values: FloatArray, exponents: Exponents) -> None:
         """Take several arrays at once, shape (L, T, B, n), exponents one or (L, T) or (L, 1)."""
         layers = len(values)
         of_first = [exponents] * layers if isinstance(exponents, int) else exponents[:, 0].tolist()
+        notes: list[_Note] = [(power, None) for power in of_first]
         if values.shape[1] == 1:
-            self._together.add_all(values[:, 0], of_first)
+            self._together.add_all(values[:, 0], notes)
             return
         # A few rows among those of all trials.
-        for row, power in zip(values[:, 0], of_first, strict=True):
-            self._together.add(row.copy(), power)
+        for row, note in zip(values[:, 0], notes, strict=True):
+            self._together.add(row.copy(), note)
 
-    def _take(self, values: FloatArray, powers: list[int]) -> None:
+    def _take(self, values: FloatArray, notes: list[_Note]) -> None:
         rows = values.reshape(len(values), -1)
-        self._above.append(largest_of(rows))
-        self._below.append(smallest_of(rows))
-        self._powers.append(np.array(powers, dtype=np.int64))
+        known = notes[0][1] if len(notes) == 1 else None
+        self._above.append(largest_of(rows) if known is None else np.array(known[1:]))
+        self._below.append(smallest_of(rows) if known is None else np.array(known[:1]))
+        self._powers.append(np.array([power for power, _ in notes], dtype=np.int64))
         if self._squared:
             self._squares.append(_mean_squares(rows))
 
