@@ -8,7 +8,7 @@ not, and nobody else asks for a_k.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,6 @@ from vanish.readings.together import Together, largest_of, smallest_of
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from vanish.network.chainrule import Passed
@@ -31,13 +29,6 @@ if TYPE_CHECKING:
     from vanish.simulation.settings import Settings
 
     _Note = tuple[int, tuple[float, float] | None]
-
-
-class Taker(Protocol):
-    """Who takes note of every layer on the way forward."""
-
-    def take(self, passed: Passed) -> None:
-        """Take a layer, layer 1 first."""
 
 
 # Of ∂L/∂W_k of a batch so many rows are formed.
@@ -278,19 +269,6 @@ class Census:
             grad_a=Signal(largest_a, mean(measured.grad_a, rows[1:])),
             grad_w=Signal(outer, mean(measured.grad_w, weights)),
         )
-
-
-def watching(*takers: Taker | None) -> Callable[[Passed], object] | None:
-    """Return what is called with every layer on the way forward; None for nobody."""
-    takes = [each.take for each in takers if each is not None]
-    if len(takes) < 2:
-        return takes[0] if takes else None
-
-    def take(passed: Passed) -> None:
-        for each in takes:
-            each(passed)
-
-    return take
 
 
 def _log2(value: float) -> float:
