@@ -185,10 +185,8 @@ class _Queue:
     def add(self, rows: Scaled | Stack) -> None:
         """Take an array of shape (B, n) or (T, B, n), with its exponents."""
         if isinstance(rows, Scaled):
-            # What overflows is found out by its squares; who runs with stacks lets them overflow.
-            with np.errstate(over="ignore", invalid="ignore"):
-                largest = None if rows.ends is None else abs(rows.largest)
-                self._together.add(rows.values, (rows.exponent, None, largest))
+            largest = None if rows.ends is None else abs(rows.largest)
+            self._together.add(rows.values, (rows.exponent, None, largest))
             return
         squares = rows.known_squares
         if self._known is (squares is None):
@@ -210,13 +208,14 @@ class _Queue:
     def _empty(self, values: FloatArray, notes: list[_Note]) -> None:
         powers, squares, sizes = zip(*notes, strict=True)
         alike = {*map(type, powers)} == {int} and len({*powers}) == 1
-        self._take(
-            values,
-            powers[0] if alike else listed_exponents(powers, self._trials),
-            np.concatenate(squares) if self._known else None,
-            # Of many short rows together they are found sooner than put into an array.
-            np.array(sizes) if len(sizes) == 1 and sizes[0] is not None else None,
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # it is found out by the squares
+            self._take(
+                values,
+                powers[0] if alike else listed_exponents(powers, self._trials),
+                np.concatenate(squares) if self._known else None,
+                # Of many short rows together they are found sooner than put into an array.
+                np.array(sizes) if len(sizes) == 1 and sizes[0] is not None else None,
+            )
 
     def _take(
         self,
@@ -233,8 +232,7 @@ class _Queue:
 
     def read(self) -> tuple[FloatArray, FloatArray, Exponents, NDArray[np.int64]]:
         """Return the two numbers, the exponents and how many entries there were of each array."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            self._together.empty()
+        self._together.empty()
         depth = sum(len(one) for one, _, _, _ in self._found)
         ones, others = (np.empty((depth, self._trials)) for _ in range(2))
         counts = np.empty(depth, dtype=np.int64)
