@@ -548,10 +548,10 @@ def test_neither_workers_nor_segments_change_the_signal(trials: int) -> None:
 @pytest.mark.parametrize(
     ("name", "fault"),
     [
-        ("_sizes", lambda rows, _: (rows.std(axis=1), np.abs(rows).max(axis=1))),
-        ("_sizes", lambda rows, _: (np.sqrt((rows * rows).mean(axis=1)), rows.max(axis=1))),
-        ("_spread", lambda rows, _: (np.abs(rows).mean(axis=1), rows.std(axis=1))),
-        ("_spread", lambda rows, _: (rows.mean(axis=1), rows.std(axis=1, ddof=1))),
+        ("_sizes", lambda rows, *_: (rows.std(axis=1), np.abs(rows).max(axis=1))),
+        ("_sizes", lambda rows, *_: (np.sqrt((rows * rows).mean(axis=1)), rows.max(axis=1))),
+        ("_spread", lambda rows, *_: (np.abs(rows).mean(axis=1), rows.std(axis=1))),
+        ("_spread", lambda rows, *_: (rows.mean(axis=1), rows.std(axis=1, ddof=1))),
     ],
 )
 def test_a_planted_fault_is_noticed(name: str, fault: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from oracles import Problem, torch_activation
 
 import vanish
 from vanish.network import activations
+from vanish.simulation import census
 from vanish.simulation import run as simulation
 from vanish.simulation import trials as ensemble
 from vanish.simulation.census import Census, Entries, Signal
@@ -291,6 +292,6 @@ def test_gradients_noted_in_the_wrong_order_are_found(monkeypatch: pytest.Monkey
             other = {"a": "f", "f": "a"}.get(variable.letter, variable.letter)
             super().take_back(variable._replace(letter=other), gradient)
 
-    monkeypatch.setattr(simulation, "Census", Swapping)
+    monkeypatch.setattr(census, "Census", Swapping)
     with pytest.raises(AssertionError):
         test_dense_entries_are_those_of_pytorchs_arrays(DENSE["a batch"])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
 from vanish.network.graph import Variable
-from vanish.network.streams import Streams
-from vanish.simulation import drawing
+from vanish.network.streams import Streams, Trials
+from vanish.simulation import drawing, run
 from vanish.simulation.drawing import Draws
 from vanish.simulation.run import Simulation
+from vanish.simulation.sample import draw_input
 from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:
@@ -72,3 +74,46 @@ def test_a_layer_is_there_as_soon_as_it_is_asked_for(monkeypatch: pytest.MonkeyP
     assert not draws.holds(settings)
     _ = simulation.trace
     assert draws.holds(settings)
+
+
+def test_the_input_of_a_seed_is_drawn_once_and_another_seeds_is_another() -> None:
+    draws = Draws(Streams(0))
+    settings = Settings(layers=2, width=5, batch=3)
+    trials = Trials.one(0, settings.model.sizes)
+    x = draws.input(settings, trials)
+    assert draws.input(settings, trials) is x
+    # A real network keeps its weights whatever the seed, and has other inputs.
+    for other in (replace(settings, seed=1), replace(settings, batch=4)):
+        expected = draw_input(other, Streams(other.seed), trials)[0]
+        assert np.array_equal(draws.input(other, trials), expected)
+    later = Trials.one(1, settings.model.sizes)
+    assert not np.array_equal(draws.input(settings, later), x)
+
+
+def test_weights_that_nobody_asks_for_again_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "_MANY", 0)
+    monkeypatch.setattr(run, "_LET_GO", 5 * 16)
+    settings = Settings(layers=30, width=4, batch=2, block="x + V S(W~ LN(x)+b)", norm_bound=False)
+    kept, gone = (Simulation(settings, Draws(Streams(0), once=once)) for once in (False, True))
+    one, other = (each.measure() for each in (kept, gone))
+    assert np.array_equal(one.grad_w.mantissas, other.grad_w.mantissas)
+    assert np.array_equal(one.weight.mantissas, other.weight.mantissas)
+
+    def held(of: Simulation) -> int:
+        weights = {id(each): each for k in range(1, 31) for each in of.chain.matrices(k)}
+        return sum(each.matrix.entries.size for each in weights.values())
+
+    assert held(kept) == 31 * 16
+    # The matrix that all layers share, and what was too little for a call.
+    assert 16 <= held(gone) < 7 * 16
+
+
+def test_what_the_bound_needs_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "_MANY", 0)
+    monkeypatch.setattr(run, "_LET_GO", 1)
+    settings = Settings(act="tanh", layers=6, width=4, norm_bound=True)
+    of_once = Simulation(settings, Draws(Streams(0), once=True)).measure()
+    expected = Simulation(settings).measure()
+    assert of_once.norm_bound is not None
+    assert expected.norm_bound is not None
+    assert np.array_equal(of_once.norm_bound.mantissas, expected.norm_bound.mantissas)

@@ -62,7 +62,10 @@ def run(options: dict[str, Any]) -> int:
     runs = [Settings(**each) for each in settings_of(options)]
     if save_weights is not None and len(runs) > 1:
         raise UsageError(f"--save-weights beside {len(runs)} chains: give one --act and one --init")
-    draws = Draws(Streams(options["seed"]))
+    advises = _advises(destination, len(runs))
+    # Of one run that nobody tries to mend no weight is asked for again.
+    once = len(runs) == 1 and save_weights is None and not advises
+    draws = Draws(Streams(options["seed"]), once=once)
     beside = out.figure_writer(plot, lambda: _draw(profiles))
     if save_weights is None:
         with progress("simulating", len(runs), quiet=options["quiet"]) as watch:
@@ -77,7 +80,6 @@ def run(options: dict[str, Any]) -> int:
         simulation = Simulation(runs[0], draws)
         profiles = [simulation.profile()]
         beside[save_weights] = lambda stream: write_network(stream, simulation, save_weights)
-    advises = _advises(destination, len(runs))
     searches: list[Search | None] = [None] * len(profiles)
     if advises and any(profile.verdict is not Verdict.STABLE for profile in profiles):
         from vanish.cures.remedy import advise

@@ -102,6 +102,20 @@ class Chain:
         found = (self.parameters[slot.at(k)] for slot in self.graph.block(k).slots)
         return [each for each in found if isinstance(each, Weight)]
 
+    def let_go(self, first: int, last: int) -> list[FloatArray]:
+        """Return the entries of the matrices of layers that have them no more.
+
+        Those that all layers share stay. Their memory is free when the list is.
+        """
+        found = (
+            self.parameters[Variable(slot.letter, k)]
+            for block, start, stop in self.graph.within(first, last)
+            for slot in block.slots
+            if not slot.tied
+            for k in range(start, stop + 1)
+        )
+        return [each.matrix.let_go() for each in found if isinstance(each, Weight)]
+
     def activation(self, k: int) -> Activation:
         """Return S of layer k."""
         return self._activations[k]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from enum import IntEnum
 from itertools import accumulate, pairwise, takewhile
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -74,7 +74,7 @@ class Streams:
 
     def __init__(self, seed: int) -> None:
         self.seed: Final = seed
-        self._key = np.random.SeedSequence(seed).generate_state(2, np.uint64)
+        self._key = _Hashed(seed)
 
     def generator(self, role: int, layer: int = 0, trial: int = 0) -> np.random.Generator:
         """Return a new generator at the start of the stream at that address."""
@@ -87,7 +87,22 @@ class Streams:
 
     def _philox(self, role: int, layer: int, trial: int) -> np.random.Philox:
         counter = np.array([0, layer, role, trial], dtype=np.uint64)
-        return np.random.Philox(key=self._key, counter=counter)
+        return np.random.Philox(self._key, counter=counter)
+
+
+class _Hashed(np.random.SeedSequence):
+    """A seed that is hashed to a key of Philox once, and not for every stream.
+
+    To give numpy the key itself is no better: then it hashes a seed that nobody asked for.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self._words = super().generate_state(2, np.uint64)
+
+    def generate_state(self, *_: Any) -> NDArray[Any]:
+        """Return the key."""
+        return self._words
 
 
 def draw_step(streams: Streams, trials: Trials, k: int, shape: tuple[int, int]) -> FloatArray:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 # A scale within 2^±100 is a number like any other, and leaves the exponent as it is.
 _LARGEST_SHIFT = 100
 
+# In place of entries that are no more: no row of numbers fits it.
+_GONE = np.empty((0, 0))
+
 
 class Matrix:
     """The entries of a weight matrix, with those norms that several weights may share.
@@ -44,6 +47,12 @@ class Matrix:
     def spectral_norm(self) -> Magnitude:
         """The largest singular value; about max·min² operations."""
         return Magnitude.of(float(np.linalg.svd(self.entries, compute_uv=False)[0]))
+
+    def let_go(self) -> FloatArray:
+        """Return the entries, which it has no more; what is known of them stays, the norm too."""
+        _ = self.frobenius_norm
+        entries, self.entries = self.entries, _GONE
+        return entries
 
 
 class Weight(Record):

@@ -30,10 +30,13 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.stack import Exponents, Stack
 
-    # Two numbers of each row of an array, whose sums of squares may be known.
-    Read = Callable[[FloatArray, FloatArray | None], tuple[FloatArray, FloatArray]]
-    # Exponents and sums of squares of an array that waits.
-    _Note = tuple[Exponents, FloatArray | None]
+    # Two numbers of each row of an array, whose sums of squares and largest sizes may be known.
+    Read = Callable[
+        [FloatArray, FloatArray | None, FloatArray | None], tuple[FloatArray, FloatArray]
+    ]
+    # Of an array that waits its exponents, and where they are known its sums of squares and its
+    # largest size.
+    _Note = tuple[Exponents, FloatArray | None, float | None]
 
 # Sums of squares within 2^±900 have lost nothing.
 _SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-900, 2.0**900
@@ -182,15 +185,14 @@ class _Queue:
     def add(self, rows: Scaled | Stack) -> None:
         """Take an array of shape (B, n) or (T, B, n), with its exponents."""
         if isinstance(rows, Scaled):
-            # What overflows is found out by its squares; who runs with stacks lets them overflow.
-            with np.errstate(over="ignore", invalid="ignore"):
-                self._together.add(rows.values, (rows.exponent, None))
+            largest = None if rows.ends is None else abs(rows.largest)
+            self._together.add(rows.values, (rows.exponent, None, largest))
             return
         squares = rows.known_squares
         if self._known is (squares is None):
             self._together.empty()
             self._known = squares is not None
-        self._together.add(rows.values, (rows.exponents, squares))
+        self._together.add(rows.values, (rows.exponents, squares, None))
 
     def add_all(self, rows: LayerRows) -> None:
         """Take several arrays at once, behind what still waits."""
@@ -204,25 +206,33 @@ class _Queue:
             )
 
     def _empty(self, values: FloatArray, notes: list[_Note]) -> None:
-        powers, squares = zip(*notes, strict=True)
+        powers, squares, sizes = zip(*notes, strict=True)
         alike = {*map(type, powers)} == {int} and len({*powers}) == 1
-        self._take(
-            values,
-            powers[0] if alike else listed_exponents(powers, self._trials),
-            np.concatenate(squares) if self._known else None,
-        )
+        with np.errstate(over="ignore", invalid="ignore"):  # it is found out by the squares
+            self._take(
+                values,
+                powers[0] if alike else listed_exponents(powers, self._trials),
+                np.concatenate(squares) if self._known else None,
+                # Of many short rows together they are found sooner than put into an array.
+                np.array(sizes) if len(sizes) == 1 and sizes[0] is not None else None,
+            )
 
-    def _take(self, values: FloatArray, powers: Exponents, squares: FloatArray | None) -> None:
+    def _take(
+        self,
+        values: FloatArray,
+        powers: Exponents,
+        squares: FloatArray | None,
+        largest: FloatArray | None = None,
+    ) -> None:
         layers = len(values)
         rows = values.reshape(layers * self._trials, -1)
-        one, other = self._read(rows, squares)
+        one, other = self._read(rows, squares, largest)
         shape = layers, self._trials
         self._found.append((one.reshape(shape), other.reshape(shape), powers, rows.shape[1]))
 
     def read(self) -> tuple[FloatArray, FloatArray, Exponents, NDArray[np.int64]]:
         """Return the two numbers, the exponents and how many entries there were of each array."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            self._together.empty()
+        self._together.empty()
         depth = sum(len(one) for one, _, _, _ in self._found)
         ones, others = (np.empty((depth, self._trials)) for _ in range(2))
         counts = np.empty(depth, dtype=np.int64)
@@ -239,9 +249,12 @@ class _Queue:
         return ones, others, powers if common is None else common, counts
 
 
-def _sizes(rows: FloatArray, squares: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+def _sizes(
+    rows: FloatArray, squares: FloatArray | None, largest: FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
     """Return root mean square and largest |entry| of each row."""
-    largest = largest_of(np.abs(rows))
+    if largest is None:
+        largest = largest_of(np.abs(rows))
     if squares is None:
         squares = np.vecdot(rows, rows)
     rms = np.sqrt(squares / rows.shape[1])
@@ -253,7 +266,9 @@ def _sizes(rows: FloatArray, squares: FloatArray | None) -> tuple[FloatArray, Fl
     return rms, largest
 
 
-def _spread(rows: FloatArray, squares: FloatArray | None) -> tuple[FloatArray, FloatArray]:
+def _spread(
+    rows: FloatArray, squares: FloatArray | None, _: FloatArray | None
+) -> tuple[FloatArray, FloatArray]:
     """Return mean and standard deviation of each row."""
     if squares is None:
         return _spread_from_first(rows)
@@ -281,7 +296,9 @@ def _spread_from_first(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
     shift = sums_of(apart) / entries
     mean = first[:, 0] + shift
     std = np.sqrt(np.maximum(squares / entries - shift * shift, 0.0))
-    lost = _lost(squares) & apart.any(axis=1) & _finite(rows)
+    lost = _lost(squares)
+    if lost.any():
+        lost &= apart.any(axis=1) & _finite(rows)
     if lost.any():
         largest = np.abs(rows[lost]).max(axis=1)
         means, stds = _spread_from_first(rows[lost] / largest[:, None])

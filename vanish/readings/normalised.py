@@ -57,5 +57,6 @@ def constant_share(kept: Sequence[Any]) -> FloatArray:
         One number, or one a trial; 0 where there is no norm.
     """
     lines = [each.constant for each in kept if isinstance(each, Normalised)]
-    shares = [here.mean(axis=(-2, -1)) for here in lines]
-    return np.mean(shares, axis=0) if shares else np.zeros(())
+    if not any(map(np.count_nonzero, lines)):  # numpy's mean takes ten times as long
+        return np.zeros(lines[0].shape[:-2] if lines else ())
+    return np.asarray(np.mean([here.mean(axis=(-2, -1)) for here in lines], axis=0))

@@ -124,7 +124,8 @@ class SlopeTally:
     def take(self, passed: Passed) -> None:
         """Take a layer, layer 1 first."""
         slopes = of_layer(passed.block, passed.kept, passed.values[-1].values)
-        self.add(slopes, passed.layer)
+        # The dense engine has one trial, and no axis for it.
+        self.add(slopes if slopes.ndim > 2 else slopes[None], passed.layer)
 
     def add(self, slopes: FloatArray, k: int) -> None:
         """Take S'(a_k) of layer k, shape (T, B, n_k)."""

@@ -1,4 +1,4 @@
-"""Who takes note of sampled trials while they run."""
+"""Who takes note of a run while it lasts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,15 @@ if TYPE_CHECKING:
     from vanish.readings.sampled import SampledChain
 
 
+class Taker(Protocol):
+    """Who takes note of every layer on the way forward."""
+
+    def take(self, passed: Passed) -> None:
+        """Take a layer, layer 1 first."""
+
+
 class Watching(Protocol):
-    """Who takes note of what comes by: each a function, or None where nobody asks."""
+    """Who takes note of sampled trials: each a function, or None where nobody asks."""
 
     @property
     def of_layer(self) -> Callable[[Passed], object] | None:
@@ -33,3 +40,16 @@ class Watching(Protocol):
     @property
     def of_gradients(self) -> Callable[[str, LayerRows], object] | None:
         """Is called with the first trial's gradients by f or a of some layers, layer N first."""
+
+
+def watching(*takers: Taker | None) -> Callable[[Passed], object] | None:
+    """Return what is called with every layer on the way forward; None for nobody."""
+    takes = [each.take for each in takers if each is not None]
+    if len(takes) < 2:
+        return takes[0] if takes else None
+
+    def take(passed: Passed) -> None:
+        for each in takes:
+            each(passed)
+
+    return take

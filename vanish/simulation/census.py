@@ -8,7 +8,7 @@ not, and nobody else asks for a_k.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,6 @@ from vanish.readings.together import Together, largest_of, smallest_of
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from numpy.typing import NDArray
 
     from vanish.network.chainrule import Passed
@@ -30,12 +28,7 @@ if TYPE_CHECKING:
     from vanish.simulation.measured import Measured
     from vanish.simulation.settings import Settings
 
-
-class Taker(Protocol):
-    """Who takes note of every layer on the way forward."""
-
-    def take(self, passed: Passed) -> None:
-        """Take a layer, layer 1 first."""
+    _Note = tuple[int, tuple[float, float] | None]
 
 
 # Of ∂L/∂W_k of a batch so many rows are formed.
@@ -93,7 +86,8 @@ class _Ends:
 
     def __init__(self, *, squared: bool = False) -> None:
         self._squared = squared
-        self._together: Together[int] = Together(self._take)
+        # Of each that waits its exponent, and its ends where they are known.
+        self._together: Together[_Note] = Together(self._take)
         # Arrays of them: as many numbers by themselves would take five times the memory.
         self._powers: list[NDArray[np.int64]] = []
         # The largest and the smallest entry of each array.
@@ -105,29 +99,31 @@ class _Ends:
     def add(self, rows: Scaled | Stack) -> None:
         """Take an array of shape (B, n) or (T, B, n); the first trial counts."""
         if not isinstance(rows, Stack):
-            self._together.add(rows.values, rows.exponent)
+            self._together.add(rows.values, (rows.exponent, rows.ends))
             return
         powers = rows.exponents
         # Copied, lest the memory of all trials wait until it is read.
         values = rows.values if len(rows.values) == 1 else rows.values[0].copy()
-        self._together.add(values, powers if isinstance(powers, int) else int(powers[0]))
+        self._together.add(values, (powers if isinstance(powers, int) else int(powers[0]), None))
 
     def add_all(self, values: FloatArray, exponents: Exponents) -> None:
         """Take several arrays at once, shape (L, T, B, n), exponents one or (L, T) or (L, 1)."""
         layers = len(values)
         of_first = [exponents] * layers if isinstance(exponents, int) else exponents[:, 0].tolist()
+        notes: list[_Note] = [(power, None) for power in of_first]
         if values.shape[1] == 1:
-            self._together.add_all(values[:, 0], of_first)
+            self._together.add_all(values[:, 0], notes)
             return
         # A few rows among those of all trials.
-        for row, power in zip(values[:, 0], of_first, strict=True):
-            self._together.add(row.copy(), power)
+        for row, note in zip(values[:, 0], notes, strict=True):
+            self._together.add(row.copy(), note)
 
-    def _take(self, values: FloatArray, powers: list[int]) -> None:
+    def _take(self, values: FloatArray, notes: list[_Note]) -> None:
         rows = values.reshape(len(values), -1)
-        self._above.append(largest_of(rows))
-        self._below.append(smallest_of(rows))
-        self._powers.append(np.array(powers, dtype=np.int64))
+        known = notes[0][1] if len(notes) == 1 else None
+        self._above.append(largest_of(rows) if known is None else np.array(known[1:]))
+        self._below.append(smallest_of(rows) if known is None else np.array(known[:1]))
+        self._powers.append(np.array([power for power, _ in notes], dtype=np.int64))
         if self._squared:
             self._squares.append(_mean_squares(rows))
 
@@ -273,19 +269,6 @@ class Census:
             grad_a=Signal(largest_a, mean(measured.grad_a, rows[1:])),
             grad_w=Signal(outer, mean(measured.grad_w, weights)),
         )
-
-
-def watching(*takers: Taker | None) -> Callable[[Passed], object] | None:
-    """Return what is called with every layer on the way forward; None for nobody."""
-    takes = [each.take for each in takers if each is not None]
-    if len(takes) < 2:
-        return takes[0] if takes else None
-
-    def take(passed: Passed) -> None:
-        for each in takes:
-            each(passed)
-
-    return take
 
 
 def _log2(value: float) -> float:

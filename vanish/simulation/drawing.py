@@ -12,7 +12,7 @@ import numpy as np
 from vanish.network.streams import Role, Streams, Trials, draw_step, role_of
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import Magnitude
-from vanish.simulation.sample import given_steps
+from vanish.simulation.sample import draw_input, given_input, given_steps
 from vanish.system.threads import Ahead, processors
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ class Draws:
 
     Activations and initialisers that differ only in scale get the same numbers, so that
     like is compared with like and neither the drawing nor the singular values are paid
-    for twice. One matrix an address is kept: another law or shape takes its place. Of a real
-    network its weights are kept, made ready once for all gains.
+    for twice. One matrix an address is kept, and one input: another law or shape takes its place.
+    Of a real network its weights are kept, made ready once for all gains.
 
     Parameters
     ----------
@@ -56,21 +56,45 @@ class Draws:
         The seed's, and which of its trials.
     keeps_trials
         Whether what `of` returns for other trials is kept, too.
+    once
+        Whether one run alone has the weights, which need not stay when it has no more use for them.
     """
 
-    def __init__(self, streams: Streams, trial: int = 0, *, keeps_trials: bool = False) -> None:
-        self.seed = streams.seed
+    def __init__(
+        self,
+        streams: Streams,
+        trial: int = 0,
+        *,
+        keeps_trials: bool = False,
+        once: bool = False,
+    ) -> None:
+        self.seed, self.once = streams.seed, once
         self._streams, self._trial = streams, trial
         self._others: dict[int, Draws] | None = {} if keeps_trials else None
         self._kept: dict[Variable, tuple[tuple[Law, float], Matrix]] = {}
         self._given: tuple[AnyNetwork, Mapping[Variable, Parameter]] | None = None
+        self._input: tuple[tuple[int, Trials, int, int], FloatArray] | None = None
+
+    def input(self, settings: Settings, trials: Trials) -> FloatArray:
+        """Return the input batch of a trial, shape (B, n_0); see `sample.draw_input`.
+
+        A real network is run with those of other seeds and trials, too.
+        """
+        is_given = given_input(settings) is not None
+        of = settings.seed, trials, settings.rows, settings.model.n_in
+        if not is_given and self._input is not None and self._input[0] == of:
+            return self._input[1]
+        x: FloatArray = draw_input(settings, Streams(settings.seed), trials)[0]
+        if not is_given:
+            self._input = of, x
+        return x
 
     def of(self, trial: int) -> Draws:
         """Return the weights of a trial of the same seed; a real network has them of all."""
         if trial == self._trial:
             return self
         if self._others is None:
-            return Draws(self._streams, trial)
+            return Draws(self._streams, trial, once=True)
         if trial not in self._others:
             self._others[trial] = Draws(self._streams, trial)
         return self._others[trial]
@@ -91,7 +115,8 @@ class Draws:
         generator = self._streams.generator(role_of(letter, Role.WEIGHTS), k, self._trial)
         n_out, n_in = shape
         matrix = Matrix(initializer.draw(generator, n_out, n_in, empty))
-        self._kept[address] = initializer.unit, matrix
+        if not self.once:
+            self._kept[address] = initializer.unit, matrix
         return matrix
 
     def kept(

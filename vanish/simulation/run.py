@@ -16,20 +16,20 @@ from vanish.numbers.stack import Magnitudes
 from vanish.readings import bounds, dense
 from vanish.readings.forwardsignal import ForwardTally
 from vanish.readings.normalised import constant_share
-from vanish.readings.slopes import of_layer, statistics
+from vanish.readings.slopes import SlopeTally
+from vanish.readings.watching import watching
 from vanish.simulation.drawing import Draws, the_chain
 from vanish.simulation.measured import Measured, pooled
 from vanish.simulation.needs import bounded, require_memory
 from vanish.simulation.profile import Profile
-from vanish.simulation.sample import draw_input, draw_reference
+from vanish.simulation.sample import draw_reference
 from vanish.simulation.settings import DENSE, SAMPLED, Settings
 from vanish.system.threads import Behind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from vanish.network.chainrule import Passed
-    from vanish.numbers.scaled import Magnitude, Scaled
+    from vanish.numbers.scaled import FloatArray, Magnitude, Scaled
     from vanish.readings.dense import Outer, Total, Trace
     from vanish.simulation.census import Census
     from vanish.simulation.trials import Watch
@@ -75,9 +75,10 @@ def compare(
         If the settings are at odds, the run does not fit into memory, or the forward
         pass overflows.
     """
-    for settings in all_settings:
+    chains = list(all_settings)
+    for settings in chains:
         if draws is None or draws.seed != settings.seed:
-            draws = Draws(Streams(settings.seed))
+            draws = Draws(Streams(settings.seed), once=len(chains) == 1)
         measured = measure(
             settings,
             draws=draws,
@@ -154,15 +155,28 @@ def ratios(
         require_memory(settings)
         return trials.ratios(settings, jobs, memory_limit)
     found = [
-        Simulation(settings, _draws_of(settings, draws, trial), trial, forward=False).ratio
+        Simulation(
+            settings,
+            _draws_of(settings, draws, trial),
+            trial,
+            entries=False,
+            forward=False,
+            slopes=False,
+        ).ratio
         for trial in range(settings.trials)
     ]
     return Magnitudes.column(found).at((slice(None), 0))
 
 
-def _draws_of(settings: Settings, draws: Draws | None, trial: int) -> Draws | None:
+def _draws_of(settings: Settings, draws: Draws | None, trial: int) -> Draws:
     """Return where a trial takes its weights from; of a real network all have the same."""
-    return draws if draws is None or settings.weights is not None else draws.of(trial)
+    if draws is None:
+        return Draws(Streams(settings.seed), trial, once=True)
+    return draws if settings.weights is not None else draws.of(trial)
+
+
+# Where there are at least so many weights, the memory of so many is given back at a time.
+_MANY, _LET_GO = 2**20, 2**23
 
 
 class Simulation:
@@ -180,6 +194,8 @@ class Simulation:
         As for `compare`, of this trial.
     forward
         As for `compare`, too.
+    slopes
+        Whether to take note of the slopes on the way forward, for `measure`.
 
     Attributes
     ----------
@@ -201,6 +217,7 @@ class Simulation:
         *,
         entries: bool = True,
         forward: bool = True,
+        slopes: bool = True,
     ) -> None:
         require_memory(settings, DENSE)
         self._is_large = settings.rows * max(settings.model.sizes) >= freed.LARGE
@@ -208,16 +225,28 @@ class Simulation:
             freed.keep()
         self.settings = settings
         streams, trials = Streams(settings.seed), Trials.one(trial, settings.model.sizes)
-        self.x = draw_input(settings, streams, trials)[0]
         draws = draws or Draws(streams, trial)
-        self.chain = the_chain(settings, draws, trials, self.x, entries=entries)
+        self.x = draws.input(settings, trials)
         self._tally = ForwardTally(1) if forward else None
+        self._slopes = (
+            SlopeTally(settings.model.activations)
+            if slopes and not settings.model.graph.stages
+            else None
+        )
         self._census: Census | None = None
         # What a number format loses is only said of the article's chain.
-        if entries and settings.model.graph.is_plain:
+        entries = entries and settings.model.graph.is_plain
+        if entries:
             from vanish.simulation.census import Census  # noqa: PLC0415 - start-up
 
             self._census = Census(self.x)
+        self.chain = the_chain(settings, draws, trials, self.x, entries=entries)
+        # Whether weights go as the walk back is done with them, from layer N on; what bounds their
+        # gradients asks for them once more.
+        model = settings.model
+        has_many = settings.weights is None and model.weight_count >= _MANY
+        self._lets_go = draws.once and has_many and not self._is_bounded
+        self._held, self._weights_a_layer = model.depth, model.weight_count / model.depth
         self.loss = losses.get(settings.loss)
         reference = draw_reference(settings, streams, trials)[0]
         self.reference = reference if self.loss.takes_target else reference[0]
@@ -225,18 +254,9 @@ class Simulation:
     @cached_property
     def trace(self) -> Trace:
         """The forward pass."""
-        watch = self._watch
+        watch = watching(self._slopes, self._tally, self._census)
         with Behind(worth=self._is_large and watch is not None) as behind:
             return dense.trace(self.chain, self.x, watch and behind.making(watch))
-
-    @property
-    def _watch(self) -> Callable[[Passed], object] | None:
-        """What is called with every layer on the way forward; None for nobody."""
-        if self._census is None:
-            return None if self._tally is None else self._tally.take
-        from vanish.simulation.census import watching  # noqa: PLC0415 - start-up
-
-        return watching(self._tally, self._census)
 
     @cached_property
     def loss_gradient(self) -> Scaled:
@@ -255,11 +275,21 @@ class Simulation:
             found[variable] = gradient.norm()
 
         trace, loss_gradient = self.trace, self.loss_gradient
-        with Behind(worth=self._is_large) as behind:
-            take_behind = behind.making(take)
+        with Behind(worth=self._is_large) as behind, Behind(worth=self._lets_go) as beside:
+            take_behind, free = behind.making(take), beside.making(list.clear)
             for variable, gradient in dense.gradients(trace, loss_gradient):
+                self._let_go(variable.layer, free)
                 take_behind(variable, gradient)
         return found
+
+    def _let_go(self, k: int, free: Callable[[list[FloatArray]], object]) -> None:
+        """Let go of the weights of the layers behind k, if they are many; the walk is at k.
+
+        To have their memory back takes the system as long as the walk takes.
+        """
+        if self._lets_go and (self._held - k) * self._weights_a_layer >= _LET_GO:
+            free(self.chain.let_go(k + 1, self._held))
+            self._held = k
 
     @property
     def ratio(self) -> Magnitude:
@@ -280,6 +310,7 @@ class Simulation:
 
         by_letter = {letter: column(letter) for letter in model.letters}
         trace = self.trace
+        assert self._slopes is not None
         measured = Measured(
             grad_w=pooled([by_letter[letter] for letter in model.matrices], shape),
             grad_b=pooled([by_letter[letter] for letter in model.biases], shape),
@@ -288,13 +319,7 @@ class Simulation:
             weight=self._weight_norms(),
             value=Magnitudes.column([f.norm() for f in trace.outputs]),
             graph=self.chain.graph,
-            slopes=statistics(
-                [
-                    of_layer(model.graph.block(k), trace.kept[k], trace.outputs[k].values)[None]
-                    for k in layers
-                ],
-                model.activations,
-            ),
+            slopes=self._slopes.read(),
             constant=np.array([[constant_share(trace.kept[k])] for k in layers]),
             parameters=by_letter,
             totals={

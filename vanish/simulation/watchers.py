@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vanish.numbers.stack import Stack
-from vanish.simulation.census import watching
+from vanish.readings.watching import watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
