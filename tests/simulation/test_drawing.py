@@ -8,13 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from vanish import Network
+from vanish.errors import MemoryLimitError
 from vanish.network.graph import Variable
 from vanish.network.streams import Streams, Trials
 from vanish.simulation import drawing, run
 from vanish.simulation.drawing import Draws
+from vanish.simulation.needs import memory_needed
 from vanish.simulation.run import Simulation
 from vanish.simulation.sample import draw_input
 from vanish.simulation.settings import Settings
+from vanish.system import memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -106,6 +110,45 @@ def test_weights_that_nobody_asks_for_again_are_let_go(monkeypatch: pytest.Monke
     assert held(kept) == 31 * 16
     # The matrix that all layers share, and what was too little for a call.
     assert 16 <= held(gone) < 7 * 16
+
+
+@pytest.mark.parametrize("init", [("auto", "auto"), ("he_normal", "uniform(-1,1)")])
+def test_a_second_chain_asks_for_no_memory_that_the_first_one_has(
+    init: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draws = Draws(Streams(0))
+    chains = [
+        Settings(act=act, layers=24, width=512, init=each, engine="dense")
+        for act, each in zip(("sigmoid", "relu"), init, strict=True)
+    ]
+    whole = 1.1 * memory_needed(chains[0])
+    monkeypatch.setattr(memory, "available", lambda: int(whole) - draws.held(chains[0]))
+    _, second = run.compare(chains, draws=draws)
+    assert not memory.fits(memory_needed(chains[1]))
+    monkeypatch.undo()
+    [alone] = run.compare(chains[1:])
+    assert np.array_equal(second.measured.grad_w.mantissas, alone.measured.grad_w.mantissas)
+
+
+def test_a_second_chain_asks_for_what_the_first_one_has_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    draws = Draws(Streams(0))
+    settings = Settings(act="relu", layers=24, width=512, engine="dense")
+    whole = 1.1 * memory_needed(settings)
+    monkeypatch.setattr(memory, "available", lambda: int(whole) - draws.held(settings))
+    [*run.compare([settings], draws=draws)]
+    more = replace(settings, layers=48)
+    with pytest.raises(MemoryLimitError, match="needs 5"):
+        [*run.compare([more], draws=draws)]
+
+
+def test_a_real_network_is_held_for_all_its_chains() -> None:
+    network = Network.of([np.ones((3, 3)), np.ones((3, 3))])
+    draws, settings = Draws(Streams(0)), Settings(act="tanh", weights=network)
+    assert draws.held(settings) == 0
+    [*run.compare([settings], draws=draws)]
+    assert draws.held(settings) == 2 * 9 * 8
 
 
 def test_what_the_bound_needs_stays(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -138,6 +138,15 @@ class Draws:
             )
         return self._given[1]
 
+    def held(self, settings: Settings) -> int:
+        """Return how many bytes of the settings' weights are kept, be they of another law."""
+        model = settings.model
+        if settings.weights is not None:
+            is_known = self._given is not None and self._given[0] is settings.weights
+            return 8 * model.weight_count if is_known else 0
+        kept = (self._kept.get(address) for address, _, _ in model.parameters)
+        return sum(each[1].entries.nbytes for each in kept if each)
+
     def holds(self, settings: Settings) -> bool:
         """Tell whether these settings find all their weights drawn."""
         if settings.weights is not None:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vanish.network.streams import Trials
 from vanish.readings import bounds
 from vanish.simulation.settings import DENSE, SAMPLED, Settings
 from vanish.system import memory
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # What is known of a layer takes about so many bytes until it is written, its arrays aside; and of
 # a chain whose way back is a recursion of numbers.
@@ -26,8 +31,24 @@ _OBJECTS = 1400
 _BYTES_A_RESULT = 440
 
 
-def require_memory(settings: Settings, engine: str | None = None) -> None:
-    """Refuse what does not fit; before a list as long as the chain is made."""
+def require_memory(
+    settings: Settings, engine: str | None = None, held: Callable[[Settings], int] = lambda _: 0
+) -> None:
+    """Refuse what does not fit; before a list as long as the chain is made.
+
+    Parameters
+    ----------
+    settings, engine
+        What is run, and how, if not by the engine of the settings.
+    held
+        Returns how many bytes of the weights are taken already: those of another chain, which
+        serve this one or make room for its own.
+
+    Raises
+    ------
+    MemoryLimitError
+        If it does not.
+    """
     depth, trials = settings.model.depth, settings.trials
     a_layer = _a_layer(settings, engine)
     what = f"a chain of {depth:,} layers, each of which takes {memory.amount(a_layer)},"
@@ -43,6 +64,7 @@ def require_memory(settings: Settings, engine: str | None = None) -> None:
     needed = memory_needed(settings, DENSE)
     if memory.fits(needed):
         return
+    needed -= held(settings)
     remedy = "give fewer --layers, a smaller --width or a smaller --batch"
     if not settings.needs_matrices and 2 * 8 * settings.model.weight_count > needed:
         remedy += ", or --engine sampled"

@@ -219,13 +219,14 @@ class Simulation:
         forward: bool = True,
         slopes: bool = True,
     ) -> None:
-        require_memory(settings, DENSE)
+        streams = Streams(settings.seed)
+        draws = draws or Draws(streams, trial)
+        require_memory(settings, DENSE, draws.held)
+        trials = Trials.one(trial, settings.model.sizes)
         self._is_large = settings.rows * max(settings.model.sizes) >= freed.LARGE
         if self._is_large:
             freed.keep()
         self.settings = settings
-        streams, trials = Streams(settings.seed), Trials.one(trial, settings.model.sizes)
-        draws = draws or Draws(streams, trial)
         self.x = draws.input(settings, trials)
         self._tally = ForwardTally(1) if forward else None
         self._slopes = (
