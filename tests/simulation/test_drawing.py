@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from vanish import Network
 from vanish.errors import MemoryLimitError
 from vanish.network.graph import Variable
 from vanish.network.streams import Streams, Trials
+from vanish.network.weights import Matrix
 from vanish.simulation import drawing, run
 from vanish.simulation.drawing import Draws
 from vanish.simulation.needs import memory_needed
@@ -141,6 +143,28 @@ def test_a_second_chain_asks_for_what_the_first_one_has_not(
     more = replace(settings, layers=48)
     with pytest.raises(MemoryLimitError, match="needs 5"):
         [*run.compare([more], draws=draws)]
+
+
+def test_weights_of_one_trial_make_room_for_the_next_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    chains = [
+        Settings(act=act, layers=24, width=512, init="uniform(-0.1,0.1)", trials=2, engine="dense")
+        for act in ("tanh", "relu")
+    ]
+    whole = int(1.1 * memory_needed(chains[0]))
+    alive: weakref.WeakValueDictionary[int, Matrix] = weakref.WeakValueDictionary()
+    made = Matrix.__init__
+
+    def make(matrix: Matrix, entries: FloatArray) -> None:
+        made(matrix, entries)
+        alive[id(matrix)] = matrix
+
+    expected = [profile.measured.grad_w.mantissas for profile in run.compare(chains)]
+    monkeypatch.setattr(Matrix, "__init__", make)
+    monkeypatch.setattr(
+        memory, "available", lambda: whole - sum(each.entries.nbytes for each in alive.values())
+    )
+    found = [profile.measured.grad_w.mantissas for profile in run.compare(chains)]
+    assert alike(found, expected)
 
 
 def test_a_real_network_is_held_for_all_its_chains() -> None:

@@ -263,7 +263,7 @@ class Bench:
         if self.settings.weights is not None:
             return self._draws  # the weights are those of every seed
         seed = self.settings.seed + further
-        draws = self._further.get(seed) or Draws(Streams(seed))
+        draws = self._further.get(seed) or _beside(self._draws, self.settings, seed)
         if 8 * SEEDS * self.settings.model.weight_count <= _KEPT:
             self._further[seed] = draws
         return draws
@@ -278,6 +278,12 @@ class Bench:
         ]
         logs = (magnitude_quantiles(group, MEDIAN)[0].listed()[0].log10 for group in groups)
         return [-math.inf if log10 is None else log10 for log10 in logs]
+
+
+def _beside(draws: Draws, settings: Settings, seed: int) -> Draws:
+    """Return the weights of another seed, which may need the room of those that are drawn."""
+    draws.make_room(settings)
+    return Draws(Streams(seed))
 
 
 def cost_of(settings: Settings, trials: int, draws: Draws) -> float:

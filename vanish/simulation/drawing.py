@@ -12,7 +12,10 @@ import numpy as np
 from vanish.network.streams import Role, Streams, Trials, draw_step, role_of
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import Magnitude
+from vanish.simulation.needs import memory_needed
 from vanish.simulation.sample import draw_input, given_input, given_steps
+from vanish.simulation.settings import DENSE
+from vanish.system import memory
 from vanish.system.threads import Ahead, processors
 
 if TYPE_CHECKING:
@@ -146,6 +149,16 @@ class Draws:
             return 8 * model.weight_count if is_known else 0
         kept = (self._kept.get(address) for address, _, _ in model.parameters)
         return sum(each[1].entries.nbytes for each in kept if each)
+
+    def make_room(self, settings: Settings) -> None:
+        """Let go of all weights if others, of these settings, do not fit beside them.
+
+        They are drawn once more where they are asked for again.
+        """
+        if self._kept and not memory.fits(memory_needed(settings, DENSE)):
+            self._kept.clear()
+            if self._others:
+                self._others.clear()
 
     def holds(self, settings: Settings) -> bool:
         """Tell whether these settings find all their weights drawn."""

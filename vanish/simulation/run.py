@@ -120,14 +120,10 @@ def measure(
     parts = []
     for trial in range(settings.trials):
         first = trial == 0
-        simulation = Simulation(
-            settings,
-            _draws_of(settings, draws, trial),
-            trial,
-            entries=entries is not False and first,
-            forward=forward,
-        )
-        parts.append(simulation.measure())
+        draws_of_it = _draws_of(settings, draws, trial)
+        notes = {"entries": entries is not False and first, "forward": forward}
+        # Nothing of it stays: the next one's weights may take its place.
+        parts.append(Simulation(settings, draws_of_it, trial, **notes).measure())
         if watch is not None:
             watch(trial + 1, settings.trials)
     return Measured.joined(parts)
@@ -172,7 +168,10 @@ def _draws_of(settings: Settings, draws: Draws | None, trial: int) -> Draws:
     """Return where a trial takes its weights from; of a real network all have the same."""
     if draws is None:
         return Draws(Streams(settings.seed), trial, once=True)
-    return draws if settings.weights is not None else draws.of(trial)
+    if settings.weights is not None or not trial:
+        return draws
+    draws.make_room(settings)
+    return draws.of(trial)
 
 
 # Where there are at least so many weights, the memory of so many is given back at a time.
