@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
 # Of an array that the C library still gives back by itself when it is freed: it counts those up
@@ -21,3 +23,14 @@ def keep() -> None:
     M_TRIM_THRESHOLD). Elsewhere this does nothing.
     """
     np.empty(_PIECE, dtype=np.uint8)
+
+
+def give_back() -> None:
+    """Give the system what the process keeps of freed arrays: it counts that as taken.
+
+    By malloc_trim(3) of Linux' C library; elsewhere this does nothing.
+    """
+    with suppress(ImportError, OSError, AttributeError):
+        import ctypes  # noqa: PLC0415 - start-up, and not every Python has it
+
+        ctypes.CDLL(None).malloc_trim(0)
