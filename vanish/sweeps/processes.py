@@ -173,7 +173,10 @@ def _begin(parent: int, work: Callable[[Sequence[int]], Any] | bytes) -> None:
     # A terminal sends Ctrl-C to all of them; what it means is for that one to say.
     follow()
     _given[:] = [work]
-    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    try:
+        threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+    except RuntimeError:  # the system starts no more, which the parent says
+        os._exit(1)
 
 
 def _end_with(parent: int) -> None:
