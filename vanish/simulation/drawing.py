@@ -11,7 +11,6 @@ import numpy as np
 
 from vanish.network.streams import Role, Streams, Trials, draw_step, role_of
 from vanish.network.weights import Matrix, Weight
-from vanish.numbers import freed
 from vanish.numbers.scaled import Magnitude
 from vanish.simulation.needs import memory_needed
 from vanish.simulation.sample import draw_input, given_input, given_steps
@@ -156,12 +155,10 @@ class Draws:
 
         They are drawn once more where they are asked for again.
         """
-        if memory.fits(memory_needed(settings, DENSE)):
-            return
-        self._kept.clear()
-        if self._others:
-            self._others.clear()
-        freed.give_back()
+        if self._kept and not memory.fits(memory_needed(settings, DENSE)):
+            self._kept.clear()
+            if self._others:
+                self._others.clear()
 
     def holds(self, settings: Settings) -> bool:
         """Tell whether these settings find all their weights drawn."""

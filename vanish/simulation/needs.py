@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vanish.network.streams import Trials
+from vanish.numbers import freed
 from vanish.readings import bounds
 from vanish.simulation.settings import DENSE, SAMPLED, Settings
 from vanish.system import memory
@@ -64,6 +65,8 @@ def require_memory(
     needed = memory_needed(settings, DENSE)
     if memory.fits(needed):
         return
+    # Of earlier runs.
+    freed.give_back()
     needed -= held(settings)
     remedy = "give fewer --layers, a smaller --width or a smaller --batch"
     if not settings.needs_matrices and 2 * 8 * settings.model.weight_count > needed:
