@@ -167,6 +167,13 @@ def test_weights_of_one_trial_make_room_for_the_next_ones(monkeypatch: pytest.Mo
     assert alike(found, expected)
 
 
+@pytest.mark.parametrize("block", ["S(Wx+b)", "S(W~x+b)", "x + V S(W~ LN(x)+b)"])
+def test_weights_that_all_layers_share_are_held_once(block: str) -> None:
+    draws, settings = Draws(Streams(0)), Settings(**OPTIONS, block=block)
+    [*run.compare([settings], draws=draws)]
+    assert draws.held(settings) == 8 * settings.model.weight_count
+
+
 def test_a_real_network_is_held_for_all_its_chains() -> None:
     network = Network.of([np.ones((3, 3)), np.ones((3, 3))])
     draws, settings = Draws(Streams(0)), Settings(act="tanh", weights=network)

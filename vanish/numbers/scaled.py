@@ -272,7 +272,7 @@ class Scaled:
 def _squares(values: FloatArray) -> float:
     """Return the sum of the squares."""
     if len(values) == 1:
-        # As `dot`, which looks for overflow: to let it not takes thrice as long as the product.
+        # `dot` gives the same, but warns of overflow: to turn that off takes thrice the time.
         return float(np.vdot(values, values))
     with np.errstate(over="ignore"):
         # By rows: one long product would wake threads that cost more than they save.

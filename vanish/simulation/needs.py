@@ -65,7 +65,7 @@ def require_memory(
     needed = memory_needed(settings, DENSE)
     if memory.fits(needed):
         return
-    # Of earlier runs.
+    # What the process keeps of runs that have ended counts as taken.
     freed.give_back()
     needed -= held(settings)
     remedy = "give fewer --layers, a smaller --width or a smaller --batch"

@@ -64,7 +64,8 @@ def compare(
         Called with how many steps are done and how many there are, for a progress bar.
     entries
         Whether to take note of the entries of the first trial's signals, for `precision`: a
-        small part of the time. None where it is one, and else once they are asked for.
+        small part of the time. By default it does, but for chains so deep that their rows would be
+        drawn again for it: then once somebody asks for them.
     forward
         Whether to take note of the signal going forward: of many sampled trials that is a seventh
         of the time.
