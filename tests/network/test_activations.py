@@ -165,6 +165,36 @@ def test_kinks_are_where_the_slope_jumps(act: str) -> None:
     assert list(activations.get(act).kinks) == jumps
 
 
+@pytest.mark.parametrize("shape", [(5,), (700,), (3, 400)])
+@pytest.mark.parametrize("act", [*NAMES, "leaky_relu(0.2)", "tanh(2*x)"])
+def test_what_is_written_into_arrays_is_what_is_returned(act: str, shape: tuple[int, ...]) -> None:
+    record = activations.get(act)
+    x = np.resize(np.random.default_rng(1).permutation(X), shape)
+    given, (value, slope) = x.copy(), np.full((2, *shape), math.nan)
+    record.into(given, value, slope)
+    assert given.tobytes() == x.tobytes()
+    for written, returned in zip((value, slope), record.pair(x), strict=True):
+        assert written.tobytes() == returned.tobytes()
+
+
+@pytest.mark.parametrize("act", [*NAMES, "leaky_relu(0.2)", "leaky_relu(0)", "leaky_relu(1)"])
+def test_a_gate_passes_its_argument_or_nothing(act: str) -> None:
+    record = activations.get(act)
+    assert record.is_gate == (act in ("relu", "identity"))
+    value, slope = record.pair(X)
+    if record.is_gate:
+        assert {*slope.tolist()} <= {0.0, 1.0}
+        np.testing.assert_array_equal(value, slope * X)
+
+
+def test_a_copy_with_another_function_is_known_by_that() -> None:
+    copy = dataclasses.replace(activations.get("relu"), pair=lambda x: (x + 1.0, np.ones_like(x)))
+    value, slope = np.empty((2, 3))
+    copy.into(np.array([-1.0, 0.0, 2.0]), value, slope)
+    assert not copy.is_gate
+    assert [value.tolist(), slope.tolist()] == [[0.0, 1.0, 3.0], [1.0, 1.0, 1.0]]
+
+
 @pytest.mark.parametrize("act", NAMES)
 def test_homogeneous_and_flat(act: str) -> None:
     record = activations.get(act)

@@ -12,7 +12,7 @@ from vanish.network.chainrule import Passed
 from vanish.network.graph import LAYER, Variable
 from vanish.numbers.stack import Stack, listed_exponents
 from vanish.readings.forwardsignal import ForwardTally, LayerRows
-from vanish.readings.slopes import SlopeTally
+from vanish.readings.slopesizes import SlopeTally
 from vanish.simulation.census import Census
 
 if TYPE_CHECKING:

@@ -8,6 +8,8 @@ import mpmath
 import numpy as np
 import pytest
 
+from vanish.network import activations
+from vanish.network.activations import record
 from vanish.numbers.scaled import Scaled
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings import onerow, recursion
@@ -316,6 +318,35 @@ def test_rows_that_are_drawn_once_more_are_those_that_were_kept(
     for one, other in zip(kept.entries, anew.entries or (), strict=True):
         assert np.array_equal(one.largest, other.largest)
     assert np.array_equal(kept.grad_w.mantissas, anew.grad_w.mantissas)
+
+
+def same(one: Any, other: Any) -> None:
+    """Compare records of arrays, bit by bit; zeros may have either sign."""
+    if isinstance(one, np.ndarray):
+        np.testing.assert_array_equal(one, other)
+    elif isinstance(one, tuple):
+        for mine, yours in zip(one, other, strict=True):
+            same(mine, yours)
+
+
+@pytest.mark.parametrize("act", ["as it is", "relu"])
+@pytest.mark.parametrize("name", RUNS)
+def test_what_is_known_of_an_activation_beforehand_changes_no_bit(
+    name: str, act: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = RUNS[name] if act == "as it is" else RUNS[name] | {"act": act}
+    settings = Settings(engine="sampled", **options)
+    found = measured(settings)
+    monkeypatch.setattr(record, "_GATES", [])
+    monkeypatch.setattr(record, "_FILLING", [])
+    same(found, measured(settings))
+
+
+def test_an_activation_that_is_no_gate_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(engine="sampled", **RUNS["trials"])
+    right = measured(settings)
+    monkeypatch.setattr(record, "_GATES", [activations.get("sigmoid").pair])
+    assert distance(measured(settings).grad_w, right.grad_w) > 1e-3
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from vanish import Settings, Simulation, Verdict, simulate
 from vanish.network import activations
 from vanish.network.graph import article_graph
-from vanish.readings.slopes import SlopeStatistics, log10_active_paths, statistics
+from vanish.readings.slopes import log10_active_paths
+from vanish.readings.slopesizes import SlopeStatistics, statistics
 from vanish.render.profiles import view
 from vanish.simulation.columns import LAYERS
 

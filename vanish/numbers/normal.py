@@ -87,16 +87,28 @@ def distribution(x: FloatArray) -> FloatArray:
     return result.reshape(x.shape)
 
 
-def both(x: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return Φ(x) and φ(x), for less than each of them alone would take."""
-    flat = x.ravel()
-    if flat.size < _MANY:
-        return distribution(x), density(x)
-    below, height = np.empty(flat.size), np.empty(flat.size)
+def both(
+    x: FloatArray, below: FloatArray | None = None, height: FloatArray | None = None
+) -> tuple[FloatArray, FloatArray]:
+    """Return Φ(x) and φ(x), for less than each of them alone would take.
+
+    Parameters
+    ----------
+    x
+        Of any shape.
+    below, height
+        Where to write them, of that shape, the entries one behind the other in memory, and not x.
+    """
+    below = np.empty(x.shape) if below is None else below
+    height = np.empty(x.shape) if height is None else height
+    if x.size < _MANY:
+        below[...], height[...] = distribution(x), density(x)
+        return below, height
+    flat, lower, bell = x.ravel(), below.reshape(-1), height.reshape(-1)
     for start in range(0, flat.size, _BLOCK):
         block = slice(start, start + _BLOCK)
-        _by_polynomial(flat[block], below[block], height[block])
-    return below.reshape(x.shape), height.reshape(x.shape)
+        _by_polynomial(flat[block], lower[block], bell[block])
+    return below, height
 
 
 def _by_polynomial(x: FloatArray, below: FloatArray, bell: FloatArray) -> None:

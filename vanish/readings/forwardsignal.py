@@ -17,7 +17,7 @@ import numpy as np
 from vanish.numbers.scaled import Scaled
 from vanish.numbers.signed import Signeds
 from vanish.numbers.stack import Magnitudes, lie_between, listed_exponents
-from vanish.readings.together import Together, largest_of, pieces, sums_of
+from vanish.readings.together import Together, largest_sizes_of, pieces, sums_of
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -254,7 +254,7 @@ def _sizes(
 ) -> tuple[FloatArray, FloatArray]:
     """Return root mean square and largest |entry| of each row."""
     if largest is None:
-        largest = largest_of(np.abs(rows))
+        largest = largest_sizes_of(rows)
     if squares is None:
         squares = np.vecdot(rows, rows)
     rms = np.sqrt(squares / rows.shape[1])

@@ -140,7 +140,7 @@ class OneRowChain:
                 watchers.of_layers(first, passed.a, passed.f, passed.slopes[:, :, None])
             ray = self._ray(passed)
             if len(ray.f):
-                self._products.add(first, ray)
+                self._products.add(first, ray, gates=passed.gates)
             if keeps:
                 self._first_trial.keep(first, ray)
             step(last - first + 1)

@@ -113,8 +113,11 @@ class Products:
         if x.shape[1] == 1:
             self.of[0, YY] = 0.0
 
-    def add(self, first: int, ray: Ray) -> None:
-        """Take what layers from k = `first` on give, shape (L, T, n); their f·f are known."""
+    def add(self, first: int, ray: Ray, *, gates: bool = False) -> None:
+        """Take what layers from k = `first` on give, shape (L, T, n); their f·f are known.
+
+        Where all S are gates, which pass a or nothing, f∘s is f.
+        """
         f, slopes, z, y = ray
         here = self.of[first : first + len(f)]
         f = _without_zeros(f, here[:, FF])
@@ -126,9 +129,14 @@ class Products:
             slopes = self._with_tops(first, slopes)
             np.multiply(y, slopes, w)
             np.vecdot(w, w, out=here[:, WW])
-        u = f * slopes
-        np.vecdot(u, u, out=here[:, UU])
-        np.vecdot(u, w, out=here[:, UW])
+            gates = False
+        if gates and here[:, FF].all():
+            u = f
+            here[:, UU], here[:, UW] = here[:, FF], here[:, YF]
+        else:
+            u = f * slopes
+            np.vecdot(u, u, out=here[:, UU])
+            np.vecdot(u, w, out=here[:, UW])
         np.vecdot(u, z, out=here[:, UZ])
         np.vecdot(w, z, out=here[:, WZ])
         # Both at once: κ² beside y·y, and (u·w)² beside u·u w·w.

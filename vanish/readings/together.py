@@ -103,6 +103,14 @@ def largest_of(rows: FloatArray) -> FloatArray:
     return np.maximum.reduce(rows, axis=1) if is_long else _picked(rows, rows.argmax(axis=1))
 
 
+def largest_sizes_of(rows: FloatArray) -> FloatArray:
+    """Return the largest |entry| of each row, shape (L, n) to (L,)."""
+    if rows.shape[1] <= _LONG:
+        return largest_of(np.abs(rows))
+    ends: FloatArray = np.maximum(np.maximum.reduce(rows, axis=1), -np.minimum.reduce(rows, axis=1))
+    return np.abs(ends)
+
+
 def smallest_of(rows: FloatArray) -> FloatArray:
     """Return the minimum of each row, shape (L, n) to (L,)."""
     is_long = rows.shape[1] > _LONG

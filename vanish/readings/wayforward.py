@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vanish.network.activations.record import copied
 from vanish.network.graph import Variable
 from vanish.network.streams import NormalRows, Role
 from vanish.numbers.scaled import SAFE_EXPONENT
@@ -18,9 +19,10 @@ from vanish.readings.recursion import FF, ZZ
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from vanish.network.activations import Activation
+    from vanish.network.activations.record import Into
     from vanish.network.biases import Biases
     from vanish.network.streams import Streams, Trials
     from vanish.numbers.scaled import FloatArray
@@ -48,6 +50,8 @@ class Passed(Record):
         a_k and f_k.
     slopes, z
         S'(a_k) and z, shape (L, T, n).
+    gates
+        Whether f_k is S'(a_k)·a_k with no other slopes than 0 and 1 in each of them.
     """
 
     first: int
@@ -55,6 +59,7 @@ class Passed(Record):
     f: LayerRows
     slopes: FloatArray
     z: FloatArray
+    gates: bool = False
 
 
 class WayForward:
@@ -93,7 +98,9 @@ class WayForward:
 
     def run(self, first: int, last: int) -> Passed:
         """Run layers of one size, once those before have been."""
+        here = slice(first, last + 1)
         whole = self._z.draw(range(first, last + 1), (self._weights[first - 1].n_out,))
+        np.vecdot(whole, whole, out=self._products[here, ZZ])
         parts: list[Passed] = []
         k, z = first, whole
         while len(z):
@@ -105,7 +112,6 @@ class WayForward:
             here = slice(k, k + len(passed.z))
             self.exponents[here] = passed.f.exponents
             self._products[here, FF] = passed.f.squares
-            np.vecdot(passed.z, passed.z, out=self._products[here, ZZ])
             parts.append(passed)
             k, z = here.stop, z[len(passed.z) :]
         if len(parts) == 1:
@@ -124,11 +130,12 @@ class WayForward:
         a = z * (factors[:, None] * np.sqrt(self._products[here, FF]))[..., None]
         if self._biases is not None:
             a += np.array([self._bias(k, a.shape[1:]) for k in range(first, last + 1)])
+        f, slopes = np.empty(a.shape), np.empty(a.shape)
         # One by one: S of more numbers at once may have other last digits.
-        pairs = [act.pair(row) for act, row in zip(self._activations[here], a, strict=True)]
-        f, slopes = (np.array(each) for each in zip(*pairs, strict=True))
+        for activation, *rows in zip(self._activations[here], a, f, slopes, strict=True):
+            activation.into(*rows)
         nothing = LayerRows(f[:, :, None])
-        return Passed(first, nothing, nothing, slopes, z)
+        return Passed(first, nothing, nothing, slopes, z, self._are_gates(here))
 
     def _start(self, k: int) -> tuple[FloatArray, Exponents]:
         """Return ‖f_{k-1}‖, near 1 where it can be, and the exponents of f_{k-1}."""
@@ -154,70 +161,46 @@ class WayForward:
         # Of one trial rows and numbers in place of arrays of them: that halves the time.
         rows: Any = z[:, 0] if is_one else z
         length: Any = float(lengths[0]) if is_one else lengths[:, None]
-        arguments, values, slopes, factors, squares = [], [], [], [], []
+        a, f, slopes = (np.empty(rows.shape) for _ in range(3))
+        factors, squares = [], []
         known: tuple[Activation | None, Any] = None, None
-        for k, row, weight, activation in self._each(first, rows):
+        for layer, a_k, f_k, slopes_k in zip(self._each(first, rows), a, f, slopes, strict=True):
+            k, row, weight, activation = layer
             if activation is not known[0]:
-                known = activation, self._pair(activation, powers)
+                known = activation, _into(activation, powers, biased=self._biases is not None)
             if weight.shift or known[1] is None:
                 break
             factor = weight.factor * length
-            a = row * factor
+            np.multiply(row, factor, a_k)
             if self._biases is not None:
-                a += self._bias(k, row.shape)
-            f, slope = known[1](a)
+                np.add(a_k, self._bias(k, row.shape), a_k)
+            known[1](a_k, f_k, slopes_k)
             if is_one:
-                square = f.dot(f)
-                if not (_SMALLEST_SQUARE < square < _LARGEST_SQUARE) and (square or f.any()):
+                square = f_k.dot(f_k)
+                if not (_SMALLEST_SQUARE < square < _LARGEST_SQUARE) and (square or f_k.any()):
                     break
                 length = math.sqrt(square)
             else:
-                square = np.vecdot(f, f)
+                square = np.vecdot(f_k, f_k)
                 length = np.sqrt(square)[:, None]
-            arguments.append(a)
-            values.append(f)
-            slopes.append(slope)
             factors.append(factor)
             squares.append(square)
-        layers = len(values)
+        layers = len(squares)
         if not layers or not (is_one or layers == len(z)):
             return None
         shape = layers, *z.shape[1:]
-        f, of_f = _stacked(values, shape), _stacked(squares, shape[:2])
+        a, f, slopes = (each[:layers].reshape(shape) for each in (a, f, slopes))
+        of_f = _stacked(squares, shape[:2])
         if not (is_one or _are_held(of_f, f)):
             return None
-        z, of_a = z[:layers], None
+        of_a = None
         if self._biases is None:
-            of_a = np.vecdot(z, z) * np.square(_stacked(factors, shape[:2]))
+            of_z = self._products[first : first + layers, ZZ]
+            of_a = of_z * np.square(_stacked(factors, shape[:2]))
         each = powers if isinstance(powers, int) else np.broadcast_to(powers, shape[:2])
-        a_rows = LayerRows(_stacked(arguments, shape)[:, :, None], each, of_a)
-        f_rows = LayerRows(f[:, :, None], each, of_f)
-        return Passed(first, a_rows, f_rows, _stacked(slopes, shape), z)
-
-    def _pair(
-        self, activation: Activation, powers: Exponents
-    ) -> Callable[[FloatArray], tuple[FloatArray, FloatArray]] | None:
-        """Return what makes S(a) and S'(a) of a, the first two divided by 2^powers; None where
-        float64 does not hold a.
-        """
-        if isinstance(powers, int):
-            return activation.pair
-        if self._biases is not None:
-            return None
-        if activation.homogeneous:
-            return activation.pair
-        if (powers < -SAFE_EXPONENT).all():
-            return activation.tangent()
-        if (np.abs(powers) > SAFE_EXPONENT).any():
-            return None
-        unit: Any = np.ldexp(1.0, powers)[:, None]
-        unit = unit.item() if unit.size == 1 else unit
-
-        def pair(a: FloatArray) -> tuple[FloatArray, FloatArray]:
-            f, slopes = activation.pair(a * unit)
-            return f / unit, slopes
-
-        return pair
+        a_rows, f_rows = LayerRows(a[:, :, None], each, of_a), LayerRows(f[:, :, None], each, of_f)
+        gates = self._are_gates(slice(first - 1, first - 1 + layers))
+        return Passed(first, a_rows, f_rows, slopes, z[:layers], gates)
 
     def _exactly(self, first: int, z: FloatArray) -> Passed:
         """Run layers whatever the sizes of their values are."""
@@ -243,6 +226,10 @@ class WayForward:
         here = slice(first - 1, first - 1 + len(rows))
         return zip(count(first), rows, self._weights[here], self._activations[here], strict=False)
 
+    def _are_gates(self, here: slice) -> bool:
+        """Tell whether each S of some layers is one, see `Activation.is_gate`."""
+        return all(activation.is_gate for activation in {*self._activations[here]})
+
     def _bias(self, k: int, shape: tuple[int, ...]) -> FloatArray:
         """Draw b_k for each trial."""
         assert self._biases is not None
@@ -257,6 +244,39 @@ class WayForward:
     def activation(self, k: int) -> Activation:
         """Return S of layer k."""
         return self._activations[k - 1]
+
+
+def _into(activation: Activation, powers: Exponents, *, biased: bool) -> Into | None:
+    """Return what writes S(a) and S'(a) of a; None where float64 does not hold a.
+
+    Parameters
+    ----------
+    activation
+        S.
+    powers
+        S(a) and a are divided by two to these powers.
+    biased
+        Whether a has a bias.
+    """
+    if isinstance(powers, int):
+        return activation.into
+    if biased:
+        return None
+    if activation.homogeneous:
+        return activation.into
+    if (powers < -SAFE_EXPONENT).all():
+        tangent = activation.tangent()
+        return None if tangent is None else copied(tangent)
+    if (np.abs(powers) > SAFE_EXPONENT).any():
+        return None
+    unit: Any = np.ldexp(1.0, powers)[:, None]
+    unit = unit.item() if unit.size == 1 else unit
+
+    def into(a: FloatArray, value: FloatArray, slope: FloatArray) -> None:
+        activation.into(a * unit, value, slope)
+        value /= unit
+
+    return into
 
 
 def _are_held(squares: FloatArray, rows: FloatArray) -> bool:
@@ -284,9 +304,9 @@ def _joined(parts: list[Passed]) -> Passed:
         known = np.concatenate(squares) if len(squares) == len(rows) else None
         return LayerRows(values, np.concatenate(powers), known)
 
-    first, arguments, values, slopes, z = zip(*parts, strict=True)
+    first, arguments, values, slopes, z, gates = zip(*parts, strict=True)
     a, f = joined([*arguments]), joined([*values])
-    return Passed(first[0], a, f, np.concatenate(slopes), np.concatenate(z))
+    return Passed(first[0], a, f, np.concatenate(slopes), np.concatenate(z), all(gates))
 
 
 def _listed(rows: list[Stack], squares: FloatArray | None = None) -> LayerRows:

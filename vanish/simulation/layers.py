@@ -213,8 +213,15 @@ def layers_of(settings: Settings, measured: Measured, expected: Expectations | N
     flat = has_s & of_each(activations, lambda each: each.flat)
     bounded = has_s & of_each(activations, lambda each: each.has_bound)
 
+    # Of arrays and their medians: some are asked for under several names.
+    medians: list[tuple[FloatArray, FloatArray]] = []
+
     def of_slopes(numbers: FloatArray, known: Known = has_s) -> Field:
-        return Numbers(quantile(numbers, MEDIAN), known)
+        found = next((median for array, median in medians if array is numbers), None)
+        if found is None:
+            found = quantile(numbers, MEDIAN)
+            medians.append((numbers, found))
+        return Numbers(found, known)
 
     def of_arguments(magnitudes: Magnitudes) -> Field:
         return Sizes(middle(magnitudes), has_s)
@@ -234,7 +241,9 @@ def layers_of(settings: Settings, measured: Measured, expected: Expectations | N
         "n_in": Numbers(n_in),
         "n_out": Numbers(n_out),
         "grad_w": Sizes(median),
-        "grad_b": Sizes(middle(measured.grad_b)),
+        "grad_b": Sizes(
+            median_a if measured.grad_b is measured.grad_a else middle(measured.grad_b)
+        ),
         "grad_a": Sizes(median_a),
         "grad_f": Sizes(middle(measured.grad_f)),
         "gain_back": piecewise(partial(layerfields.gains, measured.signal)),

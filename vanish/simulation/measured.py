@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.forwardsignal import ForwardSignal
-from vanish.readings.slopes import SlopeStatistics, log10_active_paths, slope_products
+from vanish.readings.slopes import log10_active_paths, slope_products
+from vanish.readings.slopesizes import SlopeStatistics
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from vanish.network.graph import Graph
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.signed import Signeds
     from vanish.simulation.census import Entries
+
+Part = TypeVar("Part")
 
 LOW, MEDIAN, HIGH = 0.05, 0.5, 0.95
 
@@ -84,22 +88,28 @@ class Measured(Record):
         """Put trials behind each other."""
         if len(parts) == 1:
             return parts[0].narrow()
+        magnitudes = _each_once(Magnitudes.joined)
+        numbers = _each_once(partial(np.concatenate, axis=1))
         slopes = zip(*(part.slopes for part in parts), strict=True)
         forward = [part.forward for part in parts if part.forward is not None]
         bounds = [part.norm_bound for part in parts if part.norm_bound is not None]
+
+        def by_letter(columns: Sequence[Mapping[str, Magnitudes]]) -> dict[str, Magnitudes]:
+            return {letter: magnitudes([part[letter] for part in columns]) for letter in columns[0]}
+
         return cls(
-            grad_w=Magnitudes.joined([part.grad_w for part in parts]),
-            grad_b=Magnitudes.joined([part.grad_b for part in parts]),
-            grad_a=Magnitudes.joined([part.grad_a for part in parts]),
-            grad_f=Magnitudes.joined([part.grad_f for part in parts]),
-            weight=Magnitudes.joined([part.weight for part in parts]),
-            value=Magnitudes.joined([part.value for part in parts]),
+            grad_w=magnitudes([part.grad_w for part in parts]),
+            grad_b=magnitudes([part.grad_b for part in parts]),
+            grad_a=magnitudes([part.grad_a for part in parts]),
+            grad_f=magnitudes([part.grad_f for part in parts]),
+            weight=magnitudes([part.weight for part in parts]),
+            value=magnitudes([part.value for part in parts]),
             graph=parts[0].graph,
-            slopes=SlopeStatistics(*(np.concatenate(each, axis=1) for each in slopes)),
-            constant=np.concatenate([part.constant for part in parts], axis=1),
-            parameters=_joined([part.parameters for part in parts]),
-            totals=_joined([part.totals for part in parts]),
-            norm_bound=Magnitudes.joined(bounds) if bounds else None,
+            slopes=SlopeStatistics(*map(numbers, slopes)),
+            constant=numbers([part.constant for part in parts]),
+            parameters=by_letter([part.parameters for part in parts]),
+            totals=by_letter([part.totals for part in parts]),
+            norm_bound=magnitudes(bounds) if bounds else None,
             entries=parts[0].entries,
             forward=ForwardSignal.joined(forward) if forward else None,
         )
@@ -159,8 +169,17 @@ def pooled(parts: Sequence[Magnitudes], shape: tuple[int, ...]) -> Magnitudes:
     return sum((each * each for each in parts), Magnitudes.of(np.zeros(shape))).root()
 
 
-def _joined(parts: Sequence[Mapping[str, Magnitudes]]) -> dict[str, Magnitudes]:
-    return {letter: Magnitudes.joined([part[letter] for part in parts]) for letter in parts[0]}
+def _each_once(join: Callable[[Sequence[Part]], Part]) -> Callable[[Sequence[Part]], Part]:
+    """Return what joins parts, those that have been joined before not again."""
+    known: dict[tuple[int, ...], Part] = {}
+
+    def joined(parts: Sequence[Part]) -> Part:
+        these = tuple(map(id, parts))
+        if these not in known:
+            known[these] = join(parts)
+        return known[these]
+
+    return joined
 
 
 def rank(share: float, trials: int) -> int:

@@ -16,7 +16,7 @@ from vanish.numbers.stack import Magnitudes
 from vanish.readings import bounds, dense
 from vanish.readings.forwardsignal import ForwardTally
 from vanish.readings.normalised import constant_share
-from vanish.readings.slopes import SlopeTally
+from vanish.readings.slopesizes import SlopeTally
 from vanish.readings.watching import watching
 from vanish.simulation.drawing import Draws, the_chain
 from vanish.simulation.measured import Measured, pooled

@@ -15,7 +15,7 @@ from vanish.numbers.stack import Magnitudes
 from vanish.readings import bounds, dense
 from vanish.readings.bounds import BOUND
 from vanish.readings.forwardsignal import ForwardTally
-from vanish.readings.slopes import SlopeStatistics, statistics
+from vanish.readings.slopesizes import SlopeStatistics, statistics
 from vanish.simulation.measured import Measured
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from vanish.readings.forwardsignal import ForwardTally
 from vanish.readings.onerow import OneRowChain
 from vanish.readings.sampled import SampledChain
 from vanish.readings.sampledweight import SampledWeight
-from vanish.readings.slopes import SlopeTally
+from vanish.readings.slopesizes import SlopeTally
 from vanish.records import Record
 from vanish.simulation.census import Census
 from vanish.simulation.measured import Measured, pooled

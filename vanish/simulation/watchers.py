@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vanish.numbers.stack import Norms
     from vanish.readings.forwardsignal import ForwardTally, LayerRows
     from vanish.readings.sampled import SampledChain
-    from vanish.readings.slopes import SlopeTally
+    from vanish.readings.slopesizes import SlopeTally
     from vanish.simulation.census import Census
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanish.network import activations
-from vanish.readings.slopes import statistics
+from vanish.readings.slopesizes import statistics
 from vanish.records import Record
 from vanish.simulation.modules import Slopes
 

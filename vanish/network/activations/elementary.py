@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.network.activations.record import Activation
+from vanish.network.activations.record import Activation, gate
 
 if TYPE_CHECKING:
     from vanish.network.activations.record import Pair
     from vanish.numbers.scaled import FloatArray
 
 
+@gate
 def _identity(x: FloatArray) -> Pair:
     return x, np.ones_like(x)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish.network.activations.parametrised import Family, require_positive, shortest
-from vanish.network.activations.record import Activation
+from vanish.network.activations.record import Activation, filling
 from vanish.network.activations.sigmoids import SIGMOID
 from vanish.numbers import normal as gaussian
 
@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
 
 
-def _gelu(x: FloatArray) -> Pair:
+@filling
+def _gelu(x: FloatArray, value: FloatArray | None = None, slope: FloatArray | None = None) -> Pair:
     # S = xΦ(x), S' = Φ(x) + xφ(x), as φ = Φ'
-    below, density = gaussian.both(x)
+    below, density = gaussian.both(x, value, slope)
     density *= x
     density += below
     below *= x

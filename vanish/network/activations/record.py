@@ -19,6 +19,34 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
 
     Pair = tuple[FloatArray, FloatArray]
+    # Maps a to S(a) and S'(a), and writes S(a) and S'(a) of a into two other arrays of its shape.
+    Pairing = Callable[..., Pair]
+    Into = Callable[[FloatArray, FloatArray, FloatArray], object]
+
+# Known by their functions, since a copy of a record may have another one.
+_FILLING: list[Pairing] = []
+_GATES: list[Pairing] = []
+
+
+def filling(pair: Pairing) -> Pairing:
+    """Mark a `pair` that takes two arrays behind a, neither of them a, to write into."""
+    _FILLING.append(pair)
+    return pair
+
+
+def gate(pair: Pairing) -> Pairing:
+    """Mark a `pair` whose S(a) is S'(a)·a, to the last bit, with no other slopes than 0 and 1."""
+    _GATES.append(pair)
+    return pair
+
+
+def copied(pair: Pairing) -> Into:
+    """Return what writes into arrays what a `pair` returns."""
+
+    def into(a: FloatArray, value: FloatArray, slope: FloatArray) -> None:
+        value[...], slope[...] = pair(a)
+
+    return into
 
 
 # Frozen, but by one method of its own: those that dataclass makes cost every start 0.7 ms.
@@ -163,6 +191,17 @@ class Activation:
     def slope(self, a: FloatArray) -> FloatArray:
         """Return S'(a), elementwise."""
         return self.pair(a)[1]
+
+    @property
+    def into(self) -> Into:
+        """What writes S(a) and S'(a) of an array a into two others of its shape."""
+        pair: Pairing = self.pair
+        return pair if pair in _FILLING else copied(pair)
+
+    @property
+    def is_gate(self) -> bool:
+        """Whether S passes a or nothing, as relu does: S(a) = S'(a)·a, and S' is 0 or 1."""
+        return self.pair in _GATES
 
     def around_zero(self) -> tuple[float, tuple[float, float, float]]:
         """Return S(0) and (S'(0-), S'(0), S'(0+))."""

@@ -15,7 +15,7 @@ from vanish.network.activations.parametrised import (
     require_positive,
     shortest,
 )
-from vanish.network.activations.record import Activation
+from vanish.network.activations.record import Activation, filling, gate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
 
 
-def _relu(x: FloatArray) -> Pair:
-    return np.maximum(x, 0.0), (x > 0.0).astype(np.float64)
+@gate
+@filling
+def _relu(x: FloatArray, value: FloatArray | None = None, slope: FloatArray | None = None) -> Pair:
+    slope = np.empty(x.shape) if slope is None else slope
+    np.copyto(slope, x > 0.0)
+    return np.maximum(x, 0.0, out=value), slope
 
 
 RELU = Activation(

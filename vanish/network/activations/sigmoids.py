@@ -6,19 +6,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.network.activations.record import Activation
+from vanish.network.activations.record import Activation, filling
 
 if TYPE_CHECKING:
     from vanish.network.activations.record import Pair
     from vanish.numbers.scaled import FloatArray
 
 
-def _sigmoid(x: FloatArray) -> Pair:
+@filling
+def _sigmoid(
+    x: FloatArray, value: FloatArray | None = None, slope: FloatArray | None = None
+) -> Pair:
     # S = 1/(1+e^-x), S' = S(1-S) = z/(1+z)² with z = e^-|x|
-    z = np.abs(x)
+    z = np.abs(x, out=value)
     np.negative(z, z)
     np.exp(z, z)
-    larger = z + 1.0
+    larger = np.add(z, 1.0, out=slope)
     np.divide(1.0, larger, larger)
     z *= larger
     slope = np.multiply(z, larger, larger)
@@ -49,16 +52,17 @@ SIGMOID = Activation(
 )
 
 
-def _tanh(x: FloatArray) -> Pair:
+@filling
+def _tanh(x: FloatArray, value: FloatArray | None = None, slope: FloatArray | None = None) -> Pair:
     # S' = 1-S² = 4/(e^x+e^-x)² = 4y/(1+y)² with y = e^(-2|x|), where 2|x| might overflow
-    y = np.abs(x)
+    y = np.abs(x, out=slope)
     np.negative(y, y)
     np.exp(y, y)
     np.square(y, y)
-    root = y + 1.0
+    root = np.add(y, 1.0, out=value)
     y *= 4.0
     y /= np.square(root, root)
-    return np.tanh(x), y
+    return np.tanh(x, out=root), y
 
 
 TANH = Activation(
