@@ -250,7 +250,7 @@ class Census:
         weights, rows = units[1:] * units[:-1], settings.rows * units
 
         def mean(norms: Magnitudes, count: FloatArray) -> FloatArray:
-            return np.asarray(norms.log2[:, 0] - 0.5 * np.log2(count))
+            return np.asarray(norms.at((..., 0)).log2 - 0.5 * np.log2(count))
 
         weight = mean(measured.weight, weights)
         return Entries(
