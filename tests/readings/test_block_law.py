@@ -25,6 +25,7 @@ from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings.drawable import SAMPLED
 from vanish.readings.sampled import SampledChain
 from vanish.simulation import trials as ensemble
+from vanish.simulation.plan import plan
 from vanish.simulation.run import measure
 from vanish.simulation.settings import Settings
 
@@ -386,9 +387,8 @@ def drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def in_segments(options: dict[str, Any], trials: int) -> dict[str, FloatArray]:
     """Return norms of trials of which every layer's way forward is run once more going back."""
-    whole = ensemble.plan
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ensemble, "plan", lambda *args: whole(*args)._replace(segment=1, workers=1))
+        patch.setattr(ensemble, "plan", lambda *args: plan(*args)._replace(segment=1, workers=1))
         return sampled(options, trials)
 
 

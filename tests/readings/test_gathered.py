@@ -16,6 +16,7 @@ from vanish.numbers.stack import Norms, Stack
 from vanish.readings import gathered as gathering
 from vanish.readings.gathered import gathered
 from vanish.simulation import trials as ensemble
+from vanish.simulation.plan import plan
 from vanish.simulation.run import measure
 
 
@@ -49,7 +50,6 @@ def test_norms_are_those_of_each_gradient(monkeypatch: pytest.MonkeyPatch) -> No
 def test_chains_around_the_ends_of_segments_are_the_whole_ones(
     act: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plan = ensemble.plan
     for layers in (11, 12, 13, 24, 25):
         settings = Settings(
             act=act, layers=layers, width=6, batch=2, engine="sampled", bias_std=0.1

@@ -17,6 +17,7 @@ from vanish.readings.dense import DENSE
 from vanish.readings.drawable import SAMPLED
 from vanish.readings.recursion import FF, UW, ZZ, Products, Ray
 from vanish.readings.wayforward import WayForward
+from vanish.simulation.plan import Plan
 from vanish.simulation.run import measure, ratios
 from vanish.simulation.settings import Settings
 
@@ -340,6 +341,19 @@ def test_what_is_known_of_an_activation_beforehand_changes_no_bit(
     monkeypatch.setattr(record, "_GATES", [])
     monkeypatch.setattr(record, "_FILLING", [])
     same(found, measured(settings))
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_how_many_numbers_are_read_at_once_changes_no_bit(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = Settings(engine="sampled", **RUNS[name])
+    found = []
+    for at_once in (1, 2**9, 2**20):
+        monkeypatch.setattr(Plan, "at_once", property(lambda _, most=at_once: most))
+        found.append(measured(settings))
+    same(found[0], found[1])
+    same(found[0], found[2])
 
 
 def test_an_activation_that_is_no_gate_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ from vanish.readings import conditioning, onerow, recursion
 from vanish.readings.conditioning import MATRICES, Gaussian, Orthogonal
 from vanish.readings.drawable import SAMPLED
 from vanish.readings.recursion import UZ, WZ, YF
-from vanish.simulation import trials as ensemble
+from vanish.simulation.plan import plan
 from vanish.simulation.run import Simulation, measure
 from vanish.simulation.sample import given_input, given_reference
 from vanish.simulation.settings import Settings
@@ -905,7 +905,7 @@ def least_memory(settings: Settings, jobs: int) -> int:
     limit = 10_000
     while True:
         try:
-            ensemble.plan(settings, jobs, limit)
+            plan(settings, jobs, limit)
         except MemoryLimitError:
             limit += limit // 8
         else:
@@ -921,12 +921,12 @@ def test_neither_workers_nor_segments_change_a_number(name: str) -> None:
         **REPEATED[name], layers=depth, width=64, trials=400, engine="sampled", seed=5
     )
     plain = measure(settings, jobs=1, memory_limit=10**9)
-    assert ensemble.plan(settings, 1, 10**9).segment == depth
-    assert ensemble.plan(settings, 5, 10**9).workers == 4
+    assert plan(settings, 1, 10**9).segment == depth
+    assert plan(settings, 5, 10**9).workers == 4
     for jobs in (1, 2, 5):
         assert same(measure(settings, jobs=jobs), plain) == []
         limit = least_memory(settings, jobs)
-        assert (1 <= ensemble.plan(settings, jobs, limit).segment < depth) == (name in SEGMENTED)
+        assert (1 <= plan(settings, jobs, limit).segment < depth) == (name in SEGMENTED)
         assert same(measure(settings, jobs=jobs, memory_limit=limit), plain) == []
 
 
@@ -939,7 +939,7 @@ def test_segments_that_do_not_divide_the_depth_change_no_number(depth: int) -> N
     tried = []
     for limit in range(20_000, 400_000, 20_000):
         try:
-            tried.append(ensemble.plan(settings, 1, limit).segment)
+            tried.append(plan(settings, 1, limit).segment)
         except MemoryLimitError:
             continue
         if tried[-1] not in tried[:-1]:
@@ -993,7 +993,7 @@ def test_another_seed_has_other_numbers() -> None:
 
 def test_trials_of_all_blocks_are_different() -> None:
     settings = Settings(act="tanh", layers=3, width=81, trials=450, engine="sampled")
-    blocks = ensemble.plan(settings, 1, 10**9).blocks
+    blocks = plan(settings, 1, 10**9).blocks
     assert [list(each.parts) for each in blocks] == [[(k, 101) for k in range(4)], [(4, 46)]]
     for part in (measure(settings).grad_w, measure(settings).weight):
         assert all(len(set(row)) == 450 for row in part.log10.tolist())

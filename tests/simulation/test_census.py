@@ -17,6 +17,7 @@ from vanish.simulation import census
 from vanish.simulation import run as simulation
 from vanish.simulation import trials as ensemble
 from vanish.simulation.census import Census, Entries, Signal
+from vanish.simulation.plan import plan
 from vanish.simulation.precision import losses
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
@@ -192,7 +193,7 @@ def test_sampled_entries_are_those_of_the_walk(name: str, monkeypatch: pytest.Mo
     settings = Settings(engine="sampled", **SAMPLED[name])
     limit = 4_000 if name == "segments" else None
     if limit is not None:
-        assert ensemble.plan(settings, 1, limit).segment < settings.model.depth
+        assert plan(settings, 1, limit).segment < settings.model.depth
     found = simulation.measure(settings, entries=True, memory_limit=limit).entries
     (recorder,) = Recorder.kept
     assert found is not None

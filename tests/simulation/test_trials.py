@@ -22,9 +22,10 @@ from vanish import Settings, Verdict
 from vanish.cli import progress
 from vanish.errors import MemoryLimitError
 from vanish.numbers.stack import Magnitudes
-from vanish.simulation import trials as ensemble
+from vanish.simulation import plan as planned
 from vanish.simulation.columns import LAYERS
 from vanish.simulation.measured import Measured, magnitude_quantiles, quantile, rank
+from vanish.simulation.plan import plan
 from vanish.simulation.run import Simulation, measure
 
 if TYPE_CHECKING:
@@ -213,8 +214,8 @@ def test_blocks_that_are_run_as_one_give_the_same_bits(
     settings = Settings(**{"layers": 2, "width": 600, "trials": 41, "engine": "sampled", **options})
     found = []
     for together, jobs in ((1, 1), (8, 1), (8, 2)):
-        monkeypatch.setattr(ensemble, "_TOGETHER", together)
-        blocks = ensemble.plan(settings, jobs, 10**9).blocks
+        monkeypatch.setattr(planned, "_TOGETHER", together)
+        blocks = plan(settings, jobs, 10**9).blocks
         # Three full blocks of 13 trials, and what is left.
         assert [each.width for each in blocks] == {
             (1, 1): [13, 13, 13, 2], (8, 1): [39, 2], (8, 2): [13, 13, 13, 2]
@@ -236,7 +237,7 @@ def test_blocks_that_are_run_as_one_give_the_same_bits(
 def test_blocks_of_few_numbers_are_run_alone() -> None:
     # What Φ of few numbers is computed with is not what it is of many: by last digits.
     settings = Settings(act="gelu", widths=(8000, 1500, 8000), trials=6, engine="sampled")
-    assert [each.width for each in ensemble.plan(settings, 1, 10**9).blocks] == [1] * 6
+    assert [each.width for each in plan(settings, 1, 10**9).blocks] == [1] * 6
 
 
 # --- memory ---
@@ -244,19 +245,19 @@ def test_blocks_of_few_numbers_are_run_alone() -> None:
 
 def test_a_deep_chain_is_run_in_segments_that_fit() -> None:
     settings = Settings(layers=10_000, width=64, trials=300, engine="sampled", init="orthogonal")
-    whole = ensemble.plan(settings, jobs=1, limit=10**11)
+    whole = plan(settings, jobs=1, limit=10**11)
     assert (whole.segment, whole.workers) == (10_000, 1)
     assert [trials.width for trials in whole.blocks] == [128, 128, 44]
     for limit in (10**9, 10**8):
         for jobs in (1, 2):
-            how = ensemble.plan(settings, jobs, limit)
+            how = plan(settings, jobs, limit)
             assert how.workers == jobs
             assert 1 <= how.segment < 10_000
             # A frame, a response and the slopes a layer; the values between two segments.
             numbers = 128 * 64 * (3 * how.segment + math.ceil(10_000 / how.segment) + 1)
             assert 8 * numbers * jobs <= limit
     with pytest.raises(MemoryLimitError, match=r"give a larger memory_limit"):
-        ensemble.plan(settings, jobs=2, limit=10**7)
+        plan(settings, jobs=2, limit=10**7)
 
 
 @pytest.mark.slow

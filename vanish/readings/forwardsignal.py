@@ -17,7 +17,7 @@ import numpy as np
 from vanish.numbers.scaled import Scaled
 from vanish.numbers.signed import Signeds
 from vanish.numbers.stack import Magnitudes, lie_between, listed_exponents
-from vanish.readings.together import Together, largest_sizes_of, pieces, sums_of
+from vanish.readings.together import Together, largest_sizes_of, sums_of
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -197,13 +197,8 @@ class _Queue:
     def add_all(self, rows: LayerRows) -> None:
         """Take several arrays at once, behind what still waits."""
         self._together.empty()
-        for here in pieces(rows.values):
-            powers, squares = rows.exponents, rows.squares
-            self._take(
-                rows.values[here],
-                powers if isinstance(powers, int) else powers[here],
-                None if squares is None else squares[here].reshape(-1),
-            )
+        squares = None if rows.squares is None else rows.squares.reshape(-1)
+        self._take(rows.values, rows.exponents, squares)
 
     def _empty(self, values: FloatArray, notes: list[_Note]) -> None:
         powers, squares, sizes = zip(*notes, strict=True)

@@ -59,6 +59,8 @@ class OneRowChain:
         Where their random numbers come from.
     room
         Bytes that rows may take which spare drawing them again.
+    at_once
+        So many numbers of f_k are read at once, of one layer or several.
     """
 
     def __init__(
@@ -70,7 +72,9 @@ class OneRowChain:
         streams: Streams,
         trials: Trials,
         room: int = _MOST_KEPT,
+        at_once: int = AT_ONCE,
     ) -> None:
+        self._at_once = at_once
         self._room = min(room, _MOST_KEPT) // 2
         self._depth, self._weights = len(weights), weights
         self._streams, self.trials = streams, trials
@@ -172,7 +176,7 @@ class OneRowChain:
         first, weights = 1, self._weights
         while first <= self._depth:
             size = weights[first - 1].n_out
-            most = max(1, AT_ONCE // (size * self.trials.width))
+            most = max(1, self._at_once // (size * self.trials.width))
             last = first
             while last < self._depth and last - first + 1 < most and weights[last].n_out == size:
                 last += 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -41,7 +41,7 @@ class Together(Generic[Note]):
         """Take an array; it is not to be changed."""
         if values.shape != self._shape:
             self.empty()
-            self._shape, self._enough = values.shape, _enough(values)
+            self._shape, self._enough = values.shape, _MOST // max(1, values.size)
         self._waiting.append(values)
         self._notes.append(note)
         if len(self._waiting) >= self._enough:
@@ -58,8 +58,7 @@ class Together(Generic[Note]):
             One on each.
         """
         self.empty()
-        for here in pieces(values):
-            self._read(values[here], list(notes[here]))
+        self._read(values, list(notes))
 
     def empty(self) -> None:
         """Read what still waits."""
@@ -72,18 +71,6 @@ class Together(Generic[Note]):
         if self._scratch.shape != values.shape:
             self._scratch = np.empty(values.shape)
         return np.abs(values, out=self._scratch)
-
-
-def _enough(values: FloatArray) -> int:
-    """Return how many arrays like this one are read together."""
-    return max(1, _MOST // max(1, values.size))
-
-
-def pieces(values: FloatArray) -> Iterator[slice]:
-    """Yield which rows of an array, by its first axis, are to be read together."""
-    enough = _enough(values[:1])
-    for start in range(0, len(values), enough):
-        yield slice(start, start + enough)
 
 
 def sums_of(rows: FloatArray) -> FloatArray:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from vanish.errors import MemoryLimitError
 from vanish.network import losses
 from vanish.network.streams import Streams, Trials
 from vanish.numbers import freed
@@ -28,13 +27,11 @@ from vanish.readings.onerow import OneRowChain
 from vanish.readings.sampled import SampledChain
 from vanish.readings.sampledweight import SampledWeight
 from vanish.readings.slopesizes import SlopeTally
-from vanish.records import Record
 from vanish.simulation.census import Census
 from vanish.simulation.measured import Measured, pooled
-from vanish.simulation.needs import BYTES_TOGETHER, ways_forward
+from vanish.simulation.plan import Plan, plan
 from vanish.simulation.sample import draw_input, draw_reference, given_steps
 from vanish.simulation.watchers import Watchers
-from vanish.system import memory
 from vanish.system.threads import processors, threads
 
 if TYPE_CHECKING:
@@ -49,91 +46,6 @@ if TYPE_CHECKING:
     Chain = SampledChain | OneRowChain
 
 Found = TypeVar("Found")
-
-# At most so many blocks are run as one, in arrays so large that a call costs little beside them.
-# Fewer numbers than these are no large array.
-_TOGETHER, _MANY = 8, 2048
-
-
-class Plan(Record):
-    """How the trials are run.
-
-    Attributes
-    ----------
-    blocks
-        The trials of each block.
-    segment
-        How many layers' ways forward are kept at a time.
-    workers
-        How many blocks are run at a time.
-    room
-        Bytes that the way forward of each may take.
-    """
-
-    blocks: list[Trials]
-    segment: int
-    workers: int
-    room: int
-
-
-def plan(settings: Settings, jobs: int, limit: int) -> Plan:
-    """Return how to run all trials of some settings.
-
-    Parameters
-    ----------
-    settings
-        What to run.
-    jobs
-        The most workers.
-    limit
-        Bytes that the ways forward may take together.
-
-    Raises
-    ------
-    MemoryLimitError
-        If even one segment at a time takes more.
-    """
-    model, depth, rows = settings.model, settings.model.depth, settings.rows
-    sizes = model.sizes
-    plural = "" if settings.trials == 1 else "s"
-    what = f"{settings.trials:,} trial{plural} of {depth:,} layers"
-    blocks = _blocks(settings, jobs, limit)
-    workers = max(1, min(jobs, len(blocks)))
-    room = limit // workers
-    if onerow.applies(model, rows):
-        # It needs nothing that it keeps.
-        return Plan(blocks, depth, workers, room)
-    at_once = blocks[0].width
-    kept = 8 * at_once * max(model.kept_count(rows))
-    checkpoint = 8 * at_once * rows * max(sizes)
-    # Two checkpoints are the ends of the chain.
-    share = room - 2 * checkpoint
-    if kept * depth <= share:
-        return Plan(blocks, depth, workers, room)
-    # The longest segment with kept · segment + checkpoint · depth/segment <= share.
-    spread = share * share - 4 * kept * checkpoint * depth
-    segment = int((share + max(spread, 0) ** 0.5) / (2 * kept))
-    if share < 0 or spread < 0 or segment < 1:
-        least = int((4 * kept * checkpoint * depth) ** 0.5 + 2 * checkpoint) * workers
-        raise MemoryLimitError(
-            f"the ways forward of {what} take at least {memory.amount(least)} of memory",
-            f"the limit is {memory.amount(limit)}",
-            "give a larger --memory, fewer --jobs or a smaller --width",
-        )
-    return Plan(blocks, segment, workers, room)
-
-
-def _blocks(settings: Settings, jobs: int, limit: int) -> list[Trials]:
-    """Return the trials that are run at a time: some blocks, where that spares calls."""
-    model, sizes = settings.model, settings.model.sizes
-    size = Trials.block_size(sizes)
-    whole = settings.trials // size
-    # The normal distribution function of few numbers is another one, by last digits.
-    if min(sizes) * size < _MANY or whole < 2:
-        return Trials.blocks(settings.trials, sizes)
-    kept = 8 * size * max(model.kept_count(settings.rows)) * model.depth
-    fit = min(BYTES_TOGETHER, limit // (2 * jobs)) // kept
-    return Trials.blocks(settings.trials, sizes, max(1, min(_TOGETHER, fit, whole // jobs)))
 
 
 def measure(
@@ -154,8 +66,7 @@ def measure(
     jobs
         The most threads; as many as there are processors where it is not given.
     limit
-        Bytes that the ways forward may take together; where it is not given `ways_forward`, but
-        not more than half of what this process may take.
+        As for `plan`.
     watch
         Called with how many layers have been passed and how many there are to pass.
     entries
@@ -224,7 +135,7 @@ def _each_block(
     """Draw the chains of every block, and return what is read of them."""
     # A block takes and frees thousands of arrays of some 64 kB.
     freed.keep()
-    how = plan(settings, jobs or processors(), _limit(settings) if limit is None else limit)
+    how = plan(settings, jobs or processors(), limit)
     ways = 2 if how.segment >= settings.model.depth else 3
     counter = _Counter(watch, ways * settings.model.depth * len(how.blocks))
     streams, draw = Streams(settings.seed), _drawing(settings, how, counter)
@@ -244,16 +155,6 @@ def _each_block(
             counter.stop.set()
             pool.shutdown(cancel_futures=True)
             raise
-
-
-def _limit(settings: Settings) -> int:
-    """Return what the ways forward may take where the user does not say, in bytes."""
-    most = ways_forward(settings)
-    at_once = min(settings.trials, Trials.block_size(settings.model.sizes))
-    if 8 * 4 * settings.rows * sum(settings.model.sizes) * at_once <= memory.FLOOR:
-        return most
-    have = memory.available()
-    return most if have is None else min(most, max(have, memory.FLOOR) // 2)
 
 
 class _StoppedError(Exception):
@@ -289,7 +190,14 @@ def _drawing(
         def one_row(streams: Streams, trials: Trials) -> Chain:
             x = draw_input(settings, streams, trials)
             return OneRowChain(
-                matrices, model.activations, model.drawn_biases, x, streams, trials, how.room
+                matrices,
+                model.activations,
+                model.drawn_biases,
+                x,
+                streams,
+                trials,
+                room=how.room,
+                at_once=how.at_once,
             )
 
         return one_row
