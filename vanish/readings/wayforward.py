@@ -193,10 +193,7 @@ class WayForward:
         of_f = _stacked(squares, shape[:2])
         if not (is_one or _are_held(of_f, f)):
             return None
-        of_a = None
-        if self._biases is None:
-            of_z = self._products[first : first + layers, ZZ]
-            of_a = of_z * np.square(_stacked(factors, shape[:2]))
+        of_a = self._squares_of_a(first, _stacked(factors, shape[:2]))
         each = powers if isinstance(powers, int) else np.broadcast_to(powers, shape[:2])
         a_rows, f_rows = LayerRows(a[:, :, None], each, of_a), LayerRows(f[:, :, None], each, of_f)
         gates = self._are_gates(slice(first - 1, first - 1 + layers))
@@ -206,9 +203,10 @@ class WayForward:
         """Run layers whatever the sizes of their values are."""
         activate = SAMPLED.named("activate").forward
         length, powers = np.sqrt(self._products[first - 1, FF]), self.powers(first - 1)
-        arguments, values, slopes = [], [], []
+        arguments, values, slopes, factors = [], [], [], []
         for k, row, weight, _ in self._each(first, z[:, :, None]):
-            a = Stack(row * (weight.factor * length)[:, None, None], powers + weight.shift)
+            factor = weight.factor * length
+            a = Stack(row * factor[:, None, None], powers + weight.shift)
             if self._biases is not None:
                 a += Stack(self._bias(k, row.shape))
             f, slope = activate(self, None, k, a)
@@ -216,8 +214,17 @@ class WayForward:
             arguments.append(a)
             values.append(f)
             slopes.append(slope[:, 0])
-        of_f = np.array([f.squares for f in values])
-        return Passed(first, _listed(arguments), _listed(values, of_f), np.array(slopes), z)
+            factors.append(factor)
+        of_a, of_f = self._squares_of_a(first, np.array(factors)), [f.squares for f in values]
+        f_rows = _listed(values, np.array(of_f))
+        return Passed(first, _listed(arguments, of_a), f_rows, np.array(slopes), z)
+
+    def _squares_of_a(self, first: int, factors: FloatArray) -> FloatArray | None:
+        """Return a·a of layers from k = `first` on where a is z times factors of shape (L, T)."""
+        if self._biases is not None:
+            return None
+        of_z = self._products[first : first + len(factors), ZZ]
+        return np.asarray(of_z * np.square(factors))
 
     def _each(
         self, first: int, rows: FloatArray

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 # Of ∂L/∂W_k of a batch so many rows are formed.
 _ROWS = 64
 
+# Within 2^±1000 float64 holds all digits.
+_HELD = 1000
+
 # Sums of squares within 2^±900 have lost nothing.
 _SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-900, 2.0**900
 
@@ -94,7 +97,7 @@ class _Ends:
         self._above: list[FloatArray] = []
         self._below: list[FloatArray] = []
         # Mean squares, and binary logarithms of what they are to be multiplied by.
-        self._squares: list[tuple[FloatArray, FloatArray | float]] = []
+        self._squares: list[tuple[FloatArray, FloatArray]] = []
 
     def add(self, rows: Scaled | Stack) -> None:
         """Take an array of shape (B, n) or (T, B, n); the first trial counts."""
@@ -139,20 +142,31 @@ class _Ends:
         self._together.empty()
         powers = np.concatenate(self._powers)
         ends = np.array([np.concatenate(self._above), -np.concatenate(self._below)])
-        with np.errstate(divide="ignore"):
-            rms = [0.5 * np.log2(means) + log2_unit for means, log2_unit in self._squares]
-            log2_ends = np.log2(np.maximum(ends, 0.0)) + powers
+        log2_ends, rms = _log2_of(np.maximum(ends, 0.0), powers), np.empty(0)
+        if self._squared:
+            means, log2_units = zip(*self._squares, strict=True)
+            rms = 0.5 * _log2_of(np.concatenate(means), 2 * powers) + np.concatenate(log2_units)
         for waiting in (self._powers, self._above, self._below, self._squares):
             waiting.clear()
-        return log2_ends, np.concatenate(rms) + powers if self._squared else np.empty(0)
+        return log2_ends, rms
 
 
-def _mean_squares(rows: FloatArray) -> tuple[FloatArray, FloatArray | float]:
+def _log2_of(values: FloatArray, powers: NDArray[np.int64]) -> FloatArray:
+    """Return log2 of values · 2^powers, the same to the last bit whatever part the powers have."""
+    mantissas, shifts = np.frexp(values)
+    exponents = shifts + powers
+    held = np.abs(exponents) <= _HELD
+    with np.errstate(divide="ignore"):
+        logs = np.log2(np.ldexp(mantissas, np.where(held, exponents, 0)))
+    return np.asarray(logs + np.where(held, 0, exponents))
+
+
+def _mean_squares(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the mean square of each row in a unit of its own, and log2 of the unit's root."""
     with np.errstate(over="ignore"):
         squares = np.vecdot(rows, rows)
     if lie_between(squares, _SMALLEST_SQUARE, _LARGEST_SQUARE):
-        return squares / rows.shape[1], 0.0
+        return squares / rows.shape[1], np.zeros(len(rows))
     # Those that are held stay as they are: a row's digits do not hang on the others.
     held = (squares > _SMALLEST_SQUARE) & (squares < _LARGEST_SQUARE)
     largest = np.abs(rows).max(axis=1)
