@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
 
     Pair = tuple[FloatArray, FloatArray]
-    # Maps a to S(a) and S'(a), and writes S(a) and S'(a) of a into two other arrays of its shape.
+    # Maps a to S(a) and S'(a).
     Pairing = Callable[..., Pair]
+    # Writes S(a) and S'(a) of a into two other arrays of its shape.
     Into = Callable[[FloatArray, FloatArray, FloatArray], object]
 
 # Known by their functions, since a copy of a record may have another one.
