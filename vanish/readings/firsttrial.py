@@ -107,8 +107,9 @@ class FirstTrial:
             if tops:
                 shifts = np.array([[tops[k][0] if k in tops else 0] for k in layers])
                 slopes, powers = np.ldexp(slopes, -shifts[..., None]), powers + shifts
-            g *= slopes
-            take_back("a", LayerRows(g[::-1, :, None], powers[::-1]))
+            # In rows of its own: those of g may wait to be read.
+            d = g * slopes
+            take_back("a", LayerRows(d[::-1, :, None], powers[::-1]))
 
     def _last_first(self, again: Callable[[int, int], Ray]) -> Iterator[tuple[int, Ray]]:
         """Yield what layers give, many at a time, and the first one's k."""

@@ -295,4 +295,6 @@ def quotient(along: Any, root: Any) -> Any:
     """Return along / root, of numbers or arrays; 0 where there is nothing."""
     if isinstance(root, float):
         return along / root if root else 0.0
+    if np.count_nonzero(root) == root.size:
+        return along / root
     return np.divide(along, root, out=np.zeros_like(along), where=root != 0.0)

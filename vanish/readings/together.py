@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -31,6 +32,7 @@ class Together(Generic[Note]):
 
     def __init__(self, read: Callable[[FloatArray, list[Note]], Any]) -> None:
         self._read = read
+        # Arrays of them, with a first axis of its own.
         self._waiting: list[FloatArray] = []
         self._notes: list[Note] = []
         self._shape: tuple[int, ...] = ()
@@ -39,16 +41,10 @@ class Together(Generic[Note]):
 
     def add(self, values: FloatArray, note: Note) -> None:
         """Take an array; it is not to be changed."""
-        if values.shape != self._shape:
-            self.empty()
-            self._shape, self._enough = values.shape, _MOST // max(1, values.size)
-        self._waiting.append(values)
-        self._notes.append(note)
-        if len(self._waiting) >= self._enough:
-            self.empty()
+        self.add_all(values[None], [note])
 
     def add_all(self, values: FloatArray, notes: Sequence[Note]) -> None:
-        """Take several arrays at once, behind what still waits.
+        """Take several arrays at once; they are not to be changed.
 
         Parameters
         ----------
@@ -57,14 +53,20 @@ class Together(Generic[Note]):
         notes
             One on each.
         """
-        self.empty()
-        self._read(values, list(notes))
+        if values.shape[1:] != self._shape:
+            self.empty()
+            self._shape = values.shape[1:]
+            self._enough = _MOST // max(1, math.prod(self._shape))
+        self._waiting.append(values)
+        self._notes += notes
+        if len(self._notes) >= self._enough:
+            self.empty()
 
     def empty(self) -> None:
         """Read what still waits."""
         if self._waiting:
             waiting, notes, self._waiting, self._notes = self._waiting, self._notes, [], []
-            self._read(np.array(waiting) if len(waiting) > 1 else waiting[0][None], notes)
+            self._read(np.concatenate(waiting) if len(waiting) > 1 else waiting[0], notes)
 
     def sizes_of(self, values: FloatArray) -> FloatArray:
         """Return |values|, in memory that the next ones will take: it is still in the cache."""

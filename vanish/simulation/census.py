@@ -114,12 +114,9 @@ class _Ends:
         layers = len(values)
         of_first = [exponents] * layers if isinstance(exponents, int) else exponents[:, 0].tolist()
         notes: list[_Note] = [(power, None) for power in of_first]
-        if values.shape[1] == 1:
-            self._together.add_all(values[:, 0], notes)
-            return
-        # A few rows among those of all trials.
-        for row, note in zip(values[:, 0], notes, strict=True):
-            self._together.add(row.copy(), note)
+        rows = values[:, 0]
+        # Copied, lest the memory of all trials wait until they are read.
+        self._together.add_all(rows if values.shape[1] == 1 else rows.copy(), notes)
 
     def _take(self, values: FloatArray, notes: list[_Note]) -> None:
         rows = values.reshape(len(values), -1)
