@@ -139,7 +139,9 @@ class _Ends:
         self._together.empty()
         powers = np.concatenate(self._powers)
         ends = np.array([np.concatenate(self._above), -np.concatenate(self._below)])
-        log2_ends, rms = _log2_of(np.maximum(ends, 0.0), powers), np.empty(0)
+        # One after the other: the logarithms of a million layers take several times their memory.
+        log2_ends = np.array([_log2_of(np.maximum(each, 0.0), powers) for each in ends])
+        rms = np.empty(0)
         if self._squared:
             means, log2_units = zip(*self._squares, strict=True)
             rms = 0.5 * _log2_of(np.concatenate(means), 2 * powers) + np.concatenate(log2_units)
