@@ -17,6 +17,7 @@ from vanish.readings.dense import DENSE
 from vanish.readings.drawable import SAMPLED
 from vanish.readings.recursion import FF, UW, ZZ, Products, Ray
 from vanish.readings.wayforward import WayForward
+from vanish.simulation import trials
 from vanish.simulation.plan import Plan
 from vanish.simulation.run import measure, ratios
 from vanish.simulation.settings import Settings
@@ -322,34 +323,43 @@ def test_rows_that_are_drawn_once_more_are_those_that_were_kept(
 
 
 def same(one: Any, other: Any) -> None:
-    """Compare records of arrays, bit by bit; zeros may have either sign."""
+    """Compare what was measured, bit by bit; zeros may have either sign."""
+    assert type(one) is type(other)
     if isinstance(one, np.ndarray):
         np.testing.assert_array_equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        same((*one.values(),), (*other.values(),))
     elif isinstance(one, tuple):
         for mine, yours in zip(one, other, strict=True):
             same(mine, yours)
+    else:
+        assert one == other
 
 
-@pytest.mark.parametrize("act", ["as it is", "relu"])
+def run_of(name: str, act: str) -> Settings:
+    """Return the settings of a run, with another S where one is given."""
+    return Settings(engine="sampled", **RUNS[name] | ({"act": act} if act else {}))
+
+
+@pytest.mark.parametrize("act", ["", "relu"])
 @pytest.mark.parametrize("name", RUNS)
 def test_what_is_known_of_an_activation_beforehand_changes_no_bit(
     name: str, act: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = RUNS[name] if act == "as it is" else RUNS[name] | {"act": act}
-    settings = Settings(engine="sampled", **options)
+    settings = run_of(name, act)
     found = measured(settings)
     monkeypatch.setattr(record, "_GATES", [])
     monkeypatch.setattr(record, "_FILLING", [])
     same(found, measured(settings))
 
 
-@pytest.mark.parametrize("act", ["as it is", "tanh", "relu"])
+@pytest.mark.parametrize("act", ["", "tanh", "relu"])
 @pytest.mark.parametrize("name", RUNS)
 def test_how_many_numbers_are_read_at_once_changes_no_bit(
     name: str, act: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = RUNS[name] if act == "as it is" else RUNS[name] | {"act": act}
-    settings = Settings(engine="sampled", **options)
+    settings = run_of(name, act)
 
     def read(at_once: int) -> Measured:
         monkeypatch.setattr(Plan, "at_once", at_once)
@@ -358,6 +368,38 @@ def test_how_many_numbers_are_read_at_once_changes_no_bit(
     one_layer = read(1)
     same(one_layer, read(2**9))
     same(one_layer, read(2**20))
+
+
+def test_gates_among_other_activations_change_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mixed(onerow.OneRowChain):
+        def __init__(self, weights: Any, acts: Any, *others: Any, **named: Any) -> None:
+            mixed = [activations.get("relu"), *acts[1:-1], activations.get("relu")]
+            super().__init__(weights, mixed, *others, **named)
+
+    monkeypatch.setattr(trials, "OneRowChain", Mixed)
+    settings = run_of("trials", "tanh")
+    found = measured(settings)
+    monkeypatch.setattr(record, "_GATES", [])
+    same(found, measured(settings))
+
+
+@pytest.mark.parametrize("dead", [False, True])
+def test_products_of_gates_are_those_of_rows(dead: bool) -> None:
+    rays = Rays(3, 4, 6)
+    rays.slopes = (rays.f > 0.0) * 1.0
+    rays.f *= rays.slopes
+    # A row of zeros: of relu, and of identity.
+    rays.f[2, :2] = 0.0
+    rays.slopes[2, :2] = [[0.0], [1.0]] if dead else 1.0
+    found = []
+    for gates in (False, True):
+        products = Products(rays.depth, rays.trials, 10**9)
+        products.of[1:, FF] = np.vecdot(rays.f[1:], rays.f[1:])
+        for k in (1, 2):
+            products.add(k, rays.ray(slice(k, k + 1)), gates=gates)
+        found.append(products.of)
+    one, other = found
+    assert np.array_equal(one, other)
 
 
 def test_an_activation_that_is_no_gate_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,7 +129,7 @@ class Products:
             slopes = self._with_tops(first, slopes)
             np.multiply(y, slopes, w)
             np.vecdot(w, w, out=here[:, WW])
-            gates = False
+        # Without a row of zeros no w of gates is 0, so that their slopes are 0 and 1 here, too.
         if gates and here[:, FF].all():
             u = f
             here[:, UU], here[:, UW] = here[:, FF], here[:, YF]
