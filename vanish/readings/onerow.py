@@ -126,11 +126,6 @@ class OneRowChain:
         delta = self._back(loss_gradient(self.output)).delta
         return delta.at(0).over(delta.at(-1))
 
-    @property
-    def keeps_first_trial(self) -> bool:
-        """Whether who takes note of the first trial is told without drawing its rows again."""
-        return self._first_trial.has_room(weight.n_out for weight in self._weights[:-1])
-
     # --- the way forward ---
 
     def _go(self, step: Callable[[int], object], watchers: Watching | None = None) -> None:
@@ -138,7 +133,9 @@ class OneRowChain:
         x = self._x.values[:, 0]
         self._products.start(x, self._y(0, 0, x.shape[1])[0])
         keeps = watchers is not None and watchers.of_gradients is not None
+        passed = ray = None
         for first, last in self._stretches:
+            del passed, ray
             passed = self._forward.run(first, last)
             if watchers is not None:
                 watchers.of_layers(first, passed.a, passed.f, passed.slopes[:, :, None])

@@ -63,9 +63,9 @@ def compare(
     watch
         Called with how many steps are done and how many there are, for a progress bar.
     entries
-        Whether to take note of the entries of the first trial's signals, for `precision`: a
-        small part of the time. By default it does, but for chains so deep that their rows would be
-        drawn again for it: then once somebody asks for them.
+        Whether to take note of the entries of the first trial's signals, for `precision`. By
+        default dense runs do, and sampled ones once somebody asks for them: then their first
+        trials, as many as are drawn together, are run once more.
     forward
         Whether to take note of the signal going forward: of many sampled trials that is a seventh
         of the time.

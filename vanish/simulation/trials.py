@@ -70,8 +70,8 @@ def measure(
     watch
         Called with how many layers have been passed and how many there are to pass.
     entries
-        Whether to take note of the entries of the first trial's signals; None where its rows need
-        not be drawn again for that, and else once they are asked for.
+        Whether to take note of the entries of the first trial's signals; None for once they are
+        asked for.
     forward
         Whether to take note of the signal going forward.
 
@@ -80,9 +80,9 @@ def measure(
     VanishError
         If a chain overflows, or the run does not fit into memory.
     """
-    read = partial(_measured, entries=entries, forward=forward)
+    read = partial(_measured, entries=bool(entries), forward=forward)
     measured = Measured.joined(_each_block(read, settings, jobs, limit, watch))
-    if entries is None and measured.entries is None and settings.model.graph.is_plain:
+    if entries is None and settings.model.graph.is_plain:
         return measured._replace(later=LaterEntries(settings, limit))
     return measured
 
@@ -258,12 +258,10 @@ def _measured(
     trials: Trials,
     counter: _Counter,
     *,
-    entries: bool | None = False,
-    forward: bool = False,
+    entries: bool,
+    forward: bool,
 ) -> Measured:
     model, census = settings.model, None
-    if entries is None:
-        entries = not isinstance(chain, OneRowChain) or chain.keeps_first_trial
     if entries and trials.number == 0 and model.graph.is_plain:
         census = Census(draw_input(settings, Streams(settings.seed), trials)[0])
     slopes = SlopeTally(model.activations)
