@@ -26,8 +26,11 @@ _SORTED = 1000
 # Measured: fewer numbers take no longer by their keys.
 _FEW = 32
 
-# Exponents less far apart are those of numbers that float64 holds to the last digit.
+# Smaller exponents, or those less far apart, are of numbers that float64 holds to the last digit.
 _PLAIN = 1000
+
+# The bit of a float64 at which its exponent begins (IEEE 754).
+_EXPONENT_AT = 52
 
 
 def ordered(numbers: FloatArray, ranks: Iterable[int]) -> FloatArray:
@@ -58,14 +61,18 @@ class _Plain(Record):
 def _plain(mantissas: FloatArray, exponents: NDArray[np.int64]) -> _Plain | None:
     """Return numbers as plain ones; None where float64 cannot hold a row to the last digit."""
     top, bottom = int(exponents.max(initial=0)), int(exponents.min(initial=0))
-    unit: Exponents = 0
-    if top - bottom >= _PLAIN:
-        tops = exponents.max(axis=1)
-        unit, exponents = tops, exponents - tops[:, None]
-        if exponents.min() <= -_PLAIN:
-            return None
+    reach = max(top, -bottom)
+    if reach < _PLAIN:
+        # What ldexp does, in a sixth of its time: none of them leaves the normal numbers, and a
+        # true zero has the exponent 0.
+        powers = exponents.astype(np.int64) << _EXPONENT_AT
+        return _Plain((mantissas.view(np.int64) + powers).view(np.float64), 0, reach)
+    unit = exponents.max(axis=1)
+    exponents = exponents - unit[:, None]
+    if exponents.min() <= -_PLAIN:
+        return None
     # By exponents of C's int numpy's ldexp is several times as fast.
-    return _Plain(np.ldexp(mantissas, exponents.astype(np.int32)), unit, max(top, -bottom))
+    return _Plain(np.ldexp(mantissas, exponents.astype(np.int32)), unit, reach)
 
 
 def ranked(numbers: Magnitudes, ranks: Sequence[int]) -> list[Magnitudes]:

@@ -132,21 +132,24 @@ class OneRowChain:
         """Run all layers."""
         x = self._x.values[:, 0]
         self._products.start(x, self._y(0, 0, x.shape[1])[0])
-        keeps = watchers is not None and watchers.of_gradients is not None
-        passed = ray = None
         for first, last in self._stretches:
-            del passed, ray
-            passed = self._forward.run(first, last)
-            if watchers is not None:
-                watchers.of_layers(first, passed.a, passed.f, passed.slopes[:, :, None])
-            ray = self._ray(passed)
-            if len(ray.f):
-                self._products.add(first, ray, gates=passed.gates)
-            if keeps:
-                self._first_trial.keep(first, ray)
+            # Their rows are gone when the next ones come, which find that memory in the cache.
+            self._meet(first, last, watchers)
             step(last - first + 1)
-        self._last = passed
         self._products.settle()
+
+    def _meet(self, first: int, last: int, watchers: Watching | None) -> None:
+        """Run some layers, and take note of what the way back needs of them."""
+        passed = self._forward.run(first, last)
+        if watchers is not None:
+            watchers.of_layers(first, passed.a, passed.f, passed.slopes[:, :, None])
+        ray = self._ray(passed)
+        if len(ray.f):
+            self._products.add(first, ray, gates=passed.gates)
+        if watchers is not None and watchers.of_gradients is not None:
+            self._first_trial.keep(first, ray)
+        if last == self._depth:
+            self._last = passed
 
     @property
     def output(self) -> Stack:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -64,13 +64,17 @@ def frobenius_norms(
     streams, trials
         Where that comes from.
     """
-    freedom = np.array([weight.matrix.remainder for weight in weights])
-    if (drawn := freedom > 0).any():
+    freedom = np.array([weight.matrix.remainder for weight in weights], dtype=np.float64)
+    if (drawn := freedom > 0.0).any():
         role = role_of(letter, Role.REMAINDER)
+        degrees: Any = freedom[drawn]
+        if (degrees == degrees[0]).all():
+            # numpy draws the same in half the time where it is one number.
+            degrees = degrees[0]
 
         def draw(block: int) -> Callable[[tuple[int, ...]], FloatArray]:
             generator = streams.generator(role, trial=block)
-            return lambda shape: generator.chisquare(freedom[drawn], shape)
+            return lambda shape: generator.chisquare(degrees, shape)
 
         rest = trials.rows(draw, (int(drawn.sum()),))
         squares[drawn] += rest.T

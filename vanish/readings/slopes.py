@@ -76,8 +76,9 @@ def slope_products(graph: Graph, sizes: FloatArray, *, coefficients: bool = True
 
     one = Magnitudes.of(np.ones(sizes.shape[1:]))
     found = products(graph, SLOPES, Counting(coefficients), kept, one, graph.arguments)
-    nothing = Magnitudes.of(np.zeros(sizes.shape))
-    first, *others = [found[name] for name in graph.arguments] or [nothing]
+    if not graph.arguments:
+        return Magnitudes.of(np.zeros(sizes.shape))
+    first, *others = [found[name] for name in graph.arguments]
     return sum(others, first)
 
 
@@ -209,9 +210,9 @@ def log10_active_paths(graph: Graph, active: FloatArray) -> FloatArray:
         there is none.
     """
     logs = slope_products(graph, active, coefficients=False).log10
-    largest = logs.max(axis=2)
     if logs.shape[2] == 1:
-        return np.asarray(largest)
+        return logs[..., 0]
+    largest = logs.max(axis=2)
     # The counts may be far outside float64.
     known = np.where(np.isfinite(largest), largest, 0.0)[..., None]
     with np.errstate(divide="ignore"):
