@@ -52,7 +52,10 @@ class Profile(Course):
 
     @property
     def entries(self) -> Entries | None:
-        """The entries of the first trial's signals; None where nobody takes note of them."""
+        """The entries of the first trial's signals; None where nobody takes note of them.
+
+        Of a sampled run that took none its first trials are run once more, the first time.
+        """
         later = self.measured.later
         return self.measured.entries if later is None else later.found
 
