@@ -999,6 +999,17 @@ def test_trials_of_all_blocks_are_different() -> None:
         assert all(len(set(row)) == 450 for row in part.log10.tolist())
 
 
+@pytest.mark.parametrize("widths", [(3, 40, 40, 40), (3, 40, 5, 30)])
+def test_norms_of_weights_are_those_of_their_law(widths: tuple[int, ...]) -> None:
+    trials = 400
+    settings = Settings(act="tanh", widths=widths, trials=trials, weight_std=1.3, engine="sampled")
+    found = np.mean(4.0 ** measure(settings).weight.log2, axis=1)
+    n_in, n_out = (np.array(sizes) for sizes in (widths[:-1], widths[1:]))
+    # ‖W_k‖² is σ²/n_in times a chi-squared number of n_in·n_out degrees of freedom.
+    error = np.sqrt(2.0 / (n_in * n_out * trials))
+    assert (np.abs(found / (1.3**2 * n_out) - 1.0) < 5.0 * error).all()
+
+
 # --- far from 1 ---
 
 

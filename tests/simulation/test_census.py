@@ -255,12 +255,12 @@ def test_who_does_not_ask_does_not_pay() -> None:
 
 
 @pytest.mark.parametrize("act", ["tanh", "gelu"])
-@pytest.mark.parametrize("trials", [1, 5])
+@pytest.mark.parametrize(("trials", "batch"), [(1, 1), (5, 1), (5, 3)])
 def test_what_takes_a_second_run_is_run_when_it_is_asked_for(
-    act: str, trials: int, monkeypatch: pytest.MonkeyPatch
+    act: str, trials: int, batch: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings = Settings(act=act, layers=30, width=8, trials=trials, engine="sampled")
-    limit = 1000
+    settings = Settings(act=act, layers=30, width=8, trials=trials, batch=batch, engine="sampled")
+    limit = 10**6
     [now] = simulation.compare([settings], entries=True, memory_limit=limit)
     counted = 0
     of_settings = ensemble.measure
