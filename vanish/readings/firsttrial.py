@@ -11,7 +11,7 @@ from vanish.readings.recursion import AT_ONCE, FF, YF, Products, Ray
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.stack import Magnitudes, Stack
@@ -61,6 +61,10 @@ class FirstTrial:
         self._stretches, self._room = stretches, room
         # By the first of some layers.
         self._kept: dict[int, Ray] = {}
+
+    def has_room(self, sizes: Iterable[int]) -> bool:
+        """Tell whether the rows of layers of these sizes can all be kept."""
+        return _KEPT * sum(sizes) < self._room
 
     def keep(self, first: int, ray: Ray) -> None:
         """Take what layers from k = `first` on give all trials, while there is room."""

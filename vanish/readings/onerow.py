@@ -126,6 +126,11 @@ class OneRowChain:
         delta = self._back(loss_gradient(self.output)).delta
         return delta.at(0).over(delta.at(-1))
 
+    @property
+    def keeps_first_trial(self) -> bool:
+        """Whether who takes note of the first trial is told without drawing its rows again."""
+        return self._first_trial.has_room(weight.n_out for weight in self._weights[:-1])
+
     # --- the way forward ---
 
     def _go(self, step: Callable[[int], object], watchers: Watching | None = None) -> None:

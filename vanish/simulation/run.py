@@ -63,9 +63,10 @@ def compare(
     watch
         Called with how many steps are done and how many there are, for a progress bar.
     entries
-        Whether to take note of the entries of the first trial's signals, for `precision`. By
-        default dense runs do, and sampled ones once somebody asks for them: then their first
-        trials, as many as are drawn together, are run once more.
+        Whether to take note of the entries of the first trial's signals, for `precision`: a
+        small part of the time. By default it does, but for sampled runs of a few trials with so
+        many numbers that it would be more: then once somebody asks for them, by another run of
+        the first trials.
     forward
         Whether to take note of the signal going forward: of many sampled trials that is a seventh
         of the time.
