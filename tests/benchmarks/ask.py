@@ -24,7 +24,7 @@ def ask(peer: str, *arguments: str) -> list[tuple[Any, ...]]:
 
 def ask_for(file: str, peer: str, act: str, *arguments: str) -> list[tuple[Any, ...]]:
     """Return the answer of a peer for the chain in a file."""
-    import numpy as np  # noqa: PLC0415 - at the top every peer's time would have it
+    import numpy as np  # noqa: PLC0415 - a peer asked without a file does not pay for it
 
     answer_for = importlib.import_module(peer).answer_for
     with np.load(file) as arrays:

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for package in ("torch", "sklearn"):
         pytest.importorskip(package, reason=REASON)
-    import run  # noqa: PLC0415 - it imports both of them
+    import run  # noqa: PLC0415 - it imports these, which may be missing
 
     monkeypatch.setattr(sys, "argv", ["run.py", "--quick"])
     yield run

@@ -724,7 +724,7 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
         before = {*directory.iterdir()}
         try:
             result: Result | BaseException = run_in_process(*shlex.split(line))
-        except Exception as error:  # noqa: BLE001 - returned: the test of this line shows it
+        except Exception as error:  # noqa: BLE001 - the test of this line raises it again
             result = error
         return Outcome(result, {*raised_at}, {*directory.iterdir()} - before)
 

@@ -36,7 +36,7 @@ def built(parts: Program, settings: Settings, seed: int) -> tuple[nn.Sequential,
     batch = torch.randn(shape) if x is None else torch.tensor(x)
     place: dict[str, Any] = {"torch": torch, "nn": nn, "sizes": settings.model.sizes, "x": batch}
     for text in (parts.acts, parts.layer, parts.network):
-        exec(text, place)  # noqa: S102 - the lines are to be run as printed
+        exec(text, place)  # noqa: S102 - vanish wrote them, to be run as printed
     model: nn.Sequential = place["model"]
     if settings.weights is not None:
         with torch.no_grad():
@@ -46,7 +46,7 @@ def built(parts: Program, settings: Settings, seed: int) -> tuple[nn.Sequential,
                 bias = settings.weights.biases[k - 1]
                 layer.W.bias.copy_(torch.zeros(()) if bias is None else torch.tensor(bias))
     for text in (parts.weights, parts.gains):
-        exec(text, place)  # noqa: S102 - the lines are to be run as printed
+        exec(text, place)  # noqa: S102 - vanish wrote them, to be run as printed
     return model, batch
 
 

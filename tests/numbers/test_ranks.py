@@ -25,7 +25,7 @@ def exact(mantissa: float, exponent: int) -> Fraction:
 
 
 def far_apart(trials: int, kind: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return values and exponents: near 1, far from it, or far from each other."""
+    """Return values and exponents: near 1, far from it, far from each other, or as far as held."""
     rng = np.random.default_rng(trials)
     values = rng.standard_normal((ROWS, trials))
     exponents = rng.integers(-3, 4, (ROWS, trials))
@@ -33,13 +33,16 @@ def far_apart(trials: int, kind: str) -> tuple[np.ndarray, np.ndarray]:
         exponents += np.arange(ROWS)[:, None] * 700 - 2000
     elif kind == "spread":
         exponents[2] = rng.integers(-3000, 3000, trials)
+    elif kind == "edge":
+        # Of both ends of what float64 holds to the last digit, in one row.
+        exponents = rng.choice([-990, 990], (ROWS, trials))
     values[1, : trials // 2] = 0.0
     values[3] = 0.5
     values[4, ::2] = 0.25
     return values, exponents
 
 
-@pytest.mark.parametrize("kind", ["near", "far", "spread"])
+@pytest.mark.parametrize("kind", ["near", "far", "spread", "edge"])
 @pytest.mark.parametrize("trials", TRIALS)
 def test_ranks_are_those_of_sorted_numbers(trials: int, kind: str) -> None:
     values, exponents = far_apart(trials, kind)

@@ -155,14 +155,6 @@ class Magnitudes(Record):
         """Return the numbers that numpy's index selects."""
         return Magnitudes(self.mantissas[index], self.exponents[index])
 
-    def repeated(self, trials: int) -> Magnitudes:
-        """Return numbers of shape (N,) as those of each trial, shape (N, T), in their memory."""
-        mantissas, exponents = self
-        shape = len(mantissas), trials
-        return Magnitudes(
-            np.broadcast_to(mantissas[:, None], shape), np.broadcast_to(exponents[:, None], shape)
-        )
-
     def narrow(self) -> Magnitudes:
         """Return the same in less memory, where exponents and sums of a few are short integers."""
         mantissas, exponents = self

@@ -74,10 +74,10 @@ def slope_products(graph: Graph, sizes: FloatArray, *, coefficients: bool = True
         here = column.at(slice(first - 1, last))
         return [None, *(here if node.op.kind == "activate" else None for node in block.nodes)]
 
-    one = Magnitudes.of(np.ones(sizes.shape[1:]))
-    found = products(graph, SLOPES, Counting(coefficients), kept, one, graph.arguments)
     if not graph.arguments:
         return Magnitudes.of(np.zeros(sizes.shape))
+    one = Magnitudes.of(np.ones(sizes.shape[1:]))
+    found = products(graph, SLOPES, Counting(coefficients), kept, one, graph.arguments)
     first, *others = [found[name] for name in graph.arguments]
     return sum(others, first)
 

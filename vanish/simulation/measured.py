@@ -154,11 +154,7 @@ class Measured(Record):
     @property
     def slope_product(self) -> Magnitudes:
         """∏_{j=k..N} of the largest slopes, shape (N, T)."""
-        largest = self.slopes.largest
-        if not any(largest.strides):
-            # As those of relu, which are 1: one trial's stand for all, see `without_repeats`.
-            return slope_products(self.graph, largest[:, 0]).repeated(self.trials)
-        return slope_products(self.graph, largest)
+        return slope_products(self.graph, self.slopes.largest)
 
     @property
     def log10_active_paths(self) -> FloatArray:
@@ -219,7 +215,7 @@ def signed_quantile(numbers: Signeds, share: float) -> Signeds:
 def magnitude_quantiles(magnitudes: Magnitudes, *shares: float) -> list[Magnitudes]:
     """Return quantiles over the trials, shape (N, T) to (N,); a true zero is the smallest."""
     trials = magnitudes.mantissas.shape[-1]
-    if trials == 1 or not any(each.strides[-1] for each in magnitudes):
+    if trials == 1:
         return [magnitudes.at((..., 0))] * len(shares)
     from vanish.numbers.ranks import ranked  # noqa: PLC0415 - start-up
 

@@ -54,7 +54,8 @@ class Profile(Course):
     def entries(self) -> Entries | None:
         """The entries of the first trial's signals; None where nobody takes note of them.
 
-        Of a sampled run that took none its first trials are run once more, the first time.
+        Where a sampled run left them for later, see `compare`, its first trials are run once more
+        when they are first asked for.
         """
         later = self.measured.later
         return self.measured.entries if later is None else later.found

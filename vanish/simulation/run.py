@@ -65,8 +65,8 @@ def compare(
     entries
         Whether to take note of the entries of the first trial's signals, for `precision`: a
         small part of the time. By default it does, but for sampled runs of a few trials with so
-        many numbers that it would be more: then once somebody asks for them, by another run of
-        the first trials.
+        many numbers that it would be more, and of chains so deep that rows would be drawn again
+        for it: then once somebody asks for them, by another run of the first trials.
     forward
         Whether to take note of the signal going forward: of many sampled trials that is a seventh
         of the time.

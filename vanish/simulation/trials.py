@@ -266,11 +266,7 @@ def _measured(
     forward: bool,
 ) -> Measured:
     model, census = settings.model, None
-    if entries is None:
-        entries = not isinstance(chain, OneRowChain) or (
-            chain.keeps_first_trial and _first_is_light(settings)
-        )
-    if entries and trials.number == 0 and model.graph.is_plain:
+    if trials.number == 0 and model.graph.is_plain and _takes_entries(settings, chain, entries):
         census = Census(draw_input(settings, Streams(settings.seed), trials)[0])
     slopes = SlopeTally(model.activations)
     tally = ForwardTally(trials.width) if forward else None
@@ -304,9 +300,12 @@ def _measured(
     return measured._replace(entries=census.entries(settings, measured))
 
 
-def _first_is_light(settings: Settings) -> bool:
-    """Tell whether to take note of the first trial's entries costs little beside all the rest."""
-    return settings.trials >= _MANY or sum(settings.model.sizes[1:]) <= _FEW
+def _takes_entries(settings: Settings, chain: Chain, asked: bool | None) -> bool:
+    """Tell whether to take note of the first trial's entries: None asks where it costs little."""
+    if asked is not None or not isinstance(chain, OneRowChain):
+        return asked is not False
+    is_light = settings.trials >= _MANY or sum(settings.model.sizes[1:]) <= _FEW
+    return is_light and chain.keeps_first_trial
 
 
 def _loss_gradient(settings: Settings, trials: Trials, output: Stack) -> Stack:
