@@ -6,7 +6,7 @@
 # make kills  kills sweeps and compares what they end with (COUNT=100 SEED=0)
 # make signals  sends signals to all commands at random moments (COUNT=200 SEED=0)
 # make corpus  compares all output with that of another copy (BEFORE=a worktree of an older commit)
-# make bench  measures speed, side by side with PyTorch, JAX and others; takes half an hour
+# make bench  measures speed, side by side with PyTorch, JAX and others; takes an hour
 #             (ONLY=peers for the tables whose title has that word)
 # A second call installs nothing: each environment is renewed when pyproject.toml changes.
 
