@@ -174,7 +174,7 @@ def test_a_map_keeps_a_sign_a_point() -> None:
 
 def test_errors_and_remarks_are_in_words_too() -> None:
     error = on_screen("--vanish-below 0", "ascii")
-    assert error.stderr.endswith(": give 0 < vanish_below <= explode_above\n")
+    assert error.stderr.endswith(": give 0 < vanish_below <= explode_above < inf\n")
     verdict = on_screen("--act relu --layers 6 -f tsv", "ascii").stderr
     assert "signal ||dL/da||" in verdict
 

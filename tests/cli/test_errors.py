@@ -235,6 +235,12 @@ help zzzz
 --widths 3,2x0
 --widths 3,2x99999999999
 --widths 3,2xx3
+--widths 3,2x
+--last-act tanh,relu
+derive --act 'leaky_relu(0.2),x*tanh(x)'
+derive --block residual,prenorm
+--bias-init 'normal(0.1),zeros'
+--loss mse,sum
 --gain 1,2 --layers 3
 --init lsuv --width 1 --layers 2
 --init lsuv --bias-std 3 --act tanh --layers 2
@@ -251,6 +257,7 @@ fix --columns cure,ratio
 fix --format html
 fix --fail-on stable
 fix --gain 1x0
+fix --gain 1x
 sweep --gain 1 --last-gain 0
 --widths 3,,4
 --widths ''

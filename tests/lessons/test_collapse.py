@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import shlex
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -410,6 +411,12 @@ def test_the_verdict_says_whether_depth_adds_anything(format_name: str) -> None:
 def test_a_chain_that_stays_where_its_activation_is_straight_is_not_called_bent() -> None:
     stdout, _ = run_collapse("--act hard_sigmoid --weight-std 0.1 --layers 4 --format table")
     assert "NOT AFFINE" not in stdout
+
+
+def test_one_layers_departure_is_no_range() -> None:
+    stdout, _ = run_collapse("--act tanh --layers 1 --width 8 --format table")
+    sentence = " ".join(stdout.partition("AFFINE")[2].split())
+    assert re.search(r"its layers depart from additivity by [\d.e+-]+\d\.$", sentence)
 
 
 def test_every_number_of_a_verdict_is_there_when_the_chain_dies() -> None:

@@ -45,19 +45,19 @@ def rows(*shape: int, name: str = "in.txt") -> Rows:
         ({"gain": math.nan}, "gain nan: give a finite number above 0"),
         (
             {"vanish_below": 0.0},
-            "vanish_below 0 and explode_above 1000: give 0 < vanish_below ≤ explode_above",
+            "vanish_below 0 and explode_above 1000: give 0 < vanish_below ≤ explode_above < inf",
         ),
         (
             {"vanish_below": 10.0, "explode_above": 2.0},
-            "vanish_below 10 and explode_above 2: give 0 < vanish_below ≤ explode_above",
+            "vanish_below 10 and explode_above 2: give 0 < vanish_below ≤ explode_above < inf",
         ),
         (
             {"explode_above": math.nan},
-            "vanish_below 0.001 and explode_above nan: give 0 < vanish_below ≤ explode_above",
+            "vanish_below 0.001 and explode_above nan: give 0 < vanish_below ≤ explode_above < inf",
         ),
         (
             {"explode_above": math.inf},
-            "vanish_below 0.001 and explode_above inf: give 0 < vanish_below ≤ explode_above",
+            "vanish_below 0.001 and explode_above inf: give 0 < vanish_below ≤ explode_above < inf",
         ),
         # unknown
         ({"act": "sigmiod"}, "unknown activation 'sigmiod': did you mean sigmoid or"),
@@ -69,7 +69,7 @@ def rows(*shape: int, name: str = "in.txt") -> Rows:
         ({"widths": (4, 4), "width": 4}, "width beside widths: give one of them"),
         (
             {"widths": (4, 4), "layers": 2},
-            "layers 2 beside widths of 1 layers: leave out layers",
+            "layers 2 beside widths of 1 layer: leave out layers",
         ),
         (
             {"weight_std": 1.0, "init": "he_normal"},

@@ -238,6 +238,25 @@ def slower_or_faster(text: str) -> int:
     return int("too large for the first" in text)
 
 
+# A range whose ends read alike, as "7.61 to 7.61".
+NO_RANGE = re.compile(r"([\d.e+-]+) to \1(?![\d.])")
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({}, "The weight gradients are about equal, "),
+        ({"trials": 3}, "; the middle 90 % of their ratios are 1."),
+        ({"block": "S(W~x+b)"}, "; over the layers the parts are "),
+    ],
+)
+def test_what_is_alike_is_no_range(options: dict[str, Any], told: str) -> None:
+    _, text = explained("identity", init="orthogonal", layers=5, width=16, **options)
+    assert told in text
+    assert not NO_RANGE.search(text)
+    assert NO_RANGE.search("about equal, 7.61 to 7.61: no")
+
+
 @pytest.mark.slow
 @settings(max_examples=150)
 @given(LEARNING)
@@ -246,6 +265,7 @@ def test_a_sentence_about_learning_agrees_with_the_weight_gradients(
 ) -> None:
     profile = vanish.simulate(**options, norm_bound=False)
     text, ratio = explain(profile).text, profile.log10_ratio_w
+    assert not NO_RANGE.search(text)
     said = slower_or_faster(text)
     if said:
         assert ratio is not None
@@ -302,7 +322,7 @@ def test_gradients_relative_to_the_weights_are_compared_trial_by_trial() -> None
     [
         ({"act": "sigmoid", "block": "S(W~x + U u + b)"}, "add less than the last."),
         ({"act": "tanh", "weight_std": 3.0}, "add more than the last."),
-        ({"act": "identity", "init": "orthogonal"}, "; over the layers the parts reach from"),
+        ({"act": "identity", "init": "orthogonal"}, "; over the layers the parts are"),
     ],
 )
 def test_layers_that_share_their_weights_are_not_said_to_learn_by_themselves(

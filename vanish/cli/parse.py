@@ -11,7 +11,7 @@ from vanish.simulation.names import ACTIVATIONS, ALL
 from vanish.simulation.option import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import typer
 
@@ -43,6 +43,8 @@ def split_list(values: Iterable[str] | None, option: str) -> list[str]:
     UsageError
         If an item is empty.
     """
+    from vanish.network.registry import apart
+
     items = [item.strip() for value in values or () for item in apart(value)]
     if not all(items):
         given = ",".join(values or ())
@@ -63,17 +65,6 @@ def acts(values: Iterable[str] | None, option: str) -> list[str]:
         for item in split_list(values, option)
         for each in (ACTIVATIONS.split(", ") if item.lower() == ALL else [item])
     ]
-
-
-def apart(listed: str) -> Iterator[str]:
-    """Yield what commas part, but for those in brackets."""
-    depth = start = 0
-    for at, sign in enumerate(listed):
-        depth += (sign == "(") - (sign == ")")
-        if sign == "," and depth <= 0:
-            yield listed[start:at]
-            start = at + 1
-    yield listed[start:]
 
 
 def names(values: Iterable[str] | None, option: str, kind: str, known: str) -> set[str]:
@@ -108,9 +99,9 @@ def split_sizes(widths: str) -> tuple[int, ...]:
     """
     sizes: list[int] = []
     for item in split_list([widths], "--widths"):
-        size, _, times = item.replace("×", "x").partition("x")
         try:
-            n, count = int(size), int(times) if times else 1
+            size, count = _repeated(item)
+            n = int(size)
         except ValueError:
             raise UsageError(
                 f"--widths {widths!r}: {item!r} is not a whole number, or one so many times: give"
@@ -122,6 +113,18 @@ def split_sizes(widths: str) -> tuple[int, ...]:
             )
         sizes += [n] * count
     return tuple(sizes)
+
+
+def _repeated(item: str) -> tuple[str, int]:
+    """Return what an item such as 30x2 says, and how many times: once where nothing is said.
+
+    Raises
+    ------
+    ValueError
+        If what stands behind the x is no whole number.
+    """
+    what, cross, times = item.replace("×", "x").partition("x")
+    return what, int(times) if cross else 1
 
 
 def split_acts(names: str) -> tuple[str, ...]:
@@ -145,9 +148,9 @@ def gains(given: str) -> float | tuple[float, ...]:
     """
     found: list[float] = []
     for item in given.split(","):
-        number, _, times = item.replace("×", "x").partition("x")
         try:
-            gain, count = float(number), int(times) if times else 1
+            number, count = _repeated(item)
+            gain = float(number)
         except ValueError:
             count = 0
         if not 1 <= count <= _MOST_SIZES - len(found):

@@ -170,6 +170,7 @@ def formula(given: str | Formula) -> Formula:
     if own in NAMED.names():
         record = NAMED.get(own)
         return Formula(record.text, record.name)
+    NAMED.require_one(given)
     try:
         return Formula(given)
     except UsageError:

@@ -36,6 +36,17 @@ def spelled(given: str, known: Iterable[str]) -> str:
     return next((name for name in known if folded(name) == wanted), given)
 
 
+def apart(listed: str) -> Iterator[str]:
+    """Yield what commas part, but for those in brackets."""
+    depth = start = 0
+    for at, sign in enumerate(listed):
+        depth += (sign == "(") - (sign == ")")
+        if sign == "," and depth <= 0:
+            yield listed[start:at]
+            start = at + 1
+    yield listed[start:]
+
+
 def choice(kind: str, given: str, known: Iterable[str], help: str = "") -> str:
     """Return the known name that one in any spelling means.
 
@@ -136,12 +147,28 @@ class Registry(Generic[Entry]):
         """
         own = self._own(name)
         if own is None:
+            self.require_one(name)
             aliases = (each for entry in self for each in _aliases(entry))
             meant = name.strip().lower()
             for word, ours in self._synonyms.items():
                 meant = meant.replace(word, ours)
             raise unknown_name(self._kind, name, [*self.names(), *aliases], meant=meant)
         return self._made(own)
+
+    def require_one(self, text: str) -> None:
+        """Refuse a list where one entry is wanted.
+
+        Raises
+        ------
+        UsageError
+            If commas part it, and a part is a name, with or without numbers in brackets.
+        """
+        parts = [*apart(text)]
+        if len(parts) == 1:
+            return
+        names = {self.spelled(part.partition("(")[0]) for part in parts}
+        if not names.isdisjoint(self.names()):
+            raise UsageError(f"{self._kind} {text!r}: a list of {len(parts)}: give one")
 
     def spelled(self, name: str) -> str:
         """Return an entry's own name for any of its spellings; an unknown one as it is."""

@@ -42,6 +42,11 @@ def compared(log10: float, whose: str) -> str:
     return f"{factor} {'of' if log10 < 0.0 else 'times'} {whose}"
 
 
+def reach(least: str, most: str) -> str:
+    """Return ``1.5 to 3``; ``1.5`` where both ends are told alike."""
+    return least if least == most else f"{least} to {most}"
+
+
 # A float64 has no more significant digits.
 _ALL_DIGITS = 17
 

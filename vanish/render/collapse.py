@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from vanish.numbers.words import short
+from vanish.numbers.words import reach, short
 from vanish.render.columns import COLLAPSE
 from vanish.render.view import Finding, Said, View, said
 
@@ -73,7 +73,7 @@ def _finding(rows: int, found: Sequence[LayerCollapse]) -> Finding:
             "not affine",
             last.act,
             f"On {rows} random inputs the chain {outcome}, and its layers depart from additivity"
-            f" by {least} to {_number(departures[-1])}.",
+            f" by {reach(least, _number(departures[-1]))}.",
         )
     if last.difference is not None and last.difference.known is None:
         return Finding(

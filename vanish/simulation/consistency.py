@@ -11,6 +11,7 @@ from vanish.errors import ConflictError, UsageError
 from vanish.network import activations, initializers, losses
 from vanish.network.registry import choice
 from vanish.network.sizes import least_rows, sizes
+from vanish.numbers.words import plural
 from vanish.simulation.modelling import given_depth
 from vanish.simulation.names import ENGINE_NAMES, SAMPLED
 from vanish.simulation.sample import given_steps, rows_of
@@ -40,7 +41,8 @@ def require_order(settings: Settings) -> None:
     """Require thresholds of which one is not above the other."""
     below, above = settings.vanish_below, settings.explode_above
     wrong = (
-        f"vanish_below {below:g} and explode_above {above:g}: give 0 < vanish_below ≤ explode_above"
+        f"vanish_below {below:g} and explode_above {above:g}:"
+        " give 0 < vanish_below ≤ explode_above < inf"
     )
     if not all(0.0 < each < math.inf for each in (below, above)):
         raise UsageError(wrong)
@@ -97,7 +99,7 @@ def require_one_shape(settings: Settings) -> None:
             raise ConflictError("width beside widths: give one of them", "width", "widths")
         if settings.layers is not None and settings.layers != len(widths) - 1:
             raise ConflictError(
-                f"layers {settings.layers} beside widths of {len(widths) - 1} layers:"
+                f"layers {settings.layers} beside widths of {plural(len(widths) - 1, 'layer')}:"
                 " leave out layers",
                 *("layers", "widths"),
             )

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from vanish.numbers.scaled import ZERO
-from vanish.numbers.words import compared, short, short_power
+from vanish.numbers.words import compared, reach, short, short_power
 from vanish.simulation.course import Verdict
 
 if TYPE_CHECKING:
@@ -34,16 +34,16 @@ def learning(course: Course) -> str:
         return ""
     known = sorted((layer.grad_w for layer in layers), key=lambda grad_w: grad_w.log10 or 0.0)
     least, most = known[0], known[-1]
-    reach = f"{short(least)} to {short(most)}"
+    sizes = reach(short(least), short(most))
     if course.shares_weights:
-        return _parts(ratio, (first, last), reach)
+        return _parts(ratio, (first, last), sizes)
     if abs(ratio) <= _ABOUT_EQUAL:
         if float(most / least) <= 10.0**_ABOUT_EQUAL:
             pace = f"no layer lags behind{_pace(layers)}"
-            return f"The weight gradients are about equal, {reach}{_since(course)}: {pace}."
+            return f"The weight gradients are about equal, {sizes}{_since(course)}: {pace}."
         return (
             f"Layer {first}'s weights get about as large a gradient as layer {last}'s; over the"
-            f" layers it reaches from {reach}."
+            f" layers it reaches from {sizes}."
         )
     relative = course.log10_relative_ratio
     whose = f"layer {last}'s gradient"
@@ -64,13 +64,13 @@ def learning(course: Course) -> str:
     return f"{gets}: the first layers {'hardly learn' if hardly else 'learn more slowly'}."
 
 
-def _parts(ratio: float, ends: tuple[int, int], reach: str) -> str:
+def _parts(ratio: float, ends: tuple[int, int], sizes: str) -> str:
     """Return how much the layers add to the gradient of what they share."""
     first, last = ends
     of_last = compared(ratio, f"layer {last}'s")
     part = f"Layer {first}'s part in the weight gradient is {of_last}"
     if abs(ratio) <= _ABOUT_EQUAL:
-        return f"{part}; over the layers the parts reach from {reach}."
+        return f"{part}; over the layers the parts are {sizes}."
     share = "less" if ratio < 0.0 else "more"
     return f"{part}: to what the shared weights learn the first layers add {share} than the last."
 

@@ -57,7 +57,7 @@ def require_memory(
     least = a_layer * depth
     memory.require(least, what, remedy)
     if trials > 1:
-        what = f"{trials:,} trials of {depth:,} layers"
+        what = f"a run of {trials:,} trials of {depth:,} layers"
         remedy = "give fewer --trials or --layers"
         memory.require(least + _BYTES_A_RESULT * depth * trials, what, remedy)
     if (engine or settings.engine_used) == SAMPLED:

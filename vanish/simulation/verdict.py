@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from vanish.numbers.words import compared, listed, short, short_power
+from vanish.numbers.words import compared, listed, reach, short, short_power
 from vanish.records import Record
 from vanish.simulation.alike import alike_units
 from vanish.simulation.course import Verdict
@@ -353,11 +353,11 @@ def _trials(profile: Profile) -> str:
     if profile.trials == 1:
         return ""
     low, high = profile.ratio_quantile(LOW), profile.ratio_quantile(HIGH)
-    spread = (
-        f"; the middle 90 % of their ratios reach from {short(low or 0.0)} to {short(high)}"
-        if high is not None
-        else ""
-    )
+    spread = ""
+    if high is not None:
+        ends = short(low or 0.0), short(high)
+        verb = "reach from" if ends[0] != ends[1] else "are"
+        spread = f"; the middle 90 % of their ratios {verb} {reach(*ends)}"
     return f"These are medians of {profile.trials:,} trials, {_counts(profile)}{spread}."
 
 

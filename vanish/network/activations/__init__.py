@@ -89,6 +89,7 @@ def get(name: str | Activation) -> Activation:
         return name
     if not _is_formula(name):
         return catalogue.get(name)
+    catalogue.require_one(name)
     if _has_numbers(name):
         return catalogue.called(name)
     return _by_formula(_spelled_formula(name))

@@ -121,6 +121,11 @@ def remove(name: str) -> None:
     _REGISTRY.remove(name)
 
 
+def require_one(text: str) -> None:
+    """Refuse a list of activations, see `Registry.require_one`."""
+    _REGISTRY.require_one(text)
+
+
 def get(name: str) -> Activation:
     """Return the activation that a name or alias means, or a name with numbers.
 

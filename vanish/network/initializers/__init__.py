@@ -133,6 +133,7 @@ def get_of_biases(name: str) -> Initializer:
 
 def _read(name: str) -> tuple[Family, tuple[float, ...]]:
     """Return what a name with its numbers means."""
+    _REGISTRY.require_one(name)
     if _REGISTRY.spelled(name.partition("(")[0]) == AUTO:
         raise UsageError(f"{_KIND} {name!r}: auto takes no numbers and draws no biases: write auto")
     before, opening, behind = name.partition("(")
