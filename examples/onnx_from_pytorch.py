@@ -29,7 +29,7 @@ except ModuleNotFoundError as missing:
 FEATURES, WIDTH, BLOCKS, CLASSES = 10, 16, 4, 3
 
 
-class Residual(nn.Module):  # type: ignore[misc]  # mypy reads no torch, so its base is Any
+class Residual(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
     """x + W2 gelu(W1 LN(x)), as in the layers of a transformer."""
 
     def __init__(self) -> None:

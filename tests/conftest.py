@@ -12,6 +12,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+from vanish.__main__ import _OBJECTS
 from vanish.network import chainrule
 from vanish.numbers.scaled import Scaled
 from vanish.readings import dense
@@ -41,12 +42,12 @@ collect_ignore_glob = [
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# As many objects as a command makes before they are searched for garbage, see `vanish.__main__`.
-_OBJECTS = 50_000
-
 
 def pytest_collection_finish() -> None:
-    """Leave what was collected out of the searches for garbage: a sixth of the suite's time."""
+    """Leave what was collected out of the searches for garbage, as seldom as a command's.
+
+    Those took a sixth of the suite's time.
+    """
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS)

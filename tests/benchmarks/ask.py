@@ -12,6 +12,8 @@ import sys
 import time
 from typing import Any
 
+import numpy as np
+
 _CALLS = {"--first": 1, "--second": 2}
 
 
@@ -24,8 +26,6 @@ def ask(peer: str, *arguments: str) -> list[tuple[Any, ...]]:
 
 def ask_for(file: str, peer: str, act: str, *arguments: str) -> list[tuple[Any, ...]]:
     """Return the answer of a peer for the chain in a file."""
-    import numpy as np  # noqa: PLC0415 - a peer asked without a file does not pay for it
-
     answer_for = importlib.import_module(peer).answer_for
     with np.load(file) as arrays:
         weights = [arrays[f"W{k}"] for k in range(1, 1 + sum(n[0] == "W" for n in arrays))]

@@ -28,6 +28,12 @@ TRIALS = 5
 LEAST = -13.0
 
 
+def run_lines(place: dict[str, Any], *texts: str) -> None:
+    """Run printed lines, one text after the other, with the names that stand in a place."""
+    for text in texts:
+        exec(text, place)  # noqa: S102 - what vanish prints is judged by running it as printed
+
+
 def built(parts: Program, settings: Settings, seed: int) -> tuple[nn.Sequential, torch.Tensor]:
     """Run the lines of a network, and return it with a batch."""
     torch.manual_seed(seed)
@@ -35,8 +41,7 @@ def built(parts: Program, settings: Settings, seed: int) -> tuple[nn.Sequential,
     shape = settings.rows, settings.model.n_in
     batch = torch.randn(shape) if x is None else torch.tensor(x)
     place: dict[str, Any] = {"torch": torch, "nn": nn, "sizes": settings.model.sizes, "x": batch}
-    for text in (parts.acts, parts.layer, parts.network):
-        exec(text, place)  # noqa: S102 - vanish wrote them, to be run as printed
+    run_lines(place, parts.acts, parts.layer, parts.network)
     model: nn.Sequential = place["model"]
     if settings.weights is not None:
         with torch.no_grad():
@@ -45,8 +50,7 @@ def built(parts: Program, settings: Settings, seed: int) -> tuple[nn.Sequential,
                 layer.W.weight.copy_(torch.tensor(settings.weights.weights[k - 1]))
                 bias = settings.weights.biases[k - 1]
                 layer.W.bias.copy_(torch.zeros(()) if bias is None else torch.tensor(bias))
-    for text in (parts.weights, parts.gains):
-        exec(text, place)  # noqa: S102 - vanish wrote them, to be run as printed
+    run_lines(place, parts.weights, parts.gains)
     return model, batch
 
 

@@ -163,8 +163,8 @@ class Registry(Generic[Entry]):
         UsageError
             If commas part it, and a part is a name, with or without numbers in brackets.
         """
-        parts = [*apart(text)]
-        if len(parts) == 1:
+        # Whoever asks for a formula comes by here, for every layer.
+        if "," not in text or len(parts := [*apart(text)]) == 1:
             return
         names = {self.spelled(part.partition("(")[0]) for part in parts}
         if not names.isdisjoint(self.names()):
