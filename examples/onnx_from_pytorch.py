@@ -1,6 +1,6 @@
 """Export a PyTorch network to ONNX, with its skip and its norms, and see its gradients here.
 
-Needs `pip install vanish-grad[onnx] torch onnxscript`. Run it with
+Needs `pip install onnx torch onnxscript`. Run it with
 `python examples/onnx_from_pytorch.py`; it takes some seconds.
 """
 
@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import vanish
-from vanish.files.networks import read_graph
 
 try:
     for package in ("onnx", "onnxscript"):  # what reads the file, and what writes it
@@ -23,7 +22,7 @@ try:
     import torch
     from torch import nn
 except ModuleNotFoundError as missing:
-    needed = "vanish-grad[onnx] torch onnxscript"
+    needed = "onnx torch onnxscript"
     sys.exit(f"No {missing.name} here: this example needs `pip install {needed}`")
 
 FEATURES, WIDTH, BLOCKS, CLASSES = 10, 16, 4, 3
@@ -65,7 +64,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "network.onnx"
         export(build(), path)
-        network = read_graph(str(path))
+        network = vanish.load(path)
     profile = vanish.simulate(weights=network, batch=32)
     print(f"{'weight':14}{'S':10}{'n_in':>5}{'n_out':>6}{'‖∂L/∂a‖':>10}{'‖∂L/∂W‖':>10}")
     for layer, row in zip(profile.layers, profile.rows(), strict=True):

@@ -1,7 +1,7 @@
 """Train a classifier with scikit-learn, export it to ONNX, and see its gradients here.
 
 Its loss is the cross-entropy of its classes, so that they are the gradients it was trained with.
-Needs `pip install vanish-grad[onnx] skl2onnx`. Run it with
+Needs `pip install onnx scikit-learn skl2onnx`. Run it with
 `python examples/onnx_from_scikit_learn.py`; it takes some seconds.
 """
 
@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 import vanish
-from vanish.files.networks import read_graph
 
 try:
     from skl2onnx import to_onnx
@@ -26,9 +25,8 @@ try:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 except ModuleNotFoundError as missing:
-    sys.exit(
-        f"No {missing.name} here: this example needs `pip install vanish-grad[onnx,data] skl2onnx`"
-    )
+    needed = "onnx scikit-learn skl2onnx"
+    sys.exit(f"No {missing.name} here: this example needs `pip install {needed}`")
 
 HIDDEN = (32,) * 6
 
@@ -56,7 +54,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as directory:
             path = Path(directory) / "network.onnx"
             exported(model, x, path)
-            network = read_graph(str(path))
+            network = vanish.load(path)
         rows, target = vanish.Rows(x), vanish.Rows(classes[:, None])
         profile = vanish.simulate(weights=network, input=rows, loss="cross_entropy", target=target)
         accuracy = model.score(x, classes)

@@ -285,6 +285,30 @@ def _nets() -> dict[str, Any]:
             *(Step("LogSoftmax", "s", "l", {"axis": -1}), Step("Flatten", "l", "r")),
             gemm("r V", "y"), row=positions, V=normal(4, 15, seed=80),
         ),
+        "bias behind a reshape": net(
+            *(Step("MatMul", "x V", "p"), Step("Reshape", "p t", "q"), Step("Add", "q c", "a")),
+            *(Step("Tanh", "a", "f"), Step("Flatten", "f", "r"), gemm("r U", "y")),
+            V=normal(5, 6, seed=90), c=normal(3, seed=91), t=np.array([-1, 2, 3]),
+            U=normal(4, 6, seed=92),
+        ),
+        "silu in another shape": net(
+            *(gemm("x V", "a"), Step("Sigmoid", "a", "s"), Step("Mul", "a s", "f")),
+            *(Step("Reshape", "f t", "q"), constant("half", 0.5), Step("Mul", "q half", "o")),
+            *(Step("Softmax", "o", "p", {"axis": -1}), Step("Flatten", "p", "r"), gemm("r U", "y")),
+            V=normal(6, 5, seed=90), t=np.array([-1, 2, 3]), U=normal(4, 6, seed=92),
+        ),
+        "silu of another shape": net(
+            *(gemm("x V", "a"), Step("Reshape", "a t", "q"), Step("Sigmoid", "q", "s")),
+            *(Step("Mul", "q s", "f"), Step("Flatten", "f", "r"), gemm("r U", "y")),
+            V=normal(6, 5, seed=90), t=np.array([-1, 2, 3]), U=normal(4, 6, seed=92),
+        ),
+        "one first": net(
+            *(Step("MatMul", "x W1", "p"), constant("one", 1.0), Step("Mul", "one p", "i")),
+            *(Step("Add", "i b1", "z"), Step("Add", "z p", "s"), gemm("s E e", "y")),
+        ),
+        "softmax of lines at the end": net(
+            *(Step("MatMul", "x W1", "p"), Step("Softmax", "p", "y", {"axis": -1})), row=positions,
+        ),
         "units of one": net(
             *(Step("Identity", "x", "i"), Step("Dropout", "i", "d"), gemm("d W1 b1", "a1"), tanh),
             *(Step("Cast", "f1", "c", {"to": 11}), gemm("c E e", "z")),

@@ -361,7 +361,8 @@ def test_a_network_from_pytorch_has_its_gradients(tmp_path: Path) -> None:
             example.nn.init.normal_(parameter, 1.0, 0.1)
     example.export(model, path)
     x = np.random.default_rng(1).standard_normal((7, example.FEATURES))
-    network = example.read_graph(str(path))
+    network = vanish.load(path)
+    assert network.origin is not None
     profile = vanish.simulate(weights=network, input=vanish.Rows(x), loss="sum")
     model = model.double()
     model(example.torch.from_numpy(x)).sum(dim=1).mean().backward()
@@ -381,7 +382,7 @@ def test_a_network_from_scikit_learn_has_the_gradients_it_was_trained_with(tmp_p
     torch = pytest.importorskip("torch")
     model, x, classes = example.trained("logistic", 3)
     example.exported(model, x, tmp_path / "network.onnx")
-    network = example.read_graph(str(tmp_path / "network.onnx"))
+    network = vanish.load(tmp_path / "network.onnx")
     target = vanish.Rows(classes[:, None])
     rows = vanish.Rows(x)
     profile = vanish.simulate(weights=network, input=rows, loss="cross_entropy", target=target)

@@ -126,7 +126,7 @@ def _faster(questions: tuple[Question, ...], samples: Mapping[Contender, Sample]
         if other.alike and samples[other.second].median < samples[question.ours.second].median
     ]
     ours = questions[0].ours.name
-    return f"Called again, faster than {ours}: {'; '.join(found) or 'none of them'}."
+    return f"Called again in float64, faster than {ours}: {'; '.join(found) or 'none of them'}."
 
 
 def _duration(seconds: float) -> str:

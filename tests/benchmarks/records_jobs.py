@@ -8,7 +8,8 @@ from measure import Allowance, Group, Job, work
 from sampled_jobs import size_of
 
 from vanish.simulation import run as simulation
-from vanish.simulation.layers import expected_of, layers_of
+from vanish.simulation.expected import expected_of
+from vanish.simulation.layers import layers_of
 from vanish.simulation.settings import Settings
 
 if TYPE_CHECKING:

@@ -343,3 +343,19 @@ def test_lines_fit_the_window_of_a_terminal(columns: int) -> None:
         # What is wider is one symbol, or a sentence of the head.
         bare = line.strip().removeprefix("= ").removeprefix("· ")
         assert len(line.rstrip()) <= columns or " · " not in bare
+
+
+@pytest.mark.parametrize("form", ["latex", "markdown", "text"])
+def test_a_slope_without_a_bound_is_none_in_every_format(form: str) -> None:
+    assert "none" in derive(f"--act max(x,0)^2 --layers 2 --values --format {form}")
+
+
+def test_the_matrix_form_is_no_row_of_json() -> None:
+    check_error("derive --matrix --format json", "--matrix beside --format json")
+
+
+def test_names_of_one_layer_are_no_range() -> None:
+    check_error(
+        "derive --layers 1 --wrt W2",
+        "a chain of 1 layer has x, W1, b1, a1 and f1: give one of them",
+    )

@@ -445,6 +445,7 @@ derive --wrt a4
 derive --fragment
 derive --width 3
 derive --format tsv
+derive --matrix --format json
 derive --layers 0
 acts sigmod
 collapse --batch 1
@@ -458,6 +459,7 @@ sweep --layers 2 --output x.csv --format table
 sweep --layers 2 --per-layer --format table
 sweep --layers 2 --plot x.png
 sweep --layers 2 --scheduler nowhere
+sweep --layers 2 --jobs 2 --scheduler tcp://127.0.0.1:1
 sweep --layers 2 --scheduler tcp://127.0.0.1:1
 sweep --layers 2 --config bad.toml
 sweep --layers 2 --config unknown.toml
@@ -689,10 +691,12 @@ NOT_HERE = (
     "make room, then go on with --resume",
     # of files on their way away: test_survey.py, test_safetensors.py
     *("it became shorter while it was read", "see to it, and try again"),
-    "{path}: {error.strerror}: give a file",
+    "{path}: {reason(error)}: give a file",
     # of what PyTorch is or wrote: test_torchfile.py
     *("a damaged PyTorch file", "which takes code to be read"),
     *("PyTorch is not installed to read it", "has more numbers than the file"),
+    # of a file's graph: test_onnx.py
+    "which meet a matrix twice",
     # of the API alone: test_selection.py
     *("give a glob, or a list of globs", "give the name of a file"),
 )

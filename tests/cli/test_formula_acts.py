@@ -187,3 +187,9 @@ def test_help_tells_which_names_take_numbers() -> None:
     text = printed("help leaky_relu")
     assert "It takes another number in brackets, `leaky_relu(slope=0.01)`" in text
     assert "in brackets" not in printed("help tanh")
+
+
+def test_a_formula_that_is_0_where_it_is_drawn_is_drawn() -> None:
+    result = run_in_process("acts", "max(x-10,0)", "-f", "table")
+    assert result.status == 0
+    assert "⣀" in result.stdout.decode()

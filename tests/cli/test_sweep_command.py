@@ -1148,3 +1148,30 @@ def test_a_figure_of_activations_that_share_their_last_one(tmp_path: Path) -> No
         f" --plot {figure}"
     )
     assert figure.exists()
+
+
+def test_a_finished_file_is_known_by_what_is_in_its_inputs(tmp_path: Path) -> None:
+    path, weights = tmp_path / "o.csv", tmp_path / "w.npz"
+    grid = f"--weights {weights} --act tanh --seed 0,1 -o"
+
+    def save(seed: int) -> None:
+        draw = np.random.default_rng(seed).standard_normal
+        np.savez(weights, W1=draw((4, 4)), W2=draw((4, 4)))
+
+    save(0)
+    assert sweep(grid, path).status == 0
+    before = path.read_bytes()
+    assert b"is complete" in sweep(f"{grid[:-2]} --resume -o", path).stderr
+    save(1)
+    assert "results of another grid" in refused(f"{grid[:-2]} --resume -o", path)
+    assert "something else than the results of this grid" in refused(grid, path)
+    assert path.read_bytes() == before
+    assert sweep(f"{grid[:-2]} --force -o", path).status == 0
+    assert path.read_bytes() != before
+
+
+def test_a_point_that_failed_for_its_size_is_known_again(tmp_path: Path) -> None:
+    path = tmp_path / "o.csv"
+    line = "--layers 10,1000000000000 -o"
+    assert sweep(line, path).status == 1
+    assert b"is complete" in sweep(f"{line[:-2]} --resume -o", path).stderr

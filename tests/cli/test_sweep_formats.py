@@ -200,3 +200,18 @@ def test_a_training_ends_with_3_if_a_network_came_to_what_was_named(named: str) 
 def test_conditions_are_all_outcomes_and_verdicts_but_the_good_ones() -> None:
     assert {*OUTCOMES.split(", ")} == {*map(str, Outcome)} - {"learned"}
     assert {*VERDICTS.split(", ")} == {each.value for each in Verdict} - {"stable"}
+
+
+def test_the_column_of_errors_is_spoken_of_where_there_is_one() -> None:
+    line = "--act softplus --layers 3 --gain 1,1e300"
+    has = b"1 of 2 points failed; the column error says why: the first, "
+    assert has in sweep(f"{line} -f tsv").stderr
+    assert has in sweep(f"{line} -f csv --columns act,error").stderr
+    for options in ("-f table", "-f markdown", "-f tsv --columns act"):
+        said = sweep(f"{line} {options}").stderr
+        assert b"1 of 2 points failed: the first, " in said
+
+
+def test_a_cluster_has_its_own_number_of_workers() -> None:
+    said = refused("--layers 2,3 --jobs 4 --scheduler tcp://127.0.0.1:1")
+    assert "--jobs 4 beside --scheduler" in said

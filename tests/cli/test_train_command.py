@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import math
+import re
+import shlex
 from typing import TYPE_CHECKING
 
 import pytest
@@ -125,3 +127,27 @@ def test_the_first_gradient_is_what_vanish_itself_says(tmp_path: Path) -> None:
     training = vanish.train(act="tanh", layers=3, epochs=1, width=6)
     assert training.median.start.log10_ratio == pytest.approx(ratio, rel=1e-12)
     assert not [*tmp_path.iterdir()]
+
+
+def test_networks_that_differ_are_told_apart() -> None:
+    result = run_in_process(
+        *("train", "--act", "relu", "--init", "auto,he_normal", "--layers", "2", "--epochs", "2"),
+        *("-f", "table"),
+    )
+    said = result.stdout.decode()
+    assert "relu, auto LEARNED" in said
+    assert "relu, he_normal LEARNED" in said
+    assert "from 2 to 2" not in said
+
+
+def test_a_command_that_is_told_can_be_pasted() -> None:
+    result = run_in_process(
+        *("train", "--act", "x*sigmoid(x)", "--layers", "8", "--init", "normal(0.001)"),
+        *("--epochs", "1", "--width", "8", "-f", "table"),
+    )
+    said = " ".join(result.stdout.decode().split())
+    command = re.search(r"What helps its gradient: (vanish .*?)\.(?: |$)", said + " ")
+    assert command is not None
+    words = shlex.split(command[1])
+    assert words[words.index("--init") + 1] == "normal(0.001)"
+    assert words[words.index("--act") + 1] == "x*sigmoid(x)"

@@ -22,6 +22,7 @@ from vanish.cli.parse import gains
 from vanish.cures import fix as cures
 from vanish.cures import remedy
 from vanish.cures.catalogue import CHEAP, everything
+from vanish.cures.columns import FIXES
 from vanish.cures.commands import command
 from vanish.cures.cure import Cure, Part
 from vanish.cures.stalling import stalled
@@ -419,7 +420,7 @@ def test_one_layer_has_nothing_to_mend() -> None:
     result = run_in_process("fix", "--layers", "1", "--format", "json")
     document = json.loads(result.stdout)
     assert (result.status, document["rows"]) == (0, [])
-    assert "nothing to mend" in document["sentence"]
+    assert "nothing to mend on the way" in document["sentence"]
     text = run_in_process("fix", "--layers", "1", "--format", "table").stdout.decode()
     assert "With one layer there is nothing to vanish on the way." in text
 
@@ -526,3 +527,12 @@ def test_a_run_of_a_row_is_measured_as_the_command_measures_it() -> None:
     assert again.log10_ratio == row.after.log10_ratio
     assert again.layers[0].grad_w.log10 == row.after.grad_w.log10
     assert again.verdict_shares == row.after.shares
+
+
+@pytest.mark.parametrize("form", ["csv", "tsv"])
+def test_where_nothing_is_to_mend_the_header_stands(form: str) -> None:
+    options = ("fix", "--act", "relu", "--layers", "1", "-f", form, "--quiet")
+    whole = run_in_process(*options).stdout.decode()
+    assert tuple(re.split("[,\t]", whole.strip())) == FIXES.names
+    assert run_in_process(*options, "--columns", "cure,works").stdout.split() != []
+    assert run_in_process(*options, "--no-header").stdout == b""

@@ -246,3 +246,17 @@ def test_lines_are_of_what_changes_alone() -> None:
     assert act.startswith("acts = [nn.ReLU()] * 3 + [nn.Identity()]\nfor layer in model[0:3]:")
     assert "kaiming_normal_" in act
     assert "class" not in act
+
+
+def test_gains_multiply_the_matrices_that_a_layer_has() -> None:
+    settings = Settings(
+        act="tanh", block="x + V S(Wx+b)", widths=(30, 48, 48, 10), gain=0.3, init="lecun_normal"
+    )
+    model, _ = built(program(settings), settings, 0)
+    # Where sizes differ a layer is S(Wx+b).
+    assert [hasattr(layer, "V") for layer in model] == [False, True, False]
+    for layer in model:
+        matrices = [layer.W.weight, *([layer.V.weight] if hasattr(layer, "V") else [])]
+        for weight in matrices:
+            std = float(weight.detach().std()) * math.sqrt(weight.shape[1])
+            assert std == pytest.approx(0.3, rel=0.1)

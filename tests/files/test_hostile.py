@@ -308,3 +308,30 @@ def test_what_typer_repeats_is_escaped(line: list[str]) -> None:
     message = result.stderr.decode()
     assert (result.status, result.stdout) == (2, b"")
     assert message.removesuffix("\n").isprintable()
+
+
+def test_two_arrays_of_one_name_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "twice.npz"
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in ("W1.npy", "W1"):
+            array = io.BytesIO()
+            np.save(array, np.eye(2))
+            archive.writestr(name, array.getvalue())
+    path.write_bytes(content.getvalue())
+    for options in ([], ["--select", "W1"]):
+        result = run_in_process("--weights", str(path), *options)
+        assert result.status == 2
+        assert b"two arrays in it are called 'W1'" in result.stderr
+
+
+def test_an_axis_beyond_any_array_is_one_line(tmp_path: Path) -> None:
+    header = b'{"W1":{"dtype":"F64","shape":[0,4611686018427387904],"data_offsets":[0,0]}}'
+    path = tmp_path / "wide.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header)
+    result = run_in_process("--weights", str(path))
+    assert (result.status, result.stderr.count(b"\n")) == (2, 1)
+
+
+def test_more_memory_than_float64_counts_is_no_limit() -> None:
+    assert run_in_process("--memory", "9" * 300 + "T", "--layers", "2", "--quiet").status == 0

@@ -660,7 +660,7 @@ def test_a_column_is_as_many_targets_of_a_network_of_one_output(file: Path) -> N
 def test_numbers_in_one_line_are_one_row_whatever_the_network(file: Path) -> None:
     file.write_text("1 2 3\n")
     result = run_in_process("--widths=1,4", f"--input={file}")
-    assert b"rows of 3 numbers for a chain of 1 inputs" in result.stderr
+    assert b"rows of 3 numbers for a chain of 1 input:" in result.stderr
 
 
 # --- header lines ---

@@ -10,7 +10,18 @@ import onnx
 import pytest
 import torch
 from command import run_in_process
-from onnxfiles import ACTIVATIONS, NETS, WRITTEN_OUT, Step, content, gemm, made, mlp, normal
+from onnxfiles import (
+    ACTIVATIONS,
+    NETS,
+    WRITTEN_OUT,
+    Step,
+    constant,
+    content,
+    gemm,
+    made,
+    mlp,
+    normal,
+)
 from onnxoracle import Evaluation
 
 from vanish.errors import VanishError
@@ -23,8 +34,11 @@ from vanish.network.stages import StagedGraph
 from vanish.numbers.scaled import Magnitude
 from vanish.readings import dense
 from vanish.readings.dense import DENSE
+from vanish.simulation.gradients import gradients
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
+from vanish.simulation.verdict import explain
+from vanish.sweeps.grid import Grid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -338,3 +352,119 @@ def test_values_before_a_softmax_that_float64_cannot_hold_are_one_line() -> None
     simulation = simulated(read(model))
     with pytest.raises(VanishError, match="the values before a softmax grow past"):
         simulation.profile()
+
+
+@pytest.mark.parametrize("name", ["layer norm", "skip", "branches", "one matrix twice"])
+def test_gradients_have_the_names_of_the_table(name: str) -> None:
+    simulation = simulated(read(NETS[name]))
+    profile = simulation.profile()
+    found = gradients(profile.settings)
+    assert isinstance(profile.measured.graph, StagedGraph)
+    for k, layer in enumerate(profile.layers, 1):
+        for letter, norm in (("W", layer.grad_w), ("a", layer.grad_a), ("f", layer.grad_f)):
+            assert relative(float(np.linalg.norm(found[f"{letter}{k}"])), float(norm)) < CLOSE
+    assert found["x"].shape == simulation.x.shape
+    # Nothing is left out: γ and β of a norm have names, too.
+    assert len(found) >= len(profile.measured.parameters)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_chain"),
+    [("layer norm", True), ("joined", True), ("sequences", True), ("branches", False),
+     ("skip", False)],
+)  # fmt: skip
+def test_of_a_graph_that_branches_no_steps_are_told(name: str, *, is_chain: bool) -> None:
+    profile = simulated(read(NETS[name])).profile()
+    assert profile.is_chain is is_chain
+    assert (profile.decades_per_layer is not None) is is_chain
+    assert ("decades a layer" in explain(profile).text) <= is_chain
+
+
+def test_a_saturated_layer_is_blamed_and_not_the_next() -> None:
+    depth, at = 8, 4
+    steps = [Step("LayerNormalization", "x g h", "f0")]
+    arrays = {"g": np.ones(6), "h": np.zeros(6)}
+    for k in range(1, depth + 1):
+        steps += [gemm(f"f{k - 1} W{k} b{k}", f"a{k}"), Step("Sigmoid", f"a{k}", f"f{k}")]
+        arrays |= {f"W{k}": normal(6, 6, scale=2.0, seed=k), f"b{k}": np.zeros(6)}
+    arrays[f"b{at}"] -= 40.0
+    steps[-1] = Step("Sigmoid", f"a{depth}", "y")
+    profile = simulated(read(made(steps, arrays, [6]))).profile()
+    assert profile.is_chain
+    assert [fault.layer for fault in profile.faults.found if fault.slopes is not None] == [at]
+    text = explain(profile).text
+    assert f"What follows layer {at} keeps" in text
+
+
+def test_a_softmax_of_lines_is_not_the_one_that_a_loss_contains() -> None:
+    network = read(NETS["softmax of lines at the end"])
+    assert network.closing == ""
+    with pytest.raises(VanishError, match="cross_entropy"):
+        Simulation(Settings(weights=network, loss="cross_entropy", target=Rows(np.zeros((1, 1)))))
+
+
+def test_a_constant_that_is_used_twice_is_one_matrix() -> None:
+    def steps(first: list[Step]) -> list[Step]:
+        return [
+            *first,
+            *(Step("MatMul", "x W", "a"), Step("Tanh", "a", "f"), Step("MatMul", "f W", "y")),
+        ]
+
+    matrix = normal(4, 4)
+    by_node = read(made(steps([constant("W", matrix)]), {}, [4]))
+    by_array = read(made(steps([]), {"W": matrix}, [4]))
+    assert len(by_node.arrays) == len(by_array.arrays) == 1
+    norms = [simulated(each).profile().layers[0].grad_w for each in (by_node, by_array)]
+    assert norms[0] == norms[1]
+    with pytest.raises(VanishError, match="meet a matrix twice"):
+        Simulation(Settings(weights=by_array, last_gain=0.5))
+    with pytest.raises(VanishError, match="meet a matrix twice"):
+        Simulation(Settings(weights=by_array, gain=(1.0, 0.5)))
+
+
+def test_of_a_norm_both_means_are_over_the_same_axes() -> None:
+    steps = [
+        *(Step("ReduceMean", "x", "m", {"axes": [1, 2]}), Step("Sub", "x m", "c")),
+        *(constant("two", 2.0), Step("Pow", "c two", "q"), constant("eps", 1e-5)),
+        *(Step("ReduceMean", "q", "v", {"axes": [2]}), Step("Add", "v eps", "w")),
+        *(Step("Sqrt", "w", "s"), Step("Div", "c s", "n"), Step("Flatten", "n", "r")),
+        gemm("r V", "y"),
+    ]
+    with pytest.raises(VanishError, match="no part of a norm of rows"):
+        read(made(steps, {"V": normal(3, 6)}, [2, 3], opset=17))
+
+
+@pytest.mark.parametrize(
+    ("steps", "why"),
+    [
+        ([Step("Add", "a b", "y", {"broadcast": 1, "axis": 1})], "broadcast"),
+        ([Step("Dropout", "a", "y")], "no is_test"),
+    ],
+)
+def test_what_operators_meant_of_old_is_refused(steps: list[Step], why: str) -> None:
+    arrays = {"W": normal(2, 3), "b": normal(3)}
+    model = made([Step("MatMul", "x W", "a"), *steps], arrays, [2], opset=6)
+    with pytest.raises(VanishError, match=why):
+        read_onnx("net.onnx", model.SerializeToString(), "")
+
+
+def test_the_number_of_rows_is_no_factor() -> None:
+    steps = [
+        *(gemm("x W", "a"), Step("Shape", "x", "s"), constant("zero", 0)),
+        *(
+            Step("Gather", "s zero", "n"),
+            Step("Cast", "n", "m", {"to": 1}),
+            Step("Div", "a m", "y"),
+        ),
+    ]
+    with pytest.raises(VanishError, match="the number of rows as a number"):
+        read(made(steps, {"W": normal(3, 2)}, [2]))
+
+
+def test_a_sweep_tells_networks_by_what_is_in_them() -> None:
+    networks = [read(mlp([Step(op, "a", "f")])) for op in ("Tanh", "Relu")]
+    networks.append(read(NETS["layer norm"]))
+    grids = [Grid({"weights": [each]}) for each in networks]
+    assert len({grid.fingerprint() for grid in grids}) == 3
+    assert grids[0].as_dict() == {"weights": ["net.onnx"]}
+    assert Grid({"weights": [read(mlp())]}).fingerprint() == grids[0].fingerprint()

@@ -784,7 +784,7 @@ def test_names_are_those_of_the_block() -> None:
         parse_variable("W1", graph)
     assert str(raised.value) == (
         "cannot differentiate by 'W1': a chain of 3 layers has x, W, U, b, u1 to u3, w1 to w3,"
-        " a1 to a3 and f1 to f3"
+        " a1 to a3 and f1 to f3: give one of them"
     )
     with pytest.raises(UsageError, match="V1"):
         lines(Graph((SKIP, 2)), Variable("V", 1), TEXT)

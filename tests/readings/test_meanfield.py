@@ -18,7 +18,7 @@ from vanish.readings import meanfield, secondmode
 from vanish.readings.families import Family
 from vanish.readings.modelayers import Layer
 from vanish.simulation.drawing import Draws
-from vanish.simulation.layers import expected_of
+from vanish.simulation.expected import expected_of
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import itertools
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 import wide
 
+import vanish
+from vanish import Rows
 from vanish.gauss.quadrature import NoLawError
 from vanish.network import activations
 from vanish.network.graph import Block, Constant, Graph, Node, Op, Slot
-from vanish.numbers.scaled import Magnitude
+from vanish.numbers.scaled import ONE, Magnitude
 from vanish.readings import secondmode
 from vanish.readings.meanfield import MEAN_FIELD, Ensemble, expected
 
@@ -265,3 +267,31 @@ def test_plain_chains_stand_as_they_are(
         itertools.chain(*with_mode), itertools.chain(*looked), itertools.chain(*alone), strict=True
     ):
         assert str(one.grad_f) == str(two.grad_f) == str(three.grad_f)
+
+
+@pytest.mark.parametrize(
+    ("name", "act"),
+    [("residual", "relu"), ("residual", "sigmoid"), ("prenorm", "tanh"), ("x + LN(x)", "relu")],
+)
+@pytest.mark.parametrize("mean", [0.0, 0.6, 1.0])
+def test_theory_starts_from_the_mean_of_the_input_too(name: str, act: str, mean: float) -> None:
+    width, rows = 1024, np.random.default_rng(3).standard_normal((1, 1024))
+    x = Rows(mean + math.sqrt(1.0 - mean * mean) * (rows - rows.mean()) / rows.std())
+    options: dict[str, Any] = {"block": name, "act": act, "layers": 4, "width": width, "input": x}
+    profile = vanish.simulate(**options, trials=8, engine="sampled")
+    for layer in profile.layers[1:]:
+        if layer.rms_a is None or layer.predicted_rms_a is None or not layer.rms_a:
+            continue
+        off = (layer.rms_a.log10 or 0.0) - (layer.predicted_rms_a.log10 or 0.0)
+        assert abs(off) < 0.02
+
+
+def test_a_block_s_biases_have_an_expectation_of_their_own() -> None:
+    profile = vanish.simulate(
+        block="x + S(Wx+b)", act="tanh", layers=10, width=512, trials=200, engine="sampled"
+    )
+    for layer in profile.layers:
+        assert layer.grad_b.log10 == pytest.approx((layer.predicted_b or ONE).log10, abs=0.05)
+    assert profile.layers[0].predicted_b != profile.layers[0].predicted_f
+    without = vanish.simulate(block="x + S(Wx)", act="tanh", layers=3)
+    assert [layer.predicted_b for layer in without.layers] == [None] * 3

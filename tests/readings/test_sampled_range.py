@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import vanish
-from vanish.readings import sampledweight
+from vanish.numbers import scaled
 
 DEPTH, WIDTH = 4, 6
 
@@ -81,6 +81,6 @@ def test_a_scale_that_is_taken_for_a_plain_factor_is_noticed(
     monkeypatch: pytest.MonkeyPatch, gain: float, size: float
 ) -> None:
     # The planted fault: the product of the two is infinite, or 0.
-    monkeypatch.setattr(sampledweight, "_LARGEST_SCALE", 1000)
+    monkeypatch.setattr(scaled, "BORNE", 1000)
     with pytest.raises((AssertionError, ValueError, TypeError)):
         check(gain, size, rows=1)

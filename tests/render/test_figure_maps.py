@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 import vanish
 from vanish import Rows, Settings
+from vanish.errors import UsageError
 from vanish.network import activations
 from vanish.render import style
 from vanish.render.figure import phase_figure, sweep_figure
@@ -408,3 +409,32 @@ def test_panels_are_broader_than_high_and_few_places_are_left_out(count: int) ->
     rows, columns = style.grid(count)
     assert rows <= columns <= rows + 3
     assert 0 <= rows * columns - count < columns
+
+
+def test_what_has_no_law_has_no_colour_and_is_on_no_side() -> None:
+    points = [
+        theory.TheoryPoint("tanh", w, b, None, chi, None, None, None, None, None, None, "")
+        for b in (0.0, 1.0)
+        for w, chi in ((0.5, None), (1.0, None), (1.5, 2.0), (2.0, 2.0), (2.5, 2.0))
+    ]
+    (axes,) = maps(phase_figure(points))
+    assert np.isnan(field(axes, 2)[:, :2]).all()
+    assert [text.get_text() for text in axes.texts] == ["exploding"]
+
+
+def test_points_whose_settings_are_at_odds_are_drawn_and_told() -> None:
+    axes: dict[str, Any] = {"init": ["auto", "he_normal"], "weight_std": [1.0, 2.0], "layers": [3]}
+    found = vanish.sweep(axes)
+    assert "2 points failed" in str(found)
+    assert "vanishing below 0.001, exploding above 1000" in str(found)
+    sweep_figure(Grid(axes), found)
+
+
+@pytest.mark.parametrize("stds", [[1.0, {"W": 1.0, "V": 0.1}], [{"V": 0.2}, {"V": 0.1}]])
+def test_a_number_a_letter_is_no_place_on_a_map(stds: list[Any]) -> None:
+    options: dict[str, Any] = {"block": "x + V S(Wx+b)", "weight_std": stds, "layers": [2, 3]}
+    found = vanish.sweep(**options)
+    assert len(found) == 4
+    assert "verdict" in str(found)
+    with pytest.raises(UsageError, match="a figure has one number across"):
+        sweep_figure(Grid(options | {"block": [options["block"]]}), found)

@@ -254,3 +254,8 @@ def test_text_ends_with_one_line_feed_and_has_no_carriage_return(format_name: st
     assert text.endswith("\n")
     assert not text.endswith("\n\n")
     assert "\r" not in text
+
+
+def test_stars_of_a_formula_are_no_markup() -> None:
+    result = run_in_process("acts", "x*sigmoid(2*x)", "relu", "-f", "markdown")
+    assert "x\\*sigmoid(2\\*x)" in result.stdout.decode()

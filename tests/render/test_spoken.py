@@ -169,3 +169,10 @@ def test_a_view_is_spoken_in_all_its_parts() -> None:
         dispensable=("||dL/da_1||", ("log\n1 ... 2",)),
         equation="f -> N",
     )
+
+
+def test_headings_stay_headings_and_what_leads_is_spoken() -> None:
+    shown = View("∂", ("a",), (Elided("of ∂L", is_heading=True),), (), (), frozenset(), ())
+    said = in_words(shown._replace(lead=Finding("dead", "∂", "‖W‖")))
+    assert said.rows == (Elided("of dL", is_heading=True),)
+    assert said.lead == Finding("dead", "d", "||W||")

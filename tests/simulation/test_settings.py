@@ -81,11 +81,11 @@ def rows(*shape: int, name: str = "in.txt") -> Rows:
         ),
         (
             {"layer_acts": ("relu", "tanh"), "widths": (4, 4)},
-            "layer_acts names 2 activations for 1 layers: give one a layer",
+            "layer_acts names 2 activations for 1 layer: give one a layer",
         ),
         (
             {"layer_acts": ("relu",), "weights": NETWORK},
-            "layer_acts names 1 activations for 2 layers: give one a layer",
+            "layer_acts names 1 activation for 2 layers: give one a layer",
         ),
         ({"layer_acts": ()}, "layer_acts is empty: give one activation a layer"),
         (

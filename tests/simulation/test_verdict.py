@@ -562,7 +562,7 @@ def test_rows_that_die_in_different_layers_are_told_from_a_loss_without_a_gradie
     profile = vanish.simulate(act="relu", weights=network, input=x)
     assert profile.layers[0].grad_b.log10 is None
     assert profile.layers[1].grad_b.log10 is not None
-    assert "no path from layer 1 to the loss" in explain(profile).text
+    assert "every path from the loss to layer 1 meets" in explain(profile).text
 
 
 def test_trials_that_die_in_different_layers_are_not_said_to_have_slopes_everywhere() -> None:
@@ -641,3 +641,16 @@ def test_healthy_relu_layers_have_no_dead_units_to_tell(width: int, rows: int, s
         act="relu", layers=8, width=width, batch=rows, seed=seed, norm_bound=False
     )
     assert "units are dead" not in explain(profile).text
+
+
+@pytest.mark.parametrize("act", ["x^3", "x*abs(x)"])
+def test_slopes_that_are_0_at_0_are_not_blamed_on_large_values(act: str) -> None:
+    verdict, text = explained(act, layers=20, weight_std=0.3)
+    assert verdict is Verdict.DEAD
+    assert f" are so small that every slope of {act} is below 1e-308" in text
+    assert "Larger weights would give them slopes again." in text
+
+
+def test_slopes_of_an_input_of_zeros_are_told() -> None:
+    _, text = explained("x^3", layers=4, input=Rows(np.zeros((1, 64))))
+    assert "In layer 1 every a is 0, where x^3 has slope 0: " in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -144,7 +145,7 @@ def test_layers_are_those_of_an_iteration_by_mpmath(block: str, act: str) -> Non
         ("residual", "gelu", "multiplies by 1.5 a layer"),
         ("postnorm", "relu", "stays: 1 to leading order"),
         # e^(σ_w²/2), which (1 + 1/2N)^(N-1) tends to.
-        ("residual_scaled", "relu", "stays: times 1.65 at any N"),
+        ("residual_scaled", "relu", "stays: times 1.65 as N grows"),
         ("residual_scaled", "sigmoid", "stays: times 1.02, to 1 as N grows"),
         # p is l²M², so that what RMS passes on falls as 1/l².
         ("x + S(W RMS(x))", "relu", "stays: times 3.46 in all"),
@@ -286,3 +287,44 @@ def test_a_factor_of_another_layer_is_caught() -> None:
     first, second, *_ = blocks.profile(setting("prenorm", "tanh"), 3)
     assert second.chi - 1.0 == pytest.approx((first.chi - 1.0) / float(first.p), rel=1e-12)
     assert second.chi - 1.0 != pytest.approx((first.chi - 1.0) / float(second.p), rel=1e-2)
+
+
+# exp's variance leaves float64 from q = 355 on.
+NO_LAW = ("exp(x)", 30.0)
+
+
+@pytest.mark.parametrize("block", ["plain", "residual"])
+def test_a_point_without_a_law_has_a_reason(block: str) -> None:
+    act, weight_std = NO_LAW
+    each = setting(block, act, weight_std)
+    found = blocks.point(each)
+    assert (found.p_star, found.q_star, found.chi, found.growth) == (None, None, None, "")
+    assert "no law for exp(x)" in found.reason
+    assert blocks.profile(each) == []
+
+
+def test_a_law_at_a_point_does_not_hang_on_one_elsewhere() -> None:
+    # The critical weight_std is looked for where exp has no law.
+    found = point("layernorm_after", NO_LAW[0], 0.5)
+    assert found.chi is not None
+    assert found.critical_weight_std is None
+    assert "no law for exp(x)" in found.reason
+
+
+def test_a_skip_through_a_norm_is_not_passed_whole() -> None:
+    # x/√p + S: at p* the skip's share is below 1, and χ passes 1 as weight_std grows.
+    assert (point("RMS(x) + S(Wx+b)", "sigmoid", 0.1).chi or 1.0) < 1.0
+    critical = point("RMS(x) + S(Wx+b)", "sigmoid", 0.1).critical_weight_std
+    assert critical is not None
+    there = point("RMS(x) + S(Wx+b)", "sigmoid", critical)
+    assert there.chi == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_product_that_turns_with_the_number_of_layers_is_told() -> None:
+    block = "0.99 x + 2/sqrt(layers) S(Wx)"
+    found = point(block, "identity", 1.0)
+    log10 = [0.5 * 2 * math.log10(0.9801 + 4.0 / n) * n for n in (128, 256)]
+    assert log10[0] > 0.0 > log10[1]
+    said = [float(each) for each in re.findall(r"(\S+) at N", found.growth)]
+    assert found.growth.startswith("turns: ")
+    assert said == pytest.approx([10.0**each for each in log10], rel=0.05)

@@ -288,3 +288,20 @@ def test_a_test_part_of_another_size_is_finite(far: float) -> None:
 def test_chance_is_the_most_frequent_class_of_the_test_part() -> None:
     options: dict[str, Any] = {"x_test": np.eye(4), "y_test": [0, 1, 1, 1]}
     assert Data.of(np.eye(4), [0, 0, 1, 1], **options).split(STREAMS).chance == 0.75
+
+
+def test_a_label_that_is_called_like_a_column_is_an_example(tmp_path: Path) -> None:
+    rows = [(f"{i},{i * i}", "y" if i % 2 else "n") for i in range(1, 13)]
+    text = "".join(f"{cells},{label}\n" for cells, label in rows)
+    without, headed = save(tmp_path, "a.csv", text), save(tmp_path, "b.csv", f"1,2,y\n{text}")
+    assert len(data.load(without).draw(STREAMS, 0).x) == 12
+    assert len(data.load(headed).draw(STREAMS, 0).x) == 13
+    assert len(data.load(save(tmp_path, "c.csv", f"u,v,y\n{text}")).draw(STREAMS, 0).x) == 12
+
+
+def test_whole_numbers_beyond_float64_are_classes_of_their_own(tmp_path: Path) -> None:
+    y = np.array([2**53, 2**53 + 1] * 6)
+    path = save(tmp_path, "d.npz", npz(X=np.arange(24.0).reshape(12, 2), y=y))
+    assert data.load(path).classes == (str(2**53), str(2**53 + 1))
+    text = "".join(f"{i},{i * i},{label}\n" for i, label in enumerate(y.tolist()))
+    assert data.load(save(tmp_path, "d.csv", text)).classes == (str(2**53), str(2**53 + 1))

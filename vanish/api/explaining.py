@@ -37,13 +37,16 @@ _MEASURED = (
     "bias_init",
 )
 
+# Layers of a derivation where nobody says how many: it fits on a page.
+_DERIVED = 3
+
 _COLLAPSING = ("layers", "width", "widths", "init", "weight_std", "bias_std", "bias_init", "seed")
 
 
 def derive(
     wrt: str | None = None,
     *,
-    layers: int = 3,
+    layers: int | None = None,
     values: bool = False,
     full: bool = False,
     act: Act | None = None,
@@ -59,11 +62,11 @@ def derive(
         What to differentiate by: ``W1``, ``b1``, ``a1``, ``f1``, …, or ``x``; layer 1's first
         matrix where it is not given.
     layers
-        N.
+        N; 3 where neither it nor `weights` are given.
     values
         Whether to put its numbers under each factor, measured on a chain of `act` (sigmoid
         where it is not given), `width`, `hidden`, `init`, `weight_std`, `bias_std`,
-        `bias_init` and `seed`.
+        `bias_init`, `gain`, `weights` and `seed`.
     full
         Whether to write out every step of a deep chain.
     act
@@ -87,6 +90,9 @@ def derive(
         if name not in _MEASURED:
             raise unknown_name("setting", name, _MEASURED)
     act_used = "sigmoid" if act is None else act
+    # A network has as many as it has.
+    if layers is None and options.get("weights") is None:
+        layers = _DERIVED
     settings = Settings(act=act_used, layers=layers, block=block, **options)
     depth = settings.model.depth
     memory.require(

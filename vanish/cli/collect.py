@@ -10,15 +10,18 @@ from vanish.cli import output as out
 from vanish.cli import streams
 from vanish.cli.formats import DELIMITERS
 from vanish.cli.progress import points
-from vanish.errors import OutputError, UsageError, VanishError
+from vanish.errors import InputError, OutputError, UsageError, VanishError
 from vanish.system.signals import held, last_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
     from typing import BinaryIO
 
     from vanish.sweeps.run import Outcome, Rows, Task
     from vanish.sweeps.workers import Workers
+
+# The settings that are read from files.
+_FILES = ("weights", "input", "target", "steps")
 
 
 class Seen:
@@ -277,13 +280,15 @@ def _finished(task: Task, destination: out.Destination) -> Iterator[list[dict[st
     """
     from vanish.render.delimited import cell
     from vanish.simulation.columns import LAYERS
-    from vanish.sweeps.run import settings_cells
+    from vanish.sweeps.run import known_cells, settings_cells
 
     if not _tells_its_grid(destination):
         raise _silent(destination)
     path = destination.output
     other = UsageError(f"{path}: results of another grid: give its own options, or another name")
     rows = _rows_of(task, destination)
+    # Of each choice of files one point is run: their names do not say what is in them.
+    compared: set[tuple[int, ...]] = set()
     for point in range(len(task.grid)):
         row = next(rows, None)
         if row is None:
@@ -295,19 +300,44 @@ def _finished(task: Task, destination: out.Destination) -> Iterator[list[dict[st
                 raise other from None
             yield [row]
             continue
-        expected = settings_cells(settings, settings.engine_used)
+        failed = bool(row["error"])
+        expected = (
+            known_cells(settings) if failed else settings_cells(settings, settings.engine_used)
+        )
         shared = expected.keys() & row.keys()
         if task.per_layer:
             shared -= {*LAYERS.names}  # what is a layer's own
         if any(cell(row[name]) != cell(expected[name]) for name in shared):
             raise other
-        depth = settings.model.depth if task.per_layer and not row["error"] else 1
+        depth = settings.model.depth if task.per_layer and not failed else 1
         further = list(islice(rows, depth - 1))
         if len(further) < depth - 1:
             raise other
+        at = task.grid.coordinates(point)
+        files = tuple(id(at[name]) for name in _FILES if at.get(name) is not None)
+        if files and files not in compared and not failed:
+            compared.add(files)
+            if not _are_of_today(task, point, [row, *further]):
+                raise other
         yield [row, *further]
     if next(rows, None) is not None:
         raise other
+
+
+def _are_of_today(task: Task, point: int, rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a point has the results that a file says."""
+    from vanish.render.delimited import cell
+    from vanish.sweeps import columns
+    from vanish.sweeps.run import simulate_points
+
+    names = columns.names(per_layer=task.per_layer)
+    (outcome,) = simulate_points(task, [point])
+    found = [dict(zip(names, cells, strict=True)) for cells in outcome.rows]
+    return len(found) == len(rows) and all(
+        cell(own[name]) == cell(row[name])
+        for own, row in zip(found, rows, strict=True)
+        for name in names
+    )
 
 
 def _rows_of(task: Task, destination: out.Destination) -> Iterator[dict[str, Any]]:
@@ -315,16 +345,18 @@ def _rows_of(task: Task, destination: out.Destination) -> Iterator[dict[str, Any
     import csv
     import io
     import json
+    from pathlib import Path
 
-    from vanish.files.content import read_bytes
     from vanish.sweeps import columns
+    from vanish.system.atomic import reason
 
     path = destination.output
     assert path is not None
     names = columns.names(per_layer=task.per_layer)
     other = UsageError(f"{path}: results of another grid: give its own options, or another name")
     try:
-        text = read_bytes(path).decode()
+        # However large: it may be this program's own.
+        text = Path(path).read_bytes().decode()
         found: Any
         if destination.format == "jsonl":
             found = [json.loads(line) for line in text.splitlines()]
@@ -336,6 +368,8 @@ def _rows_of(task: Task, destination: out.Destination) -> Iterator[dict[str, Any
             if destination.header and (not lines or lines.pop(0) != names):
                 raise other
             found = [dict(zip(names, line, strict=True)) for line in lines]
+    except OSError as error:
+        raise InputError(f"{path}: {reason(error)}: give a file that can be read") from None
     except (ValueError, TypeError, KeyError, RecursionError, csv.Error):
         # No text, no JSON, no such document, not so many cells.
         raise other from None

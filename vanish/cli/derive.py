@@ -134,6 +134,10 @@ def command(
     destination = out.Destination.choose(format_name, output, formats=TEXTS, inputs=[weights])
     if fragment and destination.format != "latex":
         raise UsageError("--fragment is one of LaTeX: give --format latex beside it")
+    if matrix and destination.format == "json":
+        raise UsageError(
+            "--matrix beside --format json, which has the factors alone: leave one of them out"
+        )
     block_given = parse.was_given(ctx, "block")
     parse.split_list([block], "--block")  # refuses an empty one, which the settings take for none
     wanted = weights is not None

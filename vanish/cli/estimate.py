@@ -22,7 +22,7 @@ def estimate(task: Task, jobs: int) -> Iterator[str]:
 
     import numpy as np
 
-    from vanish.numbers.words import short
+    from vanish.numbers.words import plural, short
     from vanish.sweeps.run import simulate_points
     from vanish.system import memory
 
@@ -38,9 +38,11 @@ def estimate(task: Task, jobs: int) -> Iterator[str]:
         seconds += [each.seconds for each in simulate_points(task, [point])]
         if time.monotonic() > begun + _PATIENCE:
             break
-    total = sum(seconds) / len(seconds) * count / min(jobs, count)
-    workers = "1 process" if jobs == 1 else f"{jobs} processes"
-    yield f"time    about {short(total)} s on {workers}, by {len(seconds)} points tried\n"
+    processes = min(jobs, count)
+    total = sum(seconds) / len(seconds) * count / processes
+    workers = f"{processes} process{'es' if processes > 1 else ''}"
+    tries = plural(len(seconds), "point")
+    yield f"time    about {short(total)} s on {workers}, by {tries} tried\n"
     most = max(_memory_of(task.grid, point) for point in tried)
     yield f"memory  about {memory.amount(most)} a process\n"
 

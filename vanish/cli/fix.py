@@ -79,7 +79,9 @@ def _render(found: "Fixed", destination: out.Destination) -> str:
         )
     if destination.format == "json":
         return render.document(found)
-    return destination.list_rows(render.rows(found))
+    from vanish.cures.columns import FIXES
+
+    return destination.list_rows(render.rows(found), FIXES.names)
 
 
 def _tell(found: "Fixed", destination: out.Destination, options: dict[str, Any]) -> None:

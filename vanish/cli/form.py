@@ -159,16 +159,24 @@ class Form(Record):
         names = [column.name for column in self.chosen]
         return ({name: row[name] for name in names} for row in rows) if names else rows
 
-    def list_rows(self, rows: Iterable[Row]) -> str:
-        """Return rows as tsv, csv or jsonl."""
-        rows = self._picked(rows)
+    def list_rows(self, rows: Iterable[Row], names: Iterable[str] = ()) -> str:
+        """Return rows as tsv, csv or jsonl.
+
+        Parameters
+        ----------
+        rows
+            The rows.
+        names
+            Of all their columns, where there may be none of them.
+        """
+        rows, names = self._picked(rows), [column.name for column in self.chosen] or names
         if self.format == "jsonl":
             from vanish.render.json import lines
 
             return lines(rows)
         from vanish.render.delimited import delimited
 
-        return delimited(rows, DELIMITERS[self.format], self.header)
+        return delimited(rows, DELIMITERS[self.format], self.header, names)
 
     def lots(self, lots: Iterable[Lot]) -> Iterator[str]:
         """Yield rows as tsv, csv or jsonl, each lot as it comes; chosen columns are chosen before.

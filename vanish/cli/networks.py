@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vanish.cli import streams
 from vanish.cli.parse import split_list
 from vanish.errors import UsageError, plain
+from vanish.files.formats import ONNX, format_of
 from vanish.network.layout import AUTO, AXES, LAYOUTS, OUT_IN
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 def holds_graph(path: str | None) -> bool:
     """Tell whether a file of --weights has a graph of its own: one of ONNX."""
-    return path is not None and path.lower().endswith(".onnx")
+    return path is not None and format_of(path) == ONNX
 
 
 def graph_reader(options: Mapping[str, Any], path: str) -> Callable[[str], FileNetwork]:

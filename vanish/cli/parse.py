@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from vanish.errors import UsageError
@@ -231,7 +232,8 @@ def size(given: str) -> int:
         raise UsageError(f"{given!r} is no amount of memory: give one such as 500MB or 2GB")
     power = "KMGT".find(found[2].upper()) + 1 if found[2] else 0
     unit = (1024 if found[3] else 1000) ** power
-    return max(1, int(float(found[1]) * unit))
+    # No machine has as much as float64's end.
+    return max(1, int(min(float(found[1]) * unit, sys.float_info.max)))
 
 
 def rows(path: str) -> Rows:

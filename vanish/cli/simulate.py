@@ -133,14 +133,15 @@ def settings_of(options: dict[str, Any]) -> list[dict[str, Any]]:
         Kind.NUMBERS: parse.gains,
     }
     wanted = options["weights"] is not None
-    reads_graph = wanted and options["weights"].lower().endswith(".onnx")
+    if wanted:
+        from vanish.cli import networks
+
+    reads_graph = wanted and networks.holds_graph(options["weights"])
     if options["until"] is not None and not reads_graph:
         raise UsageError(
             "--until without --weights FILE.onnx: it says how far to read its graph: leave it out"
         )
     if reads_graph:
-        from vanish.cli import networks
-
         readers[Kind.NETWORK] = networks.graph_reader(options, options["weights"])
         acts = [str(SETTINGS["act"].default)]
     elif wanted or options["weights_layout"] is not None or options["select"]:

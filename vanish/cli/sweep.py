@@ -84,7 +84,9 @@ def command(ctx: typer.Context, **_: Any) -> None:
                 for sentence in ranges.told(option.flag, options[name]):
                     streams.say(sentence)
     if options["dry_run"]:
-        destination._replace(output=None).write(*estimate(task, count))
+        # How many workers a cluster has is not known.
+        processes = count if options["scheduler"] is None else 1
+        destination._replace(output=None).write(*estimate(task, processes))
         return
 
     workers = partial(crew, task, count, options["scheduler"])
@@ -100,9 +102,12 @@ def command(ctx: typer.Context, **_: Any) -> None:
         networks.say_how_read(_as_run(axes), layout, select)
     if seen.failed:
         if not destination.quiet:
+            from vanish.numbers.words import plural
+
+            says = "; the column error says why" if _has_errors(destination) else ""
             streams.say(
-                f"{seen.failed:,} of {len(grid):,} points failed; the column error says why: the"
-                f" first, {seen.first_error}"
+                f"{seen.failed:,} of {plural(len(grid), 'point')} failed{says}: the first,"
+                f" {seen.first_error}"
             )
         raise typer.Exit(SOME_FAILED)
     if seen.verdicts & conditions:
@@ -158,6 +163,13 @@ def _read(options: Mapping[str, Any]) -> Iterator[str]:
             yield from options.get(name) or ()
 
 
+def _has_errors(destination: out.Destination) -> bool:
+    """Tell whether what is written has the column of errors."""
+    if destination.chosen:
+        return any(column.name == "error" for column in destination.chosen)
+    return not destination.is_for_people
+
+
 def _is_streamed(output: str | None) -> bool:
     """Tell whether results are written as they come: to stdout, a pipe or a device."""
     return output is None or output == STANDARD_STREAM or is_stream(output)
@@ -186,6 +198,11 @@ def _check(
         raise UsageError(
             f"--output {destination.output} beside --format table: a file of results is tsv, csv,"
             " json, jsonl or markdown"
+        )
+    if options["jobs"] is not None and options["scheduler"] is not None:
+        raise UsageError(
+            f"--jobs {count} beside --scheduler, whose workers are as many as they are: leave out"
+            " --jobs"
         )
     if options["resume"] and destination.output is None:
         raise UsageError("--resume without --output: give the file whose sweep is to go on")

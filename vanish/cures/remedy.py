@@ -10,6 +10,7 @@ median counts: of all of them for what is printed, of a few for what is tried.
 from __future__ import annotations
 
 import math
+import shlex
 from typing import TYPE_CHECKING
 
 from vanish.cures.attempts import Attempt, attempts, shortfall
@@ -66,7 +67,7 @@ class Remedy(Record):
         """What people are told."""
         place = f" in place of {' and '.join(self.excluded)}" if self.excluded else ""
         return (
-            f"Try {' '.join(self.options)}{place}: measured, layer 1 then gets"
+            f"Try {shlex.join(self.options)}{place}: measured, layer 1 then gets"
             f" {_compared(self.log10_ratio, self.layers)}{self._seeds}."
         )
 
@@ -225,14 +226,14 @@ def _why(bench: Bench, tried: Sequence[Attempt], *, spent: bool) -> str:
         if spent:
             return f"No remedy was looked for: to try one {longer}."
         if tried:
-            options = " and with ".join(" ".join(attempt.options) for attempt in tried)
+            options = " and with ".join(shlex.join(attempt.options) for attempt in tried)
             return f"Nothing simple works: with {options} not every seed can be run."
         return "Nothing simple works: no other gain brings the ratio nearer to 1."
     more = f" No more was tried: it {longer}." if spent else ""
     nothing = "No remedy was found" if spent else "Nothing simple works"
     best = min(run, key=lambda each: shortfall(bench, each))
     assert best.log10_ratio is not None
-    options = " ".join(best.options)
+    options = shlex.join(best.options)
     gets = f"layer 1 gets {_compared(best.log10_ratio, bench.settings.model.depth)}"
     if best.spent:
         return f"No remedy is promised: with {options} {gets}, but to try further seeds {longer}."

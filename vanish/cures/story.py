@@ -21,9 +21,11 @@ def conclude(found: Fixed) -> Story:
     """Return what to change, how sure that is, and what else there is to know."""
     before, rows, best = found.diagnosis, found.rows, found.best
     if before.settings.model.depth == 1:
-        return Story(before.verdict.value, "", "There is nothing to mend.")
+        return Story(
+            before.verdict.value, "", "With one layer there is nothing to mend on the way."
+        )
     if before.verdict is Verdict.STABLE:
-        sentences = [f"Nothing has to be changed: {_gets(before)}."]
+        sentences = [f"The signal needs no cure: {_gets(before)}."]
     elif best is None:
         sentences = [_nothing(found)]
     else:
@@ -32,7 +34,7 @@ def conclude(found: Fixed) -> Story:
         ]
     working = sum(row.works for row in rows)
     if best is not None:
-        verb = "works" if len(rows) == 1 else "work"
+        verb = "works" if working == 1 else "work"
         sentences.append(f"{working} of {plural(len(rows), 'cure')} {verb}.")
     sentences += [_fewer(found), _untried(found)]
     word = before.verdict if best is None else best.after.verdict
@@ -79,7 +81,7 @@ def _nothing(found: Fixed) -> str:
 
 def _fewer(found: Fixed) -> str:
     most = found.most_layers
-    return "" if most is None else f"Or at most {most:,} layers as they are: --layers {most}."
+    return "" if most is None else f"Or {plural(most, 'layer')} as they are: --layers {most}."
 
 
 def _untried(found: Fixed) -> str:

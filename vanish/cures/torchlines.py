@@ -253,12 +253,15 @@ def _bias(model: Model, letter: str) -> list[str]:
 
 def _gains(model: Model) -> str:
     """Return what multiplies the weights."""
-    gains = [_number(model.gains.at(k, model.depth)) for k in range(1, model.depth + 1)]
+    each: dict[int, list[str]] = {k: [] for k in range(1, model.depth + 1)}
+    for address, k, shape in model.parameters:
+        gain = _number(model.gains.at(k, model.depth))
+        if len(shape) == 2 and gain != _number(1.0):
+            each[k].append(f"layer.{address.letter}.weight *= {gain}")
     parts = [
-        f"    for layer in {layers}:\n"
-        + "\n".join(f"        layer.{letter}.weight *= {gain}" for letter in model.matrices)
-        for gain, layers in _stretches(gains)
-        if gain != _number(1.0)
+        f"    for layer in {layers}:\n        {body}"
+        for body, layers in _stretches(["\n        ".join(own) for own in each.values()])
+        if body
     ]
     return "\n".join(["with torch.no_grad():", *parts]) if parts else ""
 

@@ -59,16 +59,20 @@ def read_bytes(path: str, *, binary: bool = False) -> bytes:
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise InputError(f"{path}: {why}: give a file that can be read") from None
     except (MemoryError, OverflowError):
-        raise too_large(path) from None
+        raise too_large(_called(path)) from None
+
+
+def _called(path: str) -> str:
+    return "standard input" if path == STANDARD_STREAM else path
 
 
 def _read(path: str, stream: IO[bytes], *, binary: bool) -> bytes:
     """Read to the end, a piece at a time: one read takes memory for all that it asks for."""
-    name = "standard input" if path == STANDARD_STREAM else path
+    name = _called(path)
     most = room()
     size = _size(stream)
     if size is not None and size > most:
-        raise too_large(path)
+        raise too_large(name)
     content = io.BytesIO()
     while piece := stream.read(PIECE):
         content.write(piece)
@@ -84,7 +88,7 @@ def _read(path: str, stream: IO[bytes], *, binary: bool) -> bytes:
                 " .npy or .npz file"
             )
         if content.tell() > most:
-            raise too_large(path)
+            raise too_large(name)
     return content.getvalue()
 
 

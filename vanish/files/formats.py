@@ -50,7 +50,7 @@ def opened(path: str) -> Iterator[Checkpoint]:
     Raises
     ------
     InputError
-        If it cannot be read, or holds no arrays.
+        If it cannot be read.
     """
     form = format_of(path)
     if form not in _READERS:

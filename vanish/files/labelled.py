@@ -54,13 +54,24 @@ def labelled(path: str, content: bytes) -> tuple[FloatArray, list[str]]:
         raise InputError(f"{path}: no rows in it: give one example a line, its label last")
     names = [cell.lower() for cell in rows[0][1]]
     at = next((names.index(each) for each in LABELS if each in names), len(names) - 1)
-    if any(each in names for each in LABELS) or not any(map(is_number, names)):
+    if _is_header(names, at, [row for _, row in rows[1:]]):
         rows = rows[1:]
     if len(names) < 2:
         raise InputError(
             f"{path}: one column: give features and, last or named {', '.join(LABELS)}, a label"
         )
     return _columns(path, rows, len(names), at)
+
+
+def _is_header(names: Sequence[str], at: int, rows: Sequence[Sequence[str]]) -> bool:
+    """Tell whether a first row names the columns, the label's being `at`.
+
+    One with a number in it is an example where its label comes again: y of yes and no.
+    """
+    if not any(map(is_number, names)):
+        return True
+    again = any(len(row) > at and row[at].lower() == names[at] for row in rows)
+    return any(each in names for each in LABELS) and not again
 
 
 def _columns(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from typing import IO, TYPE_CHECKING
 
-from vanish.errors import InputError, VanishError
+from vanish.errors import InputError, VanishError, plain
 from vanish.files.content import NPY_MAGIC, ZIP_MAGIC, room, too_large
 from vanish.files.npy import load_npy, pickled
 
@@ -40,6 +40,8 @@ def load_npz(path: str, content: bytes) -> dict[str, np.ndarray]:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for member in members_of(path, archive, len(content)):
                 name = name_of(member)
+                if name in arrays:
+                    raise twice(path, name)
                 with opened(path, archive, member) as stream:
                     arrays[name] = load_npy(f"{path}: {name}", stream, left)
                 left -= arrays[name].nbytes
@@ -50,6 +52,11 @@ def load_npz(path: str, content: bytes) -> dict[str, np.ndarray]:
     except Exception:  # noqa: BLE001 - zipfile and zlib raise a dozen kinds for damaged bytes
         raise damaged(path) from None
     return arrays
+
+
+def twice(path: str, name: str) -> InputError:
+    """Return the error for two arrays of one name, of which a reader would take either."""
+    return InputError(f"{path}: two arrays in it are called {plain(name)!r}: keep one of them")
 
 
 def no_archive(path: str) -> InputError:

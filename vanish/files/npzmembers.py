@@ -15,7 +15,7 @@ from vanish.errors import VanishError
 from vanish.files.content import ZIP_MAGIC
 from vanish.files.npy import damaged as damaged_array
 from vanish.files.npy import read_header
-from vanish.files.npz import damaged, members_of, name_of, no_archive, opened
+from vanish.files.npz import damaged, members_of, name_of, no_archive, opened, twice
 from vanish.files.numbertypes import NumberType
 from vanish.files.stored import PIECE, Checkpoint, Stored, open_file, pieces_at
 
@@ -53,6 +53,9 @@ def checkpoint(path: str, files: ExitStack) -> Checkpoint:
             raise no_archive(path)
         archive = files.enter_context(zipfile.ZipFile(stream))
         members = members_of(path, archive, size)
+        names = [name_of(each) for each in members]
+        if len({*names}) < len(names):
+            raise twice(path, next(name for name in names if names.count(name) > 1))
         arrays = tuple(_stored(path, archive, each, stream, size) for each in members)
     except VanishError:
         raise

@@ -18,7 +18,9 @@ import numpy as np
 from vanish.errors import InputError
 from vanish.files.numbertypes import SAFETENSORS
 from vanish.files.stored import Checkpoint, Stored, open_file, pieces_at
+from vanish.numbers.words import plural
 from vanish.records import Record
+from vanish.system.atomic import reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -103,7 +105,7 @@ def _header(path: str, stream: IO[bytes], size: int) -> tuple[int, bytes]:
     try:
         start = stream.read(_LENGTH.size)
         if len(start) < _LENGTH.size:
-            raise _damaged(path, f"it is of {len(start)} bytes")
+            raise _damaged(path, f"it is of {plural(len(start), 'byte')}")
         (length,) = _LENGTH.unpack(start)
         if length > size - _LENGTH.size:
             raise _damaged(path, f"its header is said to have {length:,} bytes, more than it")
@@ -114,7 +116,7 @@ def _header(path: str, stream: IO[bytes], size: int) -> tuple[int, bytes]:
             )
         return length, stream.read(length)
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}: give a file that can be read") from None
+        raise InputError(f"{path}: {reason(error)}: give a file that can be read") from None
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -82,7 +82,10 @@ class Stored(Record):
             flat = np.concatenate(found) if found else np.empty(0)
         except MemoryError:
             raise too_large(f"{self.source}: {self.name}") from None
-        return flat.reshape(self.shape, order="F" if self.first_axis_fastest else "C")
+        try:
+            return flat.reshape(self.shape, order="F" if self.first_axis_fastest else "C")
+        except ValueError:  # no entries, and an axis beyond any array
+            raise too_large(f"{self.source}: {self.name}") from None
 
 
 class Checkpoint(Record):

@@ -29,7 +29,7 @@ SVD, LANCZOS = "svd", "lanczos"
 _EXACT_SIDE = 256
 
 # A random matrix of 1024 × 1024 is off by 3e-4 then; a spectrum with a gap by less.
-_STEPS = 32
+LANCZOS_STEPS = 32
 
 # A larger matrix is not held in memory: as float64 it takes 34 MB.
 _LARGEST_MATRIX = 2**22
@@ -232,7 +232,7 @@ def _measured(stored: Stored, layout: str, *, singular: bool) -> Measured:
     weight = Weight.of(entries)
     if min(entries.shape) <= _EXACT_SIDE:
         return Measured(stored, n_in, weight_std, 0, weight.spectral_norm(), SVD)
-    largest = Magnitude.of(lanczos(weight.matrix.entries, _STEPS)) * weight.scale
+    largest = Magnitude.of(lanczos(weight.matrix.entries, LANCZOS_STEPS)) * weight.scale
     return Measured(stored, n_in, weight_std, 0, largest, LANCZOS)
 
 

@@ -11,6 +11,7 @@ from vanish.lessons.named import innermost
 from vanish.network.chainrule import back
 from vanish.network.graph import Block, Graph, Variable, X
 from vanish.numbers.scaled import ONE, Magnitude
+from vanish.numbers.words import listed, plural, reach
 from vanish.readings import notation
 from vanish.readings.bounds import BOUND, TraceNorms
 from vanish.readings.dense import DENSE
@@ -219,10 +220,10 @@ def parse_variable(name: str, graph: Graph) -> Variable:
     found = re.fullmatch(r"([A-Za-z])([1-9][0-9]{0,17})?", name.strip())
     variable = Variable(found[1], int(found[2] or 0)) if found else None
     if variable is None or innermost(graph, variable) is None:
-        *others, last = ["x", *_listed(graph)]
+        known = listed(["x", *_listed(graph)])
         raise UsageError(
-            f"cannot differentiate by {name!r}: a chain of {graph.depth} layers has"
-            f" {', '.join(others)} and {last}"
+            f"cannot differentiate by {name!r}: a chain of {plural(graph.depth, 'layer')} has"
+            f" {known}: give one of them"
         )
     return variable
 
@@ -245,4 +246,4 @@ def _listed(graph: Graph) -> Iterator[str]:
                     least, _ = spans.get((letter, tied), (first, last))
                     spans[letter, tied] = least, last
     for (letter, tied), (first, last) in spans.items():
-        yield letter if tied else f"{letter}{first} to {letter}{last}"
+        yield letter if tied else reach(f"{letter}{first}", f"{letter}{last}")

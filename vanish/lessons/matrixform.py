@@ -33,8 +33,8 @@ class Marks(Record):
         Aᵀ of an A, and what flows back to a value.
     slope
         S' at a value.
-    hadamard, total, from_to
-        ⊙, the sum over k, and the range of k.
+    hadamard, total, from_to, below
+        ⊙, the sum over k, the range of k, and all k below one.
     shape
         The sizes of a matrix.
     """

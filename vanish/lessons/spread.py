@@ -40,7 +40,8 @@ class Spread(Record):
     layers, width
         N, and the size of the input and of every layer.
     log10_expected
-        log10 of the root mean square that mean-field theory expects.
+        log10 of the root mean square that mean-field theory expects, -inf of 0; None where it has
+        no law.
     log10_typical, log10_std
         Mean and standard deviation of log10‖∂L/∂b_1‖ where it is not zero; None where it
         always is.
@@ -188,4 +189,6 @@ def _expected(settings: Settings, input_rms: float) -> float | None:
         grad_b = meanfield.expected(ensemble, norm, model.graph)[0].grad_b
     except NoLawError:
         return None
-    return None if grad_b is None else grad_b.log10
+    if grad_b is None:
+        return None
+    return -math.inf if grad_b.log10 is None else grad_b.log10

@@ -45,7 +45,8 @@ class Rule(Record):
     """What one kind of operation means in one reading.
 
     All are called with the run, which holds what a reading knows of the network, the
-    operation, and the layer k; or for `across` with all layers of a run at once, as a slice.
+    operation, and the layer k; or for `across` with the range of all layers of a run, or with
+    None where no rule asks for them.
 
     Attributes
     ----------

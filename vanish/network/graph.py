@@ -41,7 +41,7 @@ class Slot(Record):
     Attributes
     ----------
     letter
-        What it is called: W or b.
+        What it is called: W, b or another letter; in a file's graph with a number, as W3.
     tied
         Whether it is one and the same in every layer.
     """
@@ -283,6 +283,11 @@ class Graph:
     def stages(self) -> "tuple[Stage, ...]":
         """What its table has a row for where that is no layer: none, see `StagedGraph`."""
         return ()
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each row takes what the one before it gives, so that steps have a meaning."""
+        return True
 
     @property
     def rows(self) -> int:

@@ -38,8 +38,8 @@ class Model(Shaped):
     ----------
     acts
         Its activations, as they were named.
-    gain
-        What all weights are multiplied by.
+    gains
+        What the weights of each layer are multiplied by.
     formula, hidden, classifies
         As for its shape.
     """

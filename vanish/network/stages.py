@@ -12,6 +12,8 @@ from vanish.network.graph import Graph, Slot, Variable, X
 from vanish.records import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vanish.network.graph import Block, Node
 
 
@@ -62,13 +64,14 @@ class StagedGraph(Graph):
         In their order.
     """
 
-    __slots__ = ("_by_row", "_stages", "whole")
+    __slots__ = ("_by_row", "_is_chain", "_stages", "whole")
 
     def __init__(self, block: Block, stages: tuple[Stage, ...]) -> None:
         super().__init__((block, 1))
         self.whole: Final = block
         self._stages: Final = stages
         self._by_row: Final = dict(enumerate(stages, 1))
+        self._is_chain: Final = _follow_each_other(block, stages)
 
     def __reduce__(self) -> tuple[type[Graph], tuple[Any, ...]]:
         return StagedGraph, (self.whole, self.stages)
@@ -93,6 +96,11 @@ class StagedGraph(Graph):
         return "a"
 
     @property
+    def is_chain(self) -> bool:
+        """Whether each matrix takes what is made of the one before it, and of no other."""
+        return self._is_chain
+
+    @property
     def rows(self) -> int:
         """How many stages there are."""
         return len(self.stages)
@@ -114,6 +122,17 @@ class StagedGraph(Graph):
     def node(self, place: int) -> Node:
         """Return what computes the value at a place."""
         return self.whole.nodes[place - 1]
+
+
+def _follow_each_other(block: Block, stages: Sequence[Stage]) -> bool:
+    """Tell whether what each stage gives is made of its own matrix, and of no other."""
+    begun = {stage.a: k for k, stage in enumerate(stages)}
+    # Of each place the matrices whose values it is made of, without another one between.
+    made_of: list[set[int]] = [set()]
+    for place, node in block.placed:
+        own = {begun[place]} if place in begun else set()
+        made_of.append(own or set().union(*(made_of[each] for each in node.inputs)))
+    return all(made_of[stage.f] == {k} for k, stage in enumerate(stages))
 
 
 def slot(letter: str, number: int) -> Slot:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,6 @@ from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
-
-# A scale within 2^±100 is a number like any other, and leaves the exponent as it is.
-_LARGEST_SHIFT = 100
 
 # In place of entries that are no more: no row of numbers fits it.
 _GONE = np.empty((0, 0))
@@ -83,9 +79,7 @@ class Weight(Record):
 
     def _scaled(self, product: FloatArray, exponent: int) -> Scaled:
         """Return the product times the scale, made of an array that nobody else has."""
-        factor, shift = self.scale.mantissa, self.scale.exponent
-        if abs(shift) <= _LARGEST_SHIFT:
-            factor, shift = math.ldexp(factor, shift), 0
+        factor, shift = self.scale.split()
         product *= factor
         return Scaled(product, exponent + shift)
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # Within 2^±500 a product of two values, and so a sum of squares, stays in float64.
 SAFE_EXPONENT = 500
 
+# Rows whose norms lie within 2^±200 bear a factor within 2^±100: squares stay in float64.
+BORNE = 100
+
 # Sums of squares within 2^±900 have lost nothing.
 _SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-900, 2.0**900
 
@@ -125,6 +128,12 @@ class Magnitude:
         if float_info.min <= value < math.inf:
             return math.log10(value)
         return math.log10(self.mantissa) + self.exponent * _LOG10_2
+
+    def split(self) -> tuple[float, int]:
+        """Return it as factor · 2^shift, without a shift where balanced rows bear it as it is."""
+        if abs(self.exponent) <= BORNE:
+            return math.ldexp(self.mantissa, self.exponent), 0
+        return self.mantissa, self.exponent
 
     def exact(self) -> float | Decimal:
         """Return a float where float64 holds all the digits, else 17 decimal ones."""

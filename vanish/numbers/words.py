@@ -39,7 +39,8 @@ def short_power(log10: float) -> str:
 def compared(log10: float, whose: str) -> str:
     """Return ``0.01 of layer 20's`` or ``3 times layer 20's``; log10 is -inf for 0."""
     factor = "0" if log10 == -math.inf else short_power(log10)
-    return f"{factor} {'of' if log10 < 0.0 else 'times'} {whose}"
+    # What is 1 to three digits is, by rounding alone, below or above it.
+    return f"{factor} {'of' if log10 < 0.0 and factor != '1' else 'times'} {whose}"
 
 
 def reach(least: str, most: str) -> str:
@@ -70,6 +71,15 @@ def bound_equation(first: float, base: float, power: int) -> str:
     return f"{factor}{power_equation(base, power).split(' = ')[0]} = {whole}"
 
 
+# So many digits behind the point are those of a share of trials, and not of its rounding.
+_OF_A_SHARE = 9
+
+
+def percent(share: float) -> int:
+    """Return a share of trials in whole percent, rounded down: 100 is all of them."""
+    return math.floor(round(100.0 * share, _OF_A_SHARE))
+
+
 def plural(count: int, noun: str) -> str:
     """Return a count with its noun, such as ``20 layers``."""
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
@@ -90,3 +100,8 @@ def spans(numbers: Sequence[int]) -> str:
         else:
             found.append([number])
     return ", ".join("-".join(map(str, span)) for span in found)
+
+
+def which_layers(numbers: Sequence[int]) -> str:
+    """Return which layers some ascending numbers are, such as ``layers 1-3, 7``."""
+    return f"layer{'' if len(numbers) == 1 else 's'} {spans(numbers)}"

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish.network.chainrule import Reading
-from vanish.numbers.scaled import ONE, ZERO, Magnitude, Scaled
+from vanish.numbers.scaled import BORNE, ONE, ZERO, Magnitude, Scaled
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
@@ -52,9 +52,6 @@ if TYPE_CHECKING:
 
 # σ below so much of the largest |value|, times n, may be rounding.
 _ROUNDING = 16.0 * 2.0**-52
-
-# Rows of a balanced stack bear a factor of 2^±100.
-_LARGEST_FACTOR = 100
 
 # Powers of two within 2^±1000 are numbers, and numpy multiplies faster than it shifts.
 _LARGEST_POWER = 1000
@@ -182,7 +179,7 @@ def _together(
         Shape (T, B, n), and (T,) or one for all. A line 2^1000 times smaller than another of
         its trial may be rounded to zero.
     """
-    if _are_within(powers, _LARGEST_FACTOR):
+    if _are_within(powers, BORNE):
         return _times_powers(values, powers), 0
     largest = np.abs(values).max(axis=axis, keepdims=True)
     zero = largest == 0.0

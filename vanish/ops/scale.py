@@ -31,9 +31,6 @@ if TYPE_CHECKING:
     from vanish.readings.sources import Cotangent, Unit
     from vanish.readings.written import Written
 
-# As a weight's scale in the sampled reading: within 2^±100.
-_LARGEST_FACTOR = 100
-
 
 def _coefficient(op: Op) -> float:
     assert op.constant is not None
@@ -45,9 +42,9 @@ def _size(op: Op) -> Magnitude:
 
 
 def _split(op: Op) -> tuple[float, int]:
-    """Return c = factor · 2^shift; a plain factor where a balanced value can bear it."""
-    mantissa, power = math.frexp(_coefficient(op))
-    return (mantissa, power) if abs(power) > _LARGEST_FACTOR else (_coefficient(op), 0)
+    """Return c = factor · 2^shift, see `Magnitude.split`."""
+    factor, shift = _size(op).split()
+    return math.copysign(factor, _coefficient(op)), shift
 
 
 def _times(op: Op, f: Scaled) -> Scaled:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vanish.numbers.stack import Magnitudes
     from vanish.readings.bounds import TraceNorms
 
-# Half of it is the largest singular value of diag(p) - ppᵀ, of two p that are equal.
+# The largest singular value of diag(p) - ppᵀ: at most 1/2, of two p that are 1/2 each.
 _STEEPEST = Magnitude.of(0.5)
 
 

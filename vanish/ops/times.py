@@ -63,7 +63,7 @@ def _by_largest(
     return (g * size,)
 
 
-# What flows by γ is no column: it is the reading's own way of saying that there is none.
+# No column shows a bound on ∂L/∂γ: g only fills its place.
 BOUND.means("times", forward=_largest, back=_by_largest, by=lambda *found: (found[-1],))
 
 

@@ -133,8 +133,8 @@ class Ensemble:
         How many numbers each matrix takes; those of which nothing is said take what the layer
         is given, n_{k-1}.
     steps
-        The mean square of the entries of u_k, by layer; where it is not given, u_k is standard
-        normal.
+        The mean square and the mean of the entries of u_k, by layer; where they are not given, u_k
+        is standard normal.
     bias_variances
         σ_b² of each bias by its address, where it is not that of `bias_std`.
     """
@@ -146,7 +146,7 @@ class Ensemble:
         variances: Mapping[str, Sequence[Magnitude | None]],
         bias_std: float,
         n_in: Mapping[Variable, int] | None = None,
-        steps: Mapping[int, Magnitude] | None = None,
+        steps: Mapping[int, tuple[Magnitude, Signed]] | None = None,
         bias_variances: Mapping[Variable, Magnitude] | None = None,
     ) -> None:
         self._activations = activations
@@ -204,7 +204,7 @@ class Ensemble:
 
     def step(self, k: int) -> Unit:
         """Return what is known of u_k."""
-        return normal(ONE) if self._steps is None else _given(self._steps[k], NOTHING)
+        return normal(ONE) if self._steps is None else _given(*self._steps[k])
 
     def alike(self, block: Block, k: int, last: int) -> int:
         """Return how many layers behind layer k, up to `last`, are like it and the one before."""

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray, Magnitude
     from vanish.readings.conditioning import RandomMatrix
 
-# Scales within 2^±100 are plain factors: see the range of a balanced `Stack`.
-_LARGEST_SCALE = 100
-
 
 class SampledWeight:
     """A weight that is known by its law.
@@ -37,10 +34,7 @@ class SampledWeight:
         self.n_out = n_out
         self.matrix: RandomMatrix = MATRICES[law](n_in, n_out, rows)
         self.scale = scale
-        plain = abs(scale.exponent) <= _LARGEST_SCALE
-        # scale = factor · 2^shift
-        self.factor = float(scale) if plain else scale.mantissa
-        self.shift = 0 if plain else scale.exponent
+        self.factor, self.shift = scale.split()
 
 
 def frobenius_norms(

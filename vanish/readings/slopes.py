@@ -102,10 +102,10 @@ def _of_stages(graph: Graph, column: Magnitudes, counting: Counting) -> Magnitud
     )
 
 
-def slope_bound(activation: Activation, layers: int, block: Block = LAYER) -> Magnitude:
-    """Return the article's bound on the product of the slopes of so many equal layers.
+def slope_bound(activation: Activation, layers: int) -> Magnitude:
+    """Return the article's bound on the product of the slopes of so many of its layers.
 
-    Its section 3: 0.25^N for the sigmoid, and (1 + 0.25)^N with skips.
+    Its section 3: 0.25^N for the sigmoid.
 
     Parameters
     ----------
@@ -113,10 +113,8 @@ def slope_bound(activation: Activation, layers: int, block: Block = LAYER) -> Ma
         S, of which |S'| has a supremum.
     layers
         N.
-    block
-        The layer's graph; the article's where it is not given.
     """
-    return _across(activation, block) ** layers
+    return _across(activation, LAYER) ** layers
 
 
 def _across(activation: Activation, block: Block) -> Magnitude:

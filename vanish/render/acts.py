@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.numbers.words import listed, short
+from vanish.numbers.words import listed, plural, short
 from vanish.readings.slopes import slope_bound
 from vanish.render.columns import ACTS
 from vanish.render.drawing import curve
@@ -32,10 +32,10 @@ def rows(shown: Sequence[Activation], layers: int) -> list[dict[str, Cell]]:
 
 def view(shown: Sequence[Activation], layers: int) -> View:
     """Return the activations as a table for people."""
-    bound = f"{layers} layers"
+    bound = plural(layers, "layer")
     columns = ("activation", "S(x)", "S'(x)", "domain", "range", "sup|S'|", "at", bound)
     return View(
-        title=f"activations, and what the product of {layers} slopes is at most",
+        title=f"activations, and what the product of {plural(layers, 'slope')} is at most",
         columns=columns,
         rows=tuple(
             (
@@ -97,13 +97,13 @@ def portrait(activation: Activation, layers: int, columns: int) -> str:
         else "",
         "sup|S'|": f"{about}{activation.sup_slope!r} at {activation.sup_place}",
         "bound": f"{activation.sup_slope:.5g}^{layers} = {_bound(activation, layers)} on the"
-        f" product of {layers} slopes",
+        f" product of {plural(layers, 'slope')}",
         "init": f"{activation.init} by convention",
         "note": activation.note,
     }
     if not activation.has_bound:
         facts["sup|S'|"] = f"≈ ∞: no bound, |S'| grows without end ({activation.derivative})"
-        facts["bound"] = f"none on the product of {layers} slopes"
+        facts["bound"] = f"none on the product of {plural(layers, 'slope')}"
     facts = {name: fact for name, fact in facts.items() if fact}
     wide = max(map(len, facts))
     names = ", ".join(activation.aliases)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vanish.errors import plain
-from vanish.files.survey import LANCZOS
+from vanish.files.survey import LANCZOS, LANCZOS_STEPS
 from vanish.network.layout import AXES
 from vanish.numbers.words import plural, short
 from vanish.render.checkpointcolumns import ARRAYS
@@ -79,7 +79,7 @@ def _notes(found: Survey) -> tuple[Notes, ...]:
     norms = [each for each in found.listed if each.first.ndim == 2]
     told = []
     if any(each.spectral_by == LANCZOS for each in norms):
-        told.append("~ is of 32 Lanczos steps, never more than the value itself")
+        told.append(f"~ is of {LANCZOS_STEPS} Lanczos steps, never more than the value itself")
     if any(not each.spectral_by and each.weight_stds for each in norms):
         told.append("large matrices are left out")
     return (Notes(f"Singular values: {'; '.join(told)}", ()),) if told else ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from vanish.numbers.words import reach, short
+from vanish.numbers.words import plural, reach, short
 from vanish.render.columns import COLLAPSE
 from vanish.render.view import Finding, Said, View, said
 
@@ -32,8 +32,7 @@ def view(settings: Sequence[Settings], found: Sequence[Sequence[LayerCollapse]])
     several = len(found) > 1
     layers = [each[-1] for each in found] if several else found[0]
     return View(
-        title=f"{settings[0].model.depth} layers and the one map x ↦ Wx + b that they would be"
-        " without activation",
+        title=_title(settings[0].model.depth),
         columns=("activation" if several else "layer", "norm of W", "difference", _ALONE),
         rows=tuple(
             (
@@ -56,6 +55,14 @@ def view(settings: Sequence[Settings], found: Sequence[Sequence[LayerCollapse]])
     )
 
 
+def _title(depth: int) -> str:
+    they = "it" if depth == 1 else "they"
+    return (
+        f"{plural(depth, 'layer')} and the one map x ↦ Wx + b that {they} would be without"
+        " activation"
+    )
+
+
 def _finding(rows: int, found: Sequence[LayerCollapse]) -> Finding:
     depth = len(found)
     last = found[-1]
@@ -75,13 +82,15 @@ def _finding(rows: int, found: Sequence[LayerCollapse]) -> Finding:
             f"On {rows} random inputs the chain {outcome}, and its layers depart from additivity"
             f" by {reach(least, _number(departures[-1]))}.",
         )
-    if last.difference is not None and last.difference.known is None:
+    is_known = all(each.act == "identity" for each in found)
+    if is_known and last.difference is not None and last.difference.known is None:
         return Finding(
             "affine",
             last.act,
-            f"{depth} layers are one affine map with a W of {last.n_out} × {found[0].n_in}: on"
-            f" {rows} random inputs the two differ by {_number(last.difference)} of the output,"
-            " which is rounding. Depth has added nothing.",
+            f"{plural(depth, 'layer')} {'is' if depth == 1 else 'are'} one affine map with a W of"
+            f" {last.n_out} × {found[0].n_in}: on {rows} random inputs the two differ by"
+            f" {_number(last.difference)} of the output, which is rounding."
+            f"{' Depth has added nothing.' if depth > 1 else ''}",
         )
     if not any(_log10(each) < 0.0 for each in departures):
         sentence = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vanish.columns import Column, Scale, Table
 from vanish.readings.notation import LATEX, TEXT
@@ -177,7 +177,11 @@ THEORY: Table[[TheoryPoint]] = Table(
 
 
 def _of_spread(name: str, scale: Scale, meaning: str) -> Column[[Spread | None]]:
-    return Column(name, scale, meaning, lambda spread: getattr(spread, name, None))
+    def get(spread: Spread | None) -> Any:
+        found = getattr(spread, name, None)
+        return None if found == -math.inf else found
+
+    return Column(name, scale, meaning, get)
 
 
 # Without a spread all of them are empty.

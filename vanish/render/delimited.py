@@ -19,7 +19,12 @@ if TYPE_CHECKING:
     from vanish.columns import Cell, Lot
 
 
-def delimited(rows: Iterable[Mapping[str, Cell]], delimiter: str, header: bool = True) -> str:
+def delimited(
+    rows: Iterable[Mapping[str, Cell]],
+    delimiter: str,
+    header: bool = True,
+    names: Iterable[str] = (),
+) -> str:
     """Return rows as delimited text.
 
     Parameters
@@ -30,13 +35,14 @@ def delimited(rows: Iterable[Mapping[str, Cell]], delimiter: str, header: bool =
         What stands between two cells.
     header
         Whether the first line names the columns.
+    names
+        Those that it names where there may be no row.
     """
     texts: list[Iterable[str]] = []
-    for number, row in enumerate(rows):
-        if header and not number:
-            texts.append(row)
+    for row in rows:
+        names = names if texts else row
         texts.append(map(cell, row.values()))
-    return _quoted(texts, delimiter)
+    return _quoted([names, *texts] if header and names else texts, delimiter)
 
 
 def lines(lot: Lot, delimiter: str, header: bool = True) -> str:

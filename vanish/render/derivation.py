@@ -33,6 +33,9 @@ _WIDTH = 80
 # An expression's nodes, its factors and its nested text, in bytes a layer.
 BYTES_A_LAYER = 3000
 
+# In place of a number that |S'| without a supremum leaves without a bound.
+_NO_BOUND = "none"
+
 _LABELS = ("measured", "at most", "product", "its bound")
 # The same of a sum over the layers.
 _PART_LABELS = ("part", "at most", "sum", "its bound")
@@ -301,9 +304,9 @@ def _column(record: MeasuredFactor, notation: Notation) -> tuple[str, ...]:
     return (
         f"k = {factor.layer}" if isinstance(factor, Part) else notation.symbol(factor),
         short(record.measured) if record.measured is not None else "",
-        "none" if record.largest is None else short(record.largest),
+        _NO_BOUND if record.largest is None else short(record.largest),
         short(record.product),
-        "none" if record.bound is None else short(record.bound),
+        _NO_BOUND if record.bound is None else short(record.bound),
     )
 
 
@@ -333,7 +336,8 @@ def _under_symbols(
 
 
 def _math(number: str) -> str:
-    return f"${_power(number)}$" if number else ""
+    """Return a cell as LaTeX; the words of one that has no number stay."""
+    return number if number in ("", _NO_BOUND) else f"${_power(number)}$"
 
 
 def _power(number: str) -> str:

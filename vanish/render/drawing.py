@@ -29,6 +29,8 @@ def curve(x: FloatArray, y: FloatArray, title: str, columns: int, lines: int) ->
     low, high = float(y.min()), float(y.max())
     if low == high:
         low, high = min(low, 0.0), max(high, 0.0)
+    if low == high:  # 0 all along
+        high = 1.0
     labels = f"{high:.3g}", f"{low:.3g}"
     margin = max(map(len, labels))
     width, height = columns - margin - 2, lines - 3

@@ -58,12 +58,12 @@ def phase_figure(points: Sequence[TheoryPoint], input_rms: float = 1.0) -> Figur
                 "--plot: a phase diagram has two axes: give ranges, such as --weight-std"
                 " 0.5:3:26 --bias-std 0:1:21"
             )
-        chi = {(point.weight_std, point.bias_std): point.chi_1 or 0.0 for point in of_act}
-        # A true zero is below every colour.
-        logs = [[math.log10(chi[w, b]) if chi[w, b] else -99.0 for w in weights] for b in biases]
+        chi = {(point.weight_std, point.bias_std): _log10(point.chi_1) for point in of_act}
+        logs = np.ma.masked_invalid([[chi[w, b] for w in weights] for b in biases])
         mesh = map_axes.cells(axes, weights, biases, logs, 1.0)
         axes.set(xlim=(weights[0], weights[-1]), ylim=(biases[0], biases[-1]))
-        map_axes.say_sides(axes, weights, biases, np.round(logs, _SURE))
+        sides = np.round(np.nan_to_num(logs.data), _SURE)
+        map_axes.say_sides(axes, weights, biases, sides)
         fine = _fine(biases[0], biases[-1])
         line = _crossings(activations.get(name), [(bias, 1.0) for bias in fine], input_rms)
         _draw_crossings(axes, line, fine, weights)
@@ -73,6 +73,13 @@ def phase_figure(points: Sequence[TheoryPoint], input_rms: float = 1.0) -> Figur
     style.entitle(figure, "Phase diagram: χ₁ by weight_std and bias_std", theories.title(input_rms))
     style.key(figure, style.entries(figure.axes))
     return figure
+
+
+def _log10(chi: float | None) -> float:
+    """Return where a χ₁ is coloured: a true zero below every colour, what has no law nowhere."""
+    if chi is None:
+        return math.nan
+    return math.log10(chi) if chi else -99.0
 
 
 # A χ₁ this near to 1, in digits of its logarithm, is on neither side.

@@ -59,8 +59,9 @@ def _row(cells: list[str]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return text that does not end its cell."""
-    return text.replace("|", "\\|")
+    """Return text that neither ends its cell nor is taken for markup, as x*y*z is; q* is not."""
+    special = "\\`|<" if text.count("*") < 2 else "\\`|<*"
+    return "".join(f"\\{char}" if char in special else char for char in text)
 
 
 def _escape(text: str) -> str:

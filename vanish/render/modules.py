@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from vanish.numbers.words import plural, short, short_power, spans
+from vanish.numbers.words import plural, short, short_power, spans, which_layers
 from vanish.records import Record
 from vanish.render.folding import folded
 from vanish.render.view import Bar, Finding, Notes, Spark, View
@@ -116,9 +116,12 @@ def _notes(course: ModuleCourse, *, several: bool) -> list[str]:
         lines.append(f"Not called: {names}{more}")
     frozen = [layer.layer for layer in course.layers if layer.grad_w is None]
     if frozen:
-        lines.append(f"Frozen: layer{'' if len(frozen) == 1 else 's'} {spans(frozen)}")
+        lines.append(f"Frozen: {which_layers(frozen)}")
     if several:
-        lines.append("A row of several layers has the numbers of the first and the last one")
+        lines.append(
+            "A row of several layers has the numbers of the first and the last one, of dead units"
+            " those of the worst"
+        )
     return [*lines, *filter(None, [course.precision])]
 
 

@@ -13,6 +13,7 @@ from vanish.readings.slopes import bound_factors, graph_bound, log10_active_path
 from vanish.render.view import Notes
 from vanish.simulation import precision_words
 from vanish.simulation.measured import MEDIAN, magnitude_quantiles
+from vanish.simulation.profile import Verdict
 from vanish.simulation.verdict import subject
 
 if TYPE_CHECKING:
@@ -101,8 +102,10 @@ def paths(profile: Profile) -> tuple[Notes, ...]:
         found += every - float(possible[known])
     told = "None" if found == -math.inf else _count(found)
     has = "have" if found > 0.0 else "has"
-    # Section 4 of the article.
-    enough = "" if found == -math.inf else "; one is enough"
+    # Section 4 of the article, which speaks of slopes of 1.
+    kinds = profile.settings.model.activations
+    passes = profile.verdict is not Verdict.DEAD and all(each.sup_slope >= 1.0 for each in kinds)
+    enough = "; one is enough" if passes and found > -math.inf else ""
     return (
         Notes(
             f"{told} of {_count(every)} paths {has} a slope other than 0 at every unit{enough}", ()

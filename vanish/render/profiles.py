@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from vanish.network.graph import LAYER
-from vanish.numbers.words import plural, short, short_power, spans
+from vanish.numbers.words import percent, plural, short, short_power, which_layers
 from vanish.render import notes
 from vanish.render.view import Bar, Elided, Finding, Said, Spark, View, elide, said
 from vanish.simulation.columns import LAYERS
@@ -211,7 +211,7 @@ def _verdict(profile: Profile) -> str:
     """Return the verdict, how it changes within it, and how many of several trials share it."""
     change = ("", ", growing", ", shrinking")[steady_change(profile)]
     share = profile.verdict_shares[profile.verdict.value]
-    counted = "" if profile.trials == 1 or share == 1.0 else f" {math.floor(100.0 * share)} %"
+    counted = "" if profile.trials == 1 or share == 1.0 else f" {percent(share)} %"
     return f"{profile.verdict.value}{change}{counted}"
 
 
@@ -254,8 +254,7 @@ def _block(profile: Profile) -> str:
     plain = [k for block, a, b in graph.runs if block == LAYER for k in range(a, b + 1)]
     if not plain or len(plain) == graph.depth:
         return settings.block
-    layers = f"layer{'' if len(plain) == 1 else 's'} {spans(plain)}"
-    return f"{settings.block} ({PLAIN} in {layers}: n_in and n_out differ)"
+    return f"{settings.block} ({PLAIN} in {which_layers(plain)}: n_in and n_out differ)"
 
 
 def _equation(profiles: Sequence[Profile]) -> str:

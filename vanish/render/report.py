@@ -11,6 +11,7 @@ from vanish import __version__
 from vanish.errors import UsageError, plain
 from vanish.lessons.derivation import Derivation, first_matrix, parse_variable
 from vanish.network.graph import LAYER, Graph
+from vanish.numbers.words import plural
 from vanish.records import Record
 from vanish.render import derivation
 from vanish.render.delimited import cell
@@ -270,7 +271,7 @@ def _derivations(profiles: Sequence[Profile]) -> Iterator[str]:
             found.setdefault((block, depth), (Graph((block, depth)), text))
     for graph, text in found.values():
         by = parse_variable(first_matrix(graph), graph)
-        layers = "1 layer" if graph.depth == 1 else f"{graph.depth} layers"
+        layers = plural(graph.depth, "layer")
         of_block = f": {_text(text)}" if len(found) > 1 else ""
         yield f"<section>\n<h2>The derivation, of {layers}{of_block}</h2>\n"
         yield '<div class="wide" role="region" tabindex="0" aria-label="Derivation">\n'

@@ -161,7 +161,9 @@ def in_words(view: View) -> View:
         title=spoken(view.title),
         columns=tuple(map(spoken, view.columns)),
         rows=tuple(
-            Elided(spoken(row.text)) if isinstance(row, Elided) else tuple(map(_cell, row))
+            row._replace(text=spoken(row.text))
+            if isinstance(row, Elided)
+            else tuple(map(_cell, row))
             for row in view.rows
         ),
         notes=tuple(map(_notes, view.notes)),
@@ -172,6 +174,7 @@ def in_words(view: View) -> View:
             for each in view.dispensable
         ),
         equation=spoken(view.equation),
+        lead=None if view.lead is None else _finding(view.lead),
         legend=tuple(
             Said(spoken(label), spoken(text), tuple(map(spoken, heads)))
             for label, text, heads in view.legend

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vanish.errors import UsageError
-from vanish.numbers.words import plural, short_power
+from vanish.numbers.words import percent, plural, short_power
 from vanish.records import Record
 from vanish.render.view import Elided, Heat, Notes, View, elide, said
 from vanish.simulation.table import PLAIN
@@ -71,7 +71,7 @@ def find_map(grid: Grid) -> Map | None:
     """
     varying = [name for name in grid.varying if name != _PANEL]
     numbers = [name for name in _ACROSS if name in varying]
-    if len(varying) != 2 or len(numbers) != 2:
+    if len(varying) != 2 or len(numbers) != 2 or not all(_is_axis(grid, name) for name in numbers):
         return None
     return Map(numbers[0], numbers[1], grid.axes.get(_PANEL, ("sigmoid",)))
 
@@ -79,13 +79,15 @@ def find_map(grid: Grid) -> Map | None:
 def find_lines(grid: Grid) -> Lines | None:
     """Return the lines that a grid is, or None if it is none: one number varies, as it must."""
     numbers = [name for name in _ACROSS if name in grid.varying]
-    if len(numbers) != 1:
-        return None
-    # One number a letter is no place on an axis.
-    if not all(isinstance(value, int | float) for value in grid.axes[numbers[0]]):
+    if len(numbers) != 1 or not _is_axis(grid, numbers[0]):
         return None
     count = len(grid) // len(grid.axes[numbers[0]])
     return Lines(numbers[0]) if count <= _MOST_LINES else None
+
+
+def _is_axis(grid: Grid, name: str) -> bool:
+    """Tell whether a setting has places on an axis: one number a letter is none."""
+    return all(isinstance(value, int | float) for value in grid.axes[name])
 
 
 def require_drawn(grid: Grid) -> Map | Lines:
@@ -127,7 +129,7 @@ def view(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> Vie
 def title(grid: Grid) -> str:
     """Return how many points there are and what they have in common, in one line."""
     fixed = [f"{name} {shown(values[0])}" for name, values in grid.axes.items() if len(values) == 1]
-    return " · ".join([f"{len(grid):,} points", *fixed])
+    return " · ".join([plural(len(grid), "point"), *fixed])
 
 
 def ratio(grid: Grid) -> str:
@@ -157,6 +159,9 @@ def points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> V
     hidden = Elided(f"{plural(len(rows) - len(kept) + 1, 'more point')}: {ALL_ROWS}")
     first = next((row for row in rows if row["error"]), None)
     failed = sum(row["error"] is not None for row in rows)
+    # Of a point whose settings are at odds they need not be known.
+    pairs = {(row["vanish_below"], row["explode_above"]) for row in rows}
+    bounds = {pair for pair in pairs if None not in pair}
     return View(
         title=title(grid),
         columns=(
@@ -170,7 +175,7 @@ def points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> V
         rows=tuple(hidden if i is None else _row(rows[i], names, several) for i in kept),
         notes=()
         if first is None
-        else (Notes(f"{failed:,} points failed", (("the first", str(first["error"])),)),),
+        else (Notes(f"{plural(failed, 'point')} failed", (("the first", str(first["error"])),)),),
         findings=(),
         left=frozenset(
             {"block", "act", "init", "layer_acts", "last_act", "loss", "engine", "verdict"}
@@ -181,9 +186,7 @@ def points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> V
             *((said(_BAND, "90 of 100 trials lie between them"),) if several else ()),
             said(_DECADES, SUMMARY.gist("decades_per_layer")),
             said(_THEORY, SUMMARY.gist("predicted_decades_per_layer")),
-            said(
-                "verdict", thresholds((row["vanish_below"], row["explode_above"]) for row in rows)
-            ),
+            *((said("verdict", thresholds(bounds)),) if bounds else ()),
         ),
     )
 
@@ -193,7 +196,7 @@ def _row(row: Mapping[str, Any], names: Sequence[str], several: bool) -> tuple[s
     if row["error"]:
         return (*where, "", *(("", "") if several else ()), "", "", "failed")
     share = row[f"{row['verdict']}_share"]
-    counted = "" if share == 1.0 else f" {int(100 * share)} %"
+    counted = "" if share == 1.0 else f" {percent(share)} %"
     # Of two layers and more a ratio that has no logarithm is exactly 0.
     zero, no_decades = ("0", "-∞") if row["layers"] > 1 else ("", "")
     ends = ["log10_ratio_p05", "log10_ratio_p95"] if several else []
@@ -257,9 +260,9 @@ def _map(grid: Grid, rows: Sequence[Mapping[str, Any]], found: Map) -> View:
             Notes(
                 "Decades that the gradient gains a layer on its way back",
                 (
-                    ("█ ▓ ▒ ░", "it vanishes: by 0.3 and more, 0.1, 0.03, 0.01"),
-                    ("·", "by less than 0.01 either way: it arrives"),
-                    ("+ x * @", "it explodes: by 0.01, 0.03, 0.1, 0.3 and more"),
+                    ("█ ▓ ▒ ░", "it shrinks: by 0.3 and more, 0.1, 0.03, 0.01"),
+                    ("·", "by less than 0.01 either way"),
+                    ("+ x * @", "it grows: by 0.01, 0.03, 0.1, 0.3 and more"),
                     ("0 ?", "exactly 0; the point failed"),
                 ),
             ),

@@ -209,7 +209,8 @@ def _thresholds(lines: Sequence[_Line], rows: Sequence[Mapping[str, Any]]) -> It
     """Yield what is below which vanishing, and above which exploding."""
     ends = np.array([lines[0].x[0], lines[0].x[-1]])
     for name, says in _SAYS.items():
-        for value in sorted({row[name] for row in rows}):
+        # None of a point whose settings are at odds.
+        for value in sorted({row[name] for row in rows} - {None}):
             if not 0.0 < value < math.inf:
                 continue
             drawn: dict[str, Any] = {

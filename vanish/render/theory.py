@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from vanish.numbers.words import short
+from vanish.numbers.words import plural, short
 from vanish.render.columns import SPREAD, THEORY
 from vanish.render.view import Notes, View, said
 
@@ -110,11 +110,13 @@ def _number(value: float | None) -> str:
 
 def _spread(spread: Spread) -> str:
     """Return a spread in words; what was measured has its standard error behind it."""
-    what = f"{spread.layers} layers of {spread.width}:"
-    expected = "-∞" if spread.log10_expected is None else f"{spread.log10_expected:.4g}"
-    theory = f"theory's root mean square {expected}"
+    what = f"{plural(spread.layers, 'layer')} of {spread.width}:"
+    expected = spread.log10_expected
+    known = "" if expected is None else f"{expected:.4g}".replace("inf", "∞")
+    theory = f"theory's root mean square {known}" if known else "theory has no law for it"
     if spread.log10_typical is None:
-        return f"{what} ‖∂L/∂b₁‖ is exactly 0 in every chain ({spread.source}); log10 of {theory}"
+        told = f"log10 of {theory}" if known else theory
+        return f"{what} ‖∂L/∂b₁‖ is exactly 0 in every chain ({spread.source}); {told}"
     mean = _with_error(spread.log10_typical, spread.log10_typical_se) or (
         f"{spread.log10_typical:.4g}"
     )

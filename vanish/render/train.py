@@ -6,7 +6,7 @@ import math
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from vanish.numbers.words import short, short_power
+from vanish.numbers.words import percent, plural, short, short_power
 from vanish.render.view import Bar, Finding, Said, Spark, View
 from vanish.simulation.table import PLAIN
 from vanish.simulation.verdict import MANY_DEAD
@@ -49,7 +49,8 @@ def view(trained: Sequence[Training]) -> View:
     several = trained[0].settings.trials > 1
     several_inits = len({each.settings.init for each in trained}) > 1
     several_blocks = len({each.settings.block for each in trained}) > 1
-    has_dead = any(_dead_share(each) >= MANY_DEAD for each in trained)
+    dead = [NETWORKS.row(each)["dead_fraction_end"] for each in trained]
+    has_dead = any(isinstance(share, float) and share >= MANY_DEAD for share in dead)
     test = "\n0 … 100 %"
 
     def row(training: Training) -> tuple[str | Bar, ...]:
@@ -59,7 +60,7 @@ def view(trained: Sequence[Training]) -> View:
         return (
             *((training.settings.block,) if several_blocks else ()),
             training.settings.act_name,
-            *((training.settings.init_name,) if several_inits else ()),
+            *((_init(training.settings, trained),) if several_inits else ()),
             str(training.settings.layers),
             _percent(found["train_accuracy"]),
             _percent(accuracy),
@@ -128,7 +129,7 @@ def layer_view(trained: Sequence[Training]) -> View:
             yield (
                 *((settings.block,) if several_blocks else ()),
                 settings.act_name,
-                *((settings.init_name,) if several_inits else ()),
+                *((_init(settings, trained),) if several_inits else ()),
                 str(settings.layers),
                 str(k + 1),
                 _power(logs[0]),
@@ -163,10 +164,18 @@ def label(training: Training, among: Sequence[Training]) -> str:
     settings = training.settings
     parts = [settings.act_name]
     if len({each.settings.init for each in among}) > 1:
-        parts.append(settings.init_name)
+        parts.append(_init(settings, among))
     if len({each.settings.block for each in among}) > 1:
         parts.append(settings.block)
     return ", ".join(parts)
+
+
+def _init(settings: TrainingSettings, among: Sequence[Training]) -> str:
+    """Return the initialiser's name; what was asked for where another network has that name."""
+    kind = settings.act_name, settings.init_name
+    alike = (each.settings for each in among)
+    asked = {each.init for each in alike if (each.act_name, each.init_name) == kind}
+    return settings.init_name if len(asked) == 1 else settings.init
 
 
 def _signals(trained: Sequence[Training]) -> str:
@@ -235,7 +244,7 @@ def title(trained: Sequence[Training]) -> str:
         f"{settings.hidden} inside" if settings.hidden is not None else "",
         f"{settings.optimizer} with lr {lr:g}",
         f"batch {settings.batch}",
-        f"{settings.epochs:,} epoch{'' if settings.epochs == 1 else 's'}",
+        plural(settings.epochs, "epoch"),
         f"{settings.trials:,} trials" if settings.trials > 1 else "",
         f"seed {settings.seed}",
     ]
@@ -262,7 +271,7 @@ def _outcome(training: Training) -> str:
     share = training.outcome_share
     if share == 1.0:
         return training.outcome.value
-    return f"{training.outcome.value} {math.floor(100.0 * share)} %"
+    return f"{training.outcome.value} {percent(share)} %"
 
 
 def _findings(trained: Sequence[Training]) -> tuple[Finding, ...]:
@@ -280,15 +289,10 @@ def _explain(networks: Sequence[Training]) -> str:
     return _WORDS[deepest.outcome](deepest) + _dead_units(deepest) + _shallower(networks)
 
 
-def _dead_share(training: Training) -> float:
-    found = NETWORKS.row(training)["dead_fraction_end"]
-    return found if isinstance(found, float) else 0.0
-
-
 def _dead_units(training: Training) -> str:
     """Return where units of the median network are dead, if many are."""
     end = training.median.end
-    if end is None or _dead_share(training) < MANY_DEAD:
+    if end is None or float(end.dead[:-1].max(initial=0.0)) < MANY_DEAD:
         return ""
     k, units = end.most_dead, training.settings.units(end.most_dead)
     count = round(float(end.dead[:-1].max()) * units)
@@ -299,21 +303,21 @@ def _shallower(networks: Sequence[Training]) -> str:
     """Return up to which depth they learned, if the deepest one did not."""
     depths = [each.settings.layers for each in networks]
     if networks[-1].outcome is Outcome.LEARNED:
-        if len(networks) > 1 and all(each.outcome is Outcome.LEARNED for each in networks):
-            return f" It learns at every depth from {depths[0]} to {depths[-1]}."
+        if depths[0] < depths[-1] and all(each.outcome is Outcome.LEARNED for each in networks):
+            return f" It learns at every depth that was tried, {depths[0]} to {depths[-1]}."
         return ""
     learned = [each.settings.layers for each in networks if each.outcome is Outcome.LEARNED]
-    return f" With {_plural(max(learned))} it still learns." if learned else ""
+    return f" With {plural(max(learned), 'hidden layer')} it still learns." if learned else ""
 
 
-def _plural(layers: int) -> str:
-    return f"{layers:,} hidden layer{'' if layers == 1 else 's'}"
+def _depth(training: Training) -> str:
+    return plural(training.settings.layers, "hidden layer")
 
 
 def _right(training: Training) -> str:
     accuracy = NETWORKS.row(training)["test_accuracy"]
     assert isinstance(accuracy, float)
-    return f"With {_plural(training.settings.layers)} it gets {100.0 * accuracy:.3g} % right"
+    return f"With {_depth(training)} it gets {100.0 * accuracy:.3g} % right"
 
 
 def _story(training: Training) -> str:
@@ -347,8 +351,9 @@ def _chance(training: Training) -> str:
     vanished = not isinstance(ratio, float) or ratio < _VANISHED
     settings = training.settings
     look = (
-        f" What helps its gradient: vanish{_options(settings)} --act {settings.act_name} --init"
-        f" {settings.init_name} --layers {settings.layers + 1} --width {settings.width}."
+        f" What helps its gradient: vanish{_options(settings)} --act {quote(settings.act_name)}"
+        f" --init {quote(settings.init_name)} --layers {settings.layers + 1} --width"
+        f" {settings.width}."
         if vanished
         else " Another --lr may do more; none was tried."
     )
@@ -379,7 +384,7 @@ def _unchanged(training: Training) -> str:
 
 def _diverged(training: Training) -> str:
     return (
-        f"With {_plural(training.settings.layers)} its weights or its loss stopped being finite"
+        f"With {_depth(training)} its weights or its loss stopped being finite"
         f" numbers in epoch {training.median.epochs:,}: give a smaller --lr."
     )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vanish.numbers.words import plural
 from vanish.render import decades, line_names, style
 from vanish.render.decades import Curve
 from vanish.render.train import kinds, title
@@ -80,8 +81,8 @@ def training_figure(trained: Sequence[Training]) -> Figure:
     # The identity behind the hidden layers is one, too.
     style.number_layers(right, depths[-1] + 1)
     right.set_ylabel("‖∂L/∂Wₖ‖")
-    plural = "" if depths[-1] == 1 else "s"
-    right.set_title(f"{depths[-1]} hidden layer{plural}: gradient by layer", fontsize="medium")
+    deepest = plural(depths[-1], "hidden layer")
+    right.set_title(f"{deepest}: gradient by layer", fontsize="medium")
     ends = [line for line in right.lines if line.get_label() == _end(trained[0])]
     for axes, lines in (
         (left, {str(line.get_label()): line for line in left.lines}),

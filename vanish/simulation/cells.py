@@ -45,7 +45,8 @@ def _itself(value: Any) -> Cell:
     return cell
 
 
-def _exact(number: Magnitude | Signed | None) -> float | Decimal | None:
+def exact(number: Magnitude | Signed | None) -> float | Decimal | None:
+    """Return a number with all its digits, whatever its size; None of nothing."""
     return None if number is None else number.exact()
 
 
@@ -55,7 +56,7 @@ def _finite(log10: float | None) -> float | None:
 
 ITSELF = Way(_itself, lambda field, rows: field.part(rows))
 LOG10 = Way(log10, lambda field, rows: field.log10(rows))
-EXACT = Way(_exact, lambda field, rows: field.exact(rows))
+EXACT = Way(exact, lambda field, rows: field.exact(rows))
 FINITE = Way(_finite, lambda field, rows: list(map(_finite, field.part(rows))))
 STATUS = Way(
     lambda gradient: "ok" if gradient else "zero",

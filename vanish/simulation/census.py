@@ -177,7 +177,8 @@ def _mean_squares(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
 class Census:
     """Takes note of the first trial's arrays as they come by, and keeps three numbers of each.
 
-    Of one trial arrays come as `Scaled` ones, of several as a `Stack`.
+    Of the dense engine they come as `Scaled` ones, of the sampled one as a `Stack`, or as the rows
+    of some layers.
     """
 
     def __init__(self, x: FloatArray) -> None:

@@ -147,7 +147,8 @@ def _require_one_act_a_layer(settings: Settings, acts: tuple[object, ...]) -> No
     depth = given_depth(settings)
     if depth not in (None, len(acts)):
         raise ConflictError(
-            f"layer_acts names {len(acts)} activations for {depth} layers: give one a layer",
+            f"layer_acts names {plural(len(acts), 'activation')} for {plural(depth or 0, 'layer')}:"
+            " give one a layer",
             *("layer_acts", "layers", "widths", "weights"),
         )
     if not acts:
@@ -163,7 +164,8 @@ def _require_one_gain_a_layer(settings: Settings, gains: tuple[float, ...]) -> N
     depth = settings.model.depth
     if len(gains) != depth:
         raise ConflictError(
-            f"gain of {len(gains)} numbers for {depth} layers: give one number, or one a layer",
+            f"gain of {plural(len(gains), 'number')} for {plural(depth, 'layer')}: give one number,"
+            " or one a layer",
             *("gain", "layers", "widths", "layer_acts", "weights"),
         )
 
@@ -172,6 +174,7 @@ def require_fitting_block(settings: Settings) -> None:
     """Require that a block has what is said of it, and sizes and rows that its norms take."""
     model = settings.model
     if model.graph.stages:
+        _require_matrices_apart(settings)
         return  # its file says it all
     least = max(least_rows(block) for block, _, _ in model.graph.runs)
     if settings.rows < least:
@@ -224,6 +227,17 @@ def _require_untied(settings: Settings) -> None:
         )
 
 
+def _require_matrices_apart(settings: Settings) -> None:
+    """Require that of a file's graph no matrix is met twice that is to have gains of its own."""
+    stages = settings.model.graph.stages
+    has_own = settings.last_gain is not None or isinstance(settings.gain, tuple)
+    if has_own and len({stage.weight for stage in stages}) < len(stages):
+        raise ConflictError(
+            "a gain for each layer beside weights, which meet a matrix twice: give one gain",
+            *("gain", "last_gain", "weights"),
+        )
+
+
 def _leaves_a_size_open(settings: Settings) -> bool:
     return any(
         sizes(block, n_in, n_out, 1).places != sizes(block, n_in, n_out, 2).places
@@ -259,13 +273,14 @@ def require_fitting_data(settings: Settings) -> None:
         rows, columns = settings.input.values.shape
         if settings.batch is not None:
             raise ConflictError(
-                f"batch beside input: {settings.input.name} has {rows} rows: leave out batch",
+                f"batch beside input: {settings.input.name} has {plural(rows, 'row')}: leave out"
+                " batch",
                 *("batch", "input"),
             )
         if columns != settings.model.n_in:
             raise ConflictError(
-                f"{settings.input.name}: rows of {columns} numbers for a chain of"
-                f" {settings.model.n_in} inputs: give rows of {settings.model.n_in}",
+                f"{settings.input.name}: rows of {plural(columns, 'number')} for a chain of"
+                f" {plural(settings.model.n_in, 'input')}: give rows of {settings.model.n_in}",
                 *("input", "widths", "weights"),
             )
     if settings.target is not None:
@@ -288,13 +303,14 @@ def _require_rows(settings: Settings, target: Rows) -> None:
     n_out, loss = settings.model.n_out, losses.get(settings.loss)
     if columns != n_out:
         raise ConflictError(
-            f"{target.name}: rows of {columns} numbers for a chain of"
-            f" {n_out} outputs: give rows of {n_out}",
+            f"{target.name}: rows of {plural(columns, 'number')} for a chain of"
+            f" {plural(n_out, 'output')}: give rows of {n_out}",
             *("target", "loss", "width", "widths", "weights"),
         )
     if rows not in (1, settings.rows):
         raise ConflictError(
-            f"{target.name}: {rows} rows for a batch of {settings.rows}: give 1 or {settings.rows}",
+            f"{target.name}: {plural(rows, 'row')} for a batch of {settings.rows}: give 1 or"
+            f" {settings.rows}",
             *("target", "loss", "batch", "input", "weights"),
         )
     wrong = np.argwhere((target.values != 0.0) & (target.values != 1.0))
@@ -312,9 +328,11 @@ def _require_classes(settings: Settings, target: Rows) -> None:
     classes, n_out = target.values.ravel(), settings.model.n_out
     if min(target.values.shape) > 1 or classes.size not in (1, settings.rows):
         what = " × ".join(map(str, target.values.shape))
+        many = settings.rows > 1
+        classes_wanted = f"one class a row, 1 or {settings.rows} of them" if many else "one class"
         raise ConflictError(
-            f"{target.name}: {what} numbers as the target of {settings.rows} rows: give loss"
-            f" cross_entropy one class a row, 1 or {settings.rows} of them",
+            f"{target.name}: {what} numbers as the target of {plural(settings.rows, 'row')}: give"
+            f" loss cross_entropy {classes_wanted}",
             *("target", "loss", "batch", "input", "weights"),
         )
     wrong = (classes != np.floor(classes)) | (classes < 0.0) | (classes >= n_out)
@@ -322,7 +340,7 @@ def _require_classes(settings: Settings, target: Rows) -> None:
         first = int(wrong.argmax())
         raise ConflictError(
             f"{target.name}: class {first + 1} is {classes[first]:g}: give whole numbers from"
-            f" 0 to {n_out - 1}, for a chain of {n_out} outputs",
+            f" 0 to {n_out - 1}, for a chain of {plural(n_out, 'output')}",
             *("target", "loss", "width", "widths", "weights"),
         )
 

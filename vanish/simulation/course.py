@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import numpy as np
 
 from vanish.records import Record
+from vanish.simulation.cells import log10
 from vanish.simulation.measured import MEDIAN, magnitude_quantiles, quantile
 
 if TYPE_CHECKING:
@@ -125,6 +126,11 @@ class Course(ABC):
         return True
 
     @property
+    def is_made_for_its_depth(self) -> bool:
+        """Whether other numbers of layers would have other layers, as x + S(Wx+b)/√layers has."""
+        return False
+
+    @property
     def shares_weights(self) -> bool:
         """Whether all layers share a matrix, so that none of them learns by itself."""
         return False
@@ -175,11 +181,11 @@ class Course(ABC):
     @property
     def log10_ratio(self) -> float | None:
         """The decimal logarithm of the ratio."""
-        return _log10(self.ratio)
+        return log10(self.ratio)
 
     def log10_ratio_quantile(self, share: float) -> float | None:
         """Return log10 of such a quantile; None for a single trial."""
-        return _log10(self.ratio_quantile(share)) if self.trials > 1 else None
+        return log10(self.ratio_quantile(share)) if self.trials > 1 else None
 
     @property
     def log10_ratio_w(self) -> float | None:
@@ -196,7 +202,7 @@ class Course(ABC):
 
     def _log10_of_weights(self, ratios: Magnitudes) -> float | None:
         several = len(self.flow.grad_w.mantissas) > 1
-        return _log10(_quantile(ratios, MEDIAN)) if several else None
+        return log10(_quantile(ratios, MEDIAN)) if several else None
 
     @property
     def log10_gains_back(self) -> list[float]:
@@ -260,7 +266,3 @@ def _end_to_end(numbers: Magnitudes) -> Magnitudes:
 def _quantile(ratios: Magnitudes, share: float) -> Magnitude | None:
     (found,) = magnitude_quantiles(ratios.at(None), share)
     return found.listed()[0] or None
-
-
-def _log10(magnitude: Magnitude | None) -> float | None:
-    return None if magnitude is None else magnitude.log10

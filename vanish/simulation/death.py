@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish.network import activations, losses
-from vanish.numbers.words import listed, short, spans
+from vanish.numbers.words import listed, short, spans, which_layers
 from vanish.simulation.measured import MEDIAN, quantile, rank
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from vanish.network.activations import Activation
     from vanish.simulation.layers import LayerRecord
     from vanish.simulation.profile import Profile
 
@@ -29,6 +30,18 @@ def explain_death(profile: Profile) -> tuple[str, str]:
     if not profile.measured.graph.is_plain:
         return "", _where_it_ends(profile)
     zero = [layer.layer for layer in layers if not layer.weight]
+    # What died from there on with an a that is not 0 did not die of weights that are.
+    without = (
+        [
+            layer
+            for layer in layers[zero[-1] - 1 :]
+            if layer.slope_max == 0.0 and layer.rms_a is not None and layer.rms_a
+        ]
+        if zero
+        else []
+    )
+    if without:
+        return "", _without_slope(profile, without[0])
     if zero:
         return " at this step" * _moves(layers), _zero_weights(layers, zero)
     # Where every a is 0 the value is lost, too: with a slope at 0 this is not the first.
@@ -45,8 +58,8 @@ def explain_death(profile: Profile) -> tuple[str, str]:
             f" the same one in all of them: {_still(layers)}."
         )
     return "", (
-        "Every layer has units with a slope, but no path from layer 1 to the loss along which"
-        f" neither a slope nor a weight is 0: {_still(layers)}."
+        "Every layer has units with a slope, but what flows back cancels, or every path from the"
+        f" loss to layer 1 meets a slope or a weight of 0: {_still(layers)}."
     )
 
 
@@ -71,7 +84,7 @@ def _where_it_ends(profile: Profile) -> str:
             f" through: {below} no gradient."
         )
     else:
-        why = "no path through it has a slope and a weight other than 0"
+        why = "what flows back cancels, or meets a slope or a weight of 0 on every path through it"
     return f"Layer {end.layer} lets nothing through, since {why}: {below} no gradient."
 
 
@@ -116,6 +129,8 @@ def _zero_weights(layers: Sequence[LayerRecord], zero: Sequence[int]) -> str:
         return f"{told}, so {below} no gradient yet. Layer {last} does; {order}."
     if any(layer.grad_b or layer.grad_w for layer in layers):
         never = ", and none ever will" if len(zero) == len(layers) else ""
+        if _moves(layers) and last == 1:
+            return f"{told}, and gets no gradient itself."
         if _moves(layers):
             return f"{told}, so {below} no gradient, nor does W{last} itself."
         return f"{told}, so no weight gets a gradient{never}; only biases do."
@@ -127,14 +142,10 @@ def _without_slope(profile: Profile, first: LayerRecord) -> str:
     layers, k = profile.layers, first.layer
     activation = activations.get(first.act)
     if not activation.flat:
-        return (
-            f"The values of layer {k} are so large that every slope of {first.act} is below"
-            f" 1e-308, which float64 rounds to 0: {_still(layers)}. Smaller"
-            " weights would give them slopes again."
-        )
+        return _with_slopes_too_small(first, _still(layers))
     after = [layer.layer for layer in layers[k:] if layer.slope_max == 0.0]
     out = "" if first.value else " and puts out 0"
-    too = f", as in layer{'s' if len(after) > 1 else ''} {spans(after)}" if after else ""
+    too = f", as in {which_layers(after)}" if after else ""
     return (
         f"Layer {k} is the first to die going forward: every unit has slope 0{out}{too}. So"
         f" {_still(layers)}, and on this input never will."
@@ -151,6 +162,27 @@ def _without_loss(profile: Profile) -> str:
             " 10^(-6.9·10^17), counts as 0: nothing learns."
         )
     return f"The gradient of the loss {settings.loss} is exactly 0: nothing learns."
+
+
+def _with_slopes_too_small(first: LayerRecord, still: str) -> str:
+    """Return what follows where S' is 0 in float64 alone, or where it is 0 at 0."""
+    size = first.rms_a
+    if size is not None and not size and first.layer == 1:
+        return f"In layer 1 every a is 0, where {first.act} has slope 0: {still}."
+    is_large = size is None or _has_slope_below(activations.get(first.act), float(size))
+    how, other = ("large", "Smaller") if is_large else ("small", "Larger")
+    return (
+        f"The values of layer {first.layer} are so {how} that every slope of {first.act} is below"
+        f" 1e-308, which float64 rounds to 0: {still}. {other} weights would give them slopes"
+        " again."
+    )
+
+
+def _has_slope_below(activation: Activation, size: float) -> bool:
+    """Tell whether S' is not 0 at some smaller a, on either side."""
+    smaller = size * 2.0 ** -np.arange(1.0, 1000.0)
+    with np.errstate(all="ignore"):
+        return bool(activation.slope(np.concatenate([smaller, -smaller])).any())
 
 
 def _still(layers: Sequence[LayerRecord]) -> str:
@@ -173,6 +205,6 @@ def constant_lines(profile: Profile) -> str:
     most = float(shares.max())
     lines = "lines" if most == 1.0 else f"up to {short(most)} of its lines"
     return (
-        f"In layer{'' if len(hit) == 1 else 's'} {spans(hit)} a norm gets {lines} that are"
+        f"In {which_layers(hit)} a norm gets {lines} that are"
         " constant: it makes 0 of them, and lets no gradient through."
     )

@@ -132,14 +132,18 @@ def find(measured: Measured) -> Faults:
     depth = len(grad_a.mantissas)
     if depth < FEWEST_LAYERS:
         return Faults()
-    if not measured.graph.is_plain:
+    graph = measured.graph
+    if not graph.is_chain:
+        return Faults()
+    if not (graph.is_plain or graph.stages):
         return _whole_layers(measured)
     inner, outer = slice(None, -1), slice(1, None)
     # Of layers 2..N and of layers 1..N-1: what lies between ∂L/∂a_N and ∂L/∂a_1.
     weights = quantile(grad_f.at(inner).over(grad_a.at(outer)).log10, MEDIAN)
     slopes = quantile(grad_a.at(inner).over(grad_f.at(inner)).log10, MEDIAN)
     return of_halves(
-        Half(range(2, depth + 1), weights), Half(range(1, depth), slopes), weights + slopes
+        *(Half(range(2, depth + 1), weights), Half(range(1, depth), slopes), weights + slopes),
+        mixed=not graph.is_plain,
     )
 
 
@@ -191,7 +195,7 @@ def of_halves(weights: Half, slopes: Half, steps: FloatArray, *, mixed: bool = F
 
 
 def _whole_layers(measured: Measured) -> Faults:
-    """Return the layers that stand out as a whole: of any block but the article's.
+    """Return the layers that stand out as a whole: of blocks that are not the article's.
 
     Layer k lies between ∂L/∂f_k and ∂L/∂f_{k-1}, for k = 2..N.
     """

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
 from vanish.network.graph import Variable, X
+from vanish.network.stages import StagedGraph
 from vanish.readings import dense
 from vanish.simulation.names import DENSE
 from vanish.simulation.needs import memory_needed, require_memory
@@ -31,7 +32,8 @@ class Gradients(Mapping[str, "FloatArray"]):
     ∂L/∂W_k has shape (n_k, n_{k-1}), ∂L/∂b_k (n_k,), the others have one row a sample,
     shape (B, n). Of blocks every matrix and every bias is there, and every value that has a
     name: ``V3``, ``c3``, ``v3``, ``u3``. Of what all layers share ``W3`` is the part of layer 3,
-    and ``W``, without a number, the sum of all.
+    and ``W``, without a number, the sum of all. Of a file's graph k counts its matrices, in the
+    order of its table, and ``g2``, ``c2``, … are its other vectors.
 
     An array whose largest entry is outside float64 (below 2^-1022, about 2e-308, or above
     1.8e308) is refused and not rounded to zeros or infinities: `scaled` has it in full. A
@@ -111,11 +113,34 @@ def gradients(settings: Settings) -> Gradients:
     memory.require(needed, what, "give fewer --layers, a smaller --width or a smaller --batch")
     run = Simulation(settings, entries=False)
     found = dict(dense.arrays(run.trace, run.loss_gradient))
-    return Gradients({str(variable): found[variable] for variable in _ordered(model.graph)})
+    return Gradients({name: found[variable] for name, variable in _named(model.graph)})
 
 
-def _ordered(graph: Graph) -> Iterator[Variable]:
-    """Yield what there are gradients by, layer 1 first, what all layers share and x last."""
+def _named(graph: Graph) -> Iterator[tuple[str, Variable]]:
+    """Yield what there are gradients by, and its name; layer 1 first, x last."""
+    if isinstance(graph, StagedGraph):
+        yield from _of_stages(graph)
+    else:
+        yield from ((str(variable), variable) for variable in _of_layers(graph))
+    yield str(X), X
+
+
+def _of_stages(graph: StagedGraph) -> Iterator[tuple[str, Variable]]:
+    """Yield those of a file's graph: of its stages, then of vectors that belong to none."""
+    taken = set()
+    for k, stage in enumerate(graph.stages, 1):
+        for name, letter in (("W", stage.weight), ("b", stage.bias)):
+            if letter:
+                taken.add(letter)
+                yield f"{name}{k}", Variable(letter, 1)
+        yield f"a{k}", graph.at(stage.a)
+        yield f"f{k}", graph.at(stage.f)
+    others = (slot.letter for slot in graph.whole.slots if slot.letter not in taken)
+    yield from ((letter, Variable(letter, 1)) for letter in others)
+
+
+def _of_layers(graph: Graph) -> Iterator[Variable]:
+    """Yield those of layers, layer 1 first, then what all layers share."""
     tied: dict[Slot, None] = {}
     for block, first, last in graph.runs:
         letters = sorted((slot.letter for slot in block.slots), key=str.islower)
@@ -124,4 +149,3 @@ def _ordered(graph: Graph) -> Iterator[Variable]:
         for k in range(first, last + 1):
             yield from (Variable(name, k) for name in names)
     yield from (slot.at(0) for slot in tied)
-    yield X

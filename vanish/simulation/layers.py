@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from functools import partial, reduce
 from operator import add, eq
@@ -11,18 +10,14 @@ from typing import TYPE_CHECKING, Final, overload
 import numpy as np
 
 from vanish.columns import PIECE
-from vanish.gauss.quadrature import NoLawError
 from vanish.network.activations.record import of_each
-from vanish.network.initializers import Law
-from vanish.network.streams import Streams, Trials
 from vanish.numbers.fields import Listed, Numbers, Piecewise, Roots, Same, SignedSizes, Sizes
-from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.numbers.stack import Magnitudes
-from vanish.readings import meanfield
 from vanish.readings.expectations import Expectations
 from vanish.readings.slopes import slope_bounds
 from vanish.records import Record
 from vanish.simulation import layerfields
+from vanish.simulation.expected import expected_signal
 from vanish.simulation.layerfields import middle
 from vanish.simulation.measured import (
     HIGH,
@@ -33,14 +28,13 @@ from vanish.simulation.measured import (
     quantile,
     signed_quantile,
 )
-from vanish.simulation.sample import draw_input, given_input, given_steps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from vanish.network.graph import Graph
     from vanish.numbers.fields import Field, Known
-    from vanish.numbers.scaled import FloatArray
+    from vanish.numbers.scaled import FloatArray, Magnitude
     from vanish.numbers.signed import Signed
     from vanish.simulation.settings import Settings
 
@@ -257,7 +251,7 @@ def layers_of(settings: Settings, measured: Measured, expected: Expectations | N
         "slope_bound": _slope_bounds(settings, graph),
         "norm_bound": nothing if bound is None else Sizes(middle(bound)),
         "predicted": theory.grad_w,
-        "predicted_b": signal,
+        "predicted_b": theory.grad_b,
         "zero_fraction": of_slopes(measured.slopes.zero_fraction),
         "relative": piecewise(partial(layerfields.relative, measured.grad_w, measured.weight)),
         "active_units": of_slopes(measured.slopes.active_units, flat) if has_flat else nothing,
@@ -290,48 +284,6 @@ def layers_of(settings: Settings, measured: Measured, expected: Expectations | N
     return Layers(fields, depth)
 
 
-def expected_of(settings: Settings) -> tuple[Expectations | None, str]:
-    """Return what mean-field theory expects of each layer, None where it is silent, and why.
-
-    It speaks of random weights, one sample, and a readout that knows nothing of f_N. Of such
-    networks the second item says what it has no law for; it is empty for all others.
-    """
-    if settings.weights is not None or settings.loss != "readout" or settings.rows > 1:
-        return None, ""
-    model, biases = settings.model, settings.model.drawn_biases
-    if reason := _oddity(settings):
-        return None, reason
-    # Those that do not take what the layer is given.
-    n_in = {
-        slot.at(k): shape[1]
-        for section in model.sections
-        for slot, shape in section.sizes.parameters.items()
-        if len(shape) == 2 and shape[1] != model.sizes[section.first - 1]
-        for k in range(section.first, section.last + 1)
-    }
-    ensemble = meanfield.Ensemble(
-        *(model.activations, model.sizes, model.variance_columns, settings.bias_std),
-        n_in=n_in,
-        steps=_step_squares(settings),
-        bias_variances=None
-        if biases is None or settings.bias_std
-        else {
-            address: Magnitude.of(biases.rms(address)) ** 2
-            for address, _, shape in model.parameters
-            if len(shape) == 1
-        },
-    )
-    try:
-        return meanfield.expected(ensemble, _input_norm(settings), model.graph), ""
-    except NoLawError as error:
-        return None, error.reason
-
-
-def expected_signal(graph: Graph, theory: Expectations) -> Field:
-    """Return what is expected of the signal of each layer, see `Graph.signal`."""
-    return theory.grad_b if graph.is_plain else theory.grad_f
-
-
 def _has_paths(graph: Graph) -> Known:
     """Return from which layers on paths are counted: where every layer on the way has one S.
 
@@ -348,22 +300,6 @@ def _slope_bounds(settings: Settings, graph: Graph) -> Field:
     return Sizes(*slope_bounds(graph, settings.model.activations))
 
 
-def _oddity(settings: Settings) -> str:
-    """Return what is drawn by a law that theory does not know; empty where nothing is.
-
-    Entries of W need a mean of 0, and b must be normal, but where it is small: that of torch
-    has the variance 1/(3 n_in), and what its law adds is of the order 1/n_in².
-    """
-    for each in settings.model.initializer_kinds:
-        if each.oddity:
-            return f"init {each.name}, {each.oddity}"
-    biases = settings.model.drawn_biases
-    if biases is None or biases.law.law is Law.NORMAL or not biases.law.has_fixed_scale:
-        return ""
-    odd = biases.law.oddity or "which is not normal"
-    return f"bias_init {biases.law.name}, {odd}"
-
-
 def _rms_a(settings: Settings, expected: Expectations) -> Field:
     """Return √q of each layer, of all arguments of S together; None without S."""
     parts, known = [], []
@@ -378,19 +314,3 @@ def _rms_a(settings: Settings, expected: Expectations) -> Field:
         parts.append(squares[0] if places else Magnitudes.of(np.zeros(length)))
         known.append(np.full(length, bool(places)))
     return Roots(Magnitudes.layers(parts), np.concatenate(known))
-
-
-def _step_squares(settings: Settings) -> dict[int, Magnitude] | None:
-    """Return the mean squares of the inputs that are the layers' own; None for normal ones."""
-    steps = given_steps(settings)
-    if steps is None:
-        return None
-    return {k: Magnitude.of(float(np.mean(row**2))) for k, row in enumerate(steps, 1)}
-
-
-def _input_norm(settings: Settings) -> Magnitude:
-    """Return ‖x‖: of several random inputs the root mean square."""
-    if given_input(settings) is None and settings.trials > 1:
-        return Magnitude.of(math.sqrt(settings.model.n_in))
-    trials = Trials.one(0, settings.model.sizes)
-    return Scaled(draw_input(settings, Streams(settings.seed), trials)[0]).norm()

@@ -8,22 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vanish.columns import Column, Scale, Table
-from vanish.simulation.cells import log10
+from vanish.simulation.cells import exact, log10
 from vanish.simulation.columns import LAYERS
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from vanish.columns import Cell
-    from vanish.numbers.scaled import Magnitude
-    from vanish.numbers.signed import Signed
     from vanish.simulation.modules import ModuleCourse, ModuleRecord, Size, Slopes
 
     Col = Column[[ModuleCourse, ModuleRecord]]
-
-
-def _exact(number: Magnitude | Signed | None) -> float | Decimal | None:
-    return None if number is None else number.exact()
 
 
 def _rms(size: Size | None) -> float | None:
@@ -65,7 +57,7 @@ _OWN: tuple[Col, ...] = (
         "grad_w",
         Scale.EXACT,
         "‖∂L/∂W_k‖, of all that uses W_k; empty where it is frozen",
-        lambda _, layer: _exact(layer.grad_w),
+        lambda _, layer: exact(layer.grad_w),
     ),
     Column(
         "log10_grad_w",
@@ -132,13 +124,13 @@ _OWN: tuple[Col, ...] = (
         "mean_f",
         Scale.EXACT,
         "the mean of the entries of f_k, as for log10_grad_f",
-        lambda _, layer: _exact(layer.spread_f and layer.spread_f.mean),
+        lambda _, layer: exact(layer.spread_f and layer.spread_f.mean),
     ),
     Column(
         "std_f",
         Scale.EXACT,
         "their standard deviation",
-        lambda _, layer: _exact(layer.spread_f and layer.spread_f.std),
+        lambda _, layer: exact(layer.spread_f and layer.spread_f.std),
     ),
     _of_slopes(
         "saturated",
@@ -149,7 +141,7 @@ _OWN: tuple[Col, ...] = (
         "max_abs_a",
         Scale.EXACT,
         "the largest |entry| of what the module gives",
-        lambda _, layer: _exact(layer.sizes["a"].largest if "a" in layer.sizes else None),
+        lambda _, layer: exact(layer.sizes["a"].largest if "a" in layer.sizes else None),
     ),
 )
 
@@ -177,13 +169,13 @@ _MORE: tuple[Col, ...] = (
         "mean_a",
         Scale.EXACT,
         "the mean of the entries of what the module gives",
-        lambda _, layer: _exact(layer.spread_a and layer.spread_a.mean),
+        lambda _, layer: exact(layer.spread_a and layer.spread_a.mean),
     ),
     Column(
         "std_a",
         Scale.EXACT,
         "their standard deviation",
-        lambda _, layer: _exact(layer.spread_a and layer.spread_a.std),
+        lambda _, layer: exact(layer.spread_a and layer.spread_a.std),
     ),
 )
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from vanish.numbers.scaled import ZERO, Magnitude
 from vanish.numbers.stack import Magnitudes
-from vanish.numbers.words import listed, spans
+from vanish.numbers.words import listed, which_layers
 from vanish.records import Record
 from vanish.simulation import precision, precision_words
 from vanish.simulation.census import Signal
@@ -345,8 +345,8 @@ class ModuleCourse(Course):
         if not alive:
             return f"The signal is exactly 0 in {self.run.number_type} in every layer."
         return (
-            f"The signal is exactly 0 in {self.run.number_type} in {_layers(dead)}, and not in"
-            f" {_layers(alive)}."
+            f"The signal is exactly 0 in {self.run.number_type} in {which_layers(dead)}, and not in"
+            f" {which_layers(alive)}."
         )
 
     def _called(self, sentence: str) -> str:
@@ -360,10 +360,6 @@ class ModuleCourse(Course):
             return ""
         told = listed(names)
         return f"{told[0].upper()}{told[1:]}."
-
-
-def _layers(numbers: Sequence[int]) -> str:
-    return f"layer{'' if len(numbers) == 1 else 's'} {spans(numbers)}"
 
 
 def _decades(one: Magnitude | None, other: Magnitude | None) -> float:

@@ -117,9 +117,9 @@ class Option:
     several
         Whether `vanish` takes a list, and compares.
     axis
-        What it means as an axis of a sweep, and what stands for its values.
+        What it means as an axis of a sweep.
     axis_metavar
-        What stands for these.
+        What stands for its values there.
     commands
         Which commands have such an option. Those of `train` have their own help there.
     once

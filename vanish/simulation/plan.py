@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vanish.errors import MemoryLimitError
 from vanish.network.streams import Trials
+from vanish.numbers.words import plural
 from vanish.readings import onerow
 from vanish.readings.recursion import AT_ONCE
 from vanish.records import Record
@@ -71,8 +72,7 @@ def plan(settings: Settings, jobs: int, limit: int | None) -> Plan:
     limit = _limit(settings) if limit is None else limit
     model, depth, rows = settings.model, settings.model.depth, settings.rows
     sizes = model.sizes
-    plural = "" if settings.trials == 1 else "s"
-    what = f"{settings.trials:,} trial{plural} of {depth:,} layers"
+    what = f"{plural(settings.trials, 'trial')} of {plural(depth, 'layer')}"
     blocks = _blocks(settings, jobs, limit)
     workers = max(1, min(jobs, len(blocks)))
     room = limit // workers

@@ -10,7 +10,8 @@ from vanish.readings.slopes import graph_bound
 from vanish.simulation.cells import log10
 from vanish.simulation.columns import LAYERS
 from vanish.simulation.course import Course, Flow, Thresholds, Verdict
-from vanish.simulation.layers import expected_of, expected_signal, layers_of
+from vanish.simulation.expected import expected_of, expected_signal
+from vanish.simulation.layers import layers_of
 from vanish.simulation.measured import MEDIAN, Measured, magnitude_quantiles
 
 if TYPE_CHECKING:
@@ -107,6 +108,17 @@ class Profile(Course):
     def learners(self) -> Sequence[LayerRecord]:
         """The layers whose weights move: all of them, if they have any."""
         return self.layers if self.settings.model.matrices else ()
+
+    @property
+    def is_chain(self) -> bool:
+        """Whether each layer takes what the one before it gives: a file's graph may branch."""
+        return self.measured.graph.is_chain
+
+    @property
+    def is_made_for_its_depth(self) -> bool:
+        """Whether other numbers of layers would have other layers, as x + S(Wx+b)/√layers has."""
+        formula = self.settings.model.formula
+        return formula is not None and formula.block(2) != formula.block(3)
 
     @property
     def shares_weights(self) -> bool:

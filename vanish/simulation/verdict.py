@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from vanish.numbers.words import compared, listed, reach, short, short_power
+from vanish.numbers.words import compared, listed, plural, reach, short, short_power
 from vanish.records import Record
 from vanish.simulation.alike import alike_units
 from vanish.simulation.course import Verdict
@@ -189,10 +189,10 @@ def _qualifier(course: Course) -> str:
     )
     apart = course.steps
     steps = math.log10(limit) * apart / log10_ratio
-    return (
-        f", but {verb} {_fold(log10_ratio / apart)} a layer; at this rate, from"
-        f" about {_layers(steps)} layers on it is {side} {limit:g}"
-    )
+    rate = f", but {verb} {_fold(log10_ratio / apart)} a layer"
+    if course.is_made_for_its_depth:
+        return rate
+    return f"{rate}; at this rate, from about {_layers(steps)} layers on it is {side} {limit:g}"
 
 
 def _layers(steps: float) -> str:
@@ -247,7 +247,7 @@ def _is_even(course: Course, per_layer: float) -> bool:
 def _changes(log10: float) -> str:
     if short_power(abs(log10)) == "1":
         return "hardly changes it"
-    return f"{_verb(log10)} {_fold(log10)}"
+    return f"{'shrinks it' if log10 < 0.0 else 'makes it grow'} {_fold(log10)}"
 
 
 def _verb(log10: float) -> str:
@@ -345,7 +345,7 @@ def told_of_dead_units(layers: Sequence[Units], on: str) -> str:
 
 
 def _other(count: int) -> str:
-    return f"{count:,} other layer{'' if count == 1 else 's'}"
+    return plural(count, "other layer")
 
 
 def _trials(profile: Profile) -> str:
@@ -382,7 +382,8 @@ def advice_on(faults: Sequence[Fault]) -> str:
     weights = [
         f"W{fault.layer}" for fault in faults if fault.weight is not None and not fault.whole
     ]
-    if weights:
-        return f"Rescale {listed(weights)}."
-    layers = [f"layer {fault.layer}" for fault in faults]
-    return f"Look at the weights and biases of {listed(layers)}."
+    others = [f"layer {f.layer}" for f in faults if f.weight is None or f.whole or f.slopes]
+    look = f"at the weights and biases of {listed(others)}." if others else ""
+    if not weights:
+        return f"Look {look}"
+    return f"Rescale {listed(weights)}{f', and look {look}' if look else '.'}"

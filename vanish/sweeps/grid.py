@@ -16,7 +16,8 @@ from vanish.network import activations
 from vanish.network.activations import Activation
 from vanish.network.arrays import Network, Rows
 from vanish.network.blockarrays import BlockNetwork
-from vanish.network.graph import Variable
+from vanish.network.filegraph import FileNetwork
+from vanish.network.graph import Node, Variable
 from vanish.simulation import costs
 from vanish.simulation.names import AUTO_ENGINE
 from vanish.simulation.option import Kind
@@ -208,7 +209,7 @@ def shown(value: Any) -> str:
         return ",".join(f"{letter}={shown(std)}" for letter, std in value.items())
     if isinstance(value, tuple | list):
         return ",".join(map(shown, value))
-    if isinstance(value, Rows | Network | BlockNetwork | Activation):
+    if isinstance(value, Rows | Network | BlockNetwork | FileNetwork | Activation):
         return value.name
     return f"{value:g}" if isinstance(value, float) else str(value)
 
@@ -222,7 +223,7 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, str | int | float | None) else shown(value)
 
 
-def _digest(value: Rows | Network | BlockNetwork | Activation) -> Any:
+def _digest(value: Rows | Network | BlockNetwork | FileNetwork | Activation) -> Any:
     """Return the content of rows or of a network as what JSON can hold; of a record its name."""
     if isinstance(value, Activation):
         return value.name
@@ -232,9 +233,21 @@ def _digest(value: Rows | Network | BlockNetwork | Activation) -> Any:
     if isinstance(value, Network):
         own = [] if value.origin is None else value.origin.weights
         return [*own, *_digests([*value.weights, *value.biases, value.x, value.readout])]
+    if isinstance(value, FileNetwork):
+        nodes = [node for run in value.graph.runs for node in run.block.nodes]
+        acts = [each.name for each in value.activations]
+        return [[*map(_told, nodes)], acts, *_digests(value.arrays.values())]
     parts = value.arrays | {Variable("u", k): rows for k, rows in (value.steps or {}).items()}
     names = [*map(str, parts), str(value.block), value.depth if value.knows_depth else None]
     return [names, *_digests([*parts.values(), value.x, value.readout])]
+
+
+def _told(node: Node) -> list[Any]:
+    """Return what a node of a file's graph is, as what JSON can hold."""
+    op = node.op
+    own = op.own.name if isinstance(op.own, Activation) else str(op.own)
+    number = None if op.constant is None else op.constant.value
+    return [op.kind, node.inputs, [slot.letter for slot in op.slots], own, number]
 
 
 def _digests(arrays: Iterable[FloatArray | None]) -> list[Any]:

@@ -185,7 +185,7 @@ def settings_cells(settings: Settings, engine: str) -> dict[str, Any]:
 def error_rows(task: Task, point: int, message: str) -> Rows:
     """Return the row of a point that failed: its settings as far as they are known, and why."""
     try:
-        known = _known(task.grid.settings(point))
+        known = known_cells(task.grid.settings(point))
     except VanishError:
         known = {
             name: value if isinstance(value, int | float | str | None) else shown(value)
@@ -195,7 +195,7 @@ def error_rows(task: Task, point: int, message: str) -> Rows:
     return [[known.get(name) for name in columns.names(per_layer=task.per_layer)]]
 
 
-def _known(settings: Settings) -> dict[str, Any]:
+def known_cells(settings: Settings) -> dict[str, Any]:
     """Return the settings of a point as cells, without a list as long as a long chain."""
     engine = settings.engine_used
     if settings.layers is None or settings.layers <= _LISTED:

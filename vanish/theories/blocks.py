@@ -15,6 +15,7 @@ import numpy as np
 
 from vanish.errors import UsageError
 from vanish.gauss import moments
+from vanish.gauss.quadrature import NoLawError
 from vanish.network import initializers
 from vanish.network.formulas.named import NAMED
 from vanish.network.graph import Graph
@@ -167,31 +168,27 @@ def point(setting: Setting, layers: int = _LAYERS) -> BlockPoint:
         the block has not.
     """
     stds = _by_letter(setting)
-    formula, activation, weight_std, bias_std, input_rms = setting
+    formula, activation, weight_std, bias_std, _ = setting
     reason = refusal(formula, activation)
-    limit, critical = chains.Limit(math.nan, None, None, ""), infinitewidth.Critical(reason=reason)
+    p, q, chi, words, critical = None, None, None, "", infinitewidth.Critical()
     if not reason:
-        ensemble = chains.Alike(activation, stds, bias_std)
-        start = chains.given(Magnitude.of(input_rms) * Magnitude.of(input_rms))
-        if formula.is_plain:
-            limit = _plain_limit(setting, ensemble, start)
-        elif _depends_on_depth(formula):
-            limit = chains.limit_of_depth(formula, ensemble, start, layers)
-        else:
-            limit = chains.limit(formula.block(layers), ensemble, start)
         critical = critical_point(formula, activation, bias_std)
+        try:
+            p, q, chi, words = _limit(setting, chains.Alike(activation, stds, bias_std), layers)
+        except NoLawError as error:  # here, be there one elsewhere
+            reason = f"no law for {error.reason}"
     return BlockPoint(
         formula.name or formula.text,
         formula.text,
         activation.name,
         weight_std,
         bias_std,
-        None if reason else limit.p,
-        limit.q,
-        limit.chi,
-        limit.growth,
+        p,
+        q,
+        chi,
+        words,
         critical.weight_std,
-        critical.reason,
+        reason or critical.reason,
     )
 
 
@@ -200,14 +197,15 @@ def profile(setting: Setting, layers: int = _LAYERS) -> list[BlockLayer]:
 
     Parameters are those of `point`. The list is empty where theory has no law.
     """
-    stds = _by_letter(setting)
     formula, activation, _, bias_std, input_rms = setting
+    ensemble = chains.Alike(activation, _by_letter(setting), bias_std)
     if refusal(formula, activation):
         return []
     start = chains.given(Magnitude.of(input_rms) * Magnitude.of(input_rms))
-    found = chains.walk(
-        formula.block(layers), chains.Alike(activation, stds, bias_std), start, layers
-    )
+    try:
+        found = chains.walk(formula.block(layers), ensemble, start, layers)
+    except NoLawError:  # see `point`
+        return []
     # ∂L/∂f_N, and of each other layer what the blocks behind it make of that.
     behind, _ = found.chi.products_behind(Magnitudes.of(np.ones(1)))
     squares = behind.at((..., 0)).listed()
@@ -298,14 +296,23 @@ def _depends_on_depth(formula: Formula) -> bool:
     return formula.block(2) != formula.block(3)
 
 
+def _limit(setting: Setting, ensemble: Ensemble, layers: int) -> chains.Limit:
+    """Return where the blocks lead; of one that depends on their number, the last of so many."""
+    formula, square = setting.formula, Magnitude.of(setting.input_rms)
+    start = chains.given(square * square)
+    if formula.is_plain:
+        return _plain_limit(setting, ensemble, start)
+    if _depends_on_depth(formula):
+        return chains.limit_of_depth(formula, ensemble, start, layers)
+    return chains.limit(formula.block(layers), ensemble, start)
+
+
 def _plain_limit(setting: Setting, ensemble: Ensemble, start: Unit) -> chains.Limit:
     """Return the limit of the article's layer, as `infinitewidth` has it."""
     _, activation, std, bias_std, input_rms = setting
     weight_std = dict(std)["W"] if isinstance(std, tuple) else std
-    known = infinitewidth.point(activation, weight_std, bias_std, input_rms)
-    q, chi = known.q_star, known.chi_1
-    assert q is not None
-    assert chi is not None
+    q = infinitewidth.fixed_point(activation, weight_std, bias_std, input_rms)
+    chi = weight_std * weight_std * infinitewidth.slopes(activation, q)[0]
     # Where q is 0 or infinite, so is V(q): see `infinitewidth`.
     p = moments.at(activation, q).v if 0.0 < q < math.inf else q
     words = growth.settled(chi)
@@ -335,10 +342,13 @@ def critical_point(
         return chains.limit(block, ensemble, chains.given(ONE), critical=False)
 
     ensemble = chains.Alike(activation, dict.fromkeys(formula.matrices, 1.0), bias_std)
-    skip = chains.skip(block, ensemble)
-    if skip is not None and abs(skip) >= 1.0:
-        return _none("the skip is passed whole, so that a block's factor is always above 1")
-    return _crossing(limit)
+    try:
+        small, large = (chains.skip(block, ensemble, p) for p in (ONE, Magnitude.of(4.0)))
+        if small is not None and small == large and abs(small) >= 1.0:
+            return _none("the skip is passed whole, so that a block's factor is always above 1")
+        return _crossing(limit)
+    except NoLawError as error:  # somewhere on the way
+        return _none(str(error))
 
 
 def _crossing(limit: Callable[[float], chains.Limit]) -> infinitewidth.Critical:

@@ -193,7 +193,7 @@ def limit(block: Block, ensemble: Ensemble, start: Unit, *, critical: bool = Tru
     if _are_equal(chi[-_PATIENCE:]):
         return Limit(_end(p), _end(q) if q else None, chi[-1], growth.settled(chi[-1]))
     # What a skip passes on in part settles, if slowly: it only looks like a tendency.
-    share = skip(block, ensemble)
+    share = skip(block, ensemble, p[-1])
     words = "" if share is not None and abs(share) < 1.0 else growth.tending(chi)
     return Limit(_end(p), _end(q) if q else None, 1.0 if words else None, words or "not settled")
 
@@ -219,9 +219,12 @@ def _walks(block: Block, ensemble: Ensemble, start: Unit) -> Iterator[Layers]:
         start, done = chunk.last, done + len(chunk.p)
 
 
-def skip(block: Block, ensemble: Ensemble) -> float | None:
-    """Return what x is multiplied by in what a block makes of it; None where it is no part."""
-    [layer] = forward(Graph((block, 1)), MEAN_FIELD, ensemble, given(ONE))
+def skip(block: Block, ensemble: Ensemble, p: Magnitude) -> float | None:
+    """Return what an x of mean square p is multiplied by in what a block makes of it.
+
+    None where x is no part of that. On p it hangs where x is normed.
+    """
+    [layer] = forward(Graph((block, 1)), MEAN_FIELD, ensemble, given(p))
     [(x, own)] = layer.values[0].terms
     for source, share in layer.values[-1].terms:
         if source is x:
@@ -231,7 +234,7 @@ def skip(block: Block, ensemble: Ensemble) -> float | None:
 
 def _hangs_on_p(block: Block, ensemble: Ensemble, value: Unit) -> bool:
     """Tell whether p of a layer hangs on p of the one before alone, and not on its mean too."""
-    share = skip(block, ensemble)
+    share = skip(block, ensemble, value.square)
     if share is None:
         return True
     mean = value.mean().squared()

@@ -12,7 +12,7 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from vanish.numbers.words import short
+from vanish.numbers.words import short, short_power
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -33,6 +33,8 @@ def settled(factor: float) -> str:
     """Return in words what a factor that all blocks have means."""
     if abs(factor - 1.0) <= TOLERANCE:
         return STAYS
+    if math.isinf(factor):
+        return "grows without bound a layer"
     shown = short(factor)
     # 1.0023 is no 1.
     return f"multiplies by {f'{factor:.10g}' if shown == '1' else shown} a layer"
@@ -89,10 +91,17 @@ def with_depth(log_product: Callable[[int], float]) -> str:
         return f"stays: times {math.exp(last):.3g}, to 1 as N grows"
     steps = [after - before for before, after in pairwise(logs)]
     if abs(steps[-1]) <= TOLERANCE or abs(steps[-1]) < 0.8 * abs(steps[-2]):
-        return f"stays: times {math.exp(_limit(logs)):.3g} at any N"
-    power = math.log2(last / logs[-2])
+        return f"stays: times {math.exp(_limit(logs)):.3g} as N grows"
+    before = logs[-2]
+    if last * before <= 0.0:
+        return f"turns: times {_power_of_e(before)} at N = 128, {_power_of_e(last)} at N = 256"
+    power = math.log2(last / before)
     rate = last / _DEPTHS[-1] ** power
     return f"{'adds' if last > 0.0 else 'falls'}: about e^({rate:.2g} N^{power:.2f}) in all"
+
+
+def _power_of_e(exponent: float) -> str:
+    return short_power(exponent / math.log(10.0))
 
 
 def _limit(values: Sequence[float]) -> float:

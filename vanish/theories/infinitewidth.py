@@ -172,9 +172,6 @@ def point(
         try:
             q = fixed_point(activation, weight_std, bias_std, input_rms)
             c, growth = slopes(activation, q)
-            if weight_std * weight_std * growth < -1.0:
-                # V falls there faster than q would have to for the iterates to settle.
-                raise NoLawError(f"{activation.name} here: q settles nowhere, it goes to and fro")
         except NoLawError as error:
             q, reason = None, str(error)
         else:

@@ -11,7 +11,7 @@ except ModuleNotFoundError as missing:
     if missing.name != "torch":
         raise
     raise ModuleNotFoundError(
-        "vanish.torch: PyTorch is not installed: pip install 'vanish-grad[torch]'", name="torch"
+        "vanish.torch: PyTorch is not installed: pip install torch", name="torch"
     ) from None
 
 from vanish.torch.measuring import profile

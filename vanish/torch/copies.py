@@ -75,7 +75,10 @@ def copied(model: nn.Module, dtype: torch.dtype | None) -> nn.Module:
         found = copy.deepcopy(model)
     except Exception as error:
         why = str(error).partition("\n")[0]
-        raise UsageError(f"{type(model).__name__} cannot be copied: {why}") from error
+        raise UsageError(
+            f"{type(model).__name__} cannot be copied: {why}: give a model that"
+            " copy.deepcopy can copy"
+        ) from error
     if dtype is not None:
         # Not `to`, which would make real numbers of complex ones.
         found._apply(lambda each: each.to(dtype) if each.is_floating_point() else each)  # noqa: SLF001 - torch.nn's own way

@@ -43,8 +43,8 @@ class Layer(Record):
         The class of the module that holds W.
     parameter, bias
         Their own names; None without a bias.
-    holder, attribute
-        Whose attribute of which name W is, where each call may be given a view of it; else None.
+    attribute
+        What W is called in its module, where each call may be given a view of it; else None.
     sees_input
         Whether what enters the site is seen to belong to the layer.
     sees_output
@@ -90,14 +90,16 @@ def layers_of(model: nn.Module, select: Sequence[str]) -> list[Layer]:
     if not select:
         if not found:
             raise UsageError(
-                f"{type(model).__name__}: no module in it has a weight of two dimensions or more"
+                f"{type(model).__name__}: no module in it has a weight of two dimensions or more:"
+                " give a model with a layer, or select a parameter by its name"
             )
         return found
     for glob in select:
         if not any(_matches(layer, glob) for layer in found):
-            known = ", ".join(layer.name for layer in found[:8]) or "none"
+            known = ", ".join(layer.name for layer in found[:8])
             more = ", …" if len(found) > 8 else ""
-            raise UsageError(f"select {plain(glob)!r}: no layer has such a name: {known}{more}")
+            hint = f"give one of {known}{more}" if found else "the model has none"
+            raise UsageError(f"select {plain(glob)!r}: no layer has such a name: {hint}")
     return [layer for layer in found if any(_matches(layer, glob) for glob in select)]
 
 

@@ -38,7 +38,7 @@ def profile(
     """Measure the gradients of any PyTorch module, layer by layer.
 
     The model itself is not touched: a copy runs, in the mode that the model is in, and random
-    states are afterwards what they were.
+    states of processor and CUDA are afterwards what they were. Hooks of yours run with the copy.
 
     Parameters
     ----------
@@ -103,7 +103,10 @@ def profile(
             _require_loss(value)
             used = called_in_order(recorder, layers)
             if not used:
-                raise UsageError("the forward pass calls none of the layers that are measured")
+                raise UsageError(
+                    "the forward pass calls none of the layers that are measured: select one that"
+                    " it calls"
+                )
             recorder.require_seen(value)
             followed = followed_layers(used, recorder)
             found = gradients(value, twin, recorder)
@@ -202,9 +205,15 @@ def _require_loss(value: Any) -> None:
         shape = tuple(value.shape)
         raise UsageError(f"the loss has the shape {shape}: return one number, such as its mean")
     if not value.isfinite().all():
-        raise VanishError(f"the loss is {float(value.detach())}: nothing can be measured")
+        raise VanishError(
+            f"the loss is {float(value.detach())}: nothing can be measured: give inputs and targets"
+            " that make it finite"
+        )
     if not value.requires_grad:
-        raise UsageError("the loss has no gradient: it does not depend on what the model computes")
+        raise UsageError(
+            "the loss has no gradient: it does not depend on what the model computes: make it of"
+            " the model's output, outside torch.no_grad()"
+        )
 
 
 def _name(loss: Any) -> str:

@@ -200,7 +200,9 @@ class Recorder:
             if node is None:
                 continue
             if node.name().startswith("CheckpointFunction"):
-                raise UsageError("a reentrant checkpoint hides its layers: use_reentrant=False")
+                raise UsageError(
+                    "a reentrant checkpoint hides its layers: give checkpoint use_reentrant=False"
+                )
             fresh = {before for before, _ in node.next_functions} - seen
             seen |= fresh
             waiting += fresh

@@ -275,8 +275,16 @@ def _labels(name: str, given: ArrayLike) -> list[str]:
             if not math.isfinite(value := float(text)):
                 number = int(np.flatnonzero(places == i)[0]) + 1
                 raise InputError(f"{name}: label {number} is {value}: give every example a label")
-            texts[i] = str(int(value)) if value.is_integer() else repr(value)
+            texts[i] = _whole(text) or (str(int(value)) if value.is_integer() else repr(value))
     return [texts[place] for place in places.tolist()]
+
+
+def _whole(text: str) -> str:
+    """Return a whole number as such: from 2^53 on float64 does not hold every one."""
+    try:
+        return str(int(text))
+    except ValueError:
+        return ""
 
 
 def _classes(name: str, labels: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int]]:

@@ -20,6 +20,7 @@ from vanish.network.chain import Chain
 from vanish.network.streams import Role, Streams, Trials
 from vanish.network.weights import Weight
 from vanish.numbers.scaled import Magnitude, Scaled, pooled
+from vanish.numbers.words import plural
 from vanish.readings import dense
 from vanish.readings.inplace import Parameters, Passes
 from vanish.simulation.drawing import Draws, the_chain
@@ -152,9 +153,9 @@ class Run:
         start = end = self.state()
         if start is None:
             raise ForwardOverflowError(
-                f"block {self.settings.block!r} of {self.settings.layers:,} hidden layers: the"
-                " values grow past 1.8e308, the largest float64, before the first step: give fewer"
-                " layers, or another block"
+                f"block {self.settings.block!r} of {plural(self.settings.layers, 'hidden layer')}:"
+                " the values grow past 1.8e308, the largest float64, before the first step: give"
+                " fewer layers, or another block"
             )
         states: dict[int, State | None] = {0: start}
         epoch, finite = 0, True

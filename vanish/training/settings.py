@@ -11,6 +11,7 @@ from vanish.errors import ConflictError
 from vanish.network.graph import LAYER
 from vanish.network.sizes import LayerRun, graph_of, least_rows
 from vanish.network.sizes import sizes as sizes_of
+from vanish.numbers.words import plural
 from vanish.simulation import values
 from vanish.simulation.modelling import formula_of, hidden_of, model_of
 from vanish.simulation.settings import Settings
@@ -263,7 +264,7 @@ def require_memory(settings: TrainingSettings, kept: int, rows: int = MEASURED_R
         If it needs more memory than there is.
     """
     depth = settings.layers + 1
-    what = f"a network of {settings.layers:,} hidden layers of width {settings.width:,}"
+    what = f"a network of {plural(settings.layers, 'hidden layer')} of width {settings.width:,}"
     remedy = "give fewer --layers or a smaller --width"
     sizes = settings.source.features, settings.width, len(settings.source.classes)
     found = _hidden_layer(settings)

@@ -192,6 +192,8 @@ class Builder:
         use, size = self.uses[-1], value.shape[-1]
         return (
             use.place == value.place == use.a
+            # In rows of another shape than the matrix gives it would be another unit's.
+            and value.shape == self.shape(value.place)
             and not use.bias
             and bias.array.size == size
             and bias.array.shape[-1:] in ((size,), ())

@@ -119,6 +119,11 @@ def _filled(node: FileNode, inputs: Sequence[Known]) -> Array:
     return np.full(shape, 0.0 if tensor is None else tensor.reshape(-1)[0])
 
 
+def _shape(node: FileNode, inputs: Sequence[Known]) -> Array:
+    sizes = np.asarray(inputs[0].array.shape, dtype=np.int64)
+    return sizes[node.whole("start", 0) : node.whole("end", len(sizes))]
+
+
 def _of_two(rule: Callable[[Array, Array], Array]) -> Fold:
     def apply(_: FileNode, inputs: Sequence[Known]) -> Array:
         one, other = (each.array for each in inputs)
@@ -167,7 +172,7 @@ _FOLDS: dict[str, Fold] = {
     "Slice": _slice,
     "Concat": _joined,
     "ConstantOfShape": _filled,
-    "Shape": lambda _, inputs: np.asarray(inputs[0].array.shape, dtype=np.int64),
+    "Shape": _shape,
     "Size": lambda _, inputs: np.asarray(inputs[0].array.size),
     "Add": _of_two(np.add),
     "Sub": _of_two(np.subtract),

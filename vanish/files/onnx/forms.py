@@ -63,11 +63,11 @@ def combined(
     for place in range(nearest, max(-1, nearest - _FARTHEST), -1):
         known = {place: "x"}
         texts = [_of(builder, each.place, place, known) for each in values]
-        if all(texts) and {each.shape for each in values} == {builder.shape(place)}:
+        shapes = {each.shape for each in values}
+        if all(texts) and len(shapes) == 1 and values[0].size == math.prod(builder.shape(place)):
+            text = template.format(*(f"({each})" for each in texts))
             try:
-                return _as_s(
-                    builder, node, place, template.format(*(f"({each})" for each in texts))
-                )
+                return _as_s(builder, node, place, text)._replace(shape=values[0].shape)
             except UnreadError as error:
                 # Of a value further back it may be one: ln of a sigmoid is, of any x it is none.
                 refused = error
@@ -80,7 +80,8 @@ def continued(builder: Builder, node: FileNode, value: Value, text: str) -> Valu
     if made is None or not value.sole:
         return None
     place, formula = made
-    return _as_s(builder, node, place, text.format(f"({formula})"))
+    found = _as_s(builder, node, place, text.format(f"({formula})"))
+    return found._replace(shape=value.shape)
 
 
 def _as_s(builder: Builder, node: FileNode, place: int, formula: str) -> Value:
@@ -151,6 +152,8 @@ class Norms:
 
     def found(self, node: FileNode) -> Value | None:
         """Add the norm that ends in a node; None where none does."""
+        if node.domain:
+            return None
         if node.type == "Div":
             top, bottom = node.inputs
         elif node.type == "Mul":
@@ -168,20 +171,24 @@ class Norms:
         mean_node = self._node(square_mean, "ReduceMean")
         if mean_node is None or epsilon is None or not epsilon >= 0.0:
             return None
-        base, centred = self._centre(top)
+        base, own_mean = self._centre(top)
         if self._squared(mean_node.inputs[0]) != top or not isinstance(base, Value):
             return None
-        further = [self._reads[each] for each in mean_node.inputs if each]
-        length = _lines(mean_node, further, base.shape)
-        if not length:
+        length = self._length(mean_node, base)
+        if not length or (own_mean is not None and self._length(own_mean, base) != length):
             return None
-        return add_norm(self._builder, base, RowNorm(length, epsilon, centred))
+        return add_norm(self._builder, base, RowNorm(length, epsilon, own_mean is not None))
+
+    def _length(self, mean_node: FileNode, base: Value) -> int:
+        """Return over how many numbers a mean is taken; 0 if they are no lines of a row."""
+        further = [self._reads[each] for each in mean_node.inputs if each]
+        return _lines(mean_node, further, base.shape)
 
     def _node(self, name: str, kind: str) -> FileNode | None:
         node = self._made_by.get(name)
         while node is not None and node.type in ("Cast", "Identity"):
             node = self._made_by.get(node.inputs[0])
-        return node if node is not None and node.type == kind else None
+        return node if node is not None and (node.type, node.domain) == (kind, "") else None
 
     def _inverted(self, name: str) -> str:
         """Return what a value is one over; empty where it is no reciprocal."""
@@ -212,13 +219,13 @@ class Norms:
         times = self._node(name, "Mul")
         return times.inputs[0] if times and times.inputs[0] == times.inputs[1] else ""
 
-    def _centre(self, name: str) -> tuple[Read | None, bool]:
-        """Return what is normalised, and whether its mean is subtracted first."""
+    def _centre(self, name: str) -> tuple[Read | None, FileNode | None]:
+        """Return what is normalised, and the mean of it that is subtracted first, if one is."""
         less = self._node(name, "Sub")
         own_mean = less and self._node(less.inputs[1], "ReduceMean")
         if less and own_mean and own_mean.inputs[0] == less.inputs[0]:
-            return self._reads.get(less.inputs[0]), True
-        return self._reads.get(name), False
+            return self._reads.get(less.inputs[0]), own_mean
+        return self._reads.get(name), None
 
 
 def add_norm(builder: Builder, value: Value, norm: RowNorm) -> Value:

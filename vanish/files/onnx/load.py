@@ -152,7 +152,7 @@ def parsed(path: str, content: bytes) -> FileGraph:
         from google.protobuf.message import DecodeError  # noqa: PLC0415 - onnx's own
     except ImportError:
         raise InputError(
-            f"{source}: an ONNX file is read by the package onnx: pip install 'vanish-grad[onnx]'"
+            f"{source}: an ONNX file is read by the package onnx: pip install onnx"
         ) from None
 
     model = onnx.ModelProto()

@@ -135,12 +135,10 @@ def _read_all(
         inputs = [_named(graph, node, each, reads) for each in node.inputs]
         found = _one(builder, norms, node, inputs)
         if isinstance(found, Value):
-            alias = any(isinstance(each, Value) and each.place == found.place for each in inputs)
-            sole = takers.get(node.outputs[0], 0) == 1
-            own = reads.get(node.inputs[0]) if alias and node.inputs else None
-            found = found._replace(
-                sole=sole and (not isinstance(own, Value) or own.sole or _is_fused(node))
-            )
+            # Where it gives what it takes once more, whoever takes that takes this.
+            own = (each for each in inputs if isinstance(each, Value) and each.place == found.place)
+            alone = all(each.sole for each in own) or _is_fused(node)
+            found = found._replace(sole=alone and takers.get(node.outputs[0], 0) == 1)
         if node.outputs and node.outputs[0]:
             reads[node.outputs[0]] = found
 
@@ -168,7 +166,9 @@ def _one(builder: Builder, norms: Norms, node: FileNode, inputs: list[Read]) -> 
             raise UnreadError(builder.source, node, "constants that do not fit") from None
         if found is None:
             raise UnreadError(builder.source, node, "constants alone")
-        return found
+        # What several nodes take of one is the same array, as one with a name of its own is.
+        is_matrix = node.type == "Constant" and found.array.ndim == 2
+        return found._replace(name=node.outputs[0]) if is_matrix and not found.name else found
     norm = norms.found(node)
     if norm is not None:
         return norm

@@ -33,7 +33,9 @@ def network_of(builder: Builder, value: Value, label: str) -> FileNetwork:
     """
     whole = _cut(builder, value.place, label)
     last = builder.nodes[value.place - 1]
-    closing = last.op.kind if last.op.kind in _CLOSINGS else ""
+    # A loss has one softmax over all that the network gives.
+    is_whole = last.op.own == (1, math.prod(last.shape), 1)
+    closing = last.op.kind if last.op.kind in _CLOSINGS and is_whole else ""
     if last.op.kind == "activate" and last.op.own.name == "sigmoid":
         closing = "sigmoid"
     if not closing or not last.inputs[0]:

@@ -234,6 +234,10 @@ def of_each(activations: Sequence[Activation], of: Callable[[Activation], float]
     return np.array(list(map(numbers.__getitem__, activations)))
 
 
+# So small beside 0 is a slope that is 0 there, such as that of x|x|.
+_NO_SLOPE = 2.0**-1000
+
+
 # Every layer of a chain whose values are very small asks for it.
 @lru_cache(maxsize=256)
 def _around_zero(activation: Activation) -> tuple[float, tuple[float, float, float]]:
@@ -241,4 +245,5 @@ def _around_zero(activation: Activation) -> tuple[float, tuple[float, float, flo
     # rounding.
     beside = np.array([-(2.0**-1022), 0.0, 2.0**-1022])
     values, slopes = activation.pair(beside)
-    return float(values[1]), (float(slopes[0]), float(slopes[1]), float(slopes[2]))
+    left, zero, right = np.where(np.abs(slopes) < _NO_SLOPE, 0.0, slopes).tolist()
+    return float(values[1]), (left, zero, right)
