@@ -167,7 +167,7 @@ def test_what_is_wrong_is_pointed_at(text: str) -> None:
         ("where(x>0,1,0)", "S' is 0 everywhere"),
         ("0*x", "S' is 0 everywhere"),
         ("max(x,0)*max(-x,0)", "S' is 0 everywhere"),
-        ("9^999*x", "has no value at x = "),
+        ("9^999*x", "0·∞ in float64"),
         ("1e300*(1e300*x)", "a number in S or S' leaves float64"),
         ("/".join(f"(1+{i}*x^2)" for i in range(1, 80)), "its S' has more than 5,000 parts"),
         ("elu(alpha=-1)", "alpha is -1: give a number above 0"),

@@ -460,3 +460,58 @@ def test_one_part_is_evaluated_once() -> None:
     program = Program(*map(parser.parse, ("tanh(x)+x", "tanh(x)*2")))
     assert len(program._steps) == 3
     assert ULP < 1e-15
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("sqrt(x)^2", "S has no value at x = -0.01"),
+        ("tanh(x)+0*ln(x)", "S has no value at x = 0"),
+        ("1/(1+cos(x))", "S has no value at x = 3.14159"),
+        ("1/abs(x-0.123)", "S has no value at x = 0.123"),
+        ("1/(x-200)", "S has no value at x = 200"),
+        ("exp(100*x)", "write it of functions that stay finite"),
+        ("exp(10*x)/(2+exp(10*x))", "write it of functions that stay finite"),
+        ("exp(-x^2-800)", "S' is 0 everywhere"),
+        ("1e17+tanh(x)", "S is the same number everywhere in float64"),
+        ("x" + "*1.01^100" * 25, "thousands of digits"),
+        ("max(x*x," * 18 + "x" + ")" * 18, "give a shorter formula"),
+    ],
+)
+def test_what_has_no_value_or_no_slope_says_so(text: str, says: str) -> None:
+    with pytest.raises(UsageError) as error:
+        activations.get(text)
+    assert says in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "sup", "flat"),
+    [
+        ("clip(1000*x,-1,1)", 1000.0, True),
+        ("hard_sigmoid(2000*x)", 2000.0 / 6.0, True),
+        ("max(x-150,0)", 1.0, True),
+        ("where(abs(x)<0.001,0,x)", 1.0, True),
+        ("1/(2+cos(x))", None, False),
+        ("max(x,max(0.5*x,max(0.2*x,0.1*x)))", 1.0, False),
+    ],
+)
+def test_narrow_pieces_are_seen(text: str, sup: float | None, flat: bool) -> None:
+    found = activations.get(text)
+    assert found.flat is flat
+    if sup is not None:
+        assert found.sup_slope == pytest.approx(sup, rel=1e-12)
+
+
+def test_a_range_has_no_minus_0() -> None:
+    assert "-0" not in activations.get("-exp(-x^2)").range.replace("-0.", "")
+    assert activations.get("-relu(x)").range == "(-∞, 0]"
+
+
+def test_the_base_of_a_power_has_brackets() -> None:
+    assert activations.get("(x/(1+x^2))^2").latex[0] == (r"\left(\frac{x}{1+x^{2}}\right)^{2}")
+
+
+@pytest.mark.parametrize("text", ["leaky_relu(1-0.8)", "elu(2^-1)", "leaky_relu(0.2 0.3)"])
+def test_a_number_that_is_not_worked_out_is_told(text: str) -> None:
+    with pytest.raises(UsageError, match="a number here has only"):
+        activations.get(text)

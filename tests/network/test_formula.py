@@ -281,12 +281,12 @@ def test_an_unknown_name_is_answered_with_all_names() -> None:
 
 
 def test_a_coefficient_that_leaves_float64_with_many_layers() -> None:
-    found = formula("x + 1e308*layers S(Wx+b)")
+    found = formula("x + 1e300*layers S(Wx+b)")
     assert found.block(1).places("scale")
     with pytest.raises(UsageError) as error:
         found.block(1000)
     assert error.value.on_command_line == (
-        "block 'x + 1e308*^layers S(Wx+b)', character 11: with 1,000 layers this number leaves"
+        "block 'x + 1e300*^layers S(Wx+b)', character 11: with 1,000 layers this number leaves"
         " float64: give another one"
     )
 

@@ -217,7 +217,7 @@ def parse_variable(name: str, graph: Graph) -> Variable:
     UsageError
         If the network has no such variable.
     """
-    found = re.fullmatch(r"([A-Za-z])([1-9][0-9]{0,17})?", name.strip())
+    found = re.fullmatch(r"([A-Za-z]+?)([1-9][0-9]{0,17})?", name.strip())
     variable = Variable(found[1], int(found[2] or 0)) if found else None
     if variable is None or innermost(graph, variable) is None:
         known = listed(["x", *_listed(graph)])

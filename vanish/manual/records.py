@@ -173,7 +173,7 @@ def _initializer(family: Family) -> str:
     )
     size = "one size" if init.scales_with_width else "64 units"
     std = f"the weight_std of `{init.name}` is {init.weight_std(64, 64):.4g}"
-    sized = f" Between layers of {size} {std}." if init.law.is_random else ""
+    sized = f" Between layers of {size} {std}." if init.law.is_random and not init.by_data else ""
     acts = ", ".join(act.name for act in activations.registered() if act.init == family.name)
     auto = f" `--init auto` takes it for {acts}." if acts else ""
     tried = [*dict.fromkeys(map(_quoted, (init.name, family.example)))]

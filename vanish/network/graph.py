@@ -6,15 +6,17 @@ says what an operation computes: that is for its meanings in `vanish.ops` to say
 reading.
 """
 
-# Not annotations from the future: a named tuple would compile each of them at every start.
+from __future__ import annotations
+
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 
 from vanish.records import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from vanish.network.stages import Stage
 
 
@@ -177,7 +179,7 @@ class Block:
     def __hash__(self) -> int:
         return hash(self.nodes)
 
-    def __reduce__(self) -> "tuple[type[Block], tuple[Node, ...]]":
+    def __reduce__(self) -> tuple[type[Block], tuple[Node, ...]]:
         return Block, self.nodes
 
     def place(self, name: str) -> int:
@@ -258,7 +260,7 @@ class Graph:
         # N, the number of layers.
         self.depth: Final = last
 
-    def __reduce__(self) -> "tuple[type[Graph], tuple[Any, ...]]":
+    def __reduce__(self) -> tuple[type[Graph], tuple[Any, ...]]:
         return Graph, tuple((run.block, run.last - run.first + 1) for run in self.runs)
 
     @property
@@ -280,7 +282,7 @@ class Graph:
         return "a" if self.is_plain else "f"
 
     @property
-    def stages(self) -> "tuple[Stage, ...]":
+    def stages(self) -> tuple[Stage, ...]:
         """What its table has a row for where that is no layer: none, see `StagedGraph`."""
         return ()
 

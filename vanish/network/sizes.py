@@ -5,9 +5,9 @@ A reading whose values are sizes that are not known yet. An operation makes some
 anything about is the hidden size.
 """
 
-# Not annotations from the future: see vanish/network/graph.py.
+from __future__ import annotations
+
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
@@ -18,6 +18,8 @@ from vanish.network.graph import LAYER, Block, Graph, Slot
 from vanish.records import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
     from vanish.network.blocks import Formula
 
 SIZES = Reading.called("size")
@@ -97,7 +99,7 @@ class AtOddsError(UsageError):
         super().__init__(message)
         self.message, self.token = message, token
 
-    def __reduce__(self) -> "tuple[type[AtOddsError], tuple[str, str]]":
+    def __reduce__(self) -> tuple[type[AtOddsError], tuple[str, str]]:
         return AtOddsError, (self.message, self.token)
 
 
@@ -263,7 +265,7 @@ def uniform_runs(layers: int, n_in: int, width: int) -> Iterator[LayerRun]:
 
 
 def graph_of(
-    formula: "Formula",
+    formula: Formula,
     runs: Iterable[LayerRun],
     hidden: Hidden | int | None = None,
     *,

@@ -64,10 +64,11 @@ _INSTEAD = {
         "its slope is 0 everywhere, so that no gradient goes back: give --act sigmoid or --act"
         " tanh, or a steep one, as --act 'tanh(10*x)'",
     ),
+    "celu": "with α = 1 it is elu: give --act elu; with α = 2 it is --act"
+    " 'where(x>0,x,2*expm1(x/2))'",
     **{
         name: f"it has no name here, but a formula: give --act '{formula}'"
         for name, formula in (
-            ("celu", "where(x>0,x,2*expm1(x/2))"),
             ("quick_gelu", "x*sigmoid(1.702*x)"),
             ("squared_relu", "max(x,0)^2"),
             ("relu2", "max(x,0)^2"),

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanish.errors import UsageError
+from vanish.network.expressions.evaluate import Program
 from vanish.network.expressions.switching import Switch, roots
-from vanish.network.expressions.tree import Call, Node, Number, Power, everywhere, has_x
+from vanish.network.expressions.tree import (
+    ONE,
+    Call,
+    Node,
+    Number,
+    Power,
+    added,
+    distinct,
+    everywhere,
+    has_x,
+    parts,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +38,13 @@ _NEAR, _FAR = 10.0, 100.0
 _POINTS = np.arange(-100 * _NEAR, 100 * _NEAR + 1.0) / 100.0
 _OUTER = np.arange(10 * _NEAR + 1.0, 10 * _FAR + 1.0) / 10.0
 POINTS = np.concatenate((-_OUTER[::-1], _POINTS, _OUTER))
+
+# Poles may be further out.
+_TAIL = np.geomspace(_FAR, 1e9, 500)[1:]
+_WIDE = np.concatenate((-_TAIL[::-1], POINTS, _TAIL))
+
+# So often a bracket is cut to two thirds: then it is as narrow as float64 makes it.
+_ROUNDS = 80
 
 # A pole: so near to it S is so much larger than a little further off.
 _BESIDE, _AWAY, _LARGER = 1e-12, 1e-3, 1e6
@@ -53,13 +73,61 @@ def require_everywhere(name: str, node: Node, pair: Pair) -> None:
         if wrong.any():
             # The nearest to 0 says most.
             at = POINTS[wrong][np.abs(POINTS[wrong]).argmin()]
-            raise nowhere(name, what, float(at))
+            raise nowhere(name, what, float(at), overflows=_overflows(node, float(at)))
     for inside in _poles(node):
-        for root in roots(Switch(inside), POINTS):
+        switch = Switch(inside)
+        for root in sorted((*roots(switch, _WIDE), *_touched(switch, _WIDE)), key=abs):
             step = _BESIDE * max(abs(root), 1.0)
             size = np.abs(pair(root + np.array([-step, step, -_AWAY, _AWAY]))[0])
             if not (size[:2] <= _LARGER * (1.0 + size[2:].min())).all():
-                raise nowhere(name, "S", root)
+                raise nowhere(name, "S", root, overflows=False)
+
+
+def require_as_written(name: str, node: Node) -> None:
+    """Require that S has a value as it is written, before √x² is made x.
+
+    Parameters
+    ----------
+    name, node
+        The formula, and its tree as it was read.
+
+    Raises
+    ------
+    UsageError
+        If it has none somewhere; the place is named.
+    """
+    near = POINTS[np.abs(POINTS) <= _NEAR]
+    wrong = near[np.isnan(Program(node)(near)[0])]
+    if wrong.size:
+        at = float(wrong[np.abs(wrong).argmin()])
+        if not _overflows(node, at):
+            raise nowhere(name, "S", at)
+
+
+def _overflows(node: Node, at: float) -> bool:
+    """Tell whether some part of a tree leaves float64 of what is finite, and has no pole."""
+    places = [*distinct(node)]
+    found = Program(*places)(np.array([at]))
+    values = {each: float(value[0]) for each, value in zip(places, found, strict=True)}
+    return any(
+        math.isinf(value) and all(math.isfinite(values[part]) for part in parts(each))
+        for each, value in values.items()
+        if not (isinstance(each, Call) and each.name in ("ln", "log1p"))
+        and not (isinstance(each, Power) and values[each.base] == 0.0)
+    )
+
+
+def _touched(function: Switch, points: FloatArray) -> list[float]:
+    """Return where a function comes nearest to 0 without a change of its sign."""
+    size = np.abs(function(points))
+    low = np.flatnonzero((size[1:-1] <= size[:-2]) & (size[1:-1] <= size[2:])) + 1
+    left, right = points[low - 1], points[low + 1]
+    for _ in range(_ROUNDS):
+        one, other = left + (right - left) / 3.0, right - (right - left) / 3.0
+        is_left = np.abs(function(one)) <= np.abs(function(other))
+        left, right = np.where(is_left, left, one), np.where(is_left, other, right)
+    found: list[float] = (0.5 * (left + right)).tolist()
+    return found
 
 
 # Beside a kink S changes by its slope times the step; a jump is of another order.
@@ -85,9 +153,21 @@ def jumps(pair: Pair, switches: Iterable[Switch]) -> tuple[float, ...]:
     return tuple(sorted(found))
 
 
-def nowhere(name: str, what: str, at: float) -> UsageError:
-    """Return the error that S or S' of a formula has no value somewhere."""
-    if abs(at) > _FAR:
+def nowhere(name: str, what: str, at: float, *, overflows: bool | None = None) -> UsageError:
+    """Return the error that S or S' of a formula has no value somewhere.
+
+    Parameters
+    ----------
+    name
+        The formula.
+    what
+        S or S'.
+    at
+        The place.
+    overflows
+        Whether it is float64 that has none; far out it is taken to be so.
+    """
+    if abs(at) > _FAR if overflows is None else overflows:
         why = (
             "is ∞/∞, ∞-∞ or 0·∞ in float64: write it of functions that stay finite, as sigmoid(x)"
             " for exp(x)/(1+exp(x))"
@@ -107,5 +187,7 @@ def _poles(node: Node) -> Iterator[Node]:
                 yield base
             case Call("ln", (inside,)):
                 yield inside
+            case Call("log1p", (inside,)):
+                yield added(ONE, inside)
             case Call("tan", (inside,)):
                 yield Call("cos", (inside,))

@@ -131,7 +131,7 @@ def _found(pair: Pair, switches: Sequence[Function]) -> Findings:
         _short(sup),
         at,
         _short(lower),
-        _short(-upper),
+        _short(-upper) + 0.0,  # no -0
         (*["lower"] * has_lower, *["upper"] * has_upper),
         kinks,
         _is_homogeneous(pair, x, value),

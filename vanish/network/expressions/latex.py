@@ -107,7 +107,7 @@ def _product(factors: tuple[Node, ...]) -> tuple[str, int]:
         )
         below.insert(0, Number(first.value.denominator * ONE.value))
     if below:
-        return rf"\frac{{{_times(above)}}}{{{_times(below)}}}", _ATOM
+        return rf"\frac{{{_times(above)}}}{{{_times(below)}}}", _POWER
     return _times(above), _PRODUCT
 
 
@@ -126,7 +126,7 @@ def _times(factors: list[Node]) -> str:
 
 def _power(node: Power, base: Node, exponent: Node) -> tuple[str, int]:
     if divides(node):
-        return rf"\frac{{1}}{{{latex(divisor(node))}}}", _ATOM
+        return rf"\frac{{1}}{{{latex(divisor(node))}}}", _POWER
     if exponent == HALF:
         return rf"\sqrt{{{latex(base)}}}", _ATOM
     return f"{_within(base, _ATOM)}^{{{latex(exponent)}}}", _POWER

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,14 +15,25 @@ from vanish.network.activations.parametrised import for_leaky_slope
 from vanish.network.activations.record import Activation
 from vanish.network.expressions import functions
 from vanish.network.expressions.differentiate import slope
-from vanish.network.expressions.domain import POINTS, jumps, nowhere, require_everywhere
+from vanish.network.expressions.domain import (
+    POINTS,
+    jumps,
+    nowhere,
+    require_as_written,
+    require_everywhere,
+)
 from vanish.network.expressions.evaluate import Program, constant
 from vanish.network.expressions.findings import found
 from vanish.network.expressions.latex import latex
 from vanish.network.expressions.parser import parse
-from vanish.network.expressions.switching import is_zero_somewhere, switches
+from vanish.network.expressions.switching import (
+    is_zero_somewhere,
+    parts_written_out,
+    roots,
+    switches,
+)
 from vanish.network.expressions.tidy import tidy
-from vanish.network.expressions.tree import ZERO, Call, Number, X, everywhere
+from vanish.network.expressions.tree import ZERO, Call, Number, X, distinct, everywhere
 from vanish.network.expressions.written import written
 
 if TYPE_CHECKING:
@@ -90,18 +101,29 @@ def activation_of(text: str) -> Activation:
         If it is no formula, S has no value somewhere, or S' is 0 everywhere.
     """
     value, derivative = _trees(text)
-    flat, constant_everywhere = is_zero_somewhere(derivative, POINTS + 1.0 / 256.0)
-    if derivative == ZERO or constant_everywhere:
+    if derivative == ZERO:
+        raise _without_slope(text)
+    if parts_written_out(derivative) > _MOST_WRITTEN_OUT:
         raise UsageError(
-            f"activation {text}: S' is 0 everywhere, so that no gradient goes back: give an S"
-            " with a slope"
+            f"activation {text}: choices in choices, whose S' has more than {_MOST_WRITTEN_OUT:,}"
+            " parts once they are written out: give a shorter formula"
         )
     pair = Pair(value, derivative)
     require_everywhere(text, value, pair)
+    require_as_written(text, parse(text))
     deciding = (*switches(value), *switches(derivative))
+    bends = sorted({root for switch in deciding for root in roots(switch, POINTS)})
+    between = [0.5 * (one + other) for one, other in pairwise(bends)]
+    flat = is_zero_somewhere(derivative, np.concatenate((POINTS + 1.0 / 256.0, between)))
     known, jumping = found(pair, deciding), jumps(pair, deciding)
     if known.undefined_at is not None:
         raise nowhere(text, "S or S'", known.undefined_at)
+    if not known.sup_slope:
+        raise _without_slope(text)
+    if not known.lower < known.upper:
+        raise UsageError(
+            f"activation {text}: S is the same number everywhere in float64: give smaller numbers"
+        )
     return Activation(
         name=text,
         pair=pair,
@@ -124,8 +146,21 @@ def activation_of(text: str) -> Activation:
     )
 
 
+def _without_slope(text: str) -> UsageError:
+    return UsageError(
+        f"activation {text}: S' is 0 everywhere, so that no gradient goes back: give an S with a"
+        " slope"
+    )
+
+
+# Each choice in a choice makes about three of what is in it.
+_MOST_WRITTEN_OUT = 20_000
+
 # A formula of a thousand characters may have an S' of a million.
 _MOST_PARTS = 5000
+
+# Of the exact numbers of a formula: Python writes no more than 4300 digits.
+_MOST_BITS = 10_000
 
 # Of a number of a formula, beyond which its products are none of float64.
 _LEAST, _LARGEST = Fraction("1e-300"), Fraction("1e300")
@@ -146,8 +181,14 @@ def _trees(text: str) -> tuple[Node, Node]:
             f"activation {text}: its S' has more than {_MOST_PARTS:,} parts: give a shorter formula"
         )
     derivative = tidy(raw)
-    for each in (*everywhere(value), *everywhere(derivative)):
-        if isinstance(each, Number) and each.value and not _LEAST <= abs(each.value) <= _LARGEST:
+    for each in (*distinct(value), *distinct(derivative)):
+        if not isinstance(each, Number) or not each.value:
+            continue
+        if max(map(int.bit_length, each.value.as_integer_ratio())) > _MOST_BITS:
+            raise UsageError(
+                f"activation {text}: a number in S or S' has thousands of digits: give shorter ones"
+            )
+        if not _LEAST <= abs(each.value) <= _LARGEST:
             raise UsageError(
                 f"activation {text}: a number in S or S' leaves float64: give numbers between"
                 " 1e-300 and 1e300"

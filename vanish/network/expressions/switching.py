@@ -22,6 +22,7 @@ from vanish.network.expressions.tree import (
     Where,
     X,
     added,
+    distinct,
     everywhere,
     negated,
     number,
@@ -83,7 +84,7 @@ def roots(function: Callable[[FloatArray], FloatArray], points: FloatArray) -> l
 
 
 def _differences(node: Node) -> Iterator[Node]:
-    for each in everywhere(node):
+    for each in distinct(node):
         if isinstance(each, Comparison):
             yield added(each.left, negated(each.right))
         elif isinstance(each, Call):
@@ -94,8 +95,26 @@ def _differences(node: Node) -> Iterator[Node]:
                 yield added(each.arguments[0], number(repr(-bend)))
 
 
-def is_zero_somewhere(node: Node, x: FloatArray) -> tuple[bool, bool]:
-    """Tell whether a tree is 0 on an interval by its own rules, and whether it is everywhere.
+def parts_written_out(node: Node) -> int:
+    """Return how many parts a tree has once its choices are written out, copies counted."""
+    known: dict[Node, int] = {}
+
+    def count(node: Node) -> int:
+        if node not in known:
+            inside = [count(each) for each in parts(node)]
+            chosen = functions.get(node.name).chosen if isinstance(node, Call) else None
+            if chosen is not None:
+                names = [Name(f"_{place}") for place in range(len(inside))]
+                copies = [*everywhere(chosen(*names))]
+                inside = [copies.count(name) * own for name, own in zip(names, inside, strict=True)]
+            known[node] = 1 + sum(inside)
+        return known[node]
+
+    return count(node)
+
+
+def is_zero_somewhere(node: Node, x: FloatArray) -> bool:
+    """Tell whether a tree is 0 on an interval by its own rules.
 
     Where it is too small for float64 only it is not.
 
@@ -115,7 +134,7 @@ def is_zero_somewhere(node: Node, x: FloatArray) -> tuple[bool, bool]:
         tidy(_settled(plain, dict(zip(asked, map(bool, way), strict=True)))) == ZERO
         for way in ways.tolist()
     ]
-    return any(zeros), all(zeros)
+    return any(zeros)
 
 
 def _defined(node: Node) -> Node:

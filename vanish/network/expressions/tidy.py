@@ -2,8 +2,8 @@
 
 Arithmetic is here: numbers are worked out exactly, terms and factors that are alike are
 collected, choices that are already made are not made again. What functions are to each other is
-in `identities`. Each rewrite keeps the value at every x where the tree has one; none expands a
-product.
+in `identities`. Each rewrite keeps the value at every x where the tree has one, but for sign(x)² at
+0; none expands a product.
 """
 
 from __future__ import annotations

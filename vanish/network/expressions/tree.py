@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+# Python writes no whole number of more than 4300 digits in decimal.
+_DECIMAL_BITS = 10_000
+
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Node:
@@ -46,6 +49,9 @@ class Number(Node):
     value: Fraction
 
     def _key(self) -> str:
+        above, below = self.value.numerator, self.value.denominator
+        if max(above.bit_length(), below.bit_length()) > _DECIMAL_BITS:
+            return f"{above:#x}/{below:#x}"
         return str(self.value)
 
 
@@ -192,6 +198,18 @@ def everywhere(node: Node) -> Iterator[Node]:
     yield node
     for each in parts(node):
         yield from everywhere(each)
+
+
+def distinct(node: Node) -> Iterable[Node]:
+    """Return every node of a tree once, however often it is in it."""
+    found: dict[Node, None] = {}
+    waiting = [node]
+    while waiting:
+        each = waiting.pop()
+        if each not in found:
+            found[each] = None
+            waiting += reversed(parts(each))
+    return found
 
 
 def replaced(node: Node, others: Mapping[Node, Node]) -> Node:

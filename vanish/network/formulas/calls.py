@@ -107,7 +107,7 @@ class _Arguments:
             self._argument(name)
             if not cursor.takes(","):
                 break
-        cursor.close(opening)
+        self._close(opening)
         if cursor.token.text:
             raise cursor.fault(cursor.token, "nothing comes behind the brackets: leave it out")
         for each in self._parameters:
@@ -118,6 +118,17 @@ class _Arguments:
                     )
                 self._found[each.name] = each.default
         return {each.name: self._found[each.name] for each in self._parameters}
+
+    def _close(self, opening: Token) -> None:
+        """Take the bracket behind a number."""
+        cursor = self._cursor
+        if cursor.token.text not in (")", ""):
+            raise cursor.fault(
+                cursor.token,
+                "a number here has only * and / in it, and a comma behind it: work it out, as 0.2"
+                " for 1-0.8",
+            )
+        cursor.close(opening)
 
     def _argument(self, name: Token) -> None:
         cursor = self._cursor
@@ -164,7 +175,7 @@ class _Arguments:
             opening = cursor.take()
             with cursor.deeper("brackets"):
                 inside = self._number()
-            cursor.close(opening)
+            self._close(opening)
             if inside < 0.0:
                 raise cursor.fault(opening, "no root of a negative number: give one of at least 0")
             return math.sqrt(inside)

@@ -6,7 +6,6 @@ factor   = NUMBER | "layers" | ["sqrt"] "(" number ")"
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from vanish.network.formulas.tree import FUNCTIONS, Factor, number
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
 
 # The words of coefficients.
 NUMBERS = ("layers", "sqrt")
+
+# Products of such a number with others, and its inverse, are numbers of float64.
+_LEAST, _LARGEST = 1e-300, 1e300
 
 
 def starts_number(cursor: Cursor, ahead: int = 0) -> bool:
@@ -74,7 +76,7 @@ def read_number(cursor: Cursor) -> Coefficient:
 
 def is_number(value: float) -> bool:
     """Tell whether a term may be multiplied by a value."""
-    return value != 0.0 and math.isfinite(value)
+    return _LEAST <= abs(value) <= _LARGEST
 
 
 def _factor(cursor: Cursor, joint: str) -> Factor:

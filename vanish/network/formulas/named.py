@@ -1,6 +1,6 @@
 """Blocks that have names: the usual ones, as those who use them call them."""
 
-# Not annotations from the future: see vanish/network/graph.py.
+from __future__ import annotations
 
 from vanish.network.registry import Registry
 from vanish.records import Record
@@ -135,7 +135,7 @@ _RECORDS = (
         "S(BN(Wx+b))",
         "BN over the batch, before the activation",
         "Ioffe and Szegedy 2015; Yang et al. 2019",
-        "relu, a large batch: π/(π - 1)",
+        "π/(π - 1) for relu, many rows",
     ),
     NamedBlock(
         "rnn",

@@ -5,14 +5,17 @@ form: what it is, its text with a caret before what is wrong, which character th
 to do.
 """
 
-# Not annotations from the future: see vanish/network/graph.py.
+from __future__ import annotations
+
 import re
-from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from vanish.errors import UsageError, plain
 from vanish.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
 
 Kind = Literal["number", "word", "letter", "sign", "strange", "end"]
 

@@ -5,7 +5,8 @@ form of all spellings, which reads as the same tree: a matrix, its argument and 
 up, as in Wx+b, other sums and products have blanks.
 """
 
-# Not annotations from the future: see vanish/network/graph.py.
+from __future__ import annotations
+
 import math
 from typing import TypeAlias, Union
 
@@ -31,7 +32,7 @@ class Factor(Record):
 
     joint: str
     word: str
-    inside: tuple["Factor", ...] = ()
+    inside: tuple[Factor, ...] = ()
 
 
 Coefficient: TypeAlias = tuple[Factor, ...]
@@ -61,13 +62,13 @@ class Call(Record):
     """S, LN, RMS or BN of a sum."""
 
     word: str
-    argument: "Sum"
+    argument: Sum
 
 
 class Bracket(Record):
     """A sum in brackets."""
 
-    inside: "Sum"
+    inside: Sum
 
 
 class Term(Record):

@@ -1,8 +1,8 @@
 """Variance scaling once, for matrices and biases: the named rules are its special cases."""
 
-# Not annotations from the future: see vanish/network/graph.py.
+from __future__ import annotations
+
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,8 @@ from vanish.network.initializers.laws import Law, draw, entries
 from vanish.records import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vanish.network.initializers.laws import Empty
     from vanish.numbers.scaled import FloatArray
 
@@ -62,11 +64,11 @@ class Initializer(Record):
     factor: float
     fan: Callable[[int, int], float]
     shift: float = 0.0
-    bias: "Initializer | None" = None
-    first: "Initializer | None" = None
+    bias: Initializer | None = None
+    first: Initializer | None = None
     by_data: bool = False
 
-    def at(self, k: int) -> "Initializer":
+    def at(self, k: int) -> Initializer:
         """Return what draws the matrices of layer k."""
         return self.first if k == 1 and self.first is not None else self
 
@@ -119,16 +121,16 @@ class Initializer(Record):
         return self.weight_std(width or 1, width or 1)
 
     def draw(
-        self, generator: np.random.Generator, n_out: int, n_in: int, empty: "Empty" = np.empty
-    ) -> "FloatArray":
+        self, generator: np.random.Generator, n_out: int, n_in: int, empty: Empty = np.empty
+    ) -> FloatArray:
         """Draw the unscaled (n_out, n_in) matrix, see `laws.draw`."""
         return self._moved(draw(self.law, generator, n_out, n_in, empty))
 
-    def entries(self, generator: np.random.Generator, shape: tuple[int, ...]) -> "FloatArray":
+    def entries(self, generator: np.random.Generator, shape: tuple[int, ...]) -> FloatArray:
         """Draw unscaled entries by themselves, for biases."""
         return self._moved(entries(self.law, generator, shape))
 
-    def _moved(self, drawn: "FloatArray") -> "FloatArray":
+    def _moved(self, drawn: FloatArray) -> FloatArray:
         return drawn + self.shift if self.shift else drawn
 
     @property
