@@ -95,6 +95,7 @@ FILES = {
     "class.txt": b"9\n",
     "twice.toml": b'layer_acts = "relu"\nlayer-acts = "tanh"\n',
     "nul.toml": b'layers = 2\noutput = "\\u0000.csv"\n',
+    "long.toml": b"seed = 0x" + b"F" * 4000 + b"\n",
     "empty.csv": b"",
     "cells.csv": b'1,2,"a\n3,4,b',
     "ragged.csv": b"1,2,a\n3,b\n",
@@ -459,6 +460,7 @@ sweep --layers 2 --output x.csv --format table
 sweep --layers 2 --per-layer --format table
 sweep --layers 2 --plot x.png
 sweep --layers 2 --scheduler nowhere
+sweep --config long.toml
 sweep --layers 2 --jobs 2 --scheduler tcp://127.0.0.1:1
 sweep --layers 2 --scheduler tcp://127.0.0.1:1
 sweep --layers 2 --config bad.toml

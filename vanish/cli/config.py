@@ -14,6 +14,9 @@ _OTHERS = {
     option.name: option for option in table.of("sweep") if not option.axis and not option.once
 }
 
+# Bits of a whole number of some 3,000 digits: Python writes no more than 4300.
+_LONGEST = 10_000
+
 
 def read_config(path: str) -> dict[str, Any]:
     """Return the options of a TOML file, those of axes as lists of text.
@@ -43,6 +46,7 @@ def read_config(path: str) -> dict[str, Any]:
     found = {}
     for written, value in content.items():
         name = written.replace("-", "_")
+        _require_short(path, written, value)
         if name not in known:
             names = [each.replace("_", "-") for each in known]
             raise unknown_name(f"option in {path}", written, names)
@@ -50,6 +54,17 @@ def read_config(path: str) -> dict[str, Any]:
             raise UsageError(f"{path}: {written} stands in it in two spellings: leave one out")
         found[name] = _texts(path, name, value) if name in AXES else _plain(path, name, value)
     return found
+
+
+def _require_short(path: str, written: str, value: Any) -> None:
+    """Refuse a whole number that Python does not write: TOML's hexadecimal ones have no limit."""
+    for each in value if isinstance(value, list) else [value]:
+        if isinstance(each, list):
+            _require_short(path, written, each)
+        elif isinstance(each, int) and each.bit_length() > _LONGEST:
+            raise UsageError(
+                f"{path}: {written}: a number of thousands of digits: give a shorter one"
+            )
 
 
 def _texts(path: str, name: str, value: Any) -> list[str]:

@@ -181,12 +181,13 @@ def _initializer(family: Family) -> str:
     of_biases = (
         f" Biases may be drawn so, too: `--bias-init {example}`." if family.of_biases else ""
     )
+    verb = "is" if family.meaning.startswith(("the ", "an ")) else "has"
     listed = " or ".join(f"`--init {name}`" for name in tried)
     return _entry(
         f"Initialiser `{family.name}`{_also(_also_called(family))}",
         family.purpose,
         (
-            f"W has {family.meaning}.{sized}",
+            f"W {verb} {family.meaning}.{sized}",
             f"Source: {family.source}.",
             f"{listed} takes it.{auto}{of_biases} `--weight-std X` draws normal entries"
             " of variance X²/n_in instead, `--gain X` multiplies W.",

@@ -90,7 +90,11 @@ def _differences(node: Node) -> Iterator[Node]:
         elif isinstance(each, Call):
             function = functions.get(each.name)
             if function.chosen is not None:
-                yield from _differences(function.chosen(*each.arguments))
+                # What it compares, of its arguments by name: their own are met by themselves.
+                names = [Name(f"_{place}") for place in range(len(each.arguments))]
+                given: dict[Node, Node] = dict(zip(names, each.arguments, strict=True))
+                compared = _differences(function.chosen(*names))
+                yield from (replaced(difference, given) for difference in compared)
             for bend in function.bends(*map(constant, each.parameters)):
                 yield added(each.arguments[0], number(repr(-bend)))
 

@@ -86,7 +86,7 @@ def families() -> Iterator[Family]:
             _he,
             (_SLOPE,),
             "0.2",
-            "2/n_in, of a leaky slope a below 0 2/((1 + a²) n_in)",
+            "2/n_in, or 2/((1 + a²) n_in) where the slope below 0 is a",
             _KAIMING,
             (_DELVING, _DELVING),
         ),
