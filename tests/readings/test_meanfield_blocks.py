@@ -295,3 +295,23 @@ def test_a_block_s_biases_have_an_expectation_of_their_own() -> None:
     assert profile.layers[0].predicted_b != profile.layers[0].predicted_f
     without = vanish.simulate(block="x + S(Wx)", act="tanh", layers=3)
     assert [layer.predicted_b for layer in without.layers] == [None] * 3
+
+
+def test_the_inputs_of_layers_count_as_they_were_given() -> None:
+    width = 64
+    steps = np.repeat([[3.0], [0.5], [2.0]], width, axis=1)
+    profile = vanish.simulate(
+        block="rnn_untied",
+        act="tanh",
+        layers=3,
+        width=width,
+        weight_std=1.0,
+        input=Rows(np.ones((1, width))),
+        steps=Rows(steps),
+    )
+    # a_1 = W x + U u_1, of mean squares 1 and 9.
+    first = profile.layers[0].predicted_rms_a
+    assert float(first or ONE) == pytest.approx(math.sqrt(10.0), rel=1e-12)
+    for layer in profile.layers:
+        assert layer.rms_a is not None
+        assert layer.rms_a.log10 == pytest.approx((layer.predicted_rms_a or ONE).log10, abs=0.1)

@@ -79,7 +79,10 @@ def require_everywhere(name: str, node: Node, pair: Pair) -> None:
         for root in sorted((*roots(switch, _WIDE), *_touched(switch, _WIDE)), key=abs):
             step = _BESIDE * max(abs(root), 1.0)
             size = np.abs(pair(root + np.array([-step, step, -_AWAY, _AWAY]))[0])
-            if not (size[:2] <= _LARGER * (1.0 + size[2:].min())).all():
+            most = _LARGER * (1.0 + size[2:].min())
+            # Far out S may be no number for another reason: that float64 does not hold e^x.
+            is_pole = (size[:2] > most).any() if abs(root) > _FAR else not (size[:2] <= most).all()
+            if is_pole:
                 raise nowhere(name, "S", root, overflows=False)
 
 
