@@ -700,7 +700,7 @@ NOT_HERE = (
     # of formulas that are odd: test_expressions.py
     *("choices in choices", "has thousands of digits", "is the same number everywhere"),
     # of a file's graph: test_onnx.py
-    "which meet a matrix twice",
+    *("which meet a matrix twice", "weights with a graph of their own"),
     # of the API alone: test_selection.py
     *("give a glob, or a list of globs", "give the name of a file"),
 )

@@ -1175,3 +1175,12 @@ def test_a_point_that_failed_for_its_size_is_known_again(tmp_path: Path) -> None
     line = "--layers 10,1000000000000 -o"
     assert sweep(line, path).status == 1
     assert b"is complete" in sweep(f"{line[:-2]} --resume -o", path).stderr
+
+
+def test_a_finished_file_with_numbers_beyond_float64_is_known(tmp_path: Path) -> None:
+    path, x = tmp_path / "o.csv", tmp_path / "x.txt"
+    x.write_text(" ".join(["0.5"] * 8) + "\n")
+    line = f"--per-layer --input {x} --act sigmoid --layers 700 --width 8 -o"
+    assert sweep(line, path).status == 0
+    assert b"e-4" in path.read_bytes()
+    assert b"is complete" in sweep(f"{line[:-2]} --resume -o", path).stderr

@@ -485,6 +485,18 @@ def test_what_has_no_value_or_no_slope_says_so(text: str, says: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        *("ln(2/(1+exp(x)))", "ln(2/(1+exp(-x)))", "ln(x+sqrt(x^2+1))", "softplus(x)-ln(2)"),
+        *("1/(2+tanh(x))", "exp(x/2)/(2+exp(x/2))", "1/(1e-3+abs(x))", "1/(1.0001+cos(x))"),
+        *("abs(x)^1.5", "where(abs(x)<1e-3,1-x^2/6,sin(x)/x)", "sign(x)*ln(1+abs(x))"),
+    ],
+)
+def test_what_float64_makes_0_is_no_pole(text: str) -> None:
+    assert activations.get(text).is_formula
+
+
+@pytest.mark.parametrize(
     ("text", "sup", "flat"),
     [
         ("clip(1000*x,-1,1)", 1000.0, True),

@@ -99,6 +99,11 @@ def derive(
         BYTES_A_LAYER * depth, f"a derivation of {depth:,} layers", "give fewer --layers"
     )
     graph = settings.model.graph
+    if graph.stages:
+        raise UsageError(
+            "weights with a graph of their own: no derivation is written of it: give weights of"
+            " layers"
+        )
     name = first_matrix(graph) if wrt is None else taken(named("loss").but(name="wrt"), wrt)
     by = parse_variable(name, graph)
     factors = measured_factors(Simulation(settings), by) if values else None

@@ -40,7 +40,8 @@ FIXES: Table[[Row]] = Table(
         "works",
         Scale.FLAG,
         "whether it is a cure: the run is stable and on further seeds too, its ratio is within 0.01"
-        " to 100, no ‖∂L/∂W‖ is 0, and that of layer 1 not smaller than before",
+        " to 100, no ‖∂L/∂W‖ is 0, and that of layer 1 not smaller than before where it got less of"
+        " the signal than layer N",
         lambda row: row.works,
     ),
     Column("verdict", Scale.TEXT, "of the run with it", lambda row: row.after.verdict.value),

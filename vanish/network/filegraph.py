@@ -109,7 +109,9 @@ class FileNetwork:
         if not ends:
             return self.whole
         if self.closing not in ends:
-            its = f"its graph ends in {self.closing}" if self.closing else "its graph has none"
+            its = (
+                f"its graph ends in {self.closing}" if self.closing else "its graph has none of all"
+            )
             raise ConflictError(
                 f"loss {loss.name} beside {self.name}: it acts before a final"
                 f" {' or '.join(ends)}, and {its}: give --loss readout, or --until the node of one",

@@ -32,6 +32,9 @@ class Spread:
             if few != many
         )
 
+    def __repr__(self) -> str:
+        return f"Spread({self._shape}, {self._row})"
+
     def out(self, numbers: FloatArray) -> FloatArray:
         """Return a parameter as long as a row, shape (n,)."""
         return np.broadcast_to(numbers.reshape(self._shape), self._row).reshape(-1)

@@ -76,10 +76,10 @@ def phase_figure(points: Sequence[TheoryPoint], input_rms: float = 1.0) -> Figur
 
 
 def _log10(chi: float | None) -> float:
-    """Return where a χ₁ is coloured: a true zero below every colour, what has no law nowhere."""
+    """Return where a χ₁ is coloured: 0 and ∞ beyond every colour, what has no law nowhere."""
     if chi is None:
         return math.nan
-    return math.log10(chi) if chi else -99.0
+    return min(math.log10(chi), 99.0) if chi else -99.0
 
 
 # A χ₁ this near to 1, in digits of its logarithm, is on neither side.

@@ -60,7 +60,7 @@ def _row(cells: list[str]) -> str:
 
 def _cell(text: str) -> str:
     """Return text that neither ends its cell nor is taken for markup, as x*y*z is; q* is not."""
-    special = "\\`|<" if text.count("*") < 2 else "\\`|<*"
+    special = "\\`|<" + "".join(each for each in "*~" if text.count(each) > 1)
     return "".join(f"\\{char}" if char in special else char for char in text)
 
 

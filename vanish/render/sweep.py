@@ -204,7 +204,7 @@ def _row(row: Mapping[str, Any], names: Sequence[str], several: bool) -> tuple[s
         *where,
         _power(row["log10_ratio"]) or zero,
         *((_power(row[end]) or zero) if row["trials"] > 1 else "" for end in ends),
-        _decades(row["decades_per_layer"]) or no_decades,
+        _decades(row["decades_per_layer"]) or ("" if row["log10_ratio"] else no_decades),
         _decades(row["predicted_decades_per_layer"]),
         f"{row['verdict']}{counted}",
     )
@@ -279,5 +279,7 @@ def _heat(row: Mapping[str, Any]) -> float | str:
         return "?"
     decades = row["decades_per_layer"]
     if decades is None:
-        return "0" if row["verdict"] == "dead" else "·"
+        # A graph that branches has a ratio, and no steps.
+        branches = row["log10_ratio"] is not None
+        return "0" if row["verdict"] == "dead" else " " if branches else "·"
     return float(decades)

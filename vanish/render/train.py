@@ -291,8 +291,9 @@ def _explain(networks: Sequence[Training]) -> str:
 
 def _dead_units(training: Training) -> str:
     """Return where units of the median network are dead, if many are."""
-    end = training.median.end
-    if end is None or float(end.dead[:-1].max(initial=0.0)) < MANY_DEAD:
+    end, share = training.median.end, NETWORKS.row(training)["dead_fraction_end"]
+    # Without a share no S of it is flat.
+    if end is None or share is None or float(end.dead[:-1].max(initial=0.0)) < MANY_DEAD:
         return ""
     k, units = end.most_dead, training.settings.units(end.most_dead)
     count = round(float(end.dead[:-1].max()) * units)

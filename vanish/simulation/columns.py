@@ -103,7 +103,7 @@ LAYERS: Final = LayerTable(
         "log10_predicted_b",
         Scale.LOG10,
         "of the root mean square of ‖∂L/∂b_k‖ that mean-field theory expects; empty where"
-        " log10_predicted is",
+        " log10_predicted is, and where the layer has no bias",
         Of("predicted_b", LOG10),
         "what infinitely wide chains have, root mean square",
     ),

@@ -121,7 +121,7 @@ class Faults(Record):
 
 
 def find(measured: Measured) -> Faults:
-    """Return the layers that stand out; none where a gradient is zero.
+    """Return the layers that stand out; none where a gradient is zero, or the graph branches.
 
     Parameters
     ----------

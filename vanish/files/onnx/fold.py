@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
     Fold = Callable[[FileNode, Sequence[Known]], Array | Known]
 
+# What computes with numbers, and moves none.
+_ARITHMETIC = ("Cast", "Add", "Sub", "Mul", "Div", "Pow", "Neg", "Sqrt", "Reciprocal", "Exp")
+
 # More numbers than this, and more than what they are made of, no shape has.
 _MOST = 2**16
 
@@ -35,7 +38,10 @@ def fold(node: FileNode, inputs: Sequence[Known]) -> Known | None:
         return None
     with np.errstate(all="ignore"):
         found = rule(node, inputs)
-    return found if isinstance(found, Known) else Known(real(np.asarray(found)))
+    known = found if isinstance(found, Known) else Known(real(np.asarray(found)))
+    # As a number; what else of a shape is taken or joined may be of its other axes alone.
+    is_of_rows = node.type in _ARITHMETIC and any(each.counts_rows for each in inputs)
+    return known._replace(of_rows=True) if is_of_rows else known
 
 
 def _constant(node: FileNode, _: Sequence[Known]) -> Array:
@@ -60,7 +66,7 @@ def _cast(node: FileNode, inputs: Sequence[Known]) -> Known:
 
 def _transpose(node: FileNode, inputs: Sequence[Known]) -> Known:
     axes = node.wholes("perm")
-    array, name, turned = inputs[0]
+    array, name, turned, _ = inputs[0]
     found = np.transpose(array, axes)
     if array.ndim == 2 and axes in (None, [1, 0]):
         return Known(found, name, not turned)
@@ -99,7 +105,7 @@ def _slice(node: FileNode, inputs: Sequence[Known]) -> Array:
 
 
 def _reshape(node: FileNode, inputs: Sequence[Known]) -> Known | Array:
-    array, name, turned = inputs[0]
+    array, name, turned, _ = inputs[0]
     shape = inputs[1].array.reshape(-1).tolist() if len(inputs) > 1 else node.wholes("shape")
     if shape is None:
         raise ValueError

@@ -13,7 +13,6 @@ import numpy as np
 from vanish.files.onnx import forms, lines, shapes
 from vanish.files.onnx.functions import FORMULAS, applied
 from vanish.files.onnx.values import (
-    BATCH,
     Condition,
     Known,
     Pending,
@@ -45,7 +44,7 @@ def read(builder: Builder, node: FileNode, inputs: Sequence[Read]) -> Read:
     """
     rules = {"": _RULES, "ai.onnx.ml": _OF_TABLES}.get(node.domain, {})
     try:
-        _require_of_today(builder, node)
+        _require_of_today(builder, node, inputs)
         _require_no_batch_size(node, inputs)
         # What overflows is refused as no finite number.
         with np.errstate(all="ignore"):
@@ -61,11 +60,13 @@ def read(builder: Builder, node: FileNode, inputs: Sequence[Read]) -> Read:
     raise UnreadError(builder.source, node)
 
 
-def _require_of_today(builder: Builder, node: FileNode) -> None:
+def _require_of_today(builder: Builder, node: FileNode, inputs: Sequence[Read]) -> None:
     """Refuse what an operator meant before version 7 by attributes that it has no more."""
     if builder.opset >= 7:
         return
-    if node.type != "Gemm" and node.whole("broadcast", 0):
+    # To rows of one axis it means what it means today.
+    several = any(isinstance(each, Value) and len(each.shape) > 1 for each in inputs)
+    if several and node.whole("broadcast", 0):
         raise RefusedError("broadcast, which opset 7 has no more: convert the file to a newer one")
     if node.type in ("Dropout", "BatchNormalization") and not node.whole("is_test", 0):
         raise RefusedError("no is_test, so that it is for training: export it in eval mode")
@@ -73,8 +74,8 @@ def _require_of_today(builder: Builder, node: FileNode) -> None:
 
 def _require_no_batch_size(node: FileNode, inputs: Sequence[Read]) -> None:
     """Refuse to compute with the number of rows, which a file leaves open: see `BATCH`."""
-    known = [each.array for each in inputs if isinstance(each, Known)]
-    if node.type in _ARITHMETIC and any((np.abs(array) == BATCH).any() for array in known):
+    known = [each for each in inputs if isinstance(each, Known)]
+    if node.type in _ARITHMETIC and any(each.counts_rows for each in known):
         raise RefusedError("the number of rows as a number: export it without")
 
 

@@ -56,11 +56,19 @@ class Known(Record):
         What the file calls the array that it was made of; empty for one that has no name.
     turned
         Whether it is that one transposed.
+    of_rows
+        Whether it was worked out of the number of rows, which a file leaves open.
     """
 
     array: NDArray[Any]
     name: str = ""
     turned: bool = False
+    of_rows: bool = False
+
+    @property
+    def counts_rows(self) -> bool:
+        """Whether the number of rows is in it, or it was worked out of that."""
+        return self.of_rows or bool((np.abs(self.array) == BATCH).any())
 
     @property
     def scalar(self) -> float | None:

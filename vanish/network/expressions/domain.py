@@ -18,7 +18,6 @@ from vanish.network.expressions.tree import (
     Power,
     added,
     distinct,
-    everywhere,
     has_x,
     parts,
 )
@@ -74,20 +73,35 @@ def require_everywhere(name: str, node: Node, pair: Pair) -> None:
             # The nearest to 0 says most.
             at = POINTS[wrong][np.abs(POINTS[wrong]).argmin()]
             raise nowhere(name, what, float(at), overflows=_overflows(node, float(at)))
-    for inside in _poles(node):
-        switch = Switch(inside)
-        for root in sorted((*roots(switch, _WIDE), *_touched(switch, _WIDE)), key=abs):
-            step = _BESIDE * max(abs(root), 1.0)
-            size = np.abs(pair(root + np.array([-step, step, -_AWAY, _AWAY]))[0])
-            most = _LARGER * (1.0 + size[2:].min())
-            # Far out S may be no number for another reason: that float64 does not hold e^x.
-            is_pole = (size[:2] > most).any() if abs(root) > _FAR else not (size[:2] <= most).all()
-            if is_pole:
-                raise nowhere(name, "S", root, overflows=False)
+    for inside in dict.fromkeys(_poles(node)):
+        pole = _pole(Switch(inside), pair)
+        if pole is not None:
+            raise nowhere(name, "S", pole, overflows=False)
+
+
+def _pole(switch: Switch, pair: Pair) -> float | None:
+    """Return where S grows without bound since what it divides by is 0; None where it does not."""
+    zeros, touched = roots(switch, POINTS), _touched(switch, POINTS)
+    # Further out the bases of float64 are 0 for other reasons: those that change sign are asked.
+    far = [root for root in roots(switch, _WIDE) if abs(root) > _FAR]
+    places = np.array(sorted(sorted({*zeros, *touched, *far}), key=abs))
+    if not places.size:
+        return None
+    step = _BESIDE * np.maximum(np.abs(places), 1.0)
+    away = np.full(places.size, _AWAY)
+    beside = places[:, None] + np.transpose([-step, step, -away, away])
+    size, base = np.abs(pair(beside)[0]), switch(beside[:, 2:])
+    most = (_LARGER * (1.0 + size[:, 2:].min(axis=1)))[:, None]
+    larger = (size[:, :2] > most).any(axis=1)
+    without = ~(size[:, :2] <= most).all(axis=1)
+    is_far, is_zero = np.abs(places) > _FAR, np.isin(places, zeros)
+    crossed, alone = (base[:, 0] * base[:, 1] < 0.0), (base != 0.0).all(axis=1)
+    found = np.where(is_far, larger & crossed, np.where(is_zero, without, larger & alone))
+    return float(places[found][0]) if found.any() else None
 
 
 def require_as_written(name: str, node: Node) -> None:
-    """Require that S has a value as it is written, before √x² is made x.
+    """Require that S has a value as it is written, before (√x)² is made x.
 
     Parameters
     ----------
@@ -184,13 +198,13 @@ def nowhere(name: str, what: str, at: float, *, overflows: bool | None = None) -
 
 def _poles(node: Node) -> Iterator[Node]:
     """Yield what must not be 0, or not below."""
-    for each in everywhere(node):
+    for each in distinct(node):
         match each:
             case Power(base, Number(exponent)) if exponent < 0 and has_x(base):
                 yield base
-            case Call("ln", (inside,)):
+            case Call("ln", (inside,)) if has_x(inside):
                 yield inside
-            case Call("log1p", (inside,)):
+            case Call("log1p", (inside,)) if has_x(inside):
                 yield added(ONE, inside)
-            case Call("tan", (inside,)):
+            case Call("tan", (inside,)) if has_x(inside):
                 yield Call("cos", (inside,))

@@ -47,7 +47,7 @@ def read_number(cursor: Cursor) -> Coefficient:
     Raises
     ------
     UsageError
-        If there is none, or its value is 0 or infinite in float64.
+        If there is none, or its value is not between 1e-300 and 1e300.
     """
     with cursor.deeper("brackets"):
         start, factors = cursor.token, [_factor(cursor, "")]
