@@ -201,7 +201,7 @@ class Recorder:
                 continue
             if node.name().startswith("CheckpointFunction"):
                 raise UsageError(
-                    "a reentrant checkpoint hides its layers: give checkpoint use_reentrant=False"
+                    "a reentrant checkpoint hides its layers: use_reentrant=False shows them"
                 )
             fresh = {before for before, _ in node.next_functions} - seen
             seen |= fresh
