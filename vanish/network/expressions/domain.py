@@ -38,12 +38,12 @@ _POINTS = np.arange(-100 * _NEAR, 100 * _NEAR + 1.0) / 100.0
 _OUTER = np.arange(10 * _NEAR + 1.0, 10 * _FAR + 1.0) / 10.0
 POINTS = np.concatenate((-_OUTER[::-1], _POINTS, _OUTER))
 
-# Poles may be further out.
-_TAIL = np.geomspace(_FAR, 1e9, 500)[1:]
-_WIDE = np.concatenate((-_TAIL[::-1], POINTS, _TAIL))
+# Poles may be further out, on either side.
+_RIGHT = np.geomspace(_FAR, 1e9, 500)[1:]
+_TAILS = -_RIGHT[::-1], _RIGHT
 
-# So often a bracket is cut to two thirds: then it is as narrow as float64 makes it.
-_ROUNDS = 80
+# So often a bracket of two hundredths is cut to two thirds: then it is shorter than 1e-10.
+_ROUNDS = 50
 
 # A pole: so near to it S is so much larger than a little further off.
 _BESIDE, _AWAY, _LARGER = 1e-12, 1e-3, 1e6
@@ -83,7 +83,7 @@ def _pole(switch: Switch, pair: Pair) -> float | None:
     """Return where S grows without bound since what it divides by is 0; None where it does not."""
     zeros, touched = roots(switch, POINTS), _touched(switch, POINTS)
     # Further out the bases of float64 are 0 for other reasons: those that change sign are asked.
-    far = [root for root in roots(switch, _WIDE) if abs(root) > _FAR]
+    far = [root for tail in _TAILS for root in roots(switch, tail)]
     places = np.array(sorted(sorted({*zeros, *touched, *far}), key=abs))
     if not places.size:
         return None
