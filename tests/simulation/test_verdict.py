@@ -654,3 +654,14 @@ def test_slopes_that_are_0_at_0_are_not_blamed_on_large_values(act: str) -> None
 def test_slopes_of_an_input_of_zeros_are_told() -> None:
     _, text = explained("x^3", layers=4, input=Rows(np.zeros((1, 64))))
     assert "In layer 1 every a is 0, where x^3 has slope 0: " in text
+
+
+def test_of_two_faults_both_are_in_the_advice() -> None:
+    draw = np.random.default_rng(0).standard_normal
+    weights = [draw((32, 32)) / math.sqrt(32.0) for _ in range(12)]
+    weights[2] *= 1e-4
+    biases = [np.full(32, 12.0 if k == 7 else 0.0) for k in range(1, 13)]
+    profile = vanish.simulate(weights=Network(tuple(weights), tuple(biases)), act="tanh")
+    assert {fault.layer for fault in profile.named_faults} == {3, 7}
+    text = explain(profile).text
+    assert text.endswith("Rescale W3, and look at the weights and biases of layer 7.")

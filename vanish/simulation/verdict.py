@@ -382,9 +382,8 @@ def advice_on(faults: Sequence[Fault]) -> str:
     weights = [
         f"W{fault.layer}" for fault in faults if fault.weight is not None and not fault.whole
     ]
-    others = [
-        f"layer {f.layer}" for f in faults if f.weight is None or f.whole or f.slopes is not None
-    ]
+    # The slopes of a layer whose W is at fault are so by that.
+    others = [f"layer {fault.layer}" for fault in faults if fault.weight is None or fault.whole]
     look = f"at the weights and biases of {listed(others)}." if others else ""
     if not weights:
         return f"Look {look}"
