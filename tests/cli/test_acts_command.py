@@ -291,7 +291,7 @@ def evaluate(formula: str, x: float, known: dict[str, float]) -> float:
 
 def value(formula: str, names: dict[str, Any]) -> float:
     """Return what Python, which shares no code with vanish, makes of a formula."""
-    found: float = eval(as_python(formula), {}, names)  # noqa: S307 - vanish wrote it
+    found: float = eval(as_python(formula), {}, names)  # noqa: S307 - what vanish prints is judged by its value
     return found
 
 

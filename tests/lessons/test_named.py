@@ -853,7 +853,7 @@ def matrix_gradients(name: str, depth: int) -> Iterator[tuple[Any, Any]]:
             source = source.removesuffix("@").replace(".T@ ", ".T ").replace(".T@+", ".T+")
             source = re.sub(r"(D_[a-z]\d+|d_\d+)(?=(LN|S|RMS|[a-z]\d)[^*+ ]*\.T)", r"\1@", source)
             source = source.replace("⊙", "*")
-            found = eval(source, {}, names)  # noqa: S307 - of our own derivation
+            found = eval(source, {}, names)  # noqa: S307 - what vanish derives is judged by its value
             key = filled(left)
             if key.startswith("∂L/∂"):
                 totals[key] = totals.get(key, 0) + found

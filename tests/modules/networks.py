@@ -62,7 +62,7 @@ def encoder(norm_first: bool = False) -> Case:
     return Case(model, (torch.randn(3, 5, 8),), square)
 
 
-class Recurrent(nn.Module):  # type: ignore[misc]  # torch is Any
+class Recurrent(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
     """An LSTM that begins with zeros of the default number type, and what reads its last step."""
 
     def __init__(self) -> None:

@@ -99,7 +99,7 @@ def test_layers_stand_in_the_order_of_the_forward_pass_with_their_names() -> Non
 
 
 def test_a_module_with_a_skip_beside_it_has_the_gradient_through_itself_alone() -> None:
-    class Skipped(nn.Module):  # type: ignore[misc]  # torch is Any
+    class Skipped(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
@@ -127,7 +127,7 @@ def test_a_module_with_a_skip_beside_it_has_the_gradient_through_itself_alone() 
 
 @pytest.mark.parametrize("write", [nn.ReLU(inplace=True), nn.functional.relu_, torch.Tensor.zero_])
 def test_who_writes_over_an_output_does_not_change_what_is_measured(write: Any) -> None:
-    class Written(nn.Module):  # type: ignore[misc]  # torch is Any
+    class Written(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 1)
@@ -143,7 +143,7 @@ def test_who_writes_over_an_output_does_not_change_what_is_measured(write: Any) 
     assert close(found.layers[0].sizes["a"].rms, a.detach().square().mean().sqrt().item())
 
 
-class Twice(nn.Module):  # type: ignore[misc]  # torch is Any
+class Twice(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
     """A layer that is called three times, as an unrolled recurrent network does."""
 
     def __init__(self) -> None:
@@ -183,7 +183,7 @@ def test_of_a_layer_that_is_called_several_times_there_is_the_sum_and_each_call(
 
 
 def test_of_a_parameter_with_several_names_every_layer_has_the_whole_gradient() -> None:
-    class Tied(nn.Module):  # type: ignore[misc]  # torch is Any
+    class Tied(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
         def __init__(self) -> None:
             super().__init__()
             self.embed, self.head = nn.Embedding(7, 4), nn.Linear(4, 7, bias=False)
@@ -280,7 +280,7 @@ def test_a_saturated_layer_is_named_by_its_slopes() -> None:
 
 
 def test_what_follows_a_layer_is_no_slope_where_it_is_more() -> None:
-    class Weaker(nn.Module):  # type: ignore[misc]  # torch is Any
+    class Weaker(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
         def forward(self, x: Any) -> Any:
             return 1e-5 * x
 
@@ -329,7 +329,7 @@ ACTS = {
 
 @pytest.mark.parametrize("act", ACTS)
 def test_an_activation_is_known_whether_it_is_a_module_or_a_function(act: str) -> None:
-    class Acting(nn.Module):  # type: ignore[misc]  # torch is Any
+    class Acting(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = nn.Linear(6, 6), nn.Linear(6, 2)
@@ -412,7 +412,7 @@ class Output:
     loss: Any = None
 
 
-class Named(nn.Module):  # type: ignore[misc]  # torch is Any
+class Named(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
     """A network of several inputs by name, with its loss in what it gives."""
 
     def __init__(self) -> None:
@@ -450,7 +450,7 @@ def test_what_needs_no_gradient_or_is_not_called_says_so() -> None:
     case.model.register_module("spare", nn.Identity())
     spare = nn.ModuleDict({"net": case.model, "spare": nn.Linear(2, 2)})
 
-    class Half(nn.Module):  # type: ignore[misc]  # torch is Any
+    class Half(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
         def __init__(self) -> None:
             super().__init__()
             self.parts = spare
@@ -469,7 +469,7 @@ def test_what_needs_no_gradient_or_is_not_called_says_so() -> None:
 
 
 def test_what_runs_without_gradients_shows_none() -> None:
-    class Blind(nn.Module):  # type: ignore[misc]  # torch is Any
+    class Blind(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 2)
@@ -489,7 +489,7 @@ def test_what_runs_without_gradients_shows_none() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("reentrant", [False, True])
 def test_what_is_computed_again_on_the_way_back_is_counted_once(reentrant: bool) -> None:
-    class Checked(nn.Module):  # type: ignore[misc]  # torch is Any
+    class Checked(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 2)
@@ -548,7 +548,7 @@ def test_convolutions_that_are_turned_round_and_packed_sequences() -> None:
     first, last = found.layers
     assert (first.n_in, first.n_out, first.units, last.n_in, last.n_out) == (4, 3, 3, 3, 8)
 
-    class Packed(nn.Module):  # type: ignore[misc]  # torch is Any
+    class Packed(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
         def __init__(self) -> None:
             super().__init__()
             self.gru = nn.GRU(2, 3)
@@ -561,7 +561,7 @@ def test_convolutions_that_are_turned_round_and_packed_sequences() -> None:
 
 
 def test_a_module_of_several_matrices_has_what_enters_and_leaves_it() -> None:
-    class Stepping(nn.Module):  # type: ignore[misc]  # torch is Any
+    class Stepping(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
         def __init__(self) -> None:
             super().__init__()
             self.cell, self.head = nn.GRUCell(3, 4), nn.Linear(4, 1)
@@ -624,7 +624,7 @@ def test_a_frozen_encoder_in_evaluation_mode_is_seen_into() -> None:
 # --- what stays as it was ---
 
 
-class Failing(torch.autograd.Function):  # type: ignore[misc]  # torch is Any
+class Failing(torch.autograd.Function):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
     """The identity, whose gradient is an error."""
 
     @staticmethod

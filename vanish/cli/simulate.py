@@ -133,7 +133,8 @@ def settings_of(options: dict[str, Any]) -> list[dict[str, Any]]:
         Kind.NUMBERS: parse.gains,
     }
     wanted = options["weights"] is not None
-    if wanted:
+    says_how = options["weights_layout"] is not None or options["select"]
+    if wanted or says_how:
         from vanish.cli import networks
 
     reads_graph = wanted and networks.holds_graph(options["weights"])
@@ -144,9 +145,7 @@ def settings_of(options: dict[str, Any]) -> list[dict[str, Any]]:
     if reads_graph:
         readers[Kind.NETWORK] = networks.graph_reader(options, options["weights"])
         acts = [str(SETTINGS["act"].default)]
-    elif wanted or options["weights_layout"] is not None or options["select"]:
-        from vanish.cli import networks
-
+    elif wanted or says_how:
         readers[Kind.NETWORK] = networks.reader(
             options["weights_layout"],
             options["select"],

@@ -82,8 +82,9 @@ def _finding(rows: int, found: Sequence[LayerCollapse]) -> Finding:
             f"On {rows} random inputs the chain {outcome}, and its layers depart from additivity"
             f" by {reach(least, _number(departures[-1]))}.",
         )
-    is_known = all(each.act == "identity" for each in found)
-    if is_known and last.difference is not None and last.difference.known is None:
+    # Of any other S rounding may only hide what it does.
+    is_linear = all(each.act == "identity" for each in found)
+    if is_linear and last.difference is not None and last.difference.known is None:
         return Finding(
             "affine",
             last.act,

@@ -30,18 +30,11 @@ def explain_death(profile: Profile) -> tuple[str, str]:
     if not profile.measured.graph.is_plain:
         return "", _where_it_ends(profile)
     zero = [layer.layer for layer in layers if not layer.weight]
-    # What died from there on with an a that is not 0 did not die of weights that are.
-    without = (
-        [
-            layer
-            for layer in layers[zero[-1] - 1 :]
-            if layer.slope_max == 0.0 and layer.rms_a is not None and layer.rms_a
-        ]
-        if zero
-        else []
-    )
-    if without:
-        return "", _without_slope(profile, without[0])
+    # What died behind them with an a that is not 0 did not die of weights that are.
+    behind = layers[zero[-1] - 1 :] if zero else ()
+    other = next((layer for layer in behind if layer.slope_max == 0.0 and layer.rms_a), None)
+    if other is not None:
+        return "", _without_slope(profile, other)
     if zero:
         return " at this step" * _moves(layers), _zero_weights(layers, zero)
     # Where every a is 0 the value is lost, too: with a slope at 0 this is not the first.

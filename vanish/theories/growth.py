@@ -94,14 +94,15 @@ def with_depth(log_product: Callable[[int], float]) -> str:
         return f"stays: times {math.exp(_limit(logs)):.3g} as N grows"
     before = logs[-2]
     if last * before <= 0.0:
-        return f"turns: times {_power_of_e(before)} at N = 128, {_power_of_e(last)} at N = 256"
+        # Each by itself: a law of two numbers is none.
+        told = (
+            f"{short_power(log / math.log(10.0))} at N = {depth}"
+            for log, depth in zip(logs[-2:], _DEPTHS[-2:], strict=True)
+        )
+        return f"turns: times {', '.join(told)}"
     power = math.log2(last / before)
     rate = last / _DEPTHS[-1] ** power
     return f"{'adds' if last > 0.0 else 'falls'}: about e^({rate:.2g} N^{power:.2f}) in all"
-
-
-def _power_of_e(exponent: float) -> str:
-    return short_power(exponent / math.log(10.0))
 
 
 def _limit(values: Sequence[float]) -> float:

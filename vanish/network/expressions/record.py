@@ -33,7 +33,15 @@ from vanish.network.expressions.switching import (
     switches,
 )
 from vanish.network.expressions.tidy import tidy
-from vanish.network.expressions.tree import ZERO, Call, Number, X, distinct, everywhere
+from vanish.network.expressions.tree import (
+    DECIMAL_BITS,
+    ZERO,
+    Call,
+    Number,
+    X,
+    distinct,
+    everywhere,
+)
 from vanish.network.expressions.written import written
 
 if TYPE_CHECKING:
@@ -159,9 +167,6 @@ _MOST_WRITTEN_OUT = 20_000
 # A formula of a thousand characters may have an S' of a million.
 _MOST_PARTS = 5000
 
-# Of the exact numbers of a formula: Python writes no more than 4300 digits.
-_MOST_BITS = 10_000
-
 # Of a number of a formula, beyond which its products are none of float64.
 _LEAST, _LARGEST = Fraction("1e-300"), Fraction("1e300")
 
@@ -184,7 +189,7 @@ def _trees(text: str) -> tuple[Node, Node]:
     for each in (*distinct(value), *distinct(derivative)):
         if not isinstance(each, Number) or not each.value:
             continue
-        if max(map(int.bit_length, each.value.as_integer_ratio())) > _MOST_BITS:
+        if max(map(int.bit_length, each.value.as_integer_ratio())) > DECIMAL_BITS:
             raise UsageError(
                 f"activation {text}: a number in S or S' has thousands of digits: give shorter ones"
             )

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 # Python writes no whole number of more than 4300 digits in decimal.
-_DECIMAL_BITS = 10_000
+DECIMAL_BITS = 10_000
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -50,7 +50,7 @@ class Number(Node):
 
     def _key(self) -> str:
         above, below = self.value.numerator, self.value.denominator
-        if max(above.bit_length(), below.bit_length()) > _DECIMAL_BITS:
+        if max(above.bit_length(), below.bit_length()) > DECIMAL_BITS:
             return f"{above:#x}/{below:#x}"
         return str(self.value)
 
