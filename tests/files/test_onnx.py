@@ -10,6 +10,7 @@ import onnx
 import pytest
 import torch
 from command import run_in_process
+from exceeding import exceeding
 from onnxfiles import (
     ACTIVATIONS,
     NETS,
@@ -34,6 +35,7 @@ from vanish.network.graph import X
 from vanish.network.stages import StagedGraph
 from vanish.numbers.scaled import Magnitude
 from vanish.readings import dense
+from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
 from vanish.simulation.gradients import gradients
 from vanish.simulation.run import Simulation
@@ -44,6 +46,8 @@ from vanish.sweeps.grid import Grid
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from conftest import Plant
 
     from vanish.network.filegraph import FileNetwork
     from vanish.simulation.profile import Profile
@@ -144,6 +148,22 @@ def test_the_norm_bound_holds(name: str) -> None:
         assert layer.grad_w.log10 is not None
         assert layer.norm_bound.log10 is not None
         assert layer.grad_w.log10 <= layer.norm_bound.log10 + 1e-12
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_no_gradient_exceeds_its_norm_bound(name: str) -> None:
+    assert exceeding(simulated(read(NETS[name]))) == []
+
+
+@pytest.mark.parametrize(("op", "kind"), [("Add", "plus"), ("Mul", "times")])
+def test_a_bound_that_forgets_something_is_noticed(op: str, kind: str, plant: Plant) -> None:
+    # All rows of the sum's ∂L/∂f_N are one, and ∂L/∂g has every f, which are large.
+    steps = [Step("Mul", "x k", "p"), Step(op, "p g", "q"), gemm("q W", "y")]
+    numbers = {"k": np.full(5, 100.0), "g": normal(1), "W": normal(4, 5)}
+    simulation = simulated(read(made(steps, numbers, (5,))), "sum")
+    assert exceeding(simulation) == []
+    plant(BOUND, kind, by=lambda *found: (found[-1],))
+    assert exceeding(simulation) != []
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,11 @@ class Spread:
     def __repr__(self) -> str:
         return f"Spread({self._shape}, {self._row})"
 
+    @property
+    def copies(self) -> int:
+        """At how many places of a row each number stands."""
+        return math.prod(self._row) // math.prod(self._shape)
+
     def out(self, numbers: FloatArray) -> FloatArray:
         """Return a parameter as long as a row, shape (n,)."""
         return np.broadcast_to(numbers.reshape(self._shape), self._row).reshape(-1)

@@ -17,6 +17,7 @@ from vanish.numbers.stack import Stack, times_power
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
 from vanish.readings.meanfield import MEAN_FIELD
+from vanish.readings.passing import by_size
 from vanish.readings.slopes import SLOPES
 from vanish.readings.sources import Cotangent, Source, Unit
 
@@ -170,13 +171,9 @@ def _largest_slope(run: TraceNorms, op: Op, k: int, _: FloatArray) -> tuple[None
     return None, Magnitude.of(activation.sup_slope)
 
 
-def _times(_: object, __: Op, ___: range, slope: Magnitudes, g: Magnitudes) -> tuple[Magnitudes]:
-    return (g * slope,)
-
-
 # By sup|S'|; by whatever size of the slopes is asked for.
-BOUND.means("activate", forward=_largest_slope, back=_times)
-SLOPES.means("activate", back=_times)
+BOUND.means("activate", forward=_largest_slope, back=by_size)
+SLOPES.means("activate", back=by_size)
 
 
 def _mean_forward(run: Ensemble, _: Op, k: int, a: Unit) -> tuple[Unit, Magnitude]:

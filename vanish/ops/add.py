@@ -10,6 +10,7 @@ from vanish.network.chainrule import Reading
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
 from vanish.readings.meanfield import MEAN_FIELD
+from vanish.readings.passing import nothing
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def _to_both(_: object, __: Op, ___: int, ____: None, g: Value) -> tuple[Value, 
 for _reading in (DENSE, MEAN_FIELD, Reading.called("affine-map")):
     _reading.means("add", forward=_sum, back=_to_both)
 for _reading in (BOUND, SLOPES):
-    _reading.means("add", forward=lambda *_: (None, None), back=_to_both)
+    _reading.means("add", forward=nothing, back=_to_both)
 
 
 def _balanced(_: SampledChain, __: Op, ___: int, one: Stack, other: Stack) -> tuple[Stack, None]:

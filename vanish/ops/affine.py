@@ -14,6 +14,7 @@ from vanish.numbers.stack import Norms, Stack, norms_of, norms_of_sum, product
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE, Outer, Total
 from vanish.readings.meanfield import MEAN_FIELD
+from vanish.readings.passing import passed_on
 from vanish.readings.slopes import SLOPES
 from vanish.readings.sources import Cotangent, normal
 from vanish.records import Record
@@ -175,17 +176,13 @@ def _by_input_norm(
 BOUND.means("affine", forward=_input_norm, back=_by_spectral_norm, by=_by_input_norm)
 
 
-def _passed_on(_: Counting, __: Op, ___: range, ____: None, d: Magnitudes) -> tuple[Magnitudes]:
-    return (d,)
-
-
 def _passed_on_by(
     _: Counting, op: Op, __: range, ___: None, d: Magnitudes
 ) -> tuple[Magnitudes, ...]:
     return (d,) * len(op.slots)
 
 
-SLOPES.means("affine", back=_passed_on, by=_passed_on_by)
+SLOPES.means("affine", back=passed_on, by=_passed_on_by)
 
 
 def _mean_forward(run: Ensemble, op: Op, k: int, f: Unit) -> tuple[Unit, Magnitude]:

@@ -7,19 +7,20 @@ W and b, or W alone; the two are what it knows by itself.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from vanish.numbers.scaled import Magnitude, Scaled
-from vanish.numbers.stack import Magnitudes
+from vanish.numbers.scaled import Scaled
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE, Outer, Total
+from vanish.readings.passing import passed_on
 from vanish.readings.slopes import SLOPES
 from vanish.records import Record
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain
     from vanish.network.graph import Op
+    from vanish.numbers.scaled import Magnitude
+    from vanish.numbers.stack import Magnitudes
     from vanish.readings.bounds import TraceNorms
 
 _AFFINE = "affine"
@@ -93,19 +94,15 @@ def _by_input_norm(
     run: TraceNorms, op: Op, layers: range, f: Magnitudes, d: Magnitudes
 ) -> tuple[Magnitudes, ...]:
     # ‖Σ d‖ ≤ √(B T) ‖D‖_F over all T positions of B rows.
-    root = run.root_of_rows(layers) * Magnitudes.column([Magnitude.of(math.sqrt(op.own.number))])
+    root = run.root_of_rows(layers, op.own.number)
     return (d * f, d * root) if len(op.slots) > 1 else (d * f,)
 
 
 BOUND.means("affine_each", forward=_input_norm, back=_by_spectral_norm, by=_by_input_norm)
 
 
-def _passed_on(_: object, __: Op, ___: range, ____: None, d: Magnitudes) -> tuple[Magnitudes]:
-    return (d,)
-
-
 def _passed_on_by(_: object, op: Op, __: range, ___: None, d: Magnitudes) -> tuple[Magnitudes, ...]:
     return (d,) * len(op.slots)
 
 
-SLOPES.means("affine_each", back=_passed_on, by=_passed_on_by)
+SLOPES.means("affine_each", back=passed_on, by=_passed_on_by)

@@ -12,6 +12,7 @@ import numpy as np
 from vanish.numbers.scaled import Scaled
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
+from vanish.readings.passing import nothing
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
@@ -45,5 +46,5 @@ def _to_all(_: object, op: Op, __: object, ___: None, g: Value) -> tuple[Value, 
     return (g,) * len(op.own)
 
 
-BOUND.means("join", forward=lambda *_: (None, None), back=_to_all)
+BOUND.means("join", forward=nothing, back=_to_all)
 SLOPES.means("join", back=_to_all)

@@ -15,13 +15,13 @@ from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.ops.softmax import from_top
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
+from vanish.readings.passing import by_size, passed_on
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain
     from vanish.network.graph import Op
     from vanish.numbers.scaled import FloatArray
-    from vanish.numbers.stack import Magnitudes
     from vanish.readings.bounds import TraceNorms
 
 
@@ -44,9 +44,5 @@ def _largest(_: TraceNorms, op: Op, __: int, ___: FloatArray) -> tuple[None, Mag
     return None, Magnitude.of(math.sqrt(op.own[1]))
 
 
-def _times(_: TraceNorms, __: Op, ___: range, size: Magnitudes, g: Magnitudes) -> tuple[Magnitudes]:
-    return (g * size,)
-
-
-BOUND.means("log_softmax", forward=_largest, back=_times)
-SLOPES.means("log_softmax", back=lambda *found: (found[-1],))
+BOUND.means("log_softmax", forward=_largest, back=by_size)
+SLOPES.means("log_softmax", back=passed_on)

@@ -18,6 +18,7 @@ import numpy as np
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
+from vanish.readings.passing import by_size, passed_on
 from vanish.readings.slopes import SLOPES
 from vanish.records import Record
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from vanish.network.chain import Chain
     from vanish.network.graph import Op
     from vanish.numbers.scaled import FloatArray
-    from vanish.numbers.stack import Magnitudes
     from vanish.readings.bounds import TraceNorms
 
 # Values below two to this power are divided by √ε alone: their squares are nothing beside any ε.
@@ -98,9 +98,5 @@ def _largest(_: TraceNorms, __: Op, ___: int, kept: _Kept) -> tuple[None, Magnit
     return None, Magnitude.of(float(kept.inverse.max()), kept.exponent)
 
 
-def _times(_: object, __: Op, ___: range, size: Magnitudes, g: Magnitudes) -> tuple[Magnitudes]:
-    return (g * size,)
-
-
-BOUND.means("normalise", forward=_largest, back=_times)
-SLOPES.means("normalise", back=lambda *found: (found[-1],))
+BOUND.means("normalise", forward=_largest, back=by_size)
+SLOPES.means("normalise", back=passed_on)

@@ -31,6 +31,7 @@ from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
 from vanish.readings.normalised import Normalised
+from vanish.readings.passing import by_size, passed_on
 from vanish.readings.slopes import SLOPES
 from vanish.records import Record
 
@@ -260,14 +261,7 @@ def register(kind: str, norm: Norm) -> None:
         smallest = min(sizes.listed(), key=lambda sigma: (sigma.exponent, sigma.mantissa))
         return None, ONE / smallest
 
-    def times(_: object, __: Op, ___: range, size: Magnitudes, g: Magnitudes) -> tuple[Magnitudes]:
-        return (g * size,)
-
-    BOUND.means(kind, forward=largest, back=times)
-
-    def passed_on(_: object, __: Op, ___: range, ____: None, g: Magnitudes) -> tuple[Magnitudes]:
-        return (g,)
-
+    BOUND.means(kind, forward=largest, back=by_size)
     SLOPES.means(kind, back=passed_on)
 
     def as_text(_: None, __: Op, k: int, f: Written) -> tuple[Written, None]:

@@ -14,6 +14,7 @@ from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
 from vanish.readings.meanfield import MEAN_FIELD
+from vanish.readings.passing import by_size
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
@@ -99,11 +100,7 @@ def _known_size(_: TraceNorms, op: Op, __: int, ___: None) -> tuple[None, Magnit
     return None, _size(op)
 
 
-def _by_size(_: object, __: Op, ___: range, size: Magnitudes, g: Magnitudes) -> tuple[Magnitudes]:
-    return (g * size,)
-
-
-BOUND.means("scale", forward=_known_size, back=_by_size)
+BOUND.means("scale", forward=_known_size, back=by_size)
 
 
 def _counted(run: Counting, op: Op, _: range, __: None, g: Magnitudes) -> tuple[Magnitudes]:

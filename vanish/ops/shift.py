@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from vanish.numbers.stack import norms_of_sum
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE, Total
 from vanish.readings.meanfield import MEAN_FIELD
+from vanish.readings.passing import nothing, passed_on
 from vanish.readings.slopes import SLOPES
 from vanish.readings.sources import normal
 
@@ -28,15 +29,8 @@ if TYPE_CHECKING:
     from vanish.readings.names import Called
     from vanish.readings.products import Product
     from vanish.readings.sampled import SampledChain
-    from vanish.readings.slopes import Counting
-    from vanish.readings.sources import Cotangent, Unit
+    from vanish.readings.sources import Unit
     from vanish.readings.written import Written
-
-Value = TypeVar("Value")
-
-
-def _passed_on(_: object, __: Op, ___: object, ____: None, g: Value) -> tuple[Value]:
-    return (g,)
 
 
 def _dense_forward(run: Chain, op: Op, k: int, f: Scaled) -> tuple[Scaled, None]:
@@ -48,7 +42,7 @@ def _dense_by(_: Chain, __: Op, ___: int, ____: None, g: Scaled) -> tuple[Total]
     return (Total(g),)
 
 
-DENSE.means("shift", forward=_dense_forward, back=_passed_on, by=_dense_by)
+DENSE.means("shift", forward=_dense_forward, back=passed_on, by=_dense_by)
 
 
 def _sampled_forward(run: SampledChain, op: Op, k: int, f: Stack) -> tuple[Stack, None]:
@@ -60,7 +54,7 @@ def _sampled_by(_: SampledChain, __: Op, ___: int, ____: None, g: Stack) -> tupl
     return (norms_of_sum(g),)
 
 
-Reading.called("sampled").means("shift", forward=_sampled_forward, back=_passed_on, by=_sampled_by)
+Reading.called("sampled").means("shift", forward=_sampled_forward, back=passed_on, by=_sampled_by)
 
 
 def _inplace_forward(run: Passes, op: Op, k: int, f: Cell) -> tuple[Cell, None]:
@@ -76,7 +70,7 @@ def _inplace_by(run: Passes, op: Op, k: int, _: None, g: Cell) -> tuple[Cell]:
     return (by_bias,)
 
 
-Reading.called("in-place").means("shift", forward=_inplace_forward, back=_passed_on, by=_inplace_by)
+Reading.called("in-place").means("shift", forward=_inplace_forward, back=passed_on, by=_inplace_by)
 
 
 def _bound_by(run: TraceNorms, _: Op, layers: range, __: None, g: Magnitudes) -> tuple[Magnitudes]:
@@ -84,14 +78,8 @@ def _bound_by(run: TraceNorms, _: Op, layers: range, __: None, g: Magnitudes) ->
     return (g * run.root_of_rows(layers),)
 
 
-BOUND.means("shift", forward=lambda *_: (None, None), back=_passed_on, by=_bound_by)
-
-
-def _itself(_: Counting, __: Op, ___: range, ____: None, g: Magnitudes) -> tuple[Magnitudes]:
-    return (g,)
-
-
-SLOPES.means("shift", back=_passed_on, by=_itself)
+BOUND.means("shift", forward=nothing, back=passed_on, by=_bound_by)
+SLOPES.means("shift", back=passed_on, by=passed_on)
 
 
 def _composed(run: Chain, op: Op, k: int, f: AffineMap) -> tuple[AffineMap, None]:
@@ -114,23 +102,15 @@ def _mean_forward(run: Ensemble, op: Op, k: int, f: Unit) -> tuple[Unit, None]:
     return f + normal(run.bias(op.slots[0], k)), None
 
 
-def _mean_passed_on(_: Ensemble, __: Op, ___: range, ____: None, g: Cotangent) -> tuple[Cotangent]:
-    return (g,)
-
-
-MEAN_FIELD.means("shift", forward=_mean_forward, back=_mean_passed_on, by=_mean_passed_on)
+MEAN_FIELD.means("shift", forward=_mean_forward, back=passed_on, by=passed_on)
 
 
 def _written(_: None, op: Op, k: int, f: Written) -> tuple[Written, None]:
     return f.shifted(*op.slots, layer=k), None
 
 
-def _symbols_passed_on(_: None, __: Op, ___: int, ____: Called, so_far: Product) -> tuple[Product]:
-    return (so_far,)
-
-
 def _by_symbol(_: None, __: Op, k: int, called: Called, so_far: Product) -> tuple[Product]:
     return (so_far.by("ByBias", k, called.upper, called.letters[0]),)
 
 
-Reading.called("notation").means("shift", forward=_written, back=_symbols_passed_on, by=_by_symbol)
+Reading.called("notation").means("shift", forward=_written, back=passed_on, by=_by_symbol)

@@ -15,14 +15,13 @@ from vanish.errors import ForwardOverflowError
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
+from vanish.readings.passing import by_size, passed_on
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
     from vanish.network.chain import Chain
     from vanish.network.graph import Op
     from vanish.numbers.scaled import FloatArray
-    from vanish.numbers.stack import Magnitudes
-    from vanish.readings.bounds import TraceNorms
 
 # The largest singular value of diag(p) - ppᵀ: at most 1/2, of two p that are 1/2 each.
 _STEEPEST = Magnitude.of(0.5)
@@ -69,9 +68,5 @@ def _steepest(*_: object) -> tuple[None, Magnitude]:
     return None, _STEEPEST
 
 
-def _times(_: TraceNorms, __: Op, ___: range, size: Magnitudes, g: Magnitudes) -> tuple[Magnitudes]:
-    return (g * size,)
-
-
-BOUND.means("softmax", forward=_steepest, back=_times)
-SLOPES.means("softmax", back=lambda *found: (found[-1],))
+BOUND.means("softmax", forward=_steepest, back=by_size)
+SLOPES.means("softmax", back=passed_on)

@@ -15,6 +15,7 @@ from vanish.readings.affinemap import AffineMap
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
 from vanish.readings.meanfield import MEAN_FIELD
+from vanish.readings.passing import nothing
 from vanish.readings.slopes import SLOPES
 from vanish.readings.written import Written
 
@@ -47,7 +48,7 @@ def _given(run: SampledChain | Passes, _: Op, k: int) -> tuple[Stack | Cell, Non
 Reading.called("sampled").means("step", forward=_given, back=_ends)
 Reading.called("in-place").means("step", forward=_given, back=_ends)
 
-BOUND.means("step", forward=lambda *_: (None, None), back=_ends)
+BOUND.means("step", forward=nothing, back=_ends)
 SLOPES.means("step", back=_ends)
 
 

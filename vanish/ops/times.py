@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE, Total
+from vanish.readings.passing import passed_on
 from vanish.readings.slopes import SLOPES
 
 if TYPE_CHECKING:
@@ -50,25 +49,26 @@ def _dense_by(_: Chain, op: Op, __: int, kept: tuple[Scaled, Scaled], g: Scaled)
 DENSE.means("times", forward=_dense_forward, back=_dense_back, by=_dense_by)
 
 
-def _largest(
+def _input_norm(
     _: TraceNorms, __: Op, ___: int, kept: tuple[Scaled, Scaled]
 ) -> tuple[None, Magnitude]:
-    gamma = kept[1]
-    return None, Magnitude.of(float(np.abs(gamma.values).max()), gamma.exponent)
+    return None, kept[0].norm()
 
 
 def _by_largest(
-    _: object, __: Op, ___: range, size: Magnitudes, g: Magnitudes
+    run: TraceNorms, op: Op, layers: range, _: Magnitudes, g: Magnitudes
 ) -> tuple[Magnitudes]:
-    return (g * size,)
+    return (g * run.largest(op, layers),)
 
 
-# No column shows a bound on ∂L/∂γ: g only fills its place.
-BOUND.means("times", forward=_largest, back=_by_largest, by=lambda *found: (found[-1],))
+def _by_input_norm(
+    _: TraceNorms, __: Op, ___: range, f: Magnitudes, g: Magnitudes
+) -> tuple[Magnitudes]:
+    # |Σ g f| ≤ ‖g‖‖f‖ over the places of each number in all rows.
+    return (g * f,)
 
 
-def _passed_on(_: object, __: Op, ___: range, ____: None, g: Magnitudes) -> tuple[Magnitudes]:
-    return (g,)
+BOUND.means("times", forward=_input_norm, back=_by_largest, by=_by_input_norm)
 
 
-SLOPES.means("times", back=_passed_on, by=_passed_on)
+SLOPES.means("times", back=passed_on, by=passed_on)

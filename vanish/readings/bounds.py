@@ -16,6 +16,8 @@ import math
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from vanish.network.chainrule import Reading
 from vanish.numbers.scaled import Magnitude
 from vanish.numbers.stack import Magnitudes
@@ -51,11 +53,17 @@ class TraceNorms:
             return self._chain.of(op, layers)[0].spectral_norm()
         return Magnitudes.column([self.spectral(op, k) for k in layers])
 
-    def root_of_rows(self, layers: int | Iterable[int]) -> Any:
-        """Return √B, B being the rows of a batch; for several k shape (L, 1)."""
+    def largest(self, op: Op, layers: int | Iterable[int]) -> Any:
+        """Return max|γ| of an operation's numbers, its first slot; for several k shape (L, 1)."""
         if isinstance(layers, int):
-            return Magnitude.of(math.sqrt(len(self._trace.output.values)))
-        return Magnitudes.column([self.root_of_rows(k) for k in layers])
+            return Magnitude.of(float(np.abs(self._chain.of(op, layers)[0]).max()))
+        return Magnitudes.column([self.largest(op, k) for k in layers])
+
+    def root_of_rows(self, layers: int | Iterable[int], copies: int = 1) -> Any:
+        """Return √(B c) of B rows with c copies of what is meant; for several k shape (L, 1)."""
+        if isinstance(layers, int):
+            return Magnitude.of(math.sqrt(len(self._trace.output.values) * copies))
+        return Magnitudes.column([self.root_of_rows(k, copies) for k in layers])
 
     def activation(self, k: int) -> Activation:
         """Return S of layer k."""
