@@ -14,7 +14,7 @@ FAR = 2**63  # blocks of numbers, more than any run draws
 
 
 def test_the_same_address_gives_the_same_numbers() -> None:
-    first, second = (Streams(7).generator(Role.WEIGHTS, layer=3, trial=2) for _ in range(2))
+    first, second = (Streams(7).generator(Role.WEIGHTS, layer=3, number=2) for _ in range(2))
     assert first.standard_normal(100).tolist() == second.standard_normal(100).tolist()
 
 
@@ -30,7 +30,7 @@ def test_every_seed_role_layer_and_trial_has_numbers_of_its_own() -> None:
 
 def test_trial_0_and_layer_0_are_the_plain_ones() -> None:
     plain = Streams(5).generator(Role.INPUT)
-    full = Streams(5).generator(Role.INPUT, layer=0, trial=0)
+    full = Streams(5).generator(Role.INPUT, layer=0, number=0)
     assert plain.random(5).tolist() == full.random(5).tolist()
 
 

@@ -146,8 +146,9 @@ def parts(graph: Graph, by: Variable) -> list[Part]:
 
 
 def _factors(graph: Graph, by: Variable) -> Sequence[Factor | Sum]:
-    plain = notation.is_plain(graph)
-    return notation.product(graph, by).factors() if plain else named.factors(graph, by)
+    if graph.is_plain:
+        return notation.product(graph, by).factors()
+    return named.factors(graph, by)
 
 
 def labelled(graph: Graph) -> Graph:
@@ -190,7 +191,7 @@ class Derivation(Record):
     @property
     def is_plain(self) -> bool:
         """Whether all layers are S(Wx+b), so that they are written as one nested expression."""
-        return notation.is_plain(self.graph)
+        return self.graph.is_plain
 
     @property
     def has_matrix_form(self) -> bool:

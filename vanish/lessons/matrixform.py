@@ -11,7 +11,6 @@ from operator import add
 from typing import TYPE_CHECKING, Final
 
 from vanish.readings.names import NOTATION, called, values
-from vanish.readings.notation import is_plain
 from vanish.readings.products import Factor, Product, Sum
 from vanish.readings.written import ANY, written
 from vanish.records import Record
@@ -82,7 +81,7 @@ def matrix_form(graph: Graph, notation: Notation, marks: Marks) -> Iterator[tupl
         How to write it.
     """
     form = _Form(notation, marks)
-    if is_plain(graph):
+    if graph.is_plain:
         yield from form.plain(graph.depth)
         return
     last = notation.filled("f{k}", graph.depth)

@@ -59,7 +59,7 @@ def role_of(letter: str, role: Role) -> int:
 
 
 class Streams:
-    """The random streams of one seed: one for each trial, layer and role.
+    """The random streams of one seed: one for each role, layer and number of a trial or a block.
 
     Philox is a counter-based generator (Salmon et al. 2011, "Parallel random numbers:
     as easy as 1, 2, 3"): the seed is hashed to its key and the address is put into the
@@ -76,17 +76,28 @@ class Streams:
         self.seed: Final = seed
         self._key = _Hashed(seed)
 
-    def generator(self, role: int, layer: int = 0, trial: int = 0) -> np.random.Generator:
-        """Return a new generator at the start of the stream at that address."""
-        return np.random.Generator(self._philox(role, layer, trial))
+    def generator(self, role: int, layer: int = 0, number: int = 0) -> np.random.Generator:
+        """Return a new generator at the start of the stream at that address.
+
+        Parameters
+        ----------
+        role
+            See `role_of`.
+        layer
+            From 1; 0 for what is drawn once.
+        number
+            Of the trial where each has a stream of its own, as of dense weights; of the block of
+            trials where they share one, a row each, see `Trials`.
+        """
+        return np.random.Generator(self._philox(role, layer, number))
 
     def by_layer(self, role: int, layers: int, block: int = 0) -> LayerStreams:
         """Return one stream a layer, cheap to go to, for the trials of a block."""
         words = self._philox(role, 0, block).random_raw(3 * layers)
         return LayerStreams(words.reshape(layers, 3))
 
-    def _philox(self, role: int, layer: int, trial: int) -> np.random.Philox:
-        counter = np.array([0, layer, role, trial], dtype=np.uint64)
+    def _philox(self, role: int, layer: int, number: int) -> np.random.Philox:
+        counter = np.array([0, layer, role, number], dtype=np.uint64)
         return np.random.Philox(self._key, counter=counter)
 
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from vanish.errors import UsageError
 from vanish.network.chainrule import back, until
-from vanish.network.graph import LAYER, Variable
 from vanish.readings.names import NOTATION, called
 from vanish.readings.products import Part, Parts, Product, Sum
 from vanish.readings.written import ANY, Written
@@ -16,7 +15,7 @@ from vanish.records import Record
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from vanish.network.graph import Graph
+    from vanish.network.graph import Graph, Variable
     from vanish.readings.products import Factor, Factors
 
 
@@ -243,8 +242,3 @@ def reached(graph: Graph, by: Variable) -> list[Variable]:
     variables = {id(each): variable for variable, each in passed}
     beginnings = passed[-1][1].beginnings(1)
     return [variables[id(each)] for each in beginnings]
-
-
-def is_plain(graph: Graph) -> bool:
-    """Tell whether all layers are the article's, S(Wx+b)."""
-    return all(run.block == LAYER for run in graph.runs)

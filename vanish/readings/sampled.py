@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanish.network.chainrule import back, forward, until
-from vanish.network.graph import Variable
 from vanish.network.streams import LayerNormals, Role, draw_step, role_of
 from vanish.numbers.stack import (
     Magnitudes,
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.network.biases import Biases
     from vanish.network.chainrule import Passed
-    from vanish.network.graph import Graph, Slot
+    from vanish.network.graph import Graph, Slot, Variable
     from vanish.network.streams import Streams, Trials
     from vanish.numbers.scaled import FloatArray
     from vanish.readings.sampledweight import SampledWeight
@@ -295,9 +294,9 @@ def ratios(chain: SampledChain, loss_gradient: Stack) -> Magnitudes:
     either is; `chain` has gone forward.
     """
     walk = gradients(chain, loss_gradient)
-    signal, depth = chain.graph.signal, chain.graph.depth
-    last = until(walk, Variable(signal, depth))
-    first = last if depth == 1 else until(walk, Variable(signal, 1))
+    at_first, at_last = chain.graph.ends
+    last = until(walk, at_last)
+    first = last if at_first == at_last else until(walk, at_first)
     assert isinstance(last, Stack)
     assert isinstance(first, Stack)
     return _magnitudes(first).over(_magnitudes(last))

@@ -67,7 +67,7 @@ def frobenius_norms(
             degrees = degrees[0]
 
         def draw(block: int) -> Callable[[tuple[int, ...]], FloatArray]:
-            generator = streams.generator(role, trial=block)
+            generator = streams.generator(role, number=block)
             return lambda shape: generator.chisquare(degrees, shape)
 
         rest = trials.rows(draw, (int(drawn.sum()),))

@@ -192,6 +192,3 @@ MODULES: Table[[ModuleCourse, ModuleRecord]] = Table(
     *(_KNOWN.get(name) or _empty(name) for name in LAYERS.names),
     *(column for column in _MORE if column.name not in LAYERS.names),
 )
-
-# Those of a chain that nobody knows of modules.
-EMPTY = tuple(name for name in LAYERS.names if name not in _KNOWN)

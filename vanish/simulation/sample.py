@@ -65,7 +65,7 @@ def draw_input(settings: Settings, streams: Streams, trials: Trials) -> FloatArr
     if given is not None:
         return np.broadcast_to(given, (trials.width, *shape))
     return trials.rows(
-        lambda block: streams.generator(Role.INPUT, trial=block).standard_normal, shape
+        lambda block: streams.generator(Role.INPUT, number=block).standard_normal, shape
     )
 
 
@@ -75,6 +75,6 @@ def draw_reference(settings: Settings, streams: Streams, trials: Trials) -> Floa
     if given is not None:
         return np.broadcast_to(given, (trials.width, *np.atleast_2d(given).shape))
     return trials.rows(
-        lambda block: partial(losses.draw_readout, streams.generator(Role.READOUT, trial=block)),
+        lambda block: partial(losses.draw_readout, streams.generator(Role.READOUT, number=block)),
         (1, settings.model.n_out),
     )

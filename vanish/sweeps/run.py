@@ -56,7 +56,7 @@ class Task(Record):
     per_layer
         Whether to return a row a layer in place of a summary a point.
     memory_limit
-        As for `simulation.simulate`.
+        As for `simulation.run.compare`.
     """
 
     grid: Grid

@@ -22,6 +22,7 @@ from vanish.readings.meanfield import MEAN_FIELD, Ensemble
 from vanish.readings.sources import NOTHING, Cotangent, Unit
 from vanish.records import Record
 from vanish.theories import growth
+from vanish.theories.bisection import flip
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,15 +64,15 @@ class Alike(Ensemble):
         stds = {letter: Magnitude.of(std) for letter, std in weight_std.items()}
         self._squares = {letter: std * std for letter, std in stds.items()}
 
-    def activation(self, k: int) -> Activation:  # noqa: ARG002 - all are alike
-        """Return S."""
+    def activation(self, _: int) -> Activation:
+        """Return S, which is that of all."""
         return self._activation
 
-    def variance(self, slot: Slot, k: int) -> Magnitude:  # noqa: ARG002 - all are alike
-        """Return σ² of a matrix."""
+    def variance(self, slot: Slot, _: int) -> Magnitude:
+        """Return σ² of a matrix, which is that of all."""
         return self._squares[slot.letter]
 
-    def n_in(self, slot: Slot, layers: range) -> Magnitudes:  # noqa: ARG002 - all alike
+    def n_in(self, _: Slot, layers: range) -> Magnitudes:
         """Return 1 for each layer: nobody asks for gradients by matrices."""
         return Magnitudes.column([ONE for _ in layers])
 
@@ -291,12 +292,7 @@ def _fixed_point(block: Block, ensemble: Ensemble, start: Magnitude) -> float | 
         # Far from 1 there is nothing to miss.
         p = last * (2.0 if abs(math.log2(last)) < _NEAR else 16.0) ** way
         if way * step(p) < -_SETTLED:
-            without, with_it = last, p
-            while without != (middle := 0.5 * (without + with_it)) != with_it:
-                if way * step(middle) < 0.0:
-                    with_it = middle
-                else:
-                    without = middle
+            with_it = flip(lambda between: way * step(between) < 0.0, last, p)
             return with_it if abs(step(with_it)) < 1e-9 else None
         last = p
     return 0.0 if way < 0.0 else math.inf

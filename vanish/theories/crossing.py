@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Crossing(Record):
-    """Where the χ₁ of `point` grows through 1 with weight_std, for one bias_std.
+    """Where the χ₁ of `infinitewidth.point` grows through 1 with weight_std, for one bias_std.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ _BESIDE, _NEAR = 1e-4, 0.05
 
 
 def crossing(activation: Activation, bias_std: float, input_rms: float = 1.0) -> Crossing | None:
-    """Return where the χ₁ of `point` grows through 1, the line of a phase diagram.
+    """Return where the χ₁ of `infinitewidth.point` grows through 1: a phase diagram's line.
 
     That is the critical point, where q settles there. Where q leaves it, χ₁ jumps over 1 at
     some other weight_std, and there is no line. If S is a straight line far from 0, χ₁ may
@@ -45,7 +45,7 @@ def crossing(activation: Activation, bias_std: float, input_rms: float = 1.0) ->
     Parameters
     ----------
     activation, bias_std, input_rms
-        As for `point`.
+        As for `infinitewidth.point`.
 
     Returns
     -------

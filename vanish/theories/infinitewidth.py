@@ -24,10 +24,9 @@ from vanish.gauss.moments import Moments
 from vanish.gauss.quadrature import NoLawError
 from vanish.network import activations
 from vanish.records import Record
+from vanish.theories.bisection import flip
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from vanish.network.activations import Activation
 
 
@@ -123,16 +122,6 @@ def _grid(activation: Activation) -> tuple[tuple[float, Moments], ...]:
             continue
         points += zip(q.tolist(), map(Moments._make, columns), strict=True)
     return tuple(points)
-
-
-def _flip(holds: Callable[[float], bool], without: float, with_it: float) -> float:
-    """Return where a condition begins to hold between two numbers, by bisection."""
-    while without != (middle := 0.5 * (without + with_it)) != with_it:
-        if holds(middle):
-            with_it = middle
-        else:
-            without = middle
-    return with_it
 
 
 def point(
@@ -243,7 +232,8 @@ def fixed_point(
     Returns
     -------
     float
-        0 or infinity where there is none on the way.
+        Where there is none on the way, infinity, or going down weight_std² S(0)² + bias_std²,
+        which is 0 where S(0) and bias_std are.
     """
     weight, bias = weight_std * weight_std, bias_std * bias_std
 
@@ -267,12 +257,12 @@ def fixed_point(
             continue
         this_turn = turn(q, at_q)
         if way * step(q, at_q) < -_ROUNDING:
-            return _flip(lambda between: way * step(*at(between)) < 0.0, last, q)
+            return flip(lambda between: way * step(*at(between)) < 0.0, last, q)
         if last_turn < -_ROUNDING and this_turn > _ROUNDING:
             # The step may have become 0 between the two, twice.
-            nearest = _flip(lambda between: turn(*at(between)) > 0.0, last, q)
+            nearest = flip(lambda between: turn(*at(between)) > 0.0, last, q)
             if way * step(*at(nearest)) <= 0.0:
-                return _flip(lambda between: way * step(*at(between)) <= 0.0, last, nearest)
+                return flip(lambda between: way * step(*at(between)) <= 0.0, last, nearest)
         last, last_turn = q, this_turn
     if way > 0.0:
         return math.inf
@@ -331,7 +321,7 @@ def _found_critical(activation: Activation, bias_std: float) -> Critical:
             " bias_std² for every q, so that q has no fixed point where chi_1 = 1"
         )
         return Critical(reason=reason)
-    q = _flip(lambda between: beyond(between, moments.at(activation, between)), last, q)
+    q = flip(lambda between: beyond(between, moments.at(activation, between)), last, q)
     c, growth = slopes(activation, q)
     return _critical(activation, bias_std, q, c, stable=growth <= c * (1.0 + _ROUNDING))
 

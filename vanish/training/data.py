@@ -153,7 +153,7 @@ class Data(Record):
         is one.
         """
         examples = self.draw(streams, trial)
-        order = streams.generator(Role.SPLIT, trial=trial).permutation(len(examples.y))
+        order = streams.generator(Role.SPLIT, number=trial).permutation(len(examples.y))
         shuffled = Examples(examples.x[order], examples.y[order])
         if self.test is not None:
             return _standardised(shuffled, self.test)
@@ -204,7 +204,7 @@ def spirals(streams: Streams, trial: int = 0) -> Examples:
     some noise: arm c is r·(cos θ, sin θ) with θ = 2π·(0.75·r + c/2), r = √u for a uniform u,
     and Gaussian noise of standard deviation 0.03 is added to both coordinates.
     """
-    generator = streams.generator(Role.DATA, trial=trial)
+    generator = streams.generator(Role.DATA, number=trial)
     arm = np.arange(SPIRAL_POINTS) % 2
     radius = np.sqrt(generator.random(SPIRAL_POINTS))
     angle = 2.0 * math.pi * (SPIRAL_TURNS * radius + 0.5 * arm)

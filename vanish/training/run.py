@@ -119,7 +119,7 @@ class Run:
         chain = settings.chain
         self._activations = chain.model.activations
         streams = Streams(settings.seed)
-        self.orders = streams.generator(Role.ORDER, trial=trial)
+        self.orders = streams.generator(Role.ORDER, number=trial)
         shapes = {address: shape for address, _, shape in chain.model.parameters}
         self.parameters, self.gradients = Parameters(shapes), Parameters(shapes)
         one = Trials.one(trial, chain.model.sizes)

@@ -69,11 +69,18 @@ def _hard_sigmoid(node: FileNode, _: Sequence[float | None]) -> str:
 
 def _clip(node: FileNode, further: Sequence[float | None]) -> str:
     low, high = [*further, None, None][:2]
-    low = node.number("min", low) if node.has("min") and low is None else low  # type: ignore[arg-type]
-    high = node.number("max", high) if node.has("max") and high is None else high  # type: ignore[arg-type]
-    named = {(0.0, 6.0): "relu6", (-1.0, 1.0): "hard_tanh", (0.0, None): "relu"}
+    # Attributes of operator sets below 11.
+    if low is None and node.has("min"):
+        low = node.number("min", 0.0)
+    if high is None and node.has("max"):
+        high = node.number("max", 0.0)
+    named: dict[tuple[float | None, float | None], str] = {
+        (0.0, 6.0): "relu6",
+        (-1.0, 1.0): "hard_tanh",
+        (0.0, None): "relu",
+    }
     if (low, high) in named:
-        return named[low, high]  # type: ignore[index]
+        return named[low, high]
     if low is None or high is None:
         return "x" if low is high else f"max(x,{low!r})" if high is None else f"min(x,{high!r})"
     return f"clip(x,{low!r},{high!r})"

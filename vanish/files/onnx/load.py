@@ -204,7 +204,7 @@ def array_of(tensor: Any, source: str) -> NDArray[Any]:
 
     name = plain(tensor.name)
     kind = tensor.data_type
-    kinds = dict(zip(onnx.TensorProto.DataType.values(), onnx.TensorProto.DataType.keys()))  # noqa: B905 - of one enumeration
+    kinds = {number: name for name, number in onnx.TensorProto.DataType.items()}
     if kinds.get(kind) not in _NUMBERS:
         what = kinds.get(kind, "an unknown type").lower()
         raise InputError(f"{source}: {name!r} holds {what}, no numbers that a network has")

@@ -1,7 +1,7 @@
 """x times a gate that opens from 0 to 1.
 
 Suprema and minima that are not plain numbers are roots of S'' and S', solved at 40 digits and
-rounded; tests/test_activations.py solves them again.
+rounded; tests/network/test_activations.py solves them again.
 """
 
 from __future__ import annotations

@@ -32,8 +32,3 @@ def get(name: str) -> Function:
 def names() -> tuple[str, ...]:
     """Return the words that mean functions of calculus, and the names of all activations."""
     return (*_BY_WORD, "where", *registered.names())
-
-
-def elementary_names() -> tuple[str, ...]:
-    """Return the own names of the functions of calculus."""
-    return tuple(each.name for each in _FUNCTIONS)
