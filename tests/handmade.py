@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from vanish.numbers.scaled import Magnitude
 from vanish.numbers.signed import Signed
-from vanish.simulation.course import Thresholds
 from vanish.simulation.modules import ModuleCourse, ModuleRecord, Run, Size, Slopes, Spread
+from vanish.simulation.thresholds import Thresholds
 
 
 def record(layer: int, name: str, signal: float | None, *, dead: float = 0.0) -> ModuleRecord:

@@ -114,6 +114,22 @@ def test_the_constructor_is_compiled_once() -> None:
     assert Fresh.__new__ is compiled
 
 
+class Layer(Record):
+    number: int
+
+    def __post_init__(self) -> None:
+        if self.number < 1:
+            raise ValueError(f"layer {self.number}")
+
+
+def test_a_record_checks_what_its_constructor_makes() -> None:
+    assert Layer(1)._replace(number=2) == (2,)
+    with pytest.raises(ValueError, match="layer 0"):
+        Layer(0)
+    with pytest.raises(ValueError, match="layer -1"):
+        Layer(1)._replace(number=-1)
+
+
 @pytest.mark.parametrize("first", [Ours, Named])
 def test_what_adds_to_a_record_has_its_fields(first: type[Ours]) -> None:
     first(1)

@@ -240,6 +240,7 @@ def test_a_wrong_type_is_told_in_the_settings_own_name(
         (lambda: UNTYPED.sweep({"layers": 3}), "layers 3: give a list of values"),
         (lambda: vanish.sweep(Grid({}), layers=[3]), "settings beside layers"),
         (lambda: vanish.sweep(layers=3, jobs=0), "jobs 0: give at least 1"),
+        (lambda: UNTYPED.simulate_grid(Grid({}), jobs="2"), "jobs '2': give a whole number"),
         (lambda: UNTYPED.simulate({"layers": 3}), "settings of type dict: give Settings"),
         (lambda: UNTYPED.train(Settings()), "settings of type Settings: give TrainingSettings"),
         (lambda: UNTYPED.compare(["relu"]), "settings of type str: give Settings"),

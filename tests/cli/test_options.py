@@ -14,7 +14,7 @@ import vanish
 from vanish.cli.formats import AUTO, TABLES, WITH_PAGE
 from vanish.network import activations, initializers, layout, losses
 from vanish.simulation import names
-from vanish.simulation.profile import Verdict
+from vanish.simulation.course import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,8 +14,8 @@ from sweep_runs import good, part_of, refused, sweep
 
 from vanish import __version__
 from vanish.render.json import parts, table
+from vanish.simulation.course import Verdict
 from vanish.simulation.names import OUTCOMES, VERDICTS
-from vanish.simulation.profile import Verdict
 from vanish.sweeps.grid import Grid
 from vanish.sweeps.journal import Journal
 from vanish.sweeps.run import Task, simulate_points

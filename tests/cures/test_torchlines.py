@@ -16,7 +16,7 @@ from vanish.cures import fix as cures
 from vanish.cures.torchblock import UnknownError
 from vanish.cures.torchlines import lines, program
 from vanish.network import activations
-from vanish.simulation.profile import Verdict
+from vanish.simulation.course import Verdict
 from vanish.simulation.sample import given_input
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from vanish.render import table as tables
 from vanish.render.contract import TABLES
 from vanish.render.view import View
 from vanish.simulation import names, table
-from vanish.simulation.profile import Verdict
+from vanish.simulation.course import Verdict
 from vanish.theories.infinitewidth import Phase
 from vanish.training import data
 from vanish.training.result import Outcome

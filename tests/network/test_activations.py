@@ -367,6 +367,13 @@ def test_verify_rejects_what_is_wrong(changes: dict[str, Any], complaint: str) -
         vanish.verify(make(**changes))
 
 
+def test_verify_rejects_an_unknown_initialiser() -> None:
+    with pytest.raises(
+        UsageError, match=r"^unknown initialiser 'he_norml': did you mean he_normal"
+    ):
+        vanish.verify(make(init="he_norml"))
+
+
 @pytest.mark.parametrize(
     "act", [record.name for record in activations.registered() if record.kinks]
 )
@@ -394,6 +401,9 @@ def test_verify_rejects_a_kink_that_is_not_declared(act: str) -> None:
         ({"lower": 1.0, "upper": 1.0}, "is empty: give lower < upper"),
         ({"kinks": (1.0, 0.0)}, "give its kinks in ascending order"),
         ({"kinks": (1.0, 1.0)}, "give its kinks in ascending order"),
+        ({"kinks": (math.nan,)}, "a kink at (nan,): give finite numbers"),
+        ({"attained": ("Lower",)}, "attained ('Lower',): give of 'lower' and 'upper'"),
+        ({"sup_at": math.inf}, "sup_at is inf: give the x of the supremum of |S'|"),
     ],
 )
 def test_a_record_that_contradicts_itself_cannot_be_made(

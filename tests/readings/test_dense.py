@@ -22,7 +22,7 @@ from vanish.network.graph import Op
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.readings import dense
 from vanish.readings.dense import DENSE, Outer, Terms, Total
-from vanish.simulation.profile import Verdict
+from vanish.simulation.course import Verdict
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 

@@ -405,6 +405,12 @@ def test_a_slope_that_is_written_over_what_a_skip_needs_is_noticed(
     assert worst_of_training(graph, "tanh", 4, 0) > 0.1
 
 
+@pytest.mark.parametrize("repeated", [(), ((LAYER, 0),), ((LAYER, 2), (LAYER, -1))])
+def test_a_graph_of_no_layers_is_none(repeated: Any) -> None:
+    with pytest.raises(ValueError, match="at least one block, and each at least once"):
+        Graph(*repeated)
+
+
 # --- bounds, products and paths ---
 
 

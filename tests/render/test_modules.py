@@ -7,8 +7,8 @@ from handmade import course, record
 
 from vanish.render.modules import view
 from vanish.render.table import Canvas, table
+from vanish.simulation.course import Verdict
 from vanish.simulation.modulecolumns import MODULES
-from vanish.simulation.profile import Verdict
 
 
 def test_a_network_without_repeats_has_a_row_a_layer() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import math
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -10,8 +10,11 @@ import pytest
 import vanish
 from vanish.network.arrays import Network, Rows
 from vanish.simulation.columns import LAYERS
-from vanish.simulation.profile import Profile, Verdict
+from vanish.simulation.course import Verdict
 from vanish.simulation.run import Simulation
+
+if TYPE_CHECKING:
+    from vanish.simulation.profile import Profile
 
 # The output contract, in its order; later columns stand behind these.
 CONTRACT = [

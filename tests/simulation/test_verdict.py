@@ -15,7 +15,7 @@ from vanish.numbers.scaled import ZERO, Magnitude
 from vanish.numbers.words import short
 from vanish.render.profiles import view
 from vanish.render.view import Elided
-from vanish.simulation.profile import Verdict
+from vanish.simulation.course import Verdict
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 from vanish.simulation.verdict import explain

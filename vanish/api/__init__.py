@@ -15,8 +15,8 @@ from vanish.errors import UsageError, VanishError
 from vanish.network.activations import Activation, register, verify
 from vanish.network.arrays import Network, Rows
 from vanish.numbers.scaled import Magnitude
+from vanish.simulation.course import Verdict
 from vanish.simulation.layers import LayerRecord
-from vanish.simulation.profile import Verdict
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
 from vanish.sweeps.grid import Grid

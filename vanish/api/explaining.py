@@ -77,6 +77,12 @@ def derive(
     block
         Every layer as a formula, or its name.
 
+    Raises
+    ------
+    VanishError
+        If there is no such gradient, the settings are at odds, or a chain that is to be written or
+        measured does not fit into memory.
+
     Examples
     --------
     >>> print(derive("W1", layers=1))
@@ -170,6 +176,11 @@ def theory(
     layers, width
         Of a chain, to say how its gradient at layer 1 spreads about theory. With `block` and
         without `width`: to list all layers of such a chain.
+
+    Raises
+    ------
+    UsageError
+        If the settings are at odds.
 
     Examples
     --------
@@ -276,6 +287,11 @@ def acts(names: Act | Sequence[Act] | None = None, *, layers: int = LAYERS) -> A
     layers
         Of how many slopes.
 
+    Raises
+    ------
+    UsageError
+        If there is no such activation.
+
     Examples
     --------
     >>> for row in acts(["sigmoid", "relu"], layers=3).rows():
@@ -295,6 +311,11 @@ def blocks(names: str | Sequence[str] | None = None) -> Blocks:
     ----------
     names
         Which ones; all without.
+
+    Raises
+    ------
+    UsageError
+        If none has that name.
 
     Examples
     --------
@@ -319,6 +340,11 @@ def collapse(act: Act | Sequence[Act] = "identity", *, batch: int = 16, **option
     options
         The chain: `layers`, `width`, `widths`, `init`, `weight_std`, `bias_std`,
         `bias_init`, `seed`.
+
+    Raises
+    ------
+    VanishError
+        If the settings are at odds, or the chains do not fit into memory.
 
     Examples
     --------

@@ -94,6 +94,12 @@ def compare(
     jobs, memory_limit, watch
         As for `simulate`.
 
+    Raises
+    ------
+    VanishError
+        If the settings are at odds, a run does not fit into memory, or a forward
+        pass overflows.
+
     Examples
     --------
     >>> both = compare(act=["sigmoid", "relu"], layers=20)
@@ -140,6 +146,12 @@ def sweep(
     per_layer
         Whether to return a row a layer in place of a summary a point.
 
+    Raises
+    ------
+    VanishError
+        If the settings are at odds, or no worker of the scheduler can be asked. A point that fails
+        is a row with its `error`.
+
     Examples
     --------
     >>> rows = sweep(act=["sigmoid", "relu"], layers=[10, 20])
@@ -151,9 +163,7 @@ def sweep(
     else:
         require_alone(axes)
         grid = grid if isinstance(grid, Grid) else Grid(grid)
-    rows = simulate_grid(
-        grid, jobs=count("jobs", jobs) or 1, scheduler=scheduler, per_layer=bool(per_layer)
-    )
+    rows = simulate_grid(grid, jobs=jobs, scheduler=scheduler, per_layer=per_layer)
     return Sweep.of(rows, grid, per_layer=per_layer)
 
 
@@ -169,6 +179,11 @@ def simulate_grid(
     jobs, scheduler, per_layer
         As for `sweep`.
 
+    Raises
+    ------
+    VanishError
+        As `sweep` does.
+
     Examples
     --------
     >>> grid = Grid({"act": ["sigmoid", "relu"], "layers": [10, 20]})
@@ -177,7 +192,9 @@ def simulate_grid(
     """
     from vanish.sweeps import run as sweeps  # noqa: PLC0415 - start-up: it needs asyncio
 
-    return sweeps.simulate_grid(grid, jobs=jobs, scheduler=scheduler, per_layer=per_layer)
+    return sweeps.simulate_grid(
+        grid, jobs=count("jobs", jobs) or 1, scheduler=scheduler, per_layer=bool(per_layer)
+    )
 
 
 @overload

@@ -30,8 +30,8 @@ def run(options: dict[str, Any]) -> int:
     from vanish.cli.progress import progress
     from vanish.network.streams import Streams
     from vanish.simulation.columns import LAYERS
+    from vanish.simulation.course import Verdict
     from vanish.simulation.drawing import Draws
-    from vanish.simulation.profile import Verdict
     from vanish.simulation.run import Simulation, compare
     from vanish.simulation.settings import Settings
 

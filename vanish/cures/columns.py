@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from vanish.columns import Column, Scale, Table
-from vanish.simulation.profile import Verdict
+from vanish.simulation.course import Verdict
 
 if TYPE_CHECKING:
     from vanish.cures.fix import Row

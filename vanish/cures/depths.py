@@ -9,7 +9,7 @@ from vanish.cures import effort
 from vanish.cures.workbench import ALLOWANCE, in_law
 from vanish.errors import VanishError
 from vanish.records import Record
-from vanish.simulation.settings import SAMPLED
+from vanish.simulation.names import SAMPLED
 
 if TYPE_CHECKING:
     from vanish.cures.workbench import Bench

@@ -25,10 +25,11 @@ from vanish.network.streams import Streams
 from vanish.numbers.words import short_power
 from vanish.records import Record
 from vanish.simulation import run
+from vanish.simulation.course import Verdict
 from vanish.simulation.drawing import Draws
 from vanish.simulation.measured import MEDIAN, quantile
 from vanish.simulation.needs import MEMORY
-from vanish.simulation.profile import Profile, Verdict
+from vanish.simulation.profile import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable

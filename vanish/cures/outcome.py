@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from typing import Self
 
     from vanish.numbers.scaled import Magnitude
-    from vanish.simulation.profile import Profile, Verdict
+    from vanish.simulation.course import Verdict
+    from vanish.simulation.profile import Profile
     from vanish.simulation.settings import Settings
 
 

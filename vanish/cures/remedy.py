@@ -18,7 +18,7 @@ from vanish.cures.catalogue import CHEAP
 from vanish.cures.workbench import SEEDS, Bench, SpentError
 from vanish.numbers.words import compared, short_power
 from vanish.records import Record
-from vanish.simulation.profile import Verdict
+from vanish.simulation.course import Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

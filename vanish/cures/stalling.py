@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vanish.simulation.course import Verdict
 from vanish.simulation.measured import MEDIAN, magnitude_quantiles
-from vanish.simulation.profile import Verdict
 
 if TYPE_CHECKING:
     from vanish.simulation.measured import Measured

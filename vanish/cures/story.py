@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vanish.cures.columns import options_of
 from vanish.cures.workbench import SEEDS
 from vanish.numbers.words import compared, listed, plural, short
-from vanish.simulation.profile import Verdict
+from vanish.simulation.course import Verdict
 from vanish.simulation.verdict import Story
 
 if TYPE_CHECKING:

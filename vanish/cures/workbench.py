@@ -19,10 +19,10 @@ from vanish.network.streams import Streams
 from vanish.records import Record
 from vanish.simulation.drawing import Draws
 from vanish.simulation.measured import MEDIAN, magnitude_quantiles
+from vanish.simulation.names import SAMPLED
 from vanish.simulation.needs import MEMORY, memory_needed
 from vanish.simulation.run import measure, ratios
 from vanish.simulation.sample import given_input, given_reference
-from vanish.simulation.settings import SAMPLED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

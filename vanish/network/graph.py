@@ -246,11 +246,18 @@ class Graph:
     ----------
     repeated
         Each block with how often it is repeated, at the input first.
+
+    Raises
+    ------
+    ValueError
+        If there is none, or one is not repeated at least once.
     """
 
     __slots__ = ("depth", "runs")
 
     def __init__(self, *repeated: tuple[Block, int]) -> None:
+        if not repeated or any(times < 1 for _, times in repeated):
+            raise ValueError("a graph has at least one block, and each at least once")
         runs: list[Run] = []
         last = 0
         for block, times in repeated:

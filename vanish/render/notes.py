@@ -12,8 +12,8 @@ from vanish.numbers.words import bound_equation, short
 from vanish.readings.slopes import bound_factors, graph_bound, log10_active_paths
 from vanish.render.view import Notes
 from vanish.simulation import precision_words
+from vanish.simulation.course import Verdict
 from vanish.simulation.measured import MEDIAN, magnitude_quantiles
-from vanish.simulation.profile import Verdict
 from vanish.simulation.verdict import subject
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +15,7 @@ from vanish.simulation.modelling import given_depth
 from vanish.simulation.names import ENGINE_NAMES, SAMPLED
 from vanish.simulation.sample import given_steps, rows_of
 from vanish.simulation.table import PLAIN, SETTINGS
+from vanish.simulation.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from vanish.network.arrays import Rows
@@ -38,16 +38,8 @@ def require_known_names(settings: Settings) -> None:
 
 
 def require_order(settings: Settings) -> None:
-    """Require thresholds of which one is not above the other."""
-    below, above = settings.vanish_below, settings.explode_above
-    wrong = (
-        f"vanish_below {below:g} and explode_above {above:g}:"
-        " give 0 < vanish_below ≤ explode_above < inf"
-    )
-    if not all(0.0 < each < math.inf for each in (below, above)):
-        raise UsageError(wrong)
-    if below > above:
-        raise ConflictError(wrong, "vanish_below", "explode_above")
+    """Require thresholds that are some, see `Thresholds`."""
+    Thresholds(settings.vanish_below, settings.explode_above)
 
 
 def require_one_block(settings: Settings) -> None:

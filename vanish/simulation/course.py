@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray, Magnitude
     from vanish.numbers.stack import Magnitudes
     from vanish.simulation.faults import Fault, Faults
+    from vanish.simulation.thresholds import Thresholds
 
 
 class Verdict(StrEnum):
@@ -35,19 +36,6 @@ class Verdict(StrEnum):
     EXPLODING = "exploding"
     STABLE = "stable"
     DEAD = "dead"
-
-
-class Thresholds(Record):
-    """What ratio of the first layer's signal to the last one's is called what.
-
-    Attributes
-    ----------
-    vanish_below, explode_above
-        Below the one it vanishes, above the other it explodes.
-    """
-
-    vanish_below: float
-    explode_above: float
 
 
 class Flow(Record):

@@ -12,9 +12,9 @@ import numpy as np
 from vanish.network.streams import Role, Streams, Trials, draw_step, role_of
 from vanish.network.weights import Matrix, Weight
 from vanish.numbers.scaled import Magnitude
+from vanish.simulation.names import DENSE
 from vanish.simulation.needs import memory_needed
 from vanish.simulation.sample import draw_input, given_input, given_steps
-from vanish.simulation.settings import DENSE
 from vanish.system import memory
 from vanish.system.threads import Ahead, processors
 

@@ -20,7 +20,7 @@ from vanish.numbers.words import listed, which_layers
 from vanish.records import Record
 from vanish.simulation import precision, precision_words
 from vanish.simulation.census import Signal
-from vanish.simulation.course import Course, Flow, Thresholds, Verdict
+from vanish.simulation.course import Course, Flow, Verdict
 from vanish.simulation.faults import FEWEST_LAYERS, Faults, Half, of_halves
 from vanish.simulation.modulecolumns import MODULES
 from vanish.simulation.precision import Placed, Signals
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from vanish.columns import Cell
     from vanish.numbers.signed import Signed
+    from vanish.simulation.thresholds import Thresholds
 
 # The signals that a number format must hold, in the order in which a layer makes them.
 _FORWARD, _BACK = ("W", "a", "input"), ("grad_a", "grad_input", "grad_w")

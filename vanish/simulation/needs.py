@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from vanish.network.streams import Trials
 from vanish.numbers import freed
 from vanish.readings import bounds
-from vanish.simulation.settings import DENSE, SAMPLED, Settings
+from vanish.simulation.names import DENSE, SAMPLED
 from vanish.system import memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from vanish.simulation.settings import Settings
 
 # What is known of a layer takes about so many bytes until it is written, its arrays aside; and of
 # a chain whose way back is a recursion of numbers.

@@ -9,10 +9,11 @@ from vanish.network import activations
 from vanish.readings.slopes import graph_bound
 from vanish.simulation.cells import log10
 from vanish.simulation.columns import LAYERS
-from vanish.simulation.course import Course, Flow, Thresholds, Verdict
+from vanish.simulation.course import Course, Flow
 from vanish.simulation.expected import expected_of, expected_signal
 from vanish.simulation.layers import layers_of
 from vanish.simulation.measured import MEDIAN, Measured, magnitude_quantiles
+from vanish.simulation.thresholds import Thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from vanish.simulation.faults import Faults
     from vanish.simulation.layers import LayerRecord, Layers
     from vanish.simulation.settings import Settings
-
-
-__all__ = ["Profile", "Verdict"]
 
 
 class Profile(Course):

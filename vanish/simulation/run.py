@@ -20,10 +20,10 @@ from vanish.readings.slopesizes import SlopeTally
 from vanish.readings.watching import watching
 from vanish.simulation.drawing import Draws, the_chain
 from vanish.simulation.measured import Measured, pooled
+from vanish.simulation.names import DENSE, SAMPLED
 from vanish.simulation.needs import bounded, require_memory
 from vanish.simulation.profile import Profile
 from vanish.simulation.sample import draw_reference
-from vanish.simulation.settings import DENSE, SAMPLED, Settings
 from vanish.system.threads import Behind
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray, Magnitude, Scaled
     from vanish.readings.dense import Outer, Total, Trace
     from vanish.simulation.census import Census
+    from vanish.simulation.settings import Settings
     from vanish.simulation.trials import Watch
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from vanish.simulation import consistency, values
 from vanish.simulation.modelling import fit_block, fit_data, model_of
-from vanish.simulation.names import AUTO_ENGINE, ENGINE_NAMES
+from vanish.simulation.names import AUTO_ENGINE
 from vanish.simulation.spelling import spell_all
 from vanish.simulation.table import SETTINGS
 
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from vanish.network.blockarrays import BlockNetwork
     from vanish.network.filegraph import FileNetwork
     from vanish.network.model import Model
-
-_, DENSE, SAMPLED = ENGINE_NAMES
 
 _DEFAULTS: dict[str, Any] = {name: option.default for name, option in SETTINGS.items()}
 

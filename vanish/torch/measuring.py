@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from vanish.errors import UsageError, VanishError, plain
-from vanish.simulation.course import Thresholds
 from vanish.simulation.modules import Run
+from vanish.simulation.thresholds import Thresholds
 from vanish.torch.copies import copied, name_of, own, require_plain, undisturbed
 from vanish.torch.layers import layers_of
 from vanish.torch.recording import Recorder, called_in_order, gradients
@@ -84,11 +83,6 @@ def profile(
     require_plain(model)
     globs = (select,) if isinstance(select, str) else tuple(select or ())
     thresholds = Thresholds(float(vanish_below), float(explode_above))
-    if not 0.0 < thresholds.vanish_below <= thresholds.explode_above < math.inf:
-        raise UsageError(
-            f"vanish_below {vanish_below} and explode_above {explode_above}: give positive numbers,"
-            " the first one not above the second"
-        )
     _require_dtype(model, dtype)
     args, kwargs, comparing = _split(batch, target, loss)
     recorder = None

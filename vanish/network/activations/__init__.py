@@ -167,12 +167,12 @@ def verify(activation: Activation) -> None:
     """Check a record against its own mathematics.
 
     On a grid of points away from its kinks, S' is compared with a central difference
-    of S, |S'| with `sup_slope`, and S with its range.
+    of S, |S'| with `sup_slope`, and S with its range; where it is homogeneous, S(4x) with 4 S(x).
 
     Raises
     ------
     UsageError
-        If they disagree, naming the point and both values.
+        If they disagree, naming the point and both values; or if `init` is no initialiser.
     """
     from vanish.network.activations.verification import check  # noqa: PLC0415 - start-up
 

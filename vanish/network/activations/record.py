@@ -152,6 +152,18 @@ class Activation:
             )
         if list(self.kinks) != sorted(set(self.kinks)):
             raise UsageError(f"activation {self.name}: give its kinks in ascending order")
+        if not all(map(math.isfinite, self.kinks)):
+            raise UsageError(f"activation {self.name}: a kink at {self.kinks}: give finite numbers")
+        if not {*self.attained} <= {"lower", "upper"}:
+            raise UsageError(
+                f"activation {self.name}: attained {self.attained}: give of 'lower' and 'upper'"
+                " those that S attains"
+            )
+        if not (isinstance(self.sup_at, str) or math.isfinite(self.sup_at)):
+            raise UsageError(
+                f"activation {self.name}: sup_at is {self.sup_at}: give the x of the supremum of"
+                " |S'|, or words for where it is approached"
+            )
 
     @property
     def range(self) -> str:

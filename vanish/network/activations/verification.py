@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish.errors import UsageError
+from vanish.network import initializers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 def check(activation: Activation) -> None:
     """Raise what is wrong with a record, as `activations.verify` says."""
+    if activation.init != initializers.AUTO:
+        initializers.get(activation.init)
     step = 2.0**-17  # truncation step² and rounding 2^-52/step are both about 1e-10
     x = np.linspace(-9.0, 9.0, 721) + 2.0**-9
     for kink in activation.kinks:
