@@ -17,6 +17,7 @@ import numpy as np
 
 from vanish.network import activations
 from vanish.network.registry import Registry
+from vanish.numbers.mantissas import shifted
 from vanish.numbers.scaled import LARGEST_EXPONENT, Magnitude, Scaled
 from vanish.numbers.stack import Stack
 from vanish.records import Record
@@ -187,10 +188,8 @@ def _bce(values: FloatArray, exponents: Exponents, target: FloatArray) -> Expone
 
 
 def _in_float64(values: FloatArray, exponents: Exponents) -> FloatArray:
-    """Return values · 2^exponents: 0 or infinite where float64 cannot hold it."""
-    # 2^±5000 is zero or infinite for any float64, and C's ldexp takes it.
-    shifts = np.clip(np.asarray(exponents, dtype=np.int64), -5000, 5000)
-    return np.asarray(np.ldexp(values, shifts[..., None, None]))
+    """Return values · 2^exponents, an exponent a trial, as `shifted` does."""
+    return shifted(values, np.asarray(exponents, dtype=np.int64)[..., None, None])
 
 
 def _is_small(largest: FloatArray) -> NDArray[np.bool_]:

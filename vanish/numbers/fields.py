@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vanish.numbers.mantissas import shifted
 from vanish.numbers.stack import Magnitudes
 
 if TYPE_CHECKING:
@@ -259,8 +260,7 @@ class SignedSizes(Field):
 def _floats(magnitudes: Magnitudes) -> tuple[NDArray[np.float64], Known]:
     """Return the nearest float64 of each, and which of them hold all the digits."""
     with np.errstate(over="ignore", under="ignore"):
-        # 2^±5000 is zero or infinite for any float64, and C's ldexp takes it.
-        values = np.ldexp(magnitudes.mantissas, np.clip(magnitudes.exponents, -5000, 5000))
+        values = shifted(magnitudes.mantissas, magnitudes.exponents)
     return values, (values >= float_info.min) & (values < math.inf)
 
 

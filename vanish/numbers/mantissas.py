@@ -28,6 +28,12 @@ def mantissas_and_exponents(
     return mantissas, powers
 
 
+def shifted(values: FloatArray, powers: Exponents) -> FloatArray:
+    """Return values · 2^powers, broadcast: 0 or infinite where float64 cannot hold it."""
+    # 2^±5000 is zero or infinite for any float64, and C's ldexp takes it.
+    return np.asarray(np.ldexp(values, np.clip(powers, -5000, 5000)))
+
+
 def trials_joined(
     parts: Sequence[tuple[FloatArray, NDArray[np.int64]]],
 ) -> tuple[FloatArray, NDArray[np.int64]]:

@@ -29,7 +29,7 @@ SAFE_EXPONENT = 500
 BORNE = 100
 
 # Sums of squares within 2^±900 have lost nothing.
-_SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-900, 2.0**900
+SMALLEST_SQUARE, LARGEST_SQUARE = 2.0**-900, 2.0**900
 
 # What flows back has a norm within 2^±16: it is multiplied by slopes.
 _NEAR = 16
@@ -271,7 +271,7 @@ class Scaled:
         """Return the Frobenius norm."""
         if self._norm is None:
             squares, exponent = _squares(self.values), self.exponent
-            if not _SMALLEST_SQUARE < squares < _LARGEST_SQUARE:
+            if not SMALLEST_SQUARE < squares < LARGEST_SQUARE:
                 safe = self.normalized()
                 squares, exponent = _squares(safe.values), safe.exponent
             self._norm = Magnitude.of(math.sqrt(squares), exponent)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanish.numbers.mantissas import mantissas_and_exponents, trials_joined
+from vanish.numbers.mantissas import mantissas_and_exponents, shifted, trials_joined
 from vanish.numbers.running import running
 from vanish.numbers.scaled import Magnitude
 from vanish.records import Record
@@ -344,8 +344,7 @@ def squares_of(values: FloatArray) -> FloatArray:
 
 def times_power(values: FloatArray, powers: NDArray[np.int64]) -> FloatArray:
     """Return each trial's values times its power of two."""
-    # 2^±5000 is zero or infinite for any float64, and C's ldexp takes it.
-    return np.asarray(np.ldexp(values, np.clip(powers, -5000, 5000)[:, None, None]))
+    return shifted(values, powers[:, None, None])
 
 
 def listed_exponents(exponents: Sequence[Exponents], trials: int) -> NDArray[np.int64]:

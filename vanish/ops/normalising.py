@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish.network.chainrule import Reading
+from vanish.numbers.mantissas import shifted
 from vanish.numbers.scaled import BORNE, ONE, ZERO, Magnitude, Scaled
 from vanish.numbers.stack import Magnitudes, Stack
 from vanish.readings.bounds import BOUND
@@ -156,8 +157,7 @@ def _times_powers(values: FloatArray, powers: NDArray[np.int64]) -> FloatArray:
     """Return values · 2^powers, which broadcast against each other."""
     if _are_within(powers, _LARGEST_POWER):
         return np.asarray(values * np.ldexp(1.0, powers))
-    # 2^±5000 is zero or infinite for any float64, and C's ldexp takes it.
-    return np.asarray(np.ldexp(values, np.clip(powers, -5000, 5000)))
+    return shifted(values, powers)
 
 
 def _together(

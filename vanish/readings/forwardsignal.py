@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.numbers.scaled import Scaled
+from vanish.numbers.scaled import LARGEST_SQUARE, SMALLEST_SQUARE, Scaled
 from vanish.numbers.signed import Signeds
 from vanish.numbers.stack import Magnitudes, lie_between, listed_exponents
 from vanish.readings.together import Together, largest_sizes_of, sums_of
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     # Of an array that waits its exponents, and where they are known its sums of squares and its
     # largest size.
     _Note = tuple[Exponents, FloatArray | None, float | None]
-
-# Sums of squares within 2^±900 have lost nothing.
-_SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-900, 2.0**900
 
 # A variance below so much of the mean square is a difference that has lost digits.
 _CANCELS = 2.0**-7
@@ -307,9 +304,9 @@ def _finite(rows: FloatArray) -> NDArray[np.bool_]:
 
 def _are_safe(squares: FloatArray) -> bool:
     """Tell whether all of some sums of squares are what float64 holds."""
-    return lie_between(squares, _SMALLEST_SQUARE, _LARGEST_SQUARE)
+    return lie_between(squares, SMALLEST_SQUARE, LARGEST_SQUARE)
 
 
 def _lost(squares: FloatArray) -> NDArray[np.bool_]:
     """Tell which of them are not, or no numbers at all."""
-    return ~((squares > _SMALLEST_SQUARE) & (squares < _LARGEST_SQUARE))
+    return ~((squares > SMALLEST_SQUARE) & (squares < LARGEST_SQUARE))

@@ -9,6 +9,7 @@ import numpy as np
 
 from vanish.gauss import moments, quadrature
 from vanish.gauss.quadrature import Joint
+from vanish.numbers.mantissas import shifted
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.families import LN, Family
 from vanish.records import Record
@@ -215,8 +216,7 @@ def _sections(
 def _floats(magnitudes: Magnitudes) -> FloatArray:
     """Return each as a number: 0 or infinite outside the range of float64."""
     with np.errstate(over="ignore", under="ignore"):
-        exponents = np.clip(magnitudes.exponents, -5000, 5000)
-        return np.asarray(np.ldexp(magnitudes.mantissas, exponents))
+        return shifted(magnitudes.mantissas, magnitudes.exponents)
 
 
 def _joints(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vanish.numbers.scaled import LARGEST_SQUARE, SMALLEST_SQUARE
 from vanish.numbers.stack import Stack, lie_between
 from vanish.readings.dense import Outer
 from vanish.readings.together import Together, largest_of, smallest_of
@@ -36,9 +37,6 @@ _ROWS = 64
 
 # Within 2^±1000 float64 holds all digits.
 _HELD = 1000
-
-# Sums of squares within 2^±900 have lost nothing.
-_SMALLEST_SQUARE, _LARGEST_SQUARE = 2.0**-900, 2.0**900
 
 
 class Signal(Record):
@@ -164,10 +162,10 @@ def _mean_squares(rows: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return the mean square of each row in a unit of its own, and log2 of the unit's root."""
     with np.errstate(over="ignore"):
         squares = np.vecdot(rows, rows)
-    if lie_between(squares, _SMALLEST_SQUARE, _LARGEST_SQUARE):
+    if lie_between(squares, SMALLEST_SQUARE, LARGEST_SQUARE):
         return squares / rows.shape[1], np.zeros(len(rows))
     # Those that are held stay as they are: a row's digits do not hang on the others.
-    held = (squares > _SMALLEST_SQUARE) & (squares < _LARGEST_SQUARE)
+    held = (squares > SMALLEST_SQUARE) & (squares < LARGEST_SQUARE)
     largest = np.abs(rows).max(axis=1)
     unit = np.where(held | (largest == 0.0), 1.0, largest)
     relative = rows / unit[:, None]
