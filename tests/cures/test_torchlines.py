@@ -99,7 +99,7 @@ def changed(before: Settings, after: Settings) -> Program:
     for name, own, other in zip(new._fields, new, old, strict=True):
         parts[name] = own
         if own != other:
-            assert (own or "# without: ") in told
+            assert own in told
     return new._replace(**parts)
 
 
@@ -232,20 +232,75 @@ def test_what_has_no_lines_has_none(options: dict[str, Any]) -> None:
     assert lines(Settings(act="tanh", layers=3, width=4), settings) == ""
 
 
+def test_a_formula_is_left_as_it_is() -> None:
+    before = Settings(act="x/(1+abs(x))", layers=4, width=4, gain=0.3)
+    after = Settings(act="x/(1+abs(x))", layers=4, width=4)
+    assert lines(before, after) == program(after, acts=False).weights
+    assert lines(before, Settings(act="relu", layers=4, width=4)).startswith("acts = [nn.ReLU()]")
+    assert lines(after, Settings(act="sinh(x)", layers=4, width=4)) == ""
+
+
 def test_lines_are_of_what_changes_alone() -> None:
     before = Settings(act="tanh", layers=4, width=4, gain=0.3)
     assert lines(before, before) == ""
-    only = lines(before, Settings(act="tanh", layers=4, width=4))
-    assert only == "# without: layer.W.weight *= 0.3"
+    fresh = program(before).weights
+    assert lines(before, Settings(act="tanh", layers=4, width=4)) == fresh
     gains = lines(before, Settings(act="tanh", layers=4, width=4, gain=(1.0, 5.0, 1.0, 1.0)))
-    assert (
-        gains
-        == "with torch.no_grad():\n    for layer in model[1:2]:\n        layer.W.weight *= 5.0"
+    assert gains == (
+        f"{fresh}\n"
+        "with torch.no_grad():\n    for layer in model[1:2]:\n        layer.W.weight *= 5.0"
     )
     act = lines(before, Settings(act="relu", last_act="identity", layers=4, width=4, gain=0.3))
     assert act.startswith("acts = [nn.ReLU()] * 3 + [nn.Identity()]\nfor layer in model[0:3]:")
     assert "kaiming_normal_" in act
     assert "class" not in act
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"gain": 0.3}, {"weight_std": 3.3, "gain": 0.3}),
+        ({"gain": 0.3}, {"gain": 1.14}),
+        ({"gain": (0.01, 0.01, 0.02)}, {}),
+        ({"gain": 0.05}, {"gain": 0.05, "bias_std": 0.1}),
+        ({"gain": 8.0, "block": "x + V S(W LN(x)+b)"}, {"block": "x + V S(W LN(x)+b)"}),
+        ({"gain": 0.4, "init": "lsuv"}, {"gain": 2.0}),
+    ],
+)
+def test_lines_that_are_run_on_the_model_as_it_was_make_the_cured_one(
+    before: dict[str, Any], after: dict[str, Any]
+) -> None:
+    common: dict[str, Any] = {"act": "tanh", "layers": 3, "width": 5, "batch": 4}
+    old, new = Settings(**common, **before), Settings(**common, **after)
+    model, batch = built(program(old), old, 7)
+    torch.manual_seed(3)
+    run_lines({"torch": torch, "nn": nn, "model": model, "x": batch}, lines(old, new))
+    wanted, _ = built(program(new), new, 0)
+    torch.manual_seed(3)
+    run_lines({"torch": torch, "nn": nn, "model": wanted, "x": batch}, *program(new)[3:])
+    for own, other in zip(model.parameters(), wanted.parameters(), strict=True):
+        assert torch.equal(own, other)
+
+
+def test_given_weights_are_multiplied_by_what_is_new_of_the_gain() -> None:
+    given = {"act": "tanh", "weights": network(faulty=False)}
+    old, new = Settings(**given, gain=0.4), Settings(**given)
+    model, _ = built(program(old), old, 0)
+    wanted, _ = built(program(new), new, 0)
+    run_lines({"torch": torch, "nn": nn, "model": model}, lines(old, new))
+    for own, other in zip(model, wanted, strict=True):
+        assert own.W.weight.detach().numpy() == pytest.approx(
+            other.W.weight.detach().numpy(), rel=1e-14
+        )
+
+
+@pytest.mark.parametrize("act", ["leaky_relu(0.2)", "elu(0.5)", "softplus(3)", "silu(1.7)"])
+def test_an_activation_with_numbers_is_the_one_of_pytorch(act: str) -> None:
+    settings = Settings(act=act, layers=2, width=5)
+    model, _ = built(program(settings), settings, 0)
+    x = torch.linspace(-6.0, 6.0, 241)
+    expected = activations.get(act).pair(x.numpy())[0]
+    assert model[0].act(x).numpy() == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 def test_gains_multiply_the_matrices_that_a_layer_has() -> None:

@@ -1,7 +1,8 @@
 """Settings as lines of PyTorch: the network and how it is drawn, part by part.
 
-A cure's lines are the parts in which the run with it differs from the one without. PyTorch itself
-is not imported: the lines are text.
+A cure's lines are the parts in which the run with it differs from the one without; where weights
+or gains do, both: weights are drawn afresh, so that they can be run on a model as it was. PyTorch
+itself is not imported: the lines are text.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from vanish.simulation.table import PLAIN
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from vanish.network.activations import Activation
     from vanish.network.initializers import Initializer
     from vanish.network.model import Model
     from vanish.simulation.settings import Settings
@@ -48,6 +50,14 @@ _ACTIVATIONS = {
     "hard_swish": "nn.Hardswish()",
     "sin": "torch.sin",
     "log_sigmoid": "nn.LogSigmoid()",
+}
+
+# Those that take numbers, by their plain names.
+_OF_NUMBERS = {
+    "leaky_relu": "nn.LeakyReLU({})",
+    "elu": "nn.ELU({})",
+    "softplus": "nn.Softplus({})",
+    "silu": "lambda a: a * torch.sigmoid({} * a)",
 }
 
 # The calls that draw W where they have a name; any other law is written out.
@@ -88,11 +98,18 @@ class Program(Record):
     weights: str
     gains: str
 
+    @property
+    def structure(self) -> tuple[str, ...]:
+        """All parts but its numbers."""
+        return self.acts, self.layer, self.network
+
 
 def lines(before: Settings, after: Settings) -> str:
     """Return the lines that make a run in PyTorch another one; nothing where there are none.
 
     They are of a model whose layers are called as in `program`: ``layer.W`` is an ``nn.Linear``.
+    Those of weights and gains are for a model that has those of `before`, and draw it afresh; given
+    weights are multiplied by what the new gain is of the old one.
 
     Parameters
     ----------
@@ -100,19 +117,31 @@ def lines(before: Settings, after: Settings) -> str:
         The settings of both.
     """
     try:
-        old, new = program(before), program(after)
+        return "\n".join(filter(None, _changed(before, after)))
     except UnknownError:
         return ""
-    changed = (
-        own or f"# without: {other.splitlines()[-1].strip()}"
-        for own, other in zip(new, old, strict=True)
-        if own != other
-    )
-    return "\n".join(changed)
 
 
-def program(settings: Settings) -> Program:
+def _changed(before: Settings, after: Settings) -> list[str]:
+    """Return the parts that differ, of weights and gains both."""
+    acts = [[each.name for each in one.model.activations] for one in (before, after)]
+    # Where S stays nobody need know what PyTorch calls it.
+    old, new = program(before, acts=False), program(after, acts=acts[0] != acts[1])
+    found = [own for own, other in zip(new.structure, old.structure, strict=True) if own != other]
+    if (new.weights, new.gains) == (old.weights, old.gains):
+        return found
+    return found + ([new.weights, new.gains] if new.weights else [_gains(after, over=before)])
+
+
+def program(settings: Settings, *, acts: bool = True) -> Program:
     """Return the parts of a network in PyTorch.
+
+    Parameters
+    ----------
+    settings
+        The network.
+    acts
+        Whether to tell the activations, too.
 
     Raises
     ------
@@ -135,18 +164,20 @@ def program(settings: Settings) -> Program:
     if by_data and written(tree) != PLAIN:
         raise UnknownError
     return Program(
-        acts=f"acts = {_listed(map(_activation, (each.name for each in model.activations)))}",
+        acts=f"acts = {_listed(map(_activation, model.activations))}" if acts else "",
         layer="\n\n".join(classes),
         network=_network(mixed=mixed),
         weights=_scaled_by_data(model, drawn=drawn) if by_data else _drawn(model) if drawn else "",
-        gains="" if by_data else _gains(model),
+        gains="" if by_data else _gains(settings),
     )
 
 
-def _activation(name: str) -> str:
-    if name not in _ACTIVATIONS:
+def _activation(activation: Activation) -> str:
+    if activation.name in _ACTIVATIONS:
+        return _ACTIVATIONS[activation.name]
+    if activation.family not in _OF_NUMBERS:
         raise UnknownError
-    return _ACTIVATIONS[name]
+    return _OF_NUMBERS[activation.family].format(*map(_number, activation.parameters.values()))
 
 
 def _listed(texts: Iterable[str]) -> str:
@@ -251,11 +282,16 @@ def _bias(model: Model, letter: str) -> list[str]:
     return _entries(bias, law, std, mean)
 
 
-def _gains(model: Model) -> str:
-    """Return what multiplies the weights."""
+def _gains(settings: Settings, over: Settings | None = None) -> str:
+    """Return what multiplies the weights, those of another network's gains where it is given."""
+    model = settings.model
+    before = None if over is None else over.model.gains
     each: dict[int, list[str]] = {k: [] for k in range(1, model.depth + 1)}
     for address, k, shape in model.parameters:
-        gain = _number(model.gains.at(k, model.depth))
+        factor = model.gains.at(k, model.depth)
+        if before is not None:
+            factor /= before.at(k, model.depth)
+        gain = _number(factor)
         if len(shape) == 2 and gain != _number(1.0):
             each[k].append(f"layer.{address.letter}.weight *= {gain}")
     parts = [

@@ -126,3 +126,5 @@ def _notes(shown: Sequence[Row]) -> Iterator[Notes]:
     for row in shown:
         if row.lines:
             yield Notes(f"{row.cure.name}:", tuple(("", line) for line in row.lines.splitlines()))
+    if unwritten := [row.cure.name for row in shown if row.lines == ""]:
+        yield Notes(f"No lines of the framework for: {', '.join(unwritten)}", ())
