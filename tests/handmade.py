@@ -54,6 +54,7 @@ def course(*layers: ModuleRecord, is_chain: bool = True) -> ModuleCourse:
         gradients={},
         shared=(("embed.weight", "head.weight"),),
         unused=("spare",),
+        outside=(),
         select=(),
         is_chain=is_chain,
     )

@@ -283,7 +283,7 @@ def test_lines_that_are_run_on_the_model_as_it_was_make_the_cured_one(
 
 
 def test_given_weights_are_multiplied_by_what_is_new_of_the_gain() -> None:
-    given = {"act": "tanh", "weights": network(faulty=False)}
+    given: dict[str, Any] = {"act": "tanh", "weights": network(faulty=False)}
     old, new = Settings(**given, gain=0.4), Settings(**given)
     model, _ = built(program(old), old, 0)
     wanted, _ = built(program(new), new, 0)

@@ -96,9 +96,9 @@ def test_layers_stand_in_the_order_of_the_forward_pass_with_their_names() -> Non
         *(f"lstm.weight_{part}_l{k}" for k in (0, 1) for part in ("ih", "hh")),
         "head",
     ]
-    # What the lower of two recurrent layers gives nobody sees.
-    assert [each.grad_a is None for each in found.layers] == [True, True, False, False, False]
-    assert found.ends == (3, 5)
+    # What several matrices give together stands beside the last one.
+    assert [each.grad_a is None for each in found.layers] == [True, True, True, False, False]
+    assert found.ends == (4, 5)
 
 
 def test_a_module_with_a_skip_beside_it_has_the_gradient_through_itself_alone() -> None:
@@ -484,9 +484,10 @@ def test_what_runs_without_gradients_shows_none() -> None:
 
     found = profile(Blind(), torch.randn(3, 4), square)
     assert found.layers[0].grad_a is None
-    assert found.layers[0].status == "zero"
+    assert found.layers[0].status == "unreached"
     assert found.ends == (2, 2)
-    assert "With one layer there is nothing to vanish" in found.story.text
+    assert "The signal is seen in layer 2 alone" in found.story.text
+    assert "The loss does not depend on W of layer 1" in str(found)
 
 
 @pytest.mark.slow
@@ -586,9 +587,10 @@ def test_a_module_of_several_matrices_has_what_enters_and_leaves_it() -> None:
         states.append(twin.cell(x, states[-1]))
     wanted = torch.autograd.grad(square(twin.head(states[-1])), states[1:])
     norms = [float(each.norm()) for each in wanted]
-    for cell in found.layers[:2]:
-        assert close(cell.grad_a, math.hypot(*norms))
-        assert [float(call["grad_a"] or 0.0) for call in cell.by_call] == pytest.approx(norms)
+    assert found.layers[0].grad_a is None
+    cell = found.layers[1]
+    assert close(cell.grad_a, math.hypot(*norms))
+    assert [float(call["grad_a"] or 0.0) for call in cell.by_call] == pytest.approx(norms)
     assert not found.is_chain
 
 
@@ -734,6 +736,146 @@ def overflowing(output: Any) -> Any:
     return (output * 1e200).square().mean() * 1e200
 
 
+class Bare(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    """A module with a matrix of its own, and a module in it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.W, self.act = nn.Parameter(torch.ones(4, 4)), nn.Tanh()
+
+    def forward(self, x: Any) -> Any:
+        return self.act(x @ self.W)
+
+
+class Apart(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    """Two layers, and one that is called last and gives something else."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.aside = (nn.Linear(4, 4) for _ in range(3))
+
+    def forward(self, x: Any) -> Any:
+        h = self.second(torch.tanh(self.first(x)))
+        return h, self.aside(h)
+
+
+def test_a_layer_off_the_way_to_the_loss_is_no_end() -> None:
+    found = profile(Apart(), torch.ones(2, 4), lambda output: square(output[0]))
+    aside = found.layers[2]
+    assert (aside.status, aside.grad_w, aside.grad_b, aside.grad_a) == ("unreached", *(None,) * 3)
+    assert found.ends == (1, 2)
+    assert found.verdict.value == "stable"
+    assert found.to_dict()["runs"][0]["parameters"]["aside.weight"] == {"log10_grad": None}
+
+
+def test_matrices_of_modules_with_modules_in_them_are_named() -> None:
+    model = nn.Sequential(Bare(), nn.Linear(4, 4))
+    found = profile(model, torch.ones(2, 4), square)
+    assert [each.name for each in found.layers] == ["1"]
+    assert found.run.outside == ("0.W",)
+    assert "Not measured, of modules with modules in them: 0.W" in str(found)
+    assert profile(model, torch.ones(2, 4), square, select="1").run.outside == ()
+
+
+@pytest.mark.parametrize("norm", [nn.LayerNorm, nn.RMSNorm])
+def test_a_norm_over_several_axes_has_no_matrix(norm: Any) -> None:
+    model = nn.Sequential(nn.Conv2d(2, 3, 1), norm([3, 4]), nn.Flatten(), nn.Linear(36, 2))
+    x = torch.randn(2, 2, 3, 4, generator=torch.Generator().manual_seed(0))
+    assert [each.name for each in profile(model, x, square).layers] == ["0", "3"]
+    assert [each.name for each in profile(model, x, square, select="1").layers] == ["1"]
+
+
+@pytest.mark.filterwarnings("ignore:.*spectral_norm.*:FutureWarning")
+def test_the_bias_beside_an_older_spectral_norm_is_found() -> None:
+    torch.manual_seed(0)
+    model, x = nn.utils.spectral_norm(nn.Linear(4, 4)), torch.randn(2, 4)
+    case = Case(model, (x,), square)
+    assert close(measured(case).layers[0].grad_b, judged(case).parameters["bias"])
+
+
+CAUSAL = nn.Transformer.generate_square_subsequent_mask(5)
+MASKS = {
+    "numbers": {"attn_mask": CAUSAL},
+    "zeros": {"attn_mask": torch.zeros(5, 5)},
+    "truths": {"attn_mask": CAUSAL < 0.0},
+    "padding": {"key_padding_mask": torch.tensor([[False] * 4 + [True]] * 2)},
+}
+
+
+@pytest.mark.parametrize("kind", MASKS)
+def test_masks_of_attention_are_no_input(kind: str) -> None:
+    class Masked(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+        def __init__(self) -> None:
+            super().__init__()
+            self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+        def forward(self, x: Any) -> Any:
+            masks = {name: mask.to(x) if mask.is_floating_point() else mask for name, mask in given}
+            return self.attention(x, x, value=x, **masks)[0]
+
+    given = MASKS[kind].items()
+    torch.manual_seed(1)
+    model, x = Masked(), torch.randn(2, 5, 8)
+    found = profile(model, x, square).layers[0]
+    entered = x.double().requires_grad_()
+    (wanted,) = torch.autograd.grad(square(copy.deepcopy(model).double()(entered)), [entered])
+    assert close(found.grad_input, float(wanted.norm()))
+    assert close(found.sizes["input"].rms, float(x.double().square().mean().sqrt()))
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_an_encoder_with_a_causal_mask_is_measured(training: bool) -> None:
+    torch.manual_seed(1)
+    layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+    model = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False).train(training)
+    case = Case(model, (torch.randn(2, 5, 8), CAUSAL), square)
+    wanted = judged(case).parameters
+    found = measured(case)
+    assert len(found.layers) == 8
+    for each in found.layers:
+        assert close(each.grad_w, wanted[each.parameter])
+
+
+def test_what_takes_a_layer_is_looked_for_on_every_path() -> None:
+    class Both(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.conv, self.head = nn.Linear(8, 16), nn.Linear(16, 16), nn.Linear(32, 1)
+
+        def forward(self, x: Any) -> Any:
+            x = self.stem(x)
+            a = self.conv(x)
+            signs = torch.cat((torch.relu(-a), torch.relu(a)), -1)
+            return self.head(signs + torch.cat((x, x), -1))
+
+    torch.manual_seed(2)
+    found = profile(Both(), torch.randn(4, 8), square)
+    assert found.layers[1].act == ""
+
+
+@pytest.mark.parametrize(("dtype", "depth"), [(None, 55), (torch.float64, 700)])
+def test_no_loss_scale_is_told_where_the_run_itself_lost_gradients(dtype: Any, depth: int) -> None:
+    torch.manual_seed(0)
+    parts = [part for _ in range(depth) for part in (nn.Linear(8, 8), nn.Sigmoid())]
+    found = profile(nn.Sequential(*parts), torch.randn(2, 8), square, dtype=dtype)
+    assert found.verdict.value == "dead"
+    assert [loss.loss_scale for loss in found.losses] == [None] * len(found.losses)
+    assert found.losses[-1].format == found.run.number_type
+    dead = max(each.layer for each in found.layers if not each.grad_a)
+    assert all(loss.lost[0][0] == 1 and loss.lost[0][1] >= dead for loss in found.losses)
+
+
+def test_true_zeros_are_not_lost() -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 4))
+    with torch.no_grad():
+        model[0].bias -= 100.0
+    found = profile(model, torch.randn(2, 4), square)
+    assert not found.layers[0].grad_a
+    assert all(not loss.lost for loss in found.losses)
+    assert len(found.losses) == 4
+
+
 # As a caller without a type checker has it.
 UNTYPED: Any = profile
 
@@ -757,7 +899,7 @@ ERRORS: list[tuple[Any, str]] = [
     ),
     (
         lambda: profile(nn.ReLU(), torch.ones(2), square),
-        "ReLU: no module in it has a weight of two dimensions or more",
+        "ReLU: no module without modules in it has a weight of two dimensions or more",
     ),
     (
         lambda: profile(nn.Linear(2, 2), torch.ones(2), lambda output: output),
@@ -780,8 +922,31 @@ ERRORS: list[tuple[Any, str]] = [
         "loss of type int: give a function of the output",
     ),
     (
+        lambda: profile(nn.Linear(2, 2), torch.ones(2), square, dtype=torch.float8_e5m2),
+        "dtype torch.float8_e5m2: give torch.float64",
+    ),
+    (
+        lambda: UNTYPED(nn.Linear(2, 2), torch.ones(2), square, select=[3]),
+        "select [3]: give a glob, or a list of globs",
+    ),
+    (
+        lambda: UNTYPED(nn.Linear(2, 2), torch.ones(2), square, vanish_below="a"),
+        "vanish_below 'a': give a number",
+    ),
+    (
+        lambda: profile(nn.Sequential(Bare(), Bare()), torch.ones(2, 4), square),
+        "Sequential: no module without modules in it has a weight of two dimensions or more:"
+        " 0.W is of one with modules in it: give it a module of its own",
+    ),
+    (
+        lambda: profile(
+            Apart(), torch.ones(2, 4), lambda output: square(output[0]), select="aside"
+        ),
+        "the loss depends on nothing that the selected layers are seen to give: select others",
+    ),
+    (
         lambda: profile(nn.Linear(2, 2), torch.ones(2), square, dtype=torch.int64),
-        "dtype torch.int64: give a floating-point type of torch, or None",
+        "dtype torch.int64: give torch.float64, torch.float32, torch.bfloat16, torch.float16 or",
     ),
     (
         lambda: profile(nn.Linear(2, 2), torch.tensor([math.nan, 1.0]), square),
@@ -789,7 +954,7 @@ ERRORS: list[tuple[Any, str]] = [
     ),
     (
         lambda: profile(nn.Linear(2, 2), torch.ones(2), square, vanish_below=2.0, explode_above=1),
-        "vanish_below 2.0 and explode_above 1: give positive numbers",
+        "vanish_below 2 and explode_above 1: give 0 < vanish_below ≤ explode_above < inf",
     ),
 ]
 

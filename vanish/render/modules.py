@@ -111,18 +111,26 @@ def _notes(course: ModuleCourse, *, several: bool) -> list[str]:
     if len(run.shared) > _FEW:
         lines.append(f"and {len(run.shared) - _FEW:,} more parameters with several names")
     if run.unused:
-        names = ", ".join(run.unused[:_FEW])
-        more = f" and {len(run.unused) - _FEW:,} more" if len(run.unused) > _FEW else ""
-        lines.append(f"Not called: {names}{more}")
-    frozen = [layer.layer for layer in course.layers if layer.grad_w is None]
-    if frozen:
-        lines.append(f"Frozen: {which_layers(frozen)}")
+        lines.append(f"Not called: {_few(run.unused)}")
+    if run.outside:
+        lines.append(f"Not measured, of modules with modules in them: {_few(run.outside)}")
+    for word, status in (
+        ("Frozen", "frozen"),
+        ("The loss does not depend on W of", "unreached"),
+    ):
+        if numbers := [layer.layer for layer in course.layers if layer.status == status]:
+            lines.append(f"{word}{':' * (status == 'frozen')} {which_layers(numbers)}")
     if several:
         lines.append(
             "A row of several layers has the numbers of the first and the last one, of dead units"
             " those of the worst"
         )
     return [*lines, *filter(None, [course.precision])]
+
+
+def _few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _FEW:,} more" if len(names) > _FEW else ""
+    return f"{', '.join(names[:_FEW])}{more}"
 
 
 def _finding(course: ModuleCourse) -> Finding:

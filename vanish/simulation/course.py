@@ -114,6 +114,11 @@ class Course(ABC):
         return True
 
     @property
+    def has_one_layer(self) -> bool:
+        """Whether there is nothing but the layer in which the signal is seen."""
+        return self.steps == 0
+
+    @property
     def is_made_for_its_depth(self) -> bool:
         """Whether other numbers of layers would have other layers, as x + S(Wx+b)/√layers has."""
         return False

@@ -56,7 +56,7 @@ _OWN: tuple[Col, ...] = (
     Column(
         "grad_w",
         Scale.EXACT,
-        "‖∂L/∂W_k‖, of all that uses W_k; empty where it is frozen",
+        "‖∂L/∂W_k‖, of all that uses W_k; empty where it is frozen or unreached",
         lambda _, layer: exact(layer.grad_w),
     ),
     Column(
@@ -86,7 +86,8 @@ _OWN: tuple[Col, ...] = (
     Column(
         "status",
         Scale.TEXT,
-        "ok, zero where grad_w is exactly 0, frozen where W needs no gradient",
+        "ok, zero where grad_w is exactly 0, frozen where W needs no gradient, unreached where the"
+        " loss does not depend on W",
         lambda _, layer: layer.status,
     ),
     Column(

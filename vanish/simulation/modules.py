@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 # The signals that a number format must hold, in the order in which a layer makes them.
 _FORWARD, _BACK = ("W", "a", "input"), ("grad_a", "grad_input", "grad_w")
 
+# What stands for a gradient that the run's number type lost: below the end of every format.
+_UNDERFLOWN = Magnitude.of(0.5, -(2**40))
+
 
 class Size(Record):
     """How large the entries of a tensor are.
@@ -111,7 +114,8 @@ class ModuleRecord(Record):
     is_act_alone
         Whether f_k = S(a_k), with nothing else in between.
     grad_w, grad_b
-        ‖∂L/∂W_k‖ and ‖∂L/∂b_k‖, of all that uses them; None where they are frozen.
+        ‖∂L/∂W_k‖ and ‖∂L/∂b_k‖, of all that uses them; None where they are frozen, or the loss
+        does not depend on them.
     grad_a, grad_input
         ‖∂L/∂a_k‖ and that by what goes into the module, through the module.
     grad_f
@@ -132,6 +136,8 @@ class ModuleRecord(Record):
         How many numbers S is applied to in each row.
     is_affine
         Whether the module is W times its input plus b.
+    is_frozen
+        Whether W needs no gradient.
     by_call
         Of a module that was called several times ‖∂L/∂a‖, ‖∂L/∂input‖ and ‖∂L/∂W‖ of each call.
     """
@@ -159,11 +165,12 @@ class ModuleRecord(Record):
     slopes: Slopes | None
     units: int
     is_affine: bool
+    is_frozen: bool = False
     by_call: tuple[Mapping[str, Magnitude | None], ...] = ()
 
     @property
     def relative(self) -> Magnitude | None:
-        """‖∂L/∂W_k‖/‖W_k‖; None where W_k is zero or frozen."""
+        """‖∂L/∂W_k‖/‖W_k‖; None where W_k is zero, or there is no ∂L/∂W_k."""
         return self.grad_w / self.weight if self.grad_w is not None and self.weight else None
 
     @property
@@ -173,8 +180,14 @@ class ModuleRecord(Record):
 
     @property
     def status(self) -> str:
-        """``ok``, ``zero`` for a gradient by W that is exactly 0, ``frozen`` where W is."""
-        return "frozen" if self.grad_w is None else "ok" if self.grad_w else "zero"
+        """What becomes of ∂L/∂W_k.
+
+        ``ok``, ``zero`` where it is exactly 0, ``frozen`` where W needs none, ``unreached`` where
+        the loss does not depend on W.
+        """
+        if self.grad_w is None:
+            return "frozen" if self.is_frozen else "unreached"
+        return "ok" if self.grad_w else "zero"
 
 
 class Moving(Record):
@@ -206,6 +219,8 @@ class Run(Record):
         The names of each parameter that has several.
     unused
         The layers that the forward pass did not call.
+    outside
+        The matrices of modules with modules in them, whose products nobody sees.
     select
         Which layers were asked for; empty for all that have a matrix.
     is_chain
@@ -221,6 +236,7 @@ class Run(Record):
     gradients: Mapping[str, Magnitude]
     shared: tuple[tuple[str, ...], ...]
     unused: tuple[str, ...]
+    outside: tuple[str, ...]
     select: tuple[str, ...]
     is_chain: bool
 
@@ -269,6 +285,11 @@ class ModuleCourse(Course):
         return self.run.is_chain
 
     @property
+    def has_one_layer(self) -> bool:
+        """Whether there is nothing but the layer in which the signal is seen."""
+        return len(self.layers) == 1
+
+    @property
     def ends(self) -> tuple[int, int]:
         """The numbers of the first and of the last layer in which the signal is seen."""
         return self._seen[0].layer, self._seen[-1].layer
@@ -306,18 +327,39 @@ class ModuleCourse(Course):
 
     @cached_property
     def losses(self) -> list[precision.Loss]:
-        """What fewer bits lose of W, a, what goes into the layers, and the gradients by them."""
-        forward, back = (tuple(map(self._placed, names)) for names in (_FORWARD, _BACK))
-        sizes = [each.sizes.get("grad_w") for each in self.layers]
-        typical = [ZERO if size is None else size.rms for size in sizes]
-        return precision.losses_of(Signals(forward, back), Magnitudes.column(typical).at((..., 0)))
+        """What fewer bits lose of W, a, what goes into the layers, and the gradients by them.
 
-    def _placed(self, name: str) -> Placed:
-        """Return one signal in every layer, nothing where it is not seen."""
+        Of a run that lost some gradients itself nobody knows what formats of more bits would.
+        """
+        nothing = _UNDERFLOWN if self._has_underflown else ZERO
+        forward = tuple(self._placed(name, ZERO) for name in _FORWARD)
+        back = tuple(self._placed(name, nothing) for name in _BACK)
+        sizes = [each.sizes.get("grad_w") for each in self.layers]
+        typical = [ZERO if size is None else size.rms or nothing for size in sizes]
+        found = precision.losses_of(Signals(forward, back), Magnitudes.column(typical).at((..., 0)))
+        if not self._has_underflown:
+            return found
+        names = [each.format for each in found]
+        return found[: names.index(self.run.number_type) + 1]
+
+    @property
+    def _has_underflown(self) -> bool:
+        """Whether gradients are 0 beside some that are near the end of the run's number type."""
+        seen = [
+            each.sizes[name].rms for each in self.layers for name in _BACK if name in each.sizes
+        ]
+        powers = [rms.exponent for rms in seen if rms]
+        # The next one may be smaller by all of a number's digits.
+        ends = {each.name: each.normal + each.digits for each in precision.FORMATS}
+        return 0 < len(powers) < len(seen) and min(powers) < ends[self.run.number_type]
+
+    def _placed(self, name: str, nothing: Magnitude) -> Placed:
+        """Return one signal in every layer, with what stands for 0; true 0 where it is not seen."""
         found = [each.sizes.get(name) for each in self.layers]
-        largest = Magnitudes.column([ZERO if each is None else each.largest for each in found])
-        rms = Magnitudes.column([ZERO if each is None else each.rms for each in found])
-        return Placed(name, Signal(largest.log2[:, 0], rms.log2[:, 0]), 1)
+        largest = [ZERO if size is None else size.largest or nothing for size in found]
+        rms = [ZERO if size is None else size.rms or nothing for size in found]
+        logs = (Magnitudes.column(each).log2[:, 0] for each in (largest, rms))
+        return Placed(name, Signal(*logs), 1)
 
     @property
     def precision(self) -> str:

@@ -134,7 +134,7 @@ def story(course: Course, death: tuple[str, str], remarks: Sequence[str]) -> Sto
         What else there is to say; empty ones are left out.
     """
     word, qualifier, first = _of_signal(course, death)
-    is_told = course.verdict is Verdict.DEAD or course.log10_ratio is None
+    is_told = course.verdict is Verdict.DEAD or course.has_one_layer
     sentences = [first, "" if is_told else learning(course), *remarks]
     return Story(word, qualifier, " ".join(filter(None, sentences)))
 
@@ -150,10 +150,15 @@ def _of_signal(course: Course, death: tuple[str, str]) -> Story:
     if course.verdict is Verdict.DEAD:
         qualifier, sentence = death
     elif course.log10_ratio is None:
-        qualifier, sentence = "", _ONE_LAYER
+        qualifier, sentence = "", _ONE_LAYER if course.has_one_layer else _seen_once(course)
     else:
         qualifier, sentence = _qualifier(course), _signal(course)
     return Story(course.verdict.value, qualifier, sentence)
+
+
+def _seen_once(course: Course) -> str:
+    layer = course.ends[0]
+    return f"The signal is seen in layer {layer} alone, so that there is nothing to compare."
 
 
 def steady_change(course: Course) -> int:

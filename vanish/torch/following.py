@@ -16,7 +16,7 @@ from vanish.records import Record
 from vanish.simulation.modules import Slopes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from torch import Tensor
     from torch.autograd.graph import Node
@@ -112,6 +112,44 @@ def origin(ends: Iterable[Node | None], layers: Mapping[Node, int]) -> Origin:
     return Origin(
         frozenset(found), frozenset(takers), all(_kind(each) in _RESHAPING for each in others)
     )
+
+
+def takers_of(
+    ends: Iterable[Node | None], layers: Mapping[Node, int]
+) -> dict[int, set[Node | None]]:
+    """Return the operations that take what each layer gives; None for nothing in between.
+
+    Parameters
+    ----------
+    ends
+        What made all that enters a layer, and the output.
+    layers
+        As for `origin`.
+    """
+    found: dict[int, set[Node | None]] = {}
+    for node, taker in _walk(ends, layers):
+        if node in layers:
+            found.setdefault(layers[node], set()).add(taker)
+    return found
+
+
+def _walk(
+    ends: Iterable[Node | None], layers: Mapping[Node, int]
+) -> Iterator[tuple[Node, Node | None]]:
+    """Yield the operations that made some ends, each with one that takes it, back to the layers.
+
+    One from which what a layer gives goes on comes once for each that takes it.
+    """
+    waiting: list[tuple[Node | None, Node | None]] = [(end, None) for end in ends]
+    seen: set[Node] = set()
+    while waiting:
+        node, taker = waiting.pop()
+        if node is None or node in seen:
+            continue
+        yield node, taker
+        if node not in layers:
+            seen.add(node)
+            waiting += [(before, node) for before, _ in node.next_functions]
 
 
 def activation_of(takers: Iterable[Node | None]) -> str:

@@ -26,7 +26,13 @@ _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 _SPATIAL = (*_CONVOLUTIONS, *_TRANSPOSED)
 _AFFINE = (nn.Linear, *_SPATIAL)
 
+# Their scales and shifts are no matrices, over however many axes.
+_NORMS = (nn.LayerNorm, nn.RMSNorm)
+
 _PARAMETRIZED = "parametrizations"
+
+# What the older nn.utils.spectral_norm calls W.
+_ORIGINAL = "weight_orig"
 
 
 class Layer(Record):
@@ -89,9 +95,15 @@ def layers_of(model: nn.Module, select: Sequence[str]) -> list[Layer]:
     found = list(_found(model, narrow=bool(select)))
     if not select:
         if not found:
+            beside = outside(model)
+            hint = (
+                f"{beside[0]} is of one with modules in it: give it a module of its own"
+                if beside
+                else "give a model with a layer, or select a parameter by its name"
+            )
             raise UsageError(
-                f"{type(model).__name__}: no module in it has a weight of two dimensions or more:"
-                " give a model with a layer, or select a parameter by its name"
+                f"{plain(type(model).__name__)}: no module without modules in it has a weight of"
+                f" two dimensions or more: {hint}"
             )
         return found
     for glob in select:
@@ -101,6 +113,18 @@ def layers_of(model: nn.Module, select: Sequence[str]) -> list[Layer]:
             hint = f"give one of {known}{more}" if found else "the model has none"
             raise UsageError(f"select {plain(glob)!r}: no layer has such a name: {hint}")
     return [layer for layer in found if any(_matches(layer, glob) for glob in select)]
+
+
+def outside(model: nn.Module) -> tuple[str, ...]:
+    """Return the names of the matrices of modules with modules in them, which are no layers."""
+    measured = {layer.parameter for layer in _found(model, narrow=False)}
+    return tuple(
+        plain(_joined(path, name))
+        for path, module in model.named_modules()
+        if any(True for _ in module.children()) and not isinstance(module, nn.MultiheadAttention)
+        for name, each in module.named_parameters(recurse=False)
+        if _dimensions(each) > 1 and _joined(path, name) not in measured
+    )
 
 
 def _matches(layer: Layer, glob: str) -> bool:
@@ -128,6 +152,8 @@ def _found(model: nn.Module, *, narrow: bool) -> Iterator[Layer]:
 def _leaf(path: str, module: nn.Module, *, narrow: bool) -> Iterator[Layer]:
     known = dict(module.named_parameters())
     matrices = {name: each for name, each in known.items() if _dimensions(each) > 1}
+    if isinstance(module, _NORMS):
+        matrices.clear()
     # Of what a parametrization makes a weight of, its scale is no matrix.
     for name in [*matrices]:
         beside = [each for other, each in matrices.items() if _stem(other) == _stem(name)]
@@ -140,7 +166,7 @@ def _leaf(path: str, module: nn.Module, *, narrow: bool) -> Iterator[Layer]:
         n_out, n_in = _sizes(weight)
         if isinstance(module, (nn.Embedding, nn.EmbeddingBag, *_TRANSPOSED)):
             n_in, n_out = n_out, n_in
-        own = "weight" if name.startswith(_PARAMETRIZED) else name
+        own = "weight" if name.startswith(_PARAMETRIZED) or name == _ORIGINAL else name
         bias = own.replace("weight", "bias", 1)
         whole = not several and not getattr(module, "sparse", False)
         yield _layer(
@@ -151,7 +177,8 @@ def _leaf(path: str, module: nn.Module, *, narrow: bool) -> Iterator[Layer]:
             bias=_joined(path, bias) if bias != own and bias in known else None,
             attribute=name if whole and "." not in name else None,
             sees_input=True,
-            sees_output="all",
+            # What several matrices give together is said of the last one alone.
+            sees_output="all" if name == [*matrices][-1] else "",
             units=1 - _dimensions(weight) if isinstance(module, _SPATIAL) else -1,
             is_affine=isinstance(module, _AFFINE) and not several,
             n_in=n_in,
@@ -167,10 +194,8 @@ def _stem(name: str) -> str:
 def _recurrent(path: str, module: nn.RNNBase) -> Iterator[Layer]:
     """Yield the matrices of nn.RNN, nn.LSTM and nn.GRU, whose steps nobody sees."""
     known = dict(module.named_parameters())
-    last = f"_l{module.num_layers - 1}"
-    for name, weight in known.items():
-        if not name.startswith("weight"):
-            continue
+    matrices = {name: each for name, each in known.items() if name.startswith("weight")}
+    for name, weight in matrices.items():
         n_out, n_in = _sizes(weight)
         bias = name.replace("weight", "bias", 1)
         yield _layer(
@@ -180,7 +205,7 @@ def _recurrent(path: str, module: nn.RNNBase) -> Iterator[Layer]:
             parameter=_joined(path, name),
             bias=_joined(path, bias) if bias in known else None,
             sees_input=name.startswith("weight_ih_l0"),
-            sees_output="all" if name.removesuffix("_reverse").endswith(last) else "",
+            sees_output="all" if name == [*matrices][-1] else "",
             n_in=n_in,
             n_out=n_out,
         )

@@ -11,16 +11,23 @@ import torch
 from torch import Tensor, nn
 
 from vanish.errors import UsageError, VanishError, plain
+from vanish.numbers.scaled import ZERO
 from vanish.simulation.modules import Run
+from vanish.simulation.table import SETTINGS
 from vanish.simulation.thresholds import Thresholds
+from vanish.simulation.values import taken
 from vanish.torch.copies import copied, name_of, own, require_plain, undisturbed
-from vanish.torch.layers import layers_of
+from vanish.torch.layers import layers_of, outside
 from vanish.torch.recording import Recorder, called_in_order, gradients
 from vanish.torch.records import followed_layers, records_of
 from vanish.torch.results import Profile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+
+# Those in which modules compute; torch has others that only store numbers.
+_TYPES = (torch.float64, torch.float32, torch.bfloat16, torch.float16)
 
 
 def profile(
@@ -57,9 +64,9 @@ def profile(
         Globs such as ``encoder.layers.*.linear1``: which layers to measure. Without it all whose
         weight has two dimensions or more; a norm's scale is measured where it is asked for.
     dtype
-        The number type of the copy: float64, so that nothing underflows. None runs it as it is,
-        which takes a quarter to a half of the memory: for a model of P parameters 2 · P numbers,
-        and what its layers keep for the way back.
+        The number type of the copy: float64, which holds what is above 1e-308. None runs it as
+        it is, which takes a quarter to a half of the memory: for a model of P parameters 2 · P
+        numbers, and what its layers keep for the way back.
     vanish_below, explode_above
         What ratio of the first layer's signal to the last one's is called so.
 
@@ -82,7 +89,10 @@ def profile(
     """
     require_plain(model)
     globs = (select,) if isinstance(select, str) else tuple(select or ())
-    thresholds = Thresholds(float(vanish_below), float(explode_above))
+    if not all(isinstance(each, str) for each in globs):
+        raise UsageError(f"select {select!r}: give a glob, or a list of globs")
+    given = {"vanish_below": vanish_below, "explode_above": explode_above}
+    thresholds = Thresholds(**{name: taken(SETTINGS[name], each) for name, each in given.items()})
     _require_dtype(model, dtype)
     args, kwargs, comparing = _split(batch, target, loss)
     recorder = None
@@ -115,7 +125,9 @@ def profile(
             recorder.close()
     records = records_of(used, recorder, followed, twin, found)
     if all(each.grad_a is None for each in records):
-        raise UsageError("none of the selected layers shows what it gives: select one that does")
+        raise UsageError(
+            "the loss depends on nothing that the selected layers are seen to give: select others"
+        )
     names = {layer.name for layer in used}
     run = Run(
         model=plain(type(model).__name__),
@@ -125,12 +137,13 @@ def profile(
         mode=_mode(model),
         value=float(value.detach()),
         gradients={
-            plain(name): found[each].norm
+            plain(name): found[each].norm if each in found else ZERO
             for name, each in twin.named_parameters()
             if each.requires_grad
         },
         shared=_shared(model),
         unused=tuple(layer.name for layer in layers if layer.name not in names),
+        outside=() if globs else outside(twin),
         select=globs,
         is_chain=followed.is_chain,
     )
@@ -140,8 +153,9 @@ def profile(
 def _require_dtype(model: nn.Module, dtype: Any) -> None:
     if dtype is None:
         return
-    if not isinstance(dtype, torch.dtype) or not dtype.is_floating_point:
-        raise UsageError(f"dtype {dtype}: give a floating-point type of torch, or None")
+    if dtype not in _TYPES:
+        known = ", ".join(map(str, _TYPES))
+        raise UsageError(f"dtype {dtype}: give {known} or None")
     if dtype == torch.float64 and any(each.device.type == "mps" for each in model.parameters()):
         raise UsageError("dtype torch.float64: mps has none: give dtype=None, or model.cpu()")
 

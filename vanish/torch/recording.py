@@ -13,8 +13,6 @@ import torch
 from torch import Tensor, nn
 
 from vanish.errors import UsageError, VanishError, plain
-from vanish.numbers.scaled import ZERO
-from vanish.simulation.modules import Size
 from vanish.torch.copies import mapped, tensors
 from vanish.torch.tallies import NotFiniteError, Tally, tally
 
@@ -23,7 +21,12 @@ if TYPE_CHECKING:
 
     from torch.autograd.graph import Node
 
+    from vanish.simulation.modules import Size
     from vanish.torch.layers import Layer
+
+
+# What nn.MultiheadAttention projects, in the order of its arguments.
+_ATTENDED = ("query", "key", "value")
 
 
 class Tap:
@@ -134,12 +137,17 @@ class Recorder:
         known: dict[int, Tensor] = {}
 
         def change(tensor: Tensor) -> Tensor:
-            if not tensor.is_floating_point():
+            if not tensor.is_floating_point() or _is_mask(tensor):
                 return tensor
             if id(tensor) not in known:
                 known[id(tensor)] = self._input(module, call, tensor)
             return known[id(tensor)]
 
+        if isinstance(module, nn.MultiheadAttention):
+            # query, key and value; what else it takes are masks.
+            entering = {name: kwargs[name] for name in _ATTENDED if name in kwargs}
+            args = (*mapped(args[: len(_ATTENDED)], change), *args[len(_ATTENDED) :])
+            return args, kwargs | mapped(entering, change)
         return mapped(args, change), mapped(kwargs, change)
 
     def _input(self, module: nn.Module, call: Call, tensor: Tensor) -> Tensor:
@@ -244,6 +252,11 @@ class Recorder:
         return finite(tensor, f"{self._names[module]}: {what}")
 
 
+def _is_mask(tensor: Tensor) -> bool:
+    """Tell whether a tensor is a mask, which is -∞ where nothing is to be looked at."""
+    return not tensor.requires_grad and bool(torch.isneginf(tensor).any())
+
+
 def finite(tensor: Tensor, what: str) -> Tally:
     """Return what is kept of a tensor.
 
@@ -270,14 +283,13 @@ def gradients(loss: Tensor, model: nn.Module, recorder: Recorder) -> dict[Tensor
     """Return how large the gradients by a model's parameters are, of those that move.
 
     The recorder takes note of all others meanwhile. Nothing is accumulated anywhere, whatever
-    else the loss depends on.
+    else the loss depends on. Those of which the loss does not depend at all are left out.
     """
     moving = {each: name for name, each in model.named_parameters() if each.requires_grad}
     recorder.turn()
     found = torch.autograd.grad(loss, [*moving, *recorder.roots], allow_unused=True)
     return {
-        each: Size(ZERO, ZERO, each.numel())
-        if gradient is None
-        else finite(gradient, f"∂L by {plain(name)}").size
+        each: finite(gradient, f"∂L by {plain(name)}").size
         for (each, name), gradient in zip(moving.items(), found, strict=False)
+        if gradient is not None
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from vanish.numbers.scaled import ZERO
 from vanish.numbers.signed import Signed
 from vanish.records import Record
 from vanish.simulation.modules import ModuleRecord, Size, Slopes
-from vanish.torch.following import activation_of, origin, slopes_of
+from vanish.torch.following import activation_of, origin, slopes_of, takers_of
 from vanish.torch.tallies import Tally, pooled, tally
 
 if TYPE_CHECKING:
@@ -65,8 +66,8 @@ def followed_layers(layers: Sequence[Layer], recorder: Recorder) -> Followed:
         else []
         for layer in layers
     ]
+    ends.append([tap.made_by for tap in recorder.output])
     origins = [origin(each, nodes) for each in ends]
-    origins.append(origin([tap.made_by for tap in recorder.output], nodes))
     is_chain = len({layer.site for layer in layers}) == len(layers) and all(
         found.layers == ({k - 1} if k else set()) for k, found in enumerate(origins)
     )
@@ -74,9 +75,7 @@ def followed_layers(layers: Sequence[Layer], recorder: Recorder) -> Followed:
         layer.sees_input and layer.sees_output and len(recorder.calls[layer.site]) == 1
         for layer in layers
     )
-    takers: dict[int, set[Node | None]] = {}
-    for number, taker in (each for found in origins for each in found.takers):
-        takers.setdefault(number, set()).add(taker)
+    takers = takers_of(chain.from_iterable(ends), nodes)
     acts, slopes, units = [], [], []
     for k, layer in enumerate(layers):
         calls = recorder.calls[layer.site]
@@ -165,6 +164,7 @@ def records_of(
                 slopes=followed.slopes[k],
                 units=followed.units[k],
                 is_affine=layer.is_affine,
+                is_frozen=not weight.requires_grad,
                 by_call=_by_call(layer, calls),
             )
         )
@@ -215,8 +215,11 @@ def _size(taps: Sequence[Tap]) -> Size | None:
 
 
 def _gradient(taps: Sequence[Tap]) -> Size | None:
-    """Return ∂L by some tensors; None where it could not come by, zero where it did not."""
-    if not taps or not all(tap.is_watched for tap in taps):
+    """Return ∂L by some tensors; None where it could not come by, or the loss hangs on none.
+
+    It is zero of those that it does not depend on where it depends on others.
+    """
+    if not all(tap.is_watched for tap in taps) or all(tap.gradient is None for tap in taps):
         return None
     return pooled([tap.gradient or _nothing(tap.values.size.entries) for tap in taps])[0]
 

@@ -72,6 +72,7 @@ class Profile(Shown, ModuleCourse):
             "is_chain": self.is_chain,
             "shared": [list(names) for names in run.shared],
             "unused": list(run.unused),
+            "outside": list(run.outside),
             "parameters": {
                 name: {"log10_grad": gradient.log10} for name, gradient in run.gradients.items()
             },
