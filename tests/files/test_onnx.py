@@ -480,6 +480,23 @@ def test_what_operators_meant_of_old_is_refused(steps: list[Step], why: str) -> 
         read_onnx("net.onnx", model.SerializeToString(), "")
 
 
+def test_a_vector_that_is_used_in_several_ways_has_a_part_for_each() -> None:
+    steps = [
+        *(Step("MatMul", "x W", "p"), Step("Add", "p c", "a"), Step("Tanh", "a", "f")),
+        *(Step("Mul", "f c", "q"), Step("Sub", "q d", "r"), gemm("r V", "y")),
+    ]
+    arrays = {"W": normal(4, 4), "V": normal(2, 4, seed=2), "c": normal(4, seed=3)}
+    judged = Judged(made(steps, arrays | {"d": normal(4, seed=4)}, (4,)))
+    found = judged.profile.measured.parameters
+    parts = {name: float(norms.at((slice(1), 0)).listed()[0]) for name, norms in found.items()}
+    assert parts.keys() == {"W", "b", "c (g1)", "d"}
+    assert relative(parts["d"], judged.norm("d")) < CLOSE
+    # What autograd has is both of c together.
+    whole = judged.norm("c")
+    assert abs(parts["c (g1)"] - parts["b"]) <= whole <= parts["c (g1)"] + parts["b"]
+    assert relative(parts["c (g1)"], whole) > 0.01
+
+
 @pytest.mark.parametrize("op", ["", "Reciprocal", "Sqrt"])
 def test_the_number_of_rows_is_no_factor(op: str) -> None:
     steps = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,13 +22,11 @@ class Parameters:
     arrays
         Each by its address: W1, b1 and so on for matrices and biases, g1 and c1 for what else
         multiplies values and is added to them.
-    called
-        What the file calls the latter.
     """
 
     def __init__(self) -> None:
         self.arrays: dict[Variable, FloatArray] = {}
-        self.called: dict[Variable, str] = {}
+        self._names: dict[Variable, str] = {}
         self._letters: dict[tuple[str, str, bool], Variable] = {}
 
     def is_turned(self, weight: Known) -> bool:
@@ -49,9 +48,22 @@ class Parameters:
             address = Variable(letter, 1 + sum(each.letter == letter for each in self.arrays))
             self.arrays[address] = array
             self._letters[key] = address
-        if letter in "gc" and known.name:
-            self.called[address] = known.name
+        if known.name:
+            self._names[address] = known.name
         return Slot(str(address))
+
+    @property
+    def called(self) -> dict[Variable, str]:
+        """What the file calls those that are no W and no b.
+
+        One that it uses in several ways has its address behind the name: each has a gradient.
+        """
+        uses = Counter(self._names.values())
+        return {
+            address: name if uses[name] == 1 else f"{name} ({address})"
+            for address, name in self._names.items()
+            if address.letter in "gc"
+        }
 
 
 def fitting(known: Known, row: tuple[int, ...]) -> Known:
