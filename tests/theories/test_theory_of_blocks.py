@@ -155,6 +155,64 @@ def test_growth_in_words(block: str, act: str, words: str) -> None:
     assert point(block, act).growth == words
 
 
+@pytest.mark.parametrize(
+    ("log_product", "words"),
+    [
+        (lambda n: 0.5 + 1.0 / n, "stays: times 1.65 as N grows"),
+        (lambda n: 0.5 + 2.0 * n**-0.05, "stays: times 7.51 at N = 256, nearer to 1 as N grows"),
+        (lambda n: n**-0.33, "stays: times 1.17 at N = 256, nearer to 1 as N grows"),
+        (lambda n: 0.3 * n**0.5, "adds: about e^(0.3 N^0.50) in all"),
+    ],
+)
+def test_growth_with_depth_whose_law_is_known(
+    log_product: Callable[[int], float], words: str
+) -> None:
+    assert growth.with_depth(log_product) == words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("block", "act", "std", "bias_std", "input_rms", "layers"),
+    [
+        # A skip that passes on a part settles slowly.
+        ("0.97 x+S(Wx+b)", "sigmoid", 1.0, 0.0, 1.0, 3000),
+        ("0.99 x+S(Wx+b)", "sigmoid", 1.0, 0.0, 1.0, 6000),
+        ("LN(x)+S(Wx)", "softplus", 1.4, 0.0, 1.0, 3000),
+        # Two fixed points within an octave, of which the first is where the chain leads.
+        ("V S(Wx+b)", "silu", 1.226, 0.45, 0.1, 3000),
+        ("V S(Wx+b)", "gelu", 1.2581, 0.2, 0.1, 3000),
+        ("V S(Wx+b)", "hard_swish", 1.2292, 0.5, 0.1, 3000),
+        ("V S(Wx)", "tanh(x)^3", 1.5223, 0.0, 1.0, 3000),
+    ],
+)
+def test_where_a_chain_leads_is_where_its_blocks_lead_one_by_one(
+    block: str, act: str, std: float, bias_std: float, input_rms: float, layers: int
+) -> None:
+    given = setting(block, act, std, bias_std, input_rms)
+    found, last = blocks.point(given), blocks.profile(given, layers)[-1]
+    assert last.q is not None
+    wanted = float(last.p), float(last.q), last.chi
+    assert (found.p_star, found.q_star, found.chi) == pytest.approx(wanted, rel=1e-8)
+
+
+def test_what_does_not_settle_has_no_end() -> None:
+    found = point("0.9999 x+S(Wx+b)", "sigmoid")
+    assert (found.p_star, found.q_star, found.growth) == (None, None, growth.UNSETTLED)
+
+
+def test_a_weight_std_without_a_law_hides_no_critical_point_of_others() -> None:
+    # σ² coth(σ² + 1/4) = 1.
+    found = point("layernorm_after", "sinh(x)", 1.0, 0.5).critical_weight_std
+    assert found is not None
+    assert found**2 / math.tanh(found**2 + 0.25) == pytest.approx(1.0, rel=1e-9)
+
+
+@pytest.mark.slow
+def test_a_factor_that_does_not_settle_is_no_jump() -> None:
+    found = point("LN(x)+S(Wx)", "softplus")
+    assert found.reason.startswith("no critical point: the factor does not settle at weight_std")
+
+
 def test_a_factor_beside_1_is_not_shown_as_1() -> None:
     assert growth.settled(1.0023) == "multiplies by 1.0023 a layer"
     assert growth.settled(0.153) == "multiplies by 0.153 a layer"
@@ -171,6 +229,12 @@ def test_a_factor_beside_1_is_not_shown_as_1() -> None:
         (lambda _: 1.0, growth.STAYS),
         (lambda _: 1.2, ""),
         (lambda k: 1 + (-1) ** k / k, ""),
+        # l^1.2 and l^-1 far out, of which the first blocks say nothing yet.
+        (lambda k: 1 + 0.006 / (1 + 0.005 * k), ""),
+        (lambda k: 1 - 1 / (k + 200), ""),
+        # The product falls as 1/ln l, below every bound.
+        (lambda k: 1 - 1 / ((k + 8) * math.log(k + 8)), ""),
+        (lambda k: 1.005 + 0.1 * 0.9**k, ""),
     ],
 )
 def test_growth_of_factors_whose_law_is_known(factors: Callable[[int], float], words: str) -> None:

@@ -262,6 +262,8 @@ def limits(activation: Activation) -> Limits:
     # What is not built in is asked for its limits where there are no panels.
     ways = sample(activation, ends) if known else quadrature(activation, ends)
     before, far = map(Moments._make, ways.T.tolist())
+    if not (before.v and before.c):  # they are less than float64 holds
+        raise unreached(activation, math.ldexp(1.0, end))
     by_v, by_c = far.v / before.v, far.c / before.c
     if not known and not (_is_near(by_v, 1.0, 4.0) and _is_near(by_c, 1.0, 0.5)):
         return Limits(
@@ -363,8 +365,9 @@ def straight(activation: Activation) -> tuple[Magnitude, Magnitude] | None:
 def _beyond(activation: Activation, q: Magnitude) -> tuple[Magnitude, Magnitude]:
     """Return V(q) and C(q) for a q beyond the range."""
     ends = limits(activation)
-    if not ends.simple:
-        raise unreached(activation, float(q))
     beyond = q / Magnitude.of(1.0, ends.end)
+    # Within it there are no panels: what S is far from 0 says nothing there.
+    if not ends.simple or float(beyond) < 1.0:
+        raise unreached(activation, float(q))
     v, c = Magnitude.of(ends.v_far), Magnitude.of(ends.c_far)
     return v * beyond if ends.grows else v, c if ends.steep else c / beyond.root()

@@ -55,6 +55,8 @@ def activate(activation: Activation, a: Scaled, layer: int) -> tuple[Scaled, Flo
         If a or S(a) is too large and S is not homogeneous; `layer` is named.
     """
     if activation.homogeneous:
+        if activation.sup_slope > 1.0:
+            a = a.normalized()
         value, slope = activation.pair(a.values)
         return Scaled(value, a.exponent), slope
     if a.exponent < 0:

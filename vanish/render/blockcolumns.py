@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vanish.columns import Column, Scale, Table
+from vanish.numbers.words import exact
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,7 @@ def by_letters(weight_std: Stds) -> str | None:
     """Return a weight_std that matrices have by their letters, as it is given; else None."""
     if not isinstance(weight_std, tuple):
         return None
-    return ",".join(f"{letter}={std:g}" for letter, std in weight_std)
+    return ",".join(f"{letter}={exact(std)}" for letter, std in weight_std)
 
 
 # What a row about a block says first.
@@ -52,14 +53,15 @@ POINTS: Table[[BlockPoint]] = Table(
     Column(
         "p_star",
         Scale.NUMBER,
-        "the mean square of f that a chain of such blocks leads to; infinite where it diverges."
+        "the mean square of f that a chain of such blocks leads to; infinite where it diverges,"
+        " empty where it does not settle."
         " This and the next two of a block that depends on the number of layers: at the last layer",
         lambda point: point.p_star,
     ),
     Column(
         "q_star",
         Scale.NUMBER,
-        "that of a; infinite where it diverges",
+        "that of a; infinite where it diverges, empty where it does not settle",
         lambda point: point.q_star,
         "that of a, the argument of S",
     ),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from vanish.network.activations import Activation
     from vanish.network.blocks import Formula
+    from vanish.network.graph import Block
     from vanish.readings.meanfield import Ensemble
     from vanish.readings.sources import Unit
 
@@ -61,8 +62,8 @@ class BlockPoint(Record):
     bias_std
         b's have bias_std².
     p_star, q_star
-        E f² and E a² where the chain leads: infinite where they grow without bound. Of a
-        block that depends on the number of layers, those of layer N.
+        E f² and E a² where the chain leads: infinite where they grow without bound, None where
+        they do not settle. Of a block that depends on the number of layers, those of layer N.
     chi
         By what one block multiplies E‖∂L/∂f‖² there.
     growth
@@ -318,7 +319,7 @@ def _plain_limit(setting: Setting, ensemble: Ensemble, start: Unit) -> chains.Li
     words = growth.settled(chi)
     if words == growth.STAYS:
         walked = chains.walk(setting.formula.block(1), ensemble, start, chains.MOST)
-        words = growth.tending(walked.factors) or words
+        words = growth.tending(walked.factors) or growth.UNSETTLED
     return chains.Limit(p, q, chi, words)
 
 
@@ -342,43 +343,74 @@ def critical_point(
         return chains.limit(block, ensemble, chains.given(ONE), critical=False)
 
     ensemble = chains.Alike(activation, dict.fromkeys(formula.matrices, 1.0), bias_std)
+    if _is_passed_whole(block, ensemble):
+        return _none("the skip is passed whole, so that a block's factor is always above 1")
+    return _crossing(limit)
+
+
+def _is_passed_whole(block: Block, ensemble: Ensemble) -> bool:
+    """Tell whether what a block makes of x has all of x in it, whatever its size."""
     try:
         small, large = (chains.skip(block, ensemble, p) for p in (ONE, Magnitude.of(4.0)))
-        if small is not None and small == large and abs(small) >= 1.0:
-            return _none("the skip is passed whole, so that a block's factor is always above 1")
-        return _crossing(limit)
-    except NoLawError as error:  # somewhere on the way
-        return _none(str(error))
+    except NoLawError:  # somewhere there is one, or the search says why not
+        return False
+    return small is not None and small == large and abs(small) >= 1.0
+
+
+class _UnknownError(Exception):
+    """There is no factor at a weight_std; the text says why."""
 
 
 def _crossing(limit: Callable[[float], chains.Limit]) -> infinitewidth.Critical:
-    """Return the first weight_std at which χ passes 1."""
+    """Return the first weight_std at which χ passes 1, of those at which it is known."""
+    reason = ""
+
+    def beyond(weight_std: float) -> float:
+        try:
+            chi = limit(weight_std).chi
+        except NoLawError as error:
+            raise _UnknownError(str(error)) from None
+        if chi is None:
+            raise _UnknownError(f"the factor does not settle at weight_std {weight_std:g}")
+        return chi - 1.0
+
     factors: list[tuple[float, float]] = []
     for weight_std in _STDS:
-        chi = limit(weight_std).chi
-        if chi is None:
-            return _none(f"the factor does not settle at weight_std {weight_std:g}")
-        factors.append((weight_std, 0.0 if abs(chi - 1.0) <= growth.TOLERANCE else chi - 1.0))
-    excess = [each for _, each in factors]
-    if max(excess) - min(excess) <= growth.TOLERANCE:
-        always = "1" if abs(excess[0]) <= growth.TOLERANCE else f"{1.0 + excess[0]:.4g}"
+        try:
+            excess = beyond(weight_std)
+        except _UnknownError as error:
+            reason = reason or str(error)
+        else:
+            factors.append((weight_std, 0.0 if abs(excess) <= growth.TOLERANCE else excess))
+    found = [each for _, each in factors]
+    if not reason and max(found) - min(found) <= growth.TOLERANCE:
+        always = "1" if abs(found[0]) <= growth.TOLERANCE else f"{1.0 + found[0]:.4g}"
         return _none(f"the factor is {always} at every weight_std")
-    steps = pairwise(factors)
     between = next(
-        ((a, b) for (a, before), (b, after) in steps if (before < 0.0) is not (after < 0.0)), None
+        (
+            (a, b)
+            for (a, before), (b, after) in pairwise(factors)
+            if b == 2.0 * a and (before < 0.0) is not (after < 0.0)
+        ),
+        None,
     )
+    if between is None and reason:
+        return _none(reason)
     if between is None:
-        side = "above" if max(excess) > growth.TOLERANCE else "below"
+        side = "above" if max(found) > growth.TOLERANCE else "below"
         return _none(
             f"the factor is {side} 1 at every weight_std from {_STDS[0]:.2g} to {_STDS[-1]:g}"
         )
-    weight_std = _root(lambda std: (limit(std).chi or 0.0) - 1.0, *between)
-    found = limit(weight_std)
-    if abs((found.chi or 0.0) - 1.0) > _NEAR:
+    try:
+        weight_std = _root(beyond, *between)
+    except _UnknownError as error:
+        return _none(str(error))
+    there = limit(weight_std)
+    if there.chi is None or abs(there.chi - 1.0) > _NEAR:
         return _none(f"the factor jumps over 1 at weight_std {weight_std:.6g}")
-    if found.p == math.inf:
+    if there.p == math.inf:
         return _none(f"x has no fixed point where the factor is 1, at weight_std {weight_std:.6g}")
-    return infinitewidth.Critical(weight_std, found.q)
+    return infinitewidth.Critical(weight_std, there.q)
 
 
 def _none(reason: str) -> infinitewidth.Critical:

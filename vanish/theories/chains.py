@@ -25,22 +25,29 @@ from vanish.theories import growth
 from vanish.theories.bisection import flip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from vanish.network.activations import Activation
     from vanish.network.blocks import Formula
     from vanish.network.graph import Block, Slot
 
 # How many layers are walked through: at first, before a fixed point is looked for otherwise,
-# and at most.
-_FIRST, _PATIENCE, MOST = 16, 64, 512
+# at most, and at most where a skip passes on a part of x, which settles slowly.
+_FIRST, _PATIENCE, MOST, _LONGEST = 16, 64, 512, 8192
 
 # Relative differences from layer to layer below this are none.
 _SETTLED = 1e-12
 
+# Factors of p are one where what they are above 1 differs by less than this part of it.
+_EVEN = 1e-6
+
 # A fixed point is looked for from 2^-_REACH to 2^_REACH, beyond which are 0 and infinity; within
-# 2^±_NEAR by octaves.
+# 2^±_NEAR by octaves, and between them where there may be two.
 _REACH, _NEAR = 130.0, 20.0
+
+# Golden section: which part of a bracket remains, and how often one is cut: to its 10^-8th part,
+# nearer than which a minimum cannot be told.
+_GOLDEN, _CUTS = (math.sqrt(5.0) - 1.0) / 2.0, 38
 
 
 class Alike(Ensemble):
@@ -109,15 +116,15 @@ class Limit(Record):
     Attributes
     ----------
     p, q
-        E f² and E a²: infinite where they grow without bound; None for q where nothing is
-        called a.
+        E f² and E a²: infinite where they grow without bound; None where they have not settled,
+        and for q where nothing is called a.
     chi
         The limit of χ; None where it has none that was found.
     growth
         What becomes of the gradient, in words.
     """
 
-    p: float
+    p: float | None
     q: float | None
     chi: float | None
     growth: str
@@ -166,12 +173,12 @@ def limit(block: Block, ensemble: Ensemble, start: Unit, *, critical: bool = Tru
     block, ensemble, start
         As for `walk`.
     critical
-        Whether it is asked how a factor tends to 1.
+        Whether it is asked how a factor tends to 1, and where what settles slowly leads.
     """
     p: list[Magnitude] = []
     q: list[Magnitude] = []
     chi: list[float] = []
-    for chunk in _walks(block, ensemble, start):
+    for chunk in _walks(block, ensemble, start, _LONGEST if critical else MOST):
         p, q, chi = p + chunk.p, q + (chunk.q or []), chi + chunk.factors
         if _is_settled(p, chi):
             return Limit(_end(p), _end(q) if q else None, chi[-1], growth.settled(chi[-1]))
@@ -183,20 +190,24 @@ def limit(block: Block, ensemble: Ensemble, start: Unit, *, critical: bool = Tru
             factor = there.factors[-1]
             words = growth.settled(factor)
             if critical and words == growth.STAYS:
-                words = growth.tending(walk(block, ensemble, start, MOST).factors) or words
+                words = growth.tending(walk(block, ensemble, start, MOST).factors)
             outside = not 0.0 < found < math.inf
             return Limit(
                 found if outside else float(there.p[-1]),
                 None if there.q is None else _end(q) if outside else float(there.q[-1]),
                 factor,
-                words,
+                words or growth.UNSETTLED,
             )
-    if _are_equal(chi[-_PATIENCE:]):
-        return Limit(_end(p), _end(q) if q else None, chi[-1], growth.settled(chi[-1]))
     # What a skip passes on in part settles, if slowly: it only looks like a tendency.
-    share = skip(block, ensemble, p[-1])
-    words = "" if share is not None and abs(share) < 1.0 else growth.tending(chi)
-    return Limit(_end(p), _end(q) if q else None, 1.0 if words else None, words or "not settled")
+    in_part = _is_passed_in_part(block, ensemble, p[-1])
+    p_end = None if in_part else _end(p)
+    q_end = None if in_part or not q else _end(q)
+    if _are_equal(chi[-_PATIENCE:]):
+        return Limit(p_end, q_end, chi[-1], growth.settled(chi[-1]))
+    words = "" if in_part else growth.tending(chi)
+    if not words:
+        return Limit(None, None, None, growth.UNSETTLED)
+    return Limit(p_end, q_end, 1.0, words)
 
 
 def limit_of_depth(formula: Formula, ensemble: Ensemble, start: Unit, layers: int) -> Limit:
@@ -211,13 +222,21 @@ def limit_of_depth(formula: Formula, ensemble: Ensemble, start: Unit, layers: in
     return Limit(float(found.p[-1]), q, found.factors[-1], growth.with_depth(log_product))
 
 
-def _walks(block: Block, ensemble: Ensemble, start: Unit) -> Iterator[Layers]:
-    """Yield stretches of a chain, together as long as the powers of two up to `MOST`."""
+def _walks(block: Block, ensemble: Ensemble, start: Unit, longest: int) -> Iterator[Layers]:
+    """Yield stretches of a chain, together as long as the powers of two up to `MOST`.
+
+    Where a skip passes on a part of x, up to `longest`.
+    """
     done = 0
-    while done < MOST:
+    while done < MOST or (done < longest and _is_passed_in_part(block, ensemble, start.square)):
         chunk = walk(block, ensemble, start, max(done, _FIRST))
         yield chunk
         start, done = chunk.last, done + len(chunk.p)
+
+
+def _is_passed_in_part(block: Block, ensemble: Ensemble, p: Magnitude) -> bool:
+    share = skip(block, ensemble, p)
+    return share is not None and abs(share) < 1.0
 
 
 def skip(block: Block, ensemble: Ensemble, p: Magnitude) -> float | None:
@@ -251,8 +270,15 @@ def _are_equal(factors: list[float]) -> bool:
 
 
 def _is_settled(p: list[Magnitude], chi: list[float]) -> bool:
-    """Tell whether the last factors are equal, and p is, or what multiplies it."""
-    return _are_equal(chi[-4:]) and _are_equal([_ratio(b, a) for a, b in pairwise(p[-4:])])
+    """Tell whether the last factors are equal, and p is, or what multiplies it.
+
+    What p settles at slowly it nears by factors that look alike, but for what they are above 1.
+    """
+    steps = [_ratio(after, before) for before, after in pairwise(p[-4:])]
+    beyond = [step - 1.0 for step in steps]
+    is_still = max(map(abs, beyond)) <= 4.0 * _SETTLED
+    is_even = max(beyond) - min(beyond) <= _EVEN * max(map(abs, beyond))
+    return _are_equal(chi[-4:]) and _are_equal(steps) and (is_still or is_even)
 
 
 def _end(squares: list[Magnitude]) -> float:
@@ -288,11 +314,42 @@ def _fixed_point(block: Block, ensemble: Ensemble, start: Magnitude) -> float | 
     if not 2.0**-_REACH < last < 2.0**_REACH:
         return 0.0 if last < 1.0 else math.inf
     way = math.copysign(1.0, step(last))
-    while 2.0**-_REACH < last < 2.0**_REACH:
+
+    def ahead(p: float) -> float:
+        return way * step(p)
+
+    # Each place with how far p goes on from there.
+    before = here = last, ahead(last)
+    while 2.0**-_REACH < here[0] < 2.0**_REACH:
         # Far from 1 there is nothing to miss.
-        p = last * (2.0 if abs(math.log2(last)) < _NEAR else 16.0) ** way
-        if way * step(p) < -_SETTLED:
-            with_it = flip(lambda between: way * step(between) < 0.0, last, p)
-            return with_it if abs(step(with_it)) < 1e-9 else None
-        last = p
+        p = here[0] * (2.0 if abs(math.log2(here[0])) < _NEAR else 16.0) ** way
+        after = p, ahead(p)
+        crossed = after[0] if after[1] < -_SETTLED else None
+        beside = sorted((before[1], after[1]))
+        # Far from 1 rounding makes minima of what is one number.
+        is_dip = here[1] <= beside[0] and here[1] < (1.0 - _EVEN) * beside[1]
+        if crossed is None and is_dip:
+            # Between the two beside it p may stop, twice.
+            least = _least(ahead, before[0], after[0])
+            crossed = least if ahead(least) < -_SETTLED else None
+        if crossed is not None:
+            begin = here[0] if crossed == after[0] else before[0]
+            found = flip(lambda between: ahead(between) < 0.0, begin, crossed)
+            return found if abs(step(found)) < 1e-9 else None
+        before, here = here, after
     return 0.0 if way < 0.0 else math.inf
+
+
+def _least(function: Callable[[float], float], one: float, other: float) -> float:
+    """Return where a function of ln p is least between two places, by golden section.
+
+    Kiefer 1953, "Sequential minimax search for a maximum".
+    """
+    low, high = sorted((math.log(one), math.log(other)))
+    for _ in range(_CUTS):
+        left, right = high - _GOLDEN * (high - low), low + _GOLDEN * (high - low)
+        if function(math.exp(left)) < function(math.exp(right)):
+            high = right
+        else:
+            low = left
+    return math.exp(0.5 * (low + high))

@@ -23,10 +23,21 @@ TOLERANCE = 1e-9
 # How far from 1 the exponent s may be measured where it is 1, and below which it is none.
 _BESIDE, _NONE = 0.08, 0.1
 
+# An exponent that from one octave to the next still moves by more has not begun to tell the law.
+_MOVES = 0.05
+
+# Up to here s may be 1 with a logarithm in it, as hard_tanh's at its critical point, whose product
+# falls below every bound.
+_BOUNDED = 1.25
+
+# A power that changes by no more than this part of it from octave to octave is one.
+_STEADY = 0.15
+
 # Of how many layers `with_depth` compares chains.
 _DEPTHS = (32, 64, 128, 256)
 
 STAYS = "stays: 1 to leading order"
+UNSETTLED = "not settled"
 
 
 def settled(factor: float) -> str:
@@ -59,8 +70,9 @@ def tending(factors: Sequence[float]) -> str:
     rising = all(abs(after) > abs(before) > 0.0 for before, after in pairwise(inverse))
     if not rising or min(each * last for each in excess[-4:]) <= 0.0:
         return ""
-    exponent = _limit([math.log2(after / before) for before, after in pairwise(inverse)])
-    if exponent < _NONE:
+    exponents = [math.log2(after / before) for before, after in pairwise(inverse)]
+    exponent = _limit(exponents)
+    if min(exponent, exponents[-1]) < _NONE or abs(exponents[-1] - exponents[-2]) > _MOVES:
         return ""
     way = "adds" if last > 0.0 else "falls"
     if abs(exponent - 1.0) <= _BESIDE:
@@ -72,6 +84,8 @@ def tending(factors: Sequence[float]) -> str:
         rates = zip(ends, inverse, strict=True)
         rate = _limit([end ** (1.0 - rest) / each / rest for end, each in rates])
         return f"{way}: about e^({rate:.2g} l^{rest:.2f})"
+    if exponent < _BOUNDED:
+        return ""
     # Not the first block: its input is not what a block gives.
     whole = sum(map(math.log, factors[1:])) + last * count / (exponent - 1.0)
     return f"stays: times {short(math.exp(whole))} in all"
@@ -89,6 +103,12 @@ def with_depth(log_product: Callable[[int], float]) -> str:
     last = logs[-1]
     if all(abs(after) <= abs(before) for before, after in pairwise(logs)) and abs(last) < _NONE:
         return f"stays: times {math.exp(last):.3g}, to 1 as N grows"
+    falling = f"stays: times {math.exp(last):.3g} at N = {_DEPTHS[-1]}, nearer to 1 as N grows"
+    if all(after * before > 0.0 and abs(after) < abs(before) for before, after in pairwise(logs)):
+        powers = [math.log2(after / before) for before, after in pairwise(logs)]
+        # A power of N that falls leads to 1, if slowly: it is no limit that they near.
+        if abs(powers[-1] - powers[-2]) <= _STEADY * abs(powers[-1]):
+            return falling
     steps = [after - before for before, after in pairwise(logs)]
     if abs(steps[-1]) <= TOLERANCE or abs(steps[-1]) < 0.8 * abs(steps[-2]):
         return f"stays: times {math.exp(_limit(logs)):.3g} as N grows"
@@ -101,6 +121,8 @@ def with_depth(log_product: Callable[[int], float]) -> str:
         )
         return f"turns: times {', '.join(told)}"
     power = math.log2(last / before)
+    if power < 0.0:
+        return falling
     rate = last / _DEPTHS[-1] ** power
     return f"{'adds' if last > 0.0 else 'falls'}: about e^({rate:.2g} N^{power:.2f}) in all"
 

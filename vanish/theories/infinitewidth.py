@@ -99,8 +99,14 @@ class TheoryPoint(Record):
 # |χ₁ - 1| up to which a point is called critical.
 CRITICAL_TOLERANCE = 1e-9
 
+# So often the length map is iterated where V falls.
+_FALLS = 64
+
 # Relative differences below this are rounding.
 _ROUNDING = 1e-13
+
+# A smaller V has no digits left to compare.
+_SMALLEST_V = 1e-290
 
 # With standard deviations in this range every finite q* > 0 of the built-in activations
 # is on the grid.
@@ -227,7 +233,8 @@ def fixed_point(
     An input of mean square input_rms² makes q_1 = weight_std² input_rms² + bias_std².
     V increases for every built-in activation, so that the iterates go one way, to the
     first fixed point on it. It is looked for on that way and not by iterating, which near
-    a critical point takes for ever.
+    a critical point takes for ever. Where V falls, as some formulas' does, the map is
+    iterated until it rises.
 
     Returns
     -------
@@ -247,6 +254,11 @@ def fixed_point(
         return q, moments.at(activation, q)
 
     start = weight * input_rms * input_rms + bias
+    for _ in range(_FALLS):
+        # Where V falls the map jumps to the other side of what it would go to.
+        if moments.at(activation, start).x >= 0.0:
+            break
+        start = weight * moments.at(activation, start).v + bias
     first = step(*at(start))
     if abs(first) <= _ROUNDING:
         return start
@@ -293,31 +305,36 @@ def _found_critical(activation: Activation, bias_std: float) -> Critical:
     ends = moments.limits(activation)
     bias = bias_std * bias_std
     if activation.homogeneous:
-        weight_std = moments.at(activation, 1.0).c ** -0.5
+        c = moments.at(activation, 1.0).c
         if bias == 0.0:
-            return Critical(weight_std, None, stable=True)
+            return _critical(activation, bias_std, None, c, stable=True)
+        weight_std = c**-0.5
         reason = (
             f"{name} is critical at bias_std 0 only (weight_std {weight_std:.6g}), where every"
             " q is a fixed point; with a bias q grows without bound there"
         )
         return Critical(reason=reason)
-    if bias == 0.0 and ends.value == 0.0:
-        if ends.c_near == 0.0:
-            return Critical(reason=f"{name} has no critical point at bias_std 0: its S'(0) is 0")
+    from_0 = bias == 0.0 and ends.value == 0.0
+    if from_0 and ends.c_near != 0.0:
         return _critical(activation, bias_std, 0.0, ends.c_near, stable=_attracts(activation))
 
     def beyond(q: float, at_q: Moments) -> bool:
         # Not divided by C, which for an S that is flat around 0 may be 0 to rounding.
         return (q - bias) * at_q.c > at_q.v
 
-    last = 0.0
+    # Where V'(0) is 0 too, V < qC near 0; only an S that jumps has V > qC from somewhere on.
+    last = None if from_0 else 0.0
     for q, at_q in _grid(activation):
-        if beyond(q, at_q):
+        if not beyond(q, at_q):
+            last = q if at_q.v > _SMALLEST_V else last
+        # Of a straight line both sides are equal but for rounding.
+        elif last is not None and (q - bias) * at_q.c > at_q.v * (1.0 + _ROUNDING):
             break
-        last = q
     else:
         reason = (
-            f"{name} has no critical point at bias_std {bias_std:g}: q - V(q)/C(q) is below"
+            f"{name} has no critical point at bias_std 0: its S'(0) is 0"
+            if from_0
+            else f"{name} has no critical point at bias_std {bias_std:g}: q - V(q)/C(q) is below"
             " bias_std² for every q, so that q has no fixed point where chi_1 = 1"
         )
         return Critical(reason=reason)
@@ -327,7 +344,7 @@ def _found_critical(activation: Activation, bias_std: float) -> Critical:
 
 
 def _critical(
-    activation: Activation, bias_std: float, q: float, c: float, *, stable: bool
+    activation: Activation, bias_std: float, q: float | None, c: float, *, stable: bool
 ) -> Critical:
     reason = (
         f"the critical point of {activation.name} at bias_std {bias_std:g} is unstable:"
