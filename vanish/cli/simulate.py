@@ -1,6 +1,7 @@
 """`vanish` itself: simulate one chain, or several side by side."""
 
 # Not annotations from the future: each start would make a text of them.
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from vanish.cli import choice, parse, streams
@@ -73,9 +74,12 @@ def run(options: dict[str, Any]) -> int:
             entries = destination.is_for_people or destination.format in ("json", "html")
             # And these have the columns of the signal going forward, or draw it.
             forward = bool(chosen) or plot is not None or not destination.is_for_people
-            notes = {"entries": entries, "forward": forward}
-            found = compare(runs, draws=draws, watch=watch, jobs=jobs, memory_limit=limit, **notes)
-            profiles = list(found)
+            run_all = partial(compare, runs, jobs=jobs, memory_limit=limit, entries=entries)
+            profiles = list(run_all(draws=draws, watch=watch, forward=forward))
+            if not forward and any(each.verdict is Verdict.DEAD for each in profiles):
+                # Only the way forward tells what a signal died of.
+                draws = Draws(Streams(options["seed"]), once=once)
+                profiles = list(run_all(draws=draws, forward=True))
     else:
         simulation = Simulation(runs[0], draws)
         profiles = [simulation.profile()]
@@ -84,8 +88,7 @@ def run(options: dict[str, Any]) -> int:
     if advises and any(profile.verdict is not Verdict.STABLE for profile in profiles):
         from vanish.cures.remedy import advise
 
-        limits = {"jobs": jobs, "memory_limit": limit}
-        searches = [advise(profile, draws, **limits) for profile in profiles]
+        searches = [advise(profile, draws, jobs=jobs, memory_limit=limit) for profile in profiles]
     del draws  # the weights
     destination.stream(_rendered(profiles, searches, destination), beside)
     if not destination.quiet and not destination.is_for_people:

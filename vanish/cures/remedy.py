@@ -65,9 +65,8 @@ class Remedy(Record):
     @property
     def sentence(self) -> str:
         """What people are told."""
-        place = f" in place of {' and '.join(self.excluded)}" if self.excluded else ""
         return (
-            f"Try {shlex.join(self.options)}{place}: measured, layer 1 then gets"
+            f"Try {_told(self)}: measured, layer 1 then gets"
             f" {_compared(self.log10_ratio, self.layers)}{self._seeds}."
         )
 
@@ -191,7 +190,7 @@ def _is_mendable(profile: Profile) -> bool:
     """Tell whether what is wrong is a matter of scale or activation."""
     if (
         profile.verdict is Verdict.STABLE
-        or profile.named_faults
+        or (profile.named_faults and not profile.is_drawn_alike)
         or profile.settings.model.depth == 1
     ):
         return False
@@ -202,6 +201,12 @@ _NONE_WANTED = (
     "No remedy is looked for: it would have to bring the ratio of layer 1 to layer N within 0.01 to"
     " 100, and of these --vanish-below and --explode-above call none stable."
 )
+
+
+def _told(change: Remedy | Attempt) -> str:
+    """Return options as they are to be given, with those that are to be left out."""
+    place = f" in place of {' and '.join(change.excluded)}" if change.excluded else ""
+    return f"{shlex.join(change.options)}{place}"
 
 
 def _remedy(bench: Bench, found: Attempt) -> Remedy:
@@ -226,14 +231,14 @@ def _why(bench: Bench, tried: Sequence[Attempt], *, spent: bool) -> str:
         if spent:
             return f"No remedy was looked for: to try one {longer}."
         if tried:
-            options = " and with ".join(shlex.join(attempt.options) for attempt in tried)
+            options = " and with ".join(map(_told, tried))
             return f"Nothing simple works: with {options} not every seed can be run."
         return "Nothing simple works: no other gain brings the ratio nearer to 1."
     more = f" No more was tried: it {longer}." if spent else ""
     nothing = "No remedy was found" if spent else "Nothing simple works"
     best = min(run, key=lambda each: shortfall(bench, each))
     assert best.log10_ratio is not None
-    options = shlex.join(best.options)
+    options = _told(best)
     gets = f"layer 1 gets {_compared(best.log10_ratio, bench.settings.model.depth)}"
     if best.spent:
         return f"No remedy is promised: with {options} {gets}, but to try further seeds {longer}."

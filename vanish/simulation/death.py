@@ -6,13 +6,18 @@ in which no unit has a slope, the loss, or no path through what is left.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vanish.network import activations, losses
+from vanish.network.arrays import Network
+from vanish.network.graph import Variable
+from vanish.numbers.scaled import Magnitude
 from vanish.numbers.words import listed, short, spans, which_layers
 from vanish.simulation.measured import MEDIAN, quantile, rank
+from vanish.simulation.sample import given_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +25,10 @@ if TYPE_CHECKING:
     from vanish.network.activations import Activation
     from vanish.simulation.layers import LayerRecord
     from vanish.simulation.profile import Profile
+
+
+# A bias so much smaller than W f is not what makes a large.
+_MUCH_MORE = 4.0
 
 
 def explain_death(profile: Profile) -> tuple[str, str]:
@@ -135,7 +144,7 @@ def _without_slope(profile: Profile, first: LayerRecord) -> str:
     layers, k = profile.layers, first.layer
     activation = activations.get(first.act)
     if not activation.flat:
-        return _with_slopes_too_small(first, _still(layers))
+        return _with_slopes_too_small(profile, first, _still(layers))
     after = [layer.layer for layer in layers[k:] if layer.slope_max == 0.0]
     out = "" if first.value else " and puts out 0"
     too = f", as in {which_layers(after)}" if after else ""
@@ -157,18 +166,51 @@ def _without_loss(profile: Profile) -> str:
     return f"The gradient of the loss {settings.loss} is exactly 0: nothing learns."
 
 
-def _with_slopes_too_small(first: LayerRecord, still: str) -> str:
+def _with_slopes_too_small(profile: Profile, first: LayerRecord, still: str) -> str:
     """Return what follows where S' is 0 in float64 alone, or where it is 0 at 0."""
     size = first.rms_a
     if size is not None and not size and first.layer == 1:
         return f"In layer 1 every a is 0, where {first.act} has slope 0: {still}."
     is_large = size is None or _has_slope_below(activations.get(first.act), float(size))
-    how, other = ("large", "Smaller") if is_large else ("small", "Larger")
+    how, other = "small", "Larger weights"
+    if is_large:
+        how, other = "large", f"Smaller {_at_fault(profile, first)}"
     return (
         f"The values of layer {first.layer} are so {how} that every slope of {first.act} is below"
-        f" 1e-308, which float64 rounds to 0: {still}. {other} weights would give them slopes"
-        " again."
+        f" 1e-308, which float64 rounds to 0: {still}. {other} would give them slopes again."
     )
+
+
+def _at_fault(profile: Profile, layer: LayerRecord) -> str:
+    """Return whether a is too large by W or by b: what is left without it has a slope or none."""
+    k, activation = layer.layer, activations.get(layer.act)
+    by_bias = _rms_of_bias(profile, k)
+    # Of random entries the root mean square of W f is ‖W‖/√n_out times that of f.
+    f = profile.layers[k - 2].value if k > 1 else _rms_of_input(profile)
+    by_weight = layer.weight * f / Magnitude.of(math.sqrt(layer.n_out))
+    if not by_bias or float(by_weight) > _MUCH_MORE * by_bias:
+        return "weights"
+    if _has_slope(activation, float(by_weight)):
+        return "biases"
+    return "weights" if _has_slope(activation, by_bias) else "weights and biases"
+
+
+def _rms_of_bias(profile: Profile, k: int) -> float:
+    weights, drawn = profile.settings.weights, profile.settings.model.drawn_biases
+    if isinstance(weights, Network):
+        bias = weights.biases[k - 1]
+        return 0.0 if bias is None else math.sqrt(np.mean(np.square(bias)))
+    return 0.0 if drawn is None else drawn.rms(Variable("b", k))
+
+
+def _rms_of_input(profile: Profile) -> Magnitude:
+    x = given_input(profile.settings)
+    return Magnitude.of(1.0 if x is None else math.sqrt(np.mean(np.square(x))))
+
+
+def _has_slope(activation: Activation, size: float) -> bool:
+    with np.errstate(all="ignore"):
+        return bool(activation.slope(np.array([-size, size])).any())
 
 
 def _has_slope_below(activation: Activation, size: float) -> bool:
@@ -197,7 +239,10 @@ def constant_lines(profile: Profile) -> str:
         return ""
     most = float(shares.max())
     lines = "lines" if most == 1.0 else f"up to {short(most)} of its lines"
+    graph = profile.measured.graph
+    # RMS takes no mean away: what it makes 0 of is 0.
+    by_mean = any(graph.block(k).places(kind) for k in hit for kind in ("layernorm", "batchnorm"))
+    what = "constant: it makes 0 of them" if by_mean else "0: it leaves them so"
     return (
-        f"In {which_layers(hit)} a norm gets {lines} that are"
-        " constant: it makes 0 of them, and lets no gradient through."
+        f"In {which_layers(hit)} a norm gets {lines} that are {what}, and lets no gradient through."
     )

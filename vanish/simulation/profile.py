@@ -119,6 +119,14 @@ class Profile(Course):
         return formula is not None and formula.block(2) != formula.block(3)
 
     @property
+    def is_drawn_alike(self) -> bool:
+        """Whether no setting tells one layer from another, so that what stands out is chance."""
+        model, gains = self.settings.model, self.settings.model.gains
+        one_gain = not isinstance(gains.each, tuple) or len({*gains.each}) == 1
+        one_s = len({activation.name for activation in model.activations}) == 1
+        return self.settings.weights is None and one_s and one_gain and gains.last is None
+
+    @property
     def shares_weights(self) -> bool:
         """Whether all layers share a matrix, so that none of them learns by itself."""
         blocks = (run.block for run in self.measured.graph.runs)

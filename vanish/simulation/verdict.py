@@ -43,6 +43,9 @@ _UNEVEN = 0.25
 MANY_DEAD, _HEALTHY_DEVIATIONS = 0.75, 4.0
 
 
+# So many layers at fault are told one by one.
+_FEW_FAULTS = 3
+
 _ONE_LAYER = "With one layer there is nothing to vanish on the way."
 
 
@@ -98,10 +101,12 @@ def thresholds(pairs: Iterable[tuple[float, float]]) -> str:
     pairs
         Below which it is called vanishing and above which exploding, of each run.
     """
-    known = {*pairs}
-    below, above = (f"{bound:g}" for bound in next(iter(known)))
-    if len(known) > 1:
-        below, above = "vanish_below", "explode_above"
+    known = zip(*pairs, strict=True)
+    # Each by itself: a sweep has a column of what varies, and of nothing else.
+    below, above = (
+        f"{bounds[0]:g}" if len({*bounds}) == 1 else name
+        for name, bounds in zip(("vanish_below", "explode_above"), known, strict=True)
+    )
     return f"vanishing below {below}, exploding above {above}, dead at 0"
 
 
@@ -217,7 +222,9 @@ def _signal(course: Course) -> str:
     }
     faults = course.named_faults
     if faults:
-        told = "; ".join(map(_fault, faults))
+        told = "; ".join(map(_fault, faults[:_FEW_FAULTS]))
+        if len(faults) > _FEW_FAULTS:
+            told += f"; so {_do(len(faults) - _FEW_FAULTS)}"
         even = f"; the median layer {_changes(course.faults.even)}" if course.is_chain else ""
         return (
             f"{told[0].upper()}{told[1:]}{even}. Layer {first} gets"
@@ -284,8 +291,9 @@ def _decades(course: Course) -> str:
 def _fault(fault: Fault) -> str:
     """Return what one layer does to the signal that the median layer does not."""
     k = fault.layer
-    keeps = f"what follows layer {k} keeps" if fault.mixed else f"the slopes of layer {k} keep"
-    slopes = "" if fault.slopes is None else f"{keeps} {short_power(fault.slopes)} of it"
+    what = f"what follows layer {k}" if fault.mixed else f"the slopes of layer {k}"
+    ends = "s" * fault.mixed
+    slopes = "" if fault.slopes is None else f"{what} {_times(fault.slopes, ends)}"
     if fault.weight is None:
         assert fault.typical_slopes is not None
         typical = short_power(fault.typical_slopes)
@@ -296,6 +304,17 @@ def _fault(fault: Fault) -> str:
         return f"layer {k} multiplies the signal by {factor}, the median layer by {usual}"
     told = f"W{k} multiplies the signal by {factor}, the median layer's W by {usual}"
     return told + (f", and {slopes}" if slopes else "")
+
+
+def _do(others: int) -> str:
+    return f"{'does' if others == 1 else 'do'} {plural(others, 'other layer')}"
+
+
+def _times(log10: float, ends: str) -> str:
+    """Return what slopes do that multiply the signal: nobody keeps more than there is."""
+    if log10 > 0.0:
+        return f"multipl{'ies' if ends else 'y'} it by {short_power(log10)}"
+    return f"keep{ends} {short_power(log10)} of it"
 
 
 class Units(Protocol):
@@ -376,8 +395,11 @@ def _counts(profile: Profile) -> str:
 
 
 def _helping(profile: Profile, advice: Advice | None) -> str:
-    """Return what helps: a layer at fault is a matter of its own, no setting mends it."""
-    if profile.named_faults:
+    """Return what helps: a layer at fault is a matter of its own, no setting mends it.
+
+    Unless it is one by chance.
+    """
+    if profile.named_faults and not profile.is_drawn_alike:
         return advice_on(profile.named_faults)
     return "" if advice is None else advice.sentence
 
