@@ -134,6 +134,10 @@ class Node(Record):
     name: str = ""
 
 
+# The operations that divide by a size.
+NORMS = ("layernorm", "rmsnorm", "batchnorm")
+
+
 class Block:
     """The graph of one layer.
 
@@ -194,6 +198,11 @@ class Block:
     def places(self, kind: str) -> tuple[int, ...]:
         """Return the places of all operations of a kind."""
         return self._of_kind.get(kind, ())
+
+    @property
+    def has_norm(self) -> bool:
+        """Whether a norm is in it, so that something does not depend on the size of what it was."""
+        return any(self.places(kind) for kind in NORMS)
 
     @property
     def argument_places(self) -> tuple[int, ...]:

@@ -79,8 +79,8 @@ def activate(activation: Activation, a: Scaled, layer: int) -> tuple[Scaled, Flo
 def overflow(activation: Activation, layer: int) -> ForwardOverflowError:
     """Return the error for values that float64 cannot hold."""
     return ForwardOverflowError(
-        f"layer {layer}: the values of {activation.name} grow past 1.8e308, the largest"
-        " float64: give a smaller --weight-std or --gain, or fewer layers"
+        f"layer {layer}: the values of {activation.name} grow past 1.8e308, the largest float64",
+        "give a smaller --weight-std or --gain, or fewer layers",
     )
 
 

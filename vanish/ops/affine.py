@@ -45,8 +45,31 @@ def _dense_forward(run: Chain, op: Op, k: int, f: Scaled) -> tuple[Scaled, Scale
     return (a.settled() if bias is None else a + Scaled(bias)), f
 
 
+# Rounding of a sum of n terms, times n: as much as all of it.
+_ROUNDING = 16.0 * 2.0**-52
+
+
 def _dense_back(run: Chain, op: Op, k: int, _: Scaled, d: Scaled) -> tuple[Scaled]:
-    return (run.of(op, k)[0].backward(d),)
+    weight = run.of(op, k)[0]
+    found = weight.backward(d)
+    if run.graph.block(k).has_norm:
+        _drop_rounding(found.values, d.values, weight)
+    return (found,)
+
+
+def _drop_rounding(found: FloatArray, d: FloatArray, weight: Weight) -> None:
+    """Make 0 of what is rounding alone in Wᵀd.
+
+    What a norm hands back is at right angles to what it was given: of an input of one active unit
+    that is the unit's column of W, so that nothing is left of it but that.
+    """
+    sizes, rounding = np.abs(found), _ROUNDING * d.shape[1]
+    few = (sizes > 0.0) & (sizes <= rounding * sizes.max(axis=1, keepdims=True))
+    doubtful = few.any(axis=0)
+    if doubtful.any():
+        terms = np.abs(d) @ np.abs(weight.matrix.entries[:, doubtful])
+        terms *= weight.scale.split()[0]
+        found[:, doubtful] *= sizes[:, doubtful] > rounding * terms
 
 
 def _dense_by(_: Chain, op: Op, __: int, f: Scaled, d: Scaled) -> tuple[Outer | Total, ...]:
@@ -105,6 +128,10 @@ def _sampled_back(run: SampledChain, op: Op, k: int, met: Met, d: Stack) -> tupl
     normals = run.backward_normals(matrix, k)
     values, shadow = weight.matrix.pull_back(d, met.frame, met.response, normals, weight.factor)
     run.note_shadow(matrix, k, shadow)
+    if run.graph.block(k).has_norm:
+        # As in `_drop_rounding`; the entries of a random matrix are all alike.
+        sizes = np.abs(values)
+        values *= sizes > _ROUNDING * sizes.max(axis=2, keepdims=True)
     exponents = d.exponents + weight.shift if weight.shift else d.exponents
     return (Stack(values, exponents).balanced(),)
 

@@ -138,12 +138,19 @@ class Norm(Record):
         output, (mantissas, powers) = kept
         if not self.passes(g.shape[self.axis]):
             return np.zeros_like(g), np.zeros_like(powers)
-        rest = g - output * self._mean(output * g)
+        along, mean = self._mean(output * g), 0.0
+        rest = g - output * along
         if self.centred:
-            rest -= self._mean(g)
+            mean = self._mean(g)
+            rest -= mean
         # What lies along 1 or ŷ all but for rounding, as the same number for all units does.
-        least = _ROUNDING * g.shape[self.axis] * self._largest(g)
-        rest *= self._largest(rest) > least
+        rounding = _ROUNDING * g.shape[self.axis]
+        least, sizes = rounding * self._largest(g), np.abs(rest)
+        rest *= np.maximum.reduce(sizes, axis=self.axis, keepdims=True) > least
+        # Seldom there is one that is left over of its own terms, as where no other unit is active.
+        if np.count_nonzero(sizes <= least):
+            terms = np.abs(g) + np.abs(output * along) + np.abs(mean)
+            rest *= sizes > rounding * terms
         rest /= np.where(mantissas > 0.0, mantissas, np.inf)
         return rest, -powers
 

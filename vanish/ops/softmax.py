@@ -39,8 +39,8 @@ def from_top(op: Op, f: Scaled) -> tuple[FloatArray, FloatArray]:
         lines = op.own.of(f.with_exponent(0).values)
         if not np.isfinite(lines).all():
             raise ForwardOverflowError(
-                "the values before a softmax grow past 1.8e308, the largest float64: give a"
-                " smaller --gain"
+                "the values before a softmax grow past 1.8e308, the largest float64",
+                "give a smaller --gain",
             )
     down = lines - lines.max(axis=2, keepdims=True)
     return down, np.log(np.exp(down).sum(axis=2, keepdims=True))

@@ -78,7 +78,7 @@ def _where_it_ends(profile: Profile) -> str:
         why = "every unit of it has slope 0"
     elif not end.weight:
         why = "all its weights are zero"
-    elif any(block.places(kind) for kind in ("layernorm", "rmsnorm", "batchnorm")):
+    elif block.has_norm:
         why = "its norm takes out of the gradient all that reaches it"
     elif profile.trials > 1:
         return (
