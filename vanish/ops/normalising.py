@@ -138,10 +138,10 @@ class Norm(Record):
         output, (mantissas, powers) = kept
         if not self.passes(g.shape[self.axis]):
             return np.zeros_like(g), np.zeros_like(powers)
-        along, mean = self._mean(output * g), 0.0
+        along = self._mean(output * g)
+        mean = self._mean(g) if self.centred else np.zeros_like(along)
         rest = g - output * along
         if self.centred:
-            mean = self._mean(g)
             rest -= mean
         # What lies along 1 or ŷ all but for rounding, as the same number for all units does.
         rounding = _ROUNDING * g.shape[self.axis]
