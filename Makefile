@@ -1,5 +1,6 @@
 # make run    sets everything up and runs vanish (ARGS="…" for another command line)
-# make test   sets everything up and runs the tests that are quick, in three minutes
+# make test   sets everything up and runs the tests that are quick, in three minutes (WORKERS=0 for one
+#             after the other)
 # make slow   runs the others, in a quarter of an hour
 # make check  format, lint and types
 # make fuzz   tries command lines and damaged files (LINES=20000 FILES=10000 SEED=0)
@@ -17,6 +18,9 @@ BIN := $(VENV)/bin
 EXTRAS ?= dev
 # A table, in a pipe too: what the program is for, not its columns.
 ARGS ?= --layers 20 --act sigmoid --format table
+# How many tests run at a time: one a processor; 0 is one after the other, here.
+WORKERS ?= auto
+PYTEST = $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 # How much `make fuzz` tries, and of what it draws: another seed, other lines.
 LINES ?= 20000
 FILES ?= 10000
@@ -28,10 +32,10 @@ run: $(VENV)/.installed
 	@$(BIN)/vanish $(ARGS)
 
 test: $(VENV)/.installed-$(EXTRAS)
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 slow: $(VENV)/.installed-$(EXTRAS)
-	$(BIN)/python -m pytest -m slow
+	$(PYTEST) -m slow
 
 check: $(VENV)/.installed-$(EXTRAS)
 	$(BIN)/ruff format --check .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
@@ -64,6 +65,14 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_OBJECTS)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Name tests alike in all processes that share them: their own files lie elsewhere in each."""
+    files = sys.modules.get("checkpoints")
+    if isinstance(val, str) and files is not None and str(files.place()) in val:
+        return val.replace(f"{files.place()}/", "")
+    return None
 
 
 Plant = Callable[..., None]

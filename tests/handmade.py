@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from vanish.numbers.scaled import Magnitude
 from vanish.numbers.signed import Signed
-from vanish.simulation.modules import ModuleCourse, ModuleRecord, Run, Size, Slopes, Spread
+from vanish.simulation.module_precision import Size
+from vanish.simulation.modules import ModuleCourse, ModuleRecord, Run, Slopes, Spread
 from vanish.simulation.thresholds import Thresholds
 
 

@@ -91,7 +91,27 @@ class OutputError(VanishError):
 
 
 class ForwardOverflowError(VanishError):
-    """A forward pass that leaves the range of float64."""
+    """A forward pass that leaves the range of float64.
+
+    Parameters
+    ----------
+    what
+        What does.
+    remedy
+        What to do. Where it happens nobody knows which settings there are: whoever does says it
+        better, see `advising`.
+    """
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}: {remedy}")
+        self._parts = what, remedy
+
+    def __reduce__(self) -> tuple[type[ForwardOverflowError], tuple[str, str]]:
+        return ForwardOverflowError, self._parts
+
+    def advising(self, remedy: str) -> ForwardOverflowError:
+        """Return the same error with another remedy."""
+        return ForwardOverflowError(self._parts[0], remedy)
 
 
 class MemoryLimitError(VanishError):
@@ -137,6 +157,22 @@ def whole(value: int) -> str:
     return f"{value}" if len(text) <= _LONGEST_NUMBER else f"of {len(text):,} digits"
 
 
+# A longer text says less than the type of what was given.
+_LONGEST_VALUE = 60
+
+
+def quoted(given: object) -> str:
+    """Return what was given for a message, behind its name; of a long one its type."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        return whole(given)
+    try:
+        text = repr(given)
+    except Exception:  # noqa: BLE001 - whatever another one's code has to say
+        text = ""
+    is_short = 0 < len(text) <= _LONGEST_VALUE and text.isprintable()
+    return text if is_short else f"of type {type(given).__name__}"
+
+
 def unknown_name(
     kind: str, given: str, known: Iterable[str], help: str = "", meant: str = ""
 ) -> UsageError:
@@ -156,7 +192,7 @@ def unknown_name(
         The name in our words, where others have other words for its parts.
     """
     names = sorted(known)
-    folded = meant or given.strip().lower()
+    folded = meant or str(given).strip().lower()
     near = [name for name in names if folded and name.startswith(folded)][:3]
     if not near:
         from difflib import get_close_matches  # noqa: PLC0415 - start-up

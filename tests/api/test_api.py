@@ -10,6 +10,7 @@ import pickle
 import pkgutil
 import runpy
 from fractions import Fraction
+from functools import partial
 from html import unescape
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -20,8 +21,24 @@ from checkpoints import SMALL
 from command import run_in_process
 
 import vanish
-from vanish import Activation, Grid, Network, Rows, Settings, TrainingSettings, VanishError, api
-from vanish.errors import ConflictError, MemoryLimitError, UsageError, in_python
+from vanish import (
+    Activation,
+    Data,
+    Grid,
+    Network,
+    Rows,
+    Settings,
+    TrainingSettings,
+    VanishError,
+    api,
+)
+from vanish.errors import (
+    ConflictError,
+    ForwardOverflowError,
+    MemoryLimitError,
+    UsageError,
+    in_python,
+)
 from vanish.simulation import table
 from vanish.system import memory
 
@@ -248,12 +265,190 @@ def test_a_wrong_type_is_told_in_the_settings_own_name(
         (lambda: vanish.simulate(memory_limit=0), "memory_limit 0: give at least 1"),
         (lambda: vanish.simulate(jobs=True), "jobs True: give a whole number"),
         (lambda: vanish.compare([Settings()], layers=3), "settings beside layers"),
+        (lambda: vanish.compare(Settings(), layers=3), "settings beside layers"),
+        (lambda: UNTYPED.compare(3), "settings of type int: give Settings, or a list of them"),
+        (lambda: vanish.compare([]), "settings is empty: give at least one"),
+        (lambda: vanish.compare(act=[]), "act is empty: give at least one"),
+        (lambda: vanish.train([]), "settings is empty: give at least one"),
+        (lambda: UNTYPED.train({"layers": 1}), "settings of type dict: give TrainingSettings"),
+        (lambda: UNTYPED.train(data=3), "data 3: give a name, the path of a file, or Data"),
+        (lambda: UNTYPED.train(data=None), "data None: give a name, the path of a file, or Data"),
+        (lambda: UNTYPED.train(data=np.ones((3, 20))), "data of type ndarray: give a name, the"),
+        (lambda: UNTYPED.train(history=None), r"history None: give a list of epochs, such as ra"),
+        (lambda: UNTYPED.train(history=[0.5]), "history 0.5: give a whole number"),
+        (lambda: vanish.theory("tanh", bias_std=[]), "bias_std is empty: give at least one"),
+        (lambda: UNTYPED.theory("tanh", bias_std=None), "bias_std None: give a number"),
+        (lambda: vanish.theory("tanh", weight_std=[]), "weight_std is empty: give at least one"),
+        (lambda: UNTYPED.theory("tanh", input_rms=[1, 2]), r"input_rms \[1, 2\]: give a number$"),
+        (lambda: UNTYPED.theory("tanh", input_rms="1"), "input_rms '1': give a number$"),
+        (lambda: UNTYPED.theory("tanh", init=3), "init 3: give one name"),
+        (lambda: UNTYPED.theory("tanh", block=3), "block 3: give one name"),
+        (lambda: vanish.theory("tanh", block=[]), "block is empty: give at least one"),
+        (
+            lambda: UNTYPED.theory("tanh", weight_std={"W": 1}),
+            "weight_std by letters without block: give a number",
+        ),
+        (
+            lambda: UNTYPED.theory("tanh", weight_std=[1.0, {"W": 1}]),
+            "weight_std by letters without block: give a number",
+        ),
+        (lambda: UNTYPED.blocks(3), "block 3: give one name"),
+        (lambda: UNTYPED.load(SMALL, layout=None), "weights layout None: give one name"),
+        (lambda: UNTYPED.show(SMALL, layout=3), "weights layout 3: give one name"),
+        (lambda: UNTYPED.load(SMALL, 3), "select 3: give a glob, or a list of globs"),
+        (lambda: UNTYPED.sweep([1]), r"a grid \[1\]: give lists of values by the names"),
+        (lambda: UNTYPED.sweep(scheduler=3), "scheduler 3: give a text"),
+        (lambda: UNTYPED.sweep(act=None), "act None: give one name, or an Activation"),
+        (lambda: UNTYPED.Grid(3), "a grid 3: give lists of values by the names of settings"),
+        (lambda: UNTYPED.Grid({3: [1]}), "unknown setting 3"),
+        (lambda: UNTYPED.Network(3), "arrays: weights 3: give a list of arrays"),
+        (lambda: UNTYPED.Network([[[1.0]]], biases=3), "arrays: biases 3: give a list of arrays"),
+        (lambda: UNTYPED.derive(values=3), "values 3: give True or False"),
     ],
 )
 def test_every_function_refuses_in_the_words_of_python(call: Any, complaint: str) -> None:
     with pytest.raises(UsageError, match=f"^{complaint}") as caught:
         call()
     assert "--" not in str(caught.value)
+
+
+JUNK: list[Any] = [
+    *(3, 0, None, "", "x", b"x", [], [1], [None], {}, {"a": 1}, True, 1.5, 1j, object(), len),
+    *(np.array([1.0, 2.0]), np.array(["relu", "tanh"]), np.array("relu"), np.array(3), [[]]),
+    *((("W", 1.0),), np.zeros((2, 2, 2)), Settings, Settings(layers=1, width=2)),
+]
+SHAPED: dict[str, Any] = {"layers": 1, "width": 2}
+TAKERS: dict[str, Any] = {
+    **{
+        f"theory {name}": lambda given, name=name: vanish.theory("tanh", **{name: given})
+        for name in ("weight_std", "bias_std", "input_rms", "init", "block")
+    },
+    **{
+        f"theory of blocks {name}": lambda given, name=name: vanish.theory(
+            "tanh", block="residual", **{name: given}
+        )
+        for name in ("weight_std", "bias_std", "input_rms", "init", "layers")
+    },
+    **{name: getattr(vanish, name) for name in ("acts", "blocks", "load", "show", "Grid", "Rows")},
+    "theory": lambda given: vanish.theory(given, weight_std=1.0),
+    "collapse": lambda given: UNTYPED.collapse(given, **SHAPED),
+    "compare": UNTYPED.compare,
+    "compare act": lambda given: vanish.compare(act=given, **SHAPED),
+    "compare init": lambda given: vanish.compare(init=given, **SHAPED),
+    "simulate_grid": lambda given: [*UNTYPED.simulate_grid(given)],
+    "load select": lambda given: UNTYPED.load(SMALL, given),
+    "load layout": lambda given: UNTYPED.load(SMALL, layout=given),
+    "show full": lambda given: UNTYPED.show(SMALL, full=given),
+    "Network": UNTYPED.Network,
+    "Network.of": UNTYPED.Network.of,
+    "biases": lambda given: UNTYPED.Network.of([np.eye(2)], given),
+    "readout": lambda given: UNTYPED.Network.of([np.eye(2)], readout=given),
+    "data": lambda given: TrainingSettings(data=given),
+    "history": lambda given: UNTYPED.train(layers=1, width=2, epochs=1, history=given),
+    "labels": lambda given: UNTYPED.Data.of(np.ones((10, 2)), given),
+    **{
+        f"sweep {name}": lambda given, name=name: vanish.sweep(**SHAPED | {name: given})
+        for name in ("act", "layer_acts", "last_act", "weight_std", "widths", "scheduler", "input")
+    },
+}
+
+
+@pytest.mark.parametrize("name", TAKERS)
+def test_whatever_is_given_is_taken_or_refused_in_a_line(name: str) -> None:
+    for given in [*JUNK, iter([0, 1])]:
+        try:
+            TAKERS[name](given)
+        except VanishError as error:
+            assert "\n" not in str(error)  # noqa: PT017 - of those that there are
+
+
+def test_texts_in_arrays_are_texts_in_a_list() -> None:
+    names = np.array(["relu", "tanh"])
+    assert [each.name for each in vanish.acts(names)] == ["relu", "tanh"]
+    assert str(vanish.theory(names)) == str(vanish.theory(["relu", "tanh"]))
+    assert len(vanish.compare(act=names, **SHAPED)) == 2
+    assert len(vanish.collapse(names, **SHAPED).chains) == 2
+    assert len(vanish.sweep(act=names, **SHAPED)) == 2
+
+
+def test_all_is_all_in_any_case_as_on_the_command_line() -> None:
+    every = [each.name for each in vanish.acts("all")]
+    assert len(every) > 10
+    assert [each.name for each in vanish.acts("ALL")] == every
+    assert [each.name for each in vanish.acts([" All"])] == every
+    assert [row["act"] for row in vanish.sweep(act="All", **SHAPED)] == every
+    assert [row["act"] for row in vanish.sweep(act=["ALL"], **SHAPED)] == every
+    assert len(vanish.compare(act="ALL", **SHAPED)) == len(every)
+
+
+def test_one_record_or_mapping_will_do_where_several_may_be_given() -> None:
+    settings = Settings(act="tanh", **SHAPED)
+    assert vanish.compare(settings).rows() == vanish.compare([settings]).rows()
+    axes: dict[str, Any] = {"act": ["tanh"], "layers": [1], "width": [2]}
+    assert [*vanish.simulate_grid(axes)] == [*vanish.simulate_grid(Grid(axes))]
+    # What may be left out may be left out at some points.
+    rows = vanish.sweep(last_act=[None, "identity"], layer_acts=None, act="relu", **SHAPED)
+    assert [row["last_act"] for row in rows] == [None, "identity"]
+
+
+def test_a_file_is_named_by_whatever_names_files(tmp_path: Path) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text("".join(f"{i},{i % 3},{'ab'[i % 2]}\n" for i in range(20)))
+    assert TrainingSettings(data=path).source.name == str(path)
+    assert UNTYPED.train(data=bytes(path), layers=1, width=2, epochs=1).settings.data.features == 2
+    assert UNTYPED.load(SMALL.encode()).depth == vanish.load(SMALL).depth
+
+
+def test_epochs_may_be_listed_by_anything() -> None:
+    options: dict[str, Any] = {"layers": 1, "width": 2, "epochs": 2}
+    expected = vanish.train(history=[0, 1], **options).layer_rows()
+    for history in (iter([0, 1]), np.array([1, 0]), {0, 1}, range(2)):
+        assert vanish.train(history=history, **options).layer_rows() == expected
+
+
+def test_parameters_of_pytorch_are_refused_with_what_to_do() -> None:
+    torch = pytest.importorskip("torch")
+    parameter = torch.nn.Linear(2, 2).weight
+    half = torch.ones((2, 2), dtype=torch.bfloat16)
+    given: list[dict[str, Any]] = [
+        {"weights": [parameter]},
+        {"weights": [half]},
+        {"weights": {"W1": parameter}, "block": "residual"},
+        {"input": parameter},
+        {"input": half},
+        {"weights": {"W1": np.eye(2), "x": parameter}, "block": "residual"},
+    ]
+    for options in given:
+        with pytest.raises(
+            UsageError, match=r"which NumPy cannot read: .*detach\(\)\.numpy"
+        ) as why:
+            vanish.simulate(**options)
+        assert "\n" not in str(why.value)
+        assert "float()" in str(why.value)
+    for rows in (parameter, half):
+        with pytest.raises(UsageError, match="which NumPy cannot read"):
+            Data.of(rows, [0, 1])
+        with pytest.raises(UsageError, match="which NumPy cannot read"):
+            Network.of([np.eye(2)], x=rows)
+    numbers = parameter.detach().numpy()
+    profile = vanish.simulate(weights=[parameter.detach()], act="tanh")
+    assert profile.rows() == vanish.simulate(weights=[numbers], act="tanh").rows()
+
+
+def test_a_derivation_of_any_activation_names_none() -> None:
+    assert vanish.derive().to_dict()["settings"]["act"] is None
+    assert vanish.derive(act="tanh").to_dict()["settings"]["act"] == "tanh"
+    assert vanish.derive(values=True).to_dict()["settings"]["act"] == "sigmoid"
+
+
+def test_overflow_is_answered_with_what_can_be_set() -> None:
+    square: dict[str, Any] = {"act": "x*x", "layers": 12}
+    with pytest.raises(VanishError, match=r"give a smaller weight_std, or fewer layers$"):
+        vanish.collapse("x*x", layers=12)
+    with pytest.raises(VanishError, match=r"give a smaller weight_std or gain, or fewer layers$"):
+        vanish.simulate(**square)
+    with pytest.raises(VanishError, match=r"give a smaller gain$"):
+        vanish.simulate(act="x*x", weights=[np.eye(2) * 1e200, np.eye(2)])
 
 
 OVERFLOW: dict[str, Any] = {"act": "softplus", "gain": 1e300, "layers": 3}
@@ -463,6 +658,13 @@ RECORDS: dict[str, Any] = {
     "theory": lambda: vanish.theory("tanh", layers=3, width=4),
     "acts": lambda: vanish.acts(["tanh", SQUARE]),
     "collapse": lambda: vanish.collapse(layers=3),
+    "theory of blocks": lambda: vanish.theory("tanh", block="residual", layers=3),
+    "blocks": vanish.blocks,
+    "contents": lambda: vanish.show(SMALL),
+    "loaded": lambda: vanish.load(SMALL),
+    "cures": lambda: vanish.fix(act="sigmoid", layers=6, width=8, trials=1, framework="torch"),
+    "remedy": lambda: vanish.simulate(act="sigmoid", layers=8).remedy,
+    "data of arrays": lambda: Data.of(np.ones((10, 2)), [0, 1] * 5),
     "layers of a training": lambda: vanish.train(layers=1, width=4, epochs=1, history=[1]).by_layer,
 }
 
@@ -474,6 +676,8 @@ def content(value: Any, seen: frozenset[int] = frozenset()) -> Any:
     seen |= {id(value)}
     if isinstance(value, np.ndarray):
         return value.shape, value.tolist()
+    if isinstance(value, partial):
+        return value.func, content(value.args, seen)
     if isinstance(value, dict):
         return [(content(name, seen), content(each, seen)) for name, each in value.items()]
     kept: Any = None
@@ -517,6 +721,7 @@ def test_a_simulation_survives_a_pickle() -> None:
 def test_every_error_survives_a_pickle() -> None:
     for error in (
         VanishError("x"),
+        ForwardOverflowError("values grow", "give fewer --layers"),
         ConflictError("a beside b: give one --gain", "a", "b"),
         MemoryLimitError("a chain needs 1 GB", "there are 5 MB", "give fewer --layers"),
     ):

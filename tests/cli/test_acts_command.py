@@ -429,7 +429,7 @@ def test_a_terminal_without_unicode_gets_a_drawing_too() -> None:
         ("acts sigmod", "did you mean sigmoid"),
         ("acts relu,xyz", "'xyz'"),
         ("acts relu,,tanh", "an empty name"),
-        ("acts ''", "an empty name"),
+        ("acts ''", "it is empty: give something"),
         ("acts --layers 0", "layers 0"),
         ("acts --format yaml", "'yaml'"),
         ("acts sigmoid --no-header --format table", "--no-header"),

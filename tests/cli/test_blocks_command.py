@@ -222,6 +222,43 @@ def test_vanish_blocks_lists_all_of_them_in_every_format(form: str) -> None:
         assert all(each["source"] and each["growth"] for each in read)
 
 
+@pytest.mark.parametrize("columns", ["40", "60", "80", "200"])
+@pytest.mark.parametrize("block", NAMED.names())
+def test_one_block_is_told_in_full_in_any_window(block: str, columns: str) -> None:
+    record = NAMED.get(block)
+    for name in (record.name, *record.aliases):
+        result = run_in_process("blocks", name, "-f", "table", env={"COLUMNS": columns})
+        text = result.stdout.decode()
+        assert max(map(len, text.splitlines())) <= int(columns)
+        told = " ".join(text.split())
+        meaning = f"{record.meaning[0].upper()}{record.meaning[1:]}"
+        for fact in (record.name, *record.aliases, record.text, meaning, record.source):
+            assert fact in told
+        assert f"multiplies E‖∂L/∂f‖² by {record.growth}" in told
+    # The letters of its growth, and no others.
+    told = told.partition("In the growth")[2]
+    (p, v) = ("mean square and mean of the entries of x", "mean square and mean of S(")
+    assert (p in told) == ("p" in record.growth)
+    assert (v in told) == ("V" in record.growth)
+
+
+def test_markdown_of_one_block_is_a_list() -> None:
+    text = out("blocks pre-ln -f markdown")
+    assert text.startswith("**prenorm (pre\\_ln)**\n\nA transformer's two matrices")
+    assert "\n- source: Xiong et al. 2020\n" in text
+    assert "|" not in text
+
+
+@pytest.mark.parametrize("columns", ["40", "60", "80", "120"])
+def test_letters_are_explained_where_the_growth_is_shown_alone(columns: str) -> None:
+    for names in ((), ("plain", "prenorm")):
+        words = ("blocks", *names, "-f", "table")
+        text = run_in_process(*words, env={"COLUMNS": columns}).stdout.decode()
+        assert ("In the growth" in text) == ("times E‖∂L/∂f‖²" in text)
+        assert "In the formulas" in text
+    assert int(columns) > 40 or "times E‖∂L/∂f‖²" not in text
+
+
 def test_a_formula_of_the_articles_layer_is_no_block_at_all() -> None:
     for form in ("tsv", "csv", "json", "table", "markdown"):
         for options in ("--act tanh --layers 5 --width 6", "--layers 3 --width 4 --batch 2"):

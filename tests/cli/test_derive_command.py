@@ -340,7 +340,7 @@ def test_lines_fit_the_window_of_a_terminal(columns: int) -> None:
     status, text = run_in_terminal([*VANISH, "derive", "--values", "--matrix"], columns=columns)
     assert status == 0
     for line in text.splitlines():
-        # What is wider is one symbol, or a sentence of the head.
+        # What is wider is one symbol.
         bare = line.strip().removeprefix("= ").removeprefix("· ")
         assert len(line.rstrip()) <= columns or " · " not in bare
 

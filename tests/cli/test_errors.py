@@ -36,6 +36,9 @@ FILES = {
     "rows.txt": b"1 2\n3 4\n",
     "empty.txt": b"",
     "comment.txt": b"# no numbers\n\n",
+    "empty.onnx": b"",
+    "empty.safetensors": b"",
+    "huge.npz": npz(W1=np.eye(2) * 1e200, W2=np.eye(2)),
     "word.txt": b"1 2\n3 four\n",
     "ragged.txt": b"1 2\n\n3\n",
     "nan.txt": b"1 nan\n",
@@ -334,6 +337,8 @@ sweep --gain 1 --last-gain 0
 --target '' --loss mse
 --target row.txt --loss mse
 --target rows.txt --loss mse --widths 2,2 --batch 3
+--target rows.txt --loss mse --width 2
+--input row.txt --target rows.txt --loss mse --width 2
 --target missing.txt --loss mse
 
 --weights missing.npz
@@ -387,6 +392,7 @@ sweep --weights missing.onnx
 --output x
 --output x.xyz
 --output ''
+--plot ''
 --output . --format tsv
 --output missing/x.tsv
 --output loop.tsv
@@ -404,6 +410,8 @@ sweep --weights missing.onnx
 --save-weights x.npz --act relu --weight-std 1e9 --gain 1e300
 
 --act softplus --gain 1e300
+--act 'x*x' --weights huge.npz
+collapse --act 'x*x' --layers 12
 --act tanh --gain 1e308
 --layers 1000000000
 --layers 100000000000000000000
@@ -588,6 +596,10 @@ sweep --act 'relu,x*' --layers 2
 train --act 'x*' --layers 1
 theory --act 'sin(30)'
 show
+show ''
+show empty.safetensors
+show empty.onnx
+--weights empty.onnx
 show missing.safetensors
 show place.safetensors
 show row.txt
@@ -637,6 +649,11 @@ NOT_HERE = (
         "activation {activation.name}:",
         "activation {self.name}:",
     ),
+    *("is empty: give at least one", "by letters without block", "give lists of values by"),
+    *("{kind} {quoted(given)}: give one name", "give a list of epochs", "give a list of arrays"),
+    *("which NumPy cannot read", "the file of this array is closed"),
+    # of a process's own standard output: tests/system/test_checked_outputs.py
+    "the same file as standard output",
     *("init beside weight_std: give", "layers without width", "act is empty: give"),
     *(
         "a sweep has one number a point",

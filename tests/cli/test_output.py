@@ -229,6 +229,14 @@ def test_a_closed_stdout_is_one_error() -> None:
     assert is_one_error(result.stderr)
 
 
+@pytest.mark.parametrize("more", ["--dry-run -o x.csv", "--dry-run", "--columns help -o x.csv"])
+def test_no_output_is_asked_for_where_it_would_not_help(more: str) -> None:
+    result = run_in_shell(f"vanish sweep --layers 2 {more} >&-")
+    assert (result.status, result.stdout) == (2, b"")
+    assert is_one_error(result.stderr)
+    assert b"--output" not in result.stderr
+
+
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
 def test_nobody_needs_to_hear_the_verdict(redirection: str) -> None:
     result = run_in_shell(f"vanish {shlex.join(COMMAND)} {redirection}")

@@ -1170,6 +1170,49 @@ def test_a_finished_file_is_known_by_what_is_in_its_inputs(tmp_path: Path) -> No
     assert path.read_bytes() != before
 
 
+def test_numbers_by_letters_are_told_apart_to_the_last_digit(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    line = "--block prenorm --layers 3 --width 4 -q -o"
+    assert good(f"{line} {path} --weight-std W=1.23456789,V=2") == b""
+    (row,) = csv.DictReader(io.StringIO(path.read_text()))
+    assert row["weight_std"] == "W=1.23456789,V=2"
+    assert "results of another grid" in refused(
+        f"{line} {path} --resume --weight-std W=1.2345678,V=2"
+    )
+    assert good(f"{line} {path} --resume --weight-std W=1.23456789,V=2") == b""
+    theory = "theory --block prenorm --act relu --weight-std W=1.23456789,V=2 -f csv --columns"
+    text = run_in_process(*theory.split(), "weight_std_by_letter").stdout.decode()
+    assert "W=1.23456789" in text
+
+
+@pytest.mark.parametrize("name", ["007", "1e3", "0.50", "true", "nan"])
+@pytest.mark.parametrize("form", ["csv", "tsv"])
+def test_a_text_that_reads_as_a_number_is_known_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(name).write_text("1 2 3\n")
+    for more in ("", "--per-layer"):
+        line = f"--layers 2 --width 3 --act relu --input {name} -q -o x{more}.{form} {more}"
+        assert good(line) == b""
+        assert good(f"{line} --resume") == b""
+    # And it is no other one that reads as the same number.
+    Path("7").write_text("1 2 3\n")
+    assert "results of another grid" in refused(f"{line} --resume".replace(name, "7"))
+
+
+def test_a_point_that_failed_says_its_letters_as_they_are_given(tmp_path: Path) -> None:
+    line = "sweep --block residual,prenorm --weight-std W=1,V=2.5 --layers 3 --width 4 -j 1 -f csv"
+    found = run_in_process(*line.split())
+    rows = [*csv.DictReader(io.StringIO(found.stdout.decode()))]
+    assert [row["weight_std"] for row in rows] == ["W=1,V=2.5"] * 2
+    assert [bool(row["error"]) for row in rows] == [True, False]
+    path = tmp_path / "x.csv"
+    assert run_in_process(*line.split(), "-q", "-o", str(path)).status == 1
+    again = run_in_process(*line.split(), "-q", "-o", str(path), "--resume")
+    assert (again.status, again.stderr) == (1, b"")
+
+
 def test_a_point_that_failed_for_its_size_is_known_again(tmp_path: Path) -> None:
     path = tmp_path / "o.csv"
     line = "--layers 10,1000000000000 -o"

@@ -207,8 +207,8 @@ def test_json_says_what_was_asked() -> None:
     document = json.loads(run_theory("--act tanh --weight-std 0.5:1:2 --format json"))
     assert document["settings"] == {
         "act": ["tanh"],
-        "weight_std": "0.5:1:2",
-        "bias_std": "0",
+        "weight_std": [0.5, 1.0],
+        "bias_std": [0.0],
         "init": None,
         "layers": None,
         "width": None,
@@ -466,3 +466,10 @@ def test_theory_of_blocks_in_python_is_the_command_s() -> None:
     assert layered.rows() == rows("--block bottleneck --act relu --weight-std W=1.5 --layers 3")
     assert layered.layers is not None
     assert [each.layer for each in layered.layers[0]] == [1, 2, 3]
+
+
+def test_a_width_has_no_default() -> None:
+    text = run_in_process("theory", "--help").stdout.decode()
+    (line,) = [each for each in text.splitlines() if "--width N" in each]
+    assert "With --layers" in line
+    assert "64" not in line

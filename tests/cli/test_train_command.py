@@ -151,3 +151,32 @@ def test_a_command_that_is_told_can_be_pasted() -> None:
     words = shlex.split(command[1])
     assert words[words.index("--init") + 1] == "normal(0.001)"
     assert words[words.index("--act") + 1] == "x*sigmoid(x)"
+
+
+@pytest.mark.parametrize("init", ["zeros", "normal(0.001)"])
+def test_help_is_promised_where_a_command_gives_some_alone(init: str) -> None:
+    result = run_in_process(
+        *("train", "--act", "sigmoid", "--layers", "4", "--width", "8", "--init", init),
+        *("--epochs", "1", "-f", "table"),
+    )
+    said = " ".join(result.stdout.decode().split())
+    command = re.search(r"([^.]*): (vanish .*?)\.(?: |$)", said + " ")
+    assert command is not None
+    shown = run_in_process(*shlex.split(command[2])[1:], "-f", "table").stdout.decode()
+    promised = command[1].strip() == "What helps its gradient"
+    assert promised or command[1].strip() == "Its gradient, layer by layer"
+    assert promised == (init != "zeros") == bool(re.search(r"\bTry --", shown))
+
+
+def test_dead_units_agree_in_number() -> None:
+    for width, told in (("1", "the one unit is dead"), ("2", "2 of 2 units are dead")):
+        found = []
+        for seed in range(6):
+            result = run_in_process(
+                *("train", "--act", "relu", "--layers", "6", "--width", width, "--epochs", "1"),
+                *("--seed", str(seed), "-f", "table"),
+            )
+            said = " ".join(result.stdout.decode().split())
+            assert "1 of 1 units" not in said
+            found += re.findall(r"In layer \d+, ([^:]*): slope 0 on every example", said)
+        assert {*found} == {told}

@@ -144,7 +144,7 @@ def two(first: list[int], second: list[int]) -> bytes:
 
 
 DAMAGED = {
-    "nothing": (b"", "it is of 0 bytes"),
+    "nothing": (b"", "an empty file: save it again"),
     "cut in its length": (b"\0" * 7, "it is of 7 bytes"),
     "a header that is not there": (b"\xff" * 8, "its header is said to have 18,446,744"),
     "a header longer than the file": (raw(entry())[:40], "its header is said to have"),

@@ -241,6 +241,23 @@ def test_a_file_that_becomes_shorter_is_no_crash(file: Path) -> None:
             found.arrays[0].array()
 
 
+def test_arrays_of_a_file_that_was_shown_are_there_no_more(file: Path) -> None:
+    file.write_bytes(safetensors({"w": normal(3, 3)}))
+    (listed,) = vanish.show(file)
+    with pytest.raises(InputError, match=r"is closed: give its name to vanish\.load"):
+        listed.first.array()
+
+
+@pytest.mark.parametrize("suffix", ["npz", "safetensors", "pt", "onnx"])
+@pytest.mark.parametrize("line", ["show {}", "--weights {}"])
+def test_an_empty_file_is_called_empty(tmp_path: Path, suffix: str, line: str) -> None:
+    for extra in {"pt": ["torch"], "onnx": ["onnx"]}.get(suffix, []):
+        pytest.importorskip(extra)
+    path = tmp_path / f"net.{suffix}"
+    path.touch()
+    check_error(line.format(path), f"{path}: an empty file: save it again")
+
+
 @pytest.mark.parametrize("suffix", ["keras", "h5", "hdf5", "H5"])
 @pytest.mark.parametrize("line", ["show {}", "--weights {}", "--weights {} --select a"])
 def test_keras_files_are_answered_with_the_line_that_exports_them(

@@ -14,6 +14,7 @@ from graphs import addresses
 from known import known
 from matplotlib.mathtext import MathTextParser
 
+from vanish import Settings, Simulation
 from vanish.errors import UsageError
 from vanish.lessons import named
 from vanish.lessons.derivation import Derivation, is_shared, measured_factors, parse_variable
@@ -26,7 +27,7 @@ from vanish.network.weights import Weight
 from vanish.numbers.scaled import Scaled
 from vanish.readings import dense
 from vanish.readings.names import NOTATION
-from vanish.readings.notation import LATEX, TEXT, product
+from vanish.readings.notation import LATEX, MATHML, TEXT, product
 from vanish.readings.products import Sum
 from vanish.render import derivation as render
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from conftest import Plant
+
+    from vanish.readings.notation import Notation
 
 S, ADD, LN, RMS = Op("activate"), Op("add"), Op("layernorm"), Op("rmsnorm")
 AFFINE = Op("affine", (Slot("W"), Slot("b")))
@@ -727,7 +730,42 @@ def test_lines_fit_the_window_and_no_symbol_is_broken(name: str, width: int) -> 
         for line in shown.splitlines():
             # Too long is only what cannot be broken: one symbol behind its indent.
             piece = line.split("= ")[-1].strip().removeprefix("· ").removeprefix("+ ")
-            assert len(line) <= width or " · " not in piece or "∂(" in piece or "has a row" in line
+            assert len(line) <= width or " · " not in piece or "∂(" in piece
+
+
+NEGATIVE = (
+    "-0.5 S(Wx+b)",
+    "-S(Wx+b)",
+    "x - 0.5 S(Wx+b)",
+    "-x - 0.5 S(W~x+b)",
+    "-0.5 S(-W~x+b)",
+    "-2 (x - V S(-Wx+b))",
+    "-1/sqrt(layers) (x + S(-2 W~(-x)))",
+)
+
+
+@pytest.mark.parametrize("notation", [TEXT, LATEX, MATHML])
+@pytest.mark.parametrize("text", NEGATIVE)
+def test_a_negative_factor_behind_others_has_brackets(text: str, notation: Notation) -> None:
+    for layers in (1, 2, 3, 7):
+        graph = Settings(layers=layers, width=3, block=text).model.graph
+        for each in variables(graph):
+            for full in (False, True):
+                for line in lines(graph, each, notation, full):
+                    assert f"{notation.times}-" not in line
+                    assert "+ -" not in line
+                    assert line.count("(") == line.count(")")
+
+
+def test_the_signs_above_numbers_are_those_of_the_last_line() -> None:
+    settings = Settings(act="tanh", layers=2, width=3, block="-0.5 S(Wx+b)", seed=1)
+    graph = settings.model.graph
+    first = Variable("W", 1)
+    factors = measured_factors(Simulation(settings), first)
+    told = "".join(render.text(Derivation(graph, first, factors=factors))).splitlines()
+    (above,) = (i for i, line in enumerate(told) if line.startswith("measured"))
+    *_, last = lines(graph, first, TEXT)
+    assert " ".join(told[above - 1].split()) == last
 
 
 def test_breaks_stand_before_signs_outside_of_symbols() -> None:

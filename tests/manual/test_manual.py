@@ -191,6 +191,38 @@ def test_a_terminal_gets_no_markdown_and_nothing_too_wide() -> None:
     assert max(map(len, text.splitlines())) <= 60
 
 
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_the_topics_fit_a_terminal_and_are_whole_in_a_pipe(columns: int) -> None:
+    status, text = run_in_terminal([*VANISH, "help"], columns, 60, {"NO_COLOR": "1"})
+    assert status == 0
+    lines = text.splitlines()
+    assert max(map(len, lines)) <= columns
+    told = " ".join(text.split())
+    piped = run_in_process("help").stdout.decode()
+    for name, about in TOPICS.items():
+        assert f"{name} {about}" in told
+        assert f"    {name:{max(map(len, TOPICS))}}  {about}\n" in piped
+    # What goes on does so below itself.
+    indent = max(map(len, TOPICS)) + 2
+    topics = lines[2 : lines.index("", 2)]
+    assert all(line[:indent].isspace() or line.split()[0] in TOPICS for line in topics)
+
+
+@pytest.mark.parametrize(
+    ("word", "shows"),
+    [
+        ("norm bound", r"^layer  grad_w  log10_norm_bound\n─+\n    1 +[\d.]+ +[\d.]+$"),
+        ("saturated", r"^layer  saturated\n─+\n    1 +0\.\d+$"),
+        ("fault", r"W3 multiplies the signal by .*? Rescale W3\."),
+    ],
+)
+def test_what_is_to_be_tried_shows_what_the_word_means(word: str, shows: str) -> None:
+    line = re.search(r"Try `(vanish [^`]*)`", answer(word))
+    assert line is not None
+    text = run_in_process(*shlex.split(line[1])[1:], "-f", "table").stdout.decode()
+    assert re.search(shows, text, re.MULTILINE | re.DOTALL)
+
+
 def test_a_block_of_80_columns_stays_whole_on_any_terminal() -> None:
     status, text = run_in_terminal([*VANISH, "help", "tour"], 60, 50, {"NO_COLOR": "1"})
     assert status == 0

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import math
+import operator
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,6 +69,33 @@ def test_one_and_zero_multiply_as_such(value: float, exponent: int) -> None:
     magnitude = Magnitude.of(value, exponent)
     assert magnitude_as_rational(magnitude * ONE) == magnitude_as_rational(magnitude)
     assert not magnitude * ZERO
+
+
+@given(positive, exponents, st.integers(1, 40))
+def test_powers_are_products_and_their_inverses(value: float, exponent: int, power: int) -> None:
+    magnitude = Magnitude.of(value, exponent)
+    product = ONE
+    for _ in range(power):
+        product = product * magnitude
+    found = magnitude**power
+    assert math.isclose(float(found / product), 1.0, rel_tol=1e-13)
+    assert magnitude**-power == ONE / found
+    of_numpy: Any = np.int64(power)
+    assert magnitude**of_numpy == found
+    assert magnitude**0 == ONE
+
+
+def test_a_magnitude_is_reckoned_with_magnitudes_alone() -> None:
+    magnitude: Any = Magnitude.of(3.0)
+    for wrong in (2, 2.0, "2", None):
+        for operate in (operator.add, operator.mul, operator.truediv):
+            with pytest.raises(TypeError):
+                operate(magnitude, wrong)
+    for wrong in (0.5, None, magnitude):
+        with pytest.raises(TypeError):
+            _ = magnitude**wrong
+    with pytest.raises(ZeroDivisionError):
+        _ = ZERO**-1
 
 
 def test_only_a_true_zero_is_false() -> None:

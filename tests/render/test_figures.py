@@ -573,6 +573,12 @@ def test_a_jump_of_s_itself_is_no_line() -> None:
     assert (set(left[1]), set(right[1])) == ({0.0}, {1.0})
 
 
+def test_where_s_alone_jumps_its_slope_has_no_dot() -> None:
+    figure = activation_figure([activations.get("where(x>0,1,0)+x"), activations.get("tanh")])
+    assert not [line for axes in figure.axes for line in axes.lines if line.get_marker() == "o"]
+    assert "S' at a kink" not in drawn.legend_texts(figure)
+
+
 @pytest.mark.slow
 def test_all_of_a_bounded_activation_and_of_its_slope_is_shown() -> None:
     shown = [*activations.registered()]

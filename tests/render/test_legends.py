@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import re
 import shlex
-from typing import TYPE_CHECKING, Any
-from unittest import mock
 
 import pytest
 from command import VANISH, run_in_process, run_in_terminal
+from known import known
+from viewed import views
 
 import vanish
 from vanish.columns import Column, Scale, Table
+from vanish.numbers.words import short
 from vanish.render import blockcolumns, columns, profiles
-from vanish.render import table as tables
 from vanish.render.markdown import markdown
 from vanish.render.table import Canvas, table
-from vanish.render.view import WHAT_COLUMNS_SAY, Finding, Legend, Notes, Said, View, said
+from vanish.render.view import (
+    WHAT_COLUMNS_SAY,
+    Elided,
+    Finding,
+    Heat,
+    Legend,
+    Notes,
+    Said,
+    View,
+    said,
+)
 from vanish.simulation.columns import LAYERS
 from vanish.sweeps.columns import SUMMARY
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 # Command lines that draw every table that has a legend, with the columns that only some have.
 DRAWN = (
     "--layers 2",
+    "--layers 3 --act tanh --norm-bound",
     "--act sigmoid --layers 3",
     "--act relu --layers 3 --trials 5",
     "--act hard_tanh --weight-std 100 --layers 3",
@@ -51,21 +59,6 @@ EVIDENT = {
 }
 # A scale, and a word that the sentences below explain.
 SCALE = re.compile(r"log scale 1e.*|verdict")
-
-
-def views(line: str) -> Iterator[View]:
-    """Yield the views that a command line draws."""
-    shown: list[View] = []
-    draw = tables.table
-
-    def note(view: View, *rest: Any, **named: Any) -> str:
-        shown.append(view)
-        return draw(view, *rest, **named)
-
-    with mock.patch.object(tables, "table", note):
-        result = run_in_process(*shlex.split(line), "--format", "table")
-    assert result.status == 0
-    yield from shown
 
 
 @pytest.mark.slow
@@ -109,6 +102,53 @@ def test_a_legend_says_what_the_records_say() -> None:
     assert theory.legend[-1].text == columns.THEORY.gist("critical_stable")
     (points,) = views("theory --block residual --act relu")
     assert points.legend[0].text == blockcolumns.POINTS.gist("p_star")
+
+
+def test_a_threshold_has_its_number_unless_it_varies() -> None:
+    for options, below, above in (
+        ("", "0.001", "1000"),
+        ("--vanish-below 0.1,0.001", "vanish_below", "1000"),
+        ("--explode-above 10,20", "0.001", "explode_above"),
+        ("--vanish-below 0.1,0.001 --explode-above 10,20", "vanish_below", "explode_above"),
+    ):
+        (view,) = views(f"sweep --act relu --layers 5,10 --width 4 {options}")
+        text = view.legend[-1].text
+        assert text == f"vanishing below {below}, exploding above {above}, dead at 0"
+        # Such a word is the head of a column.
+        for word in {below, above} & {"vanish_below", "explode_above"}:
+            assert word in view.columns
+
+
+def test_a_map_has_no_sign_where_there_is_no_ratio_and_says_why() -> None:
+    (view,) = views("sweep --act relu,sigmoid --layers 1,5 --width 1,2")
+    assert len(view.rows) == 4
+    for row in view.rows:
+        assert not isinstance(row, Elided)
+        act, layers, heat = row
+        assert isinstance(heat, Heat)
+        if layers == "1":
+            assert heat.cells == (" ", " ")
+        else:
+            assert act == "sigmoid" or heat.cells == ("0", "0")
+            assert " " not in heat.cells
+    (notes,) = view.notes
+    assert dict(notes.lines)["blank"] == "no steps: one layer, or a graph that branches"
+    (view,) = views("sweep --act sigmoid --layers 2,5 --width 1,2")
+    assert "blank" not in dict(view.notes[0].lines)
+
+
+def test_a_norm_bound_that_is_asked_for_is_a_column() -> None:
+    (view,) = views("--layers 5 --act tanh --norm-bound")
+    at = view.columns.index("norm\nbound")
+    profile = vanish.simulate(act="tanh", layers=5, norm_bound=True)
+    bounds = [layer.norm_bound for layer in profile.layers]
+    shown = [row[at] for row in view.rows if not isinstance(row, Elided)]
+    assert shown == [short(known(bound)) for bound in bounds]
+    for width in (80, 200):
+        assert "norm" in table(view, Canvas(width)).splitlines()[2].split()
+    for line in ("--layers 5 --act tanh", "--layers 5 --act tanh --no-norm-bound"):
+        (other,) = views(line)
+        assert "norm\nbound" not in other.columns
 
 
 def test_a_gist_is_what_a_meaning_begins_with_or_its_own() -> None:

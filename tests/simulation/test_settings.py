@@ -20,6 +20,12 @@ def rows(*shape: int, name: str = "in.txt") -> Rows:
     return Rows(np.ones(shape), name)
 
 
+def test_a_size_of_so_many_outputs_keeps_its_digits() -> None:
+    for text in ("4x", "0.5x", "1234567x", "1.00000001x"):
+        assert Settings(block="bottleneck", hidden=text).hidden == text
+    assert Settings(block="bottleneck", hidden="4.0X").hidden == "4x"
+
+
 # --- every complaint ---
 
 

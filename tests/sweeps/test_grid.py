@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from vanish import Network, Rows, Settings
 from vanish.cli import ranges
 from vanish.errors import UsageError, VanishError
-from vanish.sweeps.grid import LARGEST, Grid, shown
+from vanish.sweeps.grid import LARGEST, Grid, shown, written
 
 ORDER = [field.name for field in fields(Settings)]
 
@@ -98,6 +98,18 @@ def test_a_label_has_values_as_an_option_would() -> None:
     assert grid.label(7) == "widths=3,5,6 bias_std=0.5 input=y.txt"
     assert shown(Network((np.ones((1, 3)),), name="net.npz")) == "net.npz"
     assert shown(12345678) == "12345678"
+    by_letters = Grid({"block": ["prenorm"], "weight_std": [{"W": 0.1 + 0.2, "V": 1}, 2.0]})
+    assert [by_letters.label(i) for i in (0, 1)] == ["weight_std=W=0.3,V=1", "weight_std=2"]
+
+
+@pytest.mark.parametrize("std", [1.0, 1.5, 1e6, 1e300, 0.1 + 0.2, 1.23456789, 1 / 3, 1e6 + 1 / 8])
+def test_a_cell_has_numbers_that_read_back_as_the_same(std: float) -> None:
+    for value in ({"W": std, "V": 1.0}, (("W", std), ("V", 1.0))):
+        letter, _, text = written(value).removesuffix(",V=1").partition("=")
+        assert (letter, float(text)) == ("W", std)
+        assert not text.endswith(".0")
+    assert written((3, 4)) == "3,4"
+    assert written(("relu", "tanh")) == "relu,tanh"
 
 
 # --- what tells grids apart ---

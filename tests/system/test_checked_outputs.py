@@ -528,6 +528,37 @@ def test_a_figure_that_fails_leaves_the_results_in_the_journal(
     assert {*files_in(here)} == {"x.csv", "x.png"}
 
 
+# Standard output is one of the files.
+
+
+@pytest.mark.parametrize(
+    ("options", "target"),
+    [
+        ("-f csv --save-weights /dev/stdout", "| cat"),
+        ("-f csv --save-weights /dev/stdout", "> x.npz"),
+        ("-f csv -o - --save-weights /dev/fd/1", "| cat"),
+        ("-f csv --save-weights x.npz", "> x.npz"),
+        ("-f csv --plot x.png", "> x.png"),
+    ],
+)
+def test_no_file_is_mixed_with_what_goes_to_standard_output(
+    here: Path, options: str, target: str
+) -> None:
+    result = shell(f"set -o pipefail; vanish --act relu --layers 2 -q {options} {target}")
+    assert "the same file as standard output, where the result goes" in one_line(result)
+    assert [*files_in(here).values()] in ([], [b""])
+
+
+def test_weights_go_to_standard_output_where_nothing_else_does(here: Path) -> None:
+    line = "vanish --act relu --layers 2 -q -f csv --save-weights /dev/stdout"
+    result = shell(f"{line} -o x.csv | cat")
+    assert (result.status, result.stderr) == (0, b"")
+    assert result.stdout.startswith(b"PK")
+    assert files_in(here)["x.csv"].startswith(b"act,")
+    # A device takes any number of outputs.
+    assert shell(f"{line.replace('stdout', 'null')} > /dev/null").status == 0
+
+
 # What is no file.
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from mpmath import mp
 
+import vanish
 from vanish.network.graph import Variable
 from vanish.network.weights import Weight
 from vanish.simulation.run import Simulation, measure
@@ -214,3 +215,14 @@ def test_a_hundred_steps_tied_and_untied(weight_std: float, *, vanishes: bool) -
             Simulation(Settings(block=block, seed=seed, **shared)).ratio.log10 for seed in range(3)
         ]
         assert all((each is None or each < -3.0) is vanishes for each in ratios), block
+
+
+def test_tied_layers_that_are_told_the_same_have_no_law() -> None:
+    same = vanish.simulate(act="tanh", block="rnn", layers=6, width=4, steps=np.ones((6, 4)))
+    other = np.random.default_rng(0).standard_normal((6, 4))
+    told = vanish.simulate(act="tanh", block="rnn", layers=6, width=4, steps=other)
+    assert same.layers[0].predicted_f is None
+    assert same.to_dict()["runs"][0]["no_prediction"] == (
+        "W shared by all layers, whose inputs u are all the same"
+    )
+    assert told.layers[0].predicted_f is not None

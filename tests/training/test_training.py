@@ -210,7 +210,7 @@ def test_of_a_trial_all_get_the_same_batches(monkeypatch: pytest.MonkeyPatch) ->
     differentiate = Run.differentiate
 
     def noted(self: Run, x: np.ndarray, y: np.ndarray) -> None:
-        seen.setdefault((self.settings.act, self.settings.layers), []).append(x.copy())
+        seen.setdefault((self.settings.act_name, self.settings.layers), []).append(x.copy())
         differentiate(self, x, y)
 
     monkeypatch.setattr(Run, "differentiate", noted)

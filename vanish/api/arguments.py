@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from vanish.simulation.option import Kind
 from vanish.simulation.settings import Settings
 from vanish.simulation.table import SETTINGS, named
 from vanish.simulation.values import check_count, taken
+
+if TYPE_CHECKING:
+    from vanish.simulation.option import Option
 
 Record = TypeVar("Record")
 
@@ -40,6 +43,25 @@ def require_alone(options: Mapping[str, Any]) -> None:
     """Require that no fields stand beside a record."""
     if options:
         raise UsageError(f"settings beside {', '.join(options)}: give one of them")
+
+
+def records(kind: type[Record], given: Any) -> list[Record]:
+    """Return the records of a list, or the one that was given.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or something else among them.
+    """
+    if isinstance(given, kind):
+        return [given]
+    if not is_listed(given):
+        one = f"{kind.__name__}, or a list of them"
+        raise UsageError(f"settings of type {type(given).__name__}: give {one}")
+    found = [one_record(kind, each, {}) for each in given]
+    if not found:
+        raise UsageError("settings is empty: give at least one")
+    return found
 
 
 def _require_known(record: Any, options: Mapping[str, Any]) -> None:
@@ -80,29 +102,67 @@ def count(name: str, given: int | None) -> int | None:
     return found
 
 
-def one_or_several(name: str, given: Any) -> list[Any]:
-    """Return one or several values of a setting as a list; an empty one for None."""
+def flag(name: str, given: Any) -> bool:
+    """Return whether something is to be."""
+    found: bool = taken(named("per_layer").but(name=name), given)
+    return found
+
+
+def is_listed(given: Any) -> bool:
+    """Tell whether something is several values, and not one by itself."""
+    # An array of no axes is one number, and cannot be walked through.
+    is_one = isinstance(given, str | bytes | Mapping) or getattr(given, "ndim", 1) == 0
+    return isinstance(given, Iterable) and not is_one
+
+
+def one_or_several(name: str, given: Any, option: Option | None = None) -> list[Any]:
+    """Return one or several values of a setting as a list; an empty one for None.
+
+    Parameters
+    ----------
+    name
+        What it is called.
+    given
+        What was given.
+    option
+        What each may be, where it is no setting of a run.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or one is of another type.
+    """
     if given is None:
         return []
-    if name == "act" and given == ALL:
-        return ACTIVATIONS.split(", ")
-    several = isinstance(given, Iterable) and not isinstance(given, str)
-    return [taken(SETTINGS[name], each) for each in (given if several else [given])]
+    each_is = SETTINGS[name] if option is None else option.but(name=name)
+    found = [taken(each_is, each) for each in (given if is_listed(given) else [given])]
+    if not found:
+        raise UsageError(f"{name} is empty: give at least one")
+    return _every_act(found) if name == "act" else found
+
+
+def _every_act(given: Iterable[Any]) -> list[Any]:
+    """Return activations, all that are built in for ``all``, as on the command line."""
+    found: list[Any] = []
+    for each in given:
+        is_all = isinstance(each, str) and each.strip().lower() == ALL
+        found += ACTIVATIONS.split(", ") if is_all else [each]
+    return found
 
 
 def axis(name: str, given: Any) -> list[Any]:
     """Return the values of a setting: what is one value by itself is an axis of one."""
     if name not in SETTINGS:
         raise unknown_name("setting", name, SETTINGS)
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    if name == "act":
+        return _every_act(given if is_listed(given) else [given])
+    if not is_listed(given):
         return [given]
     kind = SETTINGS[name].kind
     if kind is Kind.ROWS:
         is_one = not (isinstance(given, list | tuple) and _are(given, Rows, np.ndarray))
     elif kind is Kind.NETWORK:
-        is_one = isinstance(given, Mapping) or _are_arrays(given)
-    elif kind is Kind.STDS:
-        is_one = isinstance(given, Mapping)
+        is_one = _are_arrays(given)
     else:
         listed = kind in (Kind.ACTS, Kind.SIZES)
         is_one = listed and not _are(given, list, tuple, np.ndarray)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, overload
 
-from vanish.api.arguments import axis, count, one_or_several
+from vanish.api.arguments import axis, count, flag, one_or_several
 from vanish.api.results import Activations, Blocks, Collapse, Derived
 from vanish.api.theories import BlockTheory, Theory
 from vanish.errors import UsageError, unknown_name
@@ -24,7 +25,7 @@ from vanish.theories import infinitewidth
 from vanish.theories.blocks import Setting, survey, weight_stds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from vanish.network.activations import Activation
 
@@ -36,6 +37,9 @@ _MEASURED = (
     *("width", "hidden", "init", "weight_std", "bias_std", "gain", "weights", "seed"),
     "bias_init",
 )
+
+# What is no setting of a run, but of the kind of one.
+_NUMBER, _NAME = SETTINGS["bias_std"], SETTINGS["init"]
 
 # Layers of a derivation where nobody says how many: it fits on a page.
 _DERIVED = 3
@@ -99,6 +103,8 @@ def derive(
     # A network has as many as it has.
     if layers is None and options.get("weights") is None:
         layers = _DERIVED
+    values, full = flag("values", values), flag("full", full)
+    matrix = None if matrix is None else flag("matrix", matrix)
     settings = Settings(act=act_used, layers=layers, block=block, **options)
     depth = settings.model.depth
     memory.require(
@@ -115,15 +121,17 @@ def derive(
     factors = measured_factors(Simulation(settings), by) if values else None
     known = settings.model.activations[0] if act is not None or values else None
     found = Derivation(graph, by, full, factors, known, matrix)
-    return Derived(found, settings.as_dict() | {"wrt": name})
+    # What is not said of S holds of any.
+    said = {} if known is not None else {"act": None}
+    return Derived(found, settings.as_dict() | {"wrt": name} | said)
 
 
 @overload
 def theory(
-    act: Act | Sequence[Act] | None = None,
+    act: Act | Iterable[Act] | None = None,
     *,
-    weight_std: float | Sequence[float] | None = None,
-    bias_std: float | Sequence[float] = 0.0,
+    weight_std: float | Iterable[float] | None = None,
+    bias_std: float | Iterable[float] = 0.0,
     input_rms: float = 1.0,
     init: str | None = None,
     layers: int | None = None,
@@ -133,11 +141,11 @@ def theory(
 
 @overload
 def theory(
-    act: Act | Sequence[Act] | None = None,
+    act: Act | Iterable[Act] | None = None,
     *,
-    block: str | Sequence[str],
-    weight_std: Stds | Sequence[Stds] | None = None,
-    bias_std: float | Sequence[float] = 0.0,
+    block: str | Iterable[str],
+    weight_std: Stds | Iterable[Stds] | None = None,
+    bias_std: float | Iterable[float] = 0.0,
     input_rms: float = 1.0,
     init: str | None = None,
     layers: int | None = None,
@@ -145,11 +153,11 @@ def theory(
 
 
 def theory(
-    act: Act | Sequence[Act] | None = None,
+    act: Act | Iterable[Act] | None = None,
     *,
-    block: str | Sequence[str] | None = None,
-    weight_std: Stds | Sequence[Stds] | None = None,
-    bias_std: float | Sequence[float] = 0.0,
+    block: str | Iterable[str] | None = None,
+    weight_std: Stds | Iterable[Stds] | None = None,
+    bias_std: float | Iterable[float] = 0.0,
     input_rms: float = 1.0,
     init: str | None = None,
     layers: int | None = None,
@@ -197,20 +205,28 @@ def theory(
     shown = [activations.get(each) for each in one_or_several("act", act)] or [
         *activations.registered()
     ]
-    if init is not None and weight_std is not None:
-        raise UsageError("init beside weight_std: give one of them")
+    if init is not None:
+        init = initializers.spelled(taken(SETTINGS["init"], init))
+        if weight_std is not None:
+            raise UsageError("init beside weight_std: give one of them")
+    # Without any there would be no point.
+    given: Any = bias_std
+    biases = one_or_several("bias_std", [None] if given is None else given)
+    rms = taken(_NUMBER.but(name="input_rms"), input_rms)
     if block is not None:
         if width is not None:
             raise UsageError("width beside block: leave out one of them")
-        return _of_blocks(shown, block, weight_std, bias_std, input_rms, init, layers)
+        return _of_blocks(shown, block, weight_std, biases, rms, init, layers)
     if (layers is None) != (width is None):
         raise UsageError("layers without width, or the reverse: give both")
-    stds: Sequence[float | None] = one_or_several("weight_std", weight_std) or [None]
-    rms = taken(named("gain").but(name="input_rms"), input_rms)
+    listed = None if weight_std is None else axis("weight_std", weight_std)
+    if any(isinstance(each, Mapping) for each in listed or ()):
+        raise UsageError("weight_std by letters without block: give a number")
+    stds = one_or_several("weight_std", listed, _NUMBER) or [None]
     points = [
         infinitewidth.point(each, std, bias, rms)
         for each in shown
-        for bias in one_or_several("bias_std", bias_std)
+        for bias in biases
         for std in (stds if init is None else [_weight_std(each, init, width)])
     ]
     spreads = None
@@ -220,7 +236,7 @@ def theory(
     asked = {
         "act": [each.name for each in shown],
         "weight_std": None if weight_std is None else stds,
-        "bias_std": one_or_several("bias_std", bias_std),
+        "bias_std": biases,
         "init": init,
         "layers": None if layers is None else taken(SETTINGS["layers"], layers),
         "width": None if width is None else taken(SETTINGS["width"], width),
@@ -231,22 +247,16 @@ def theory(
 
 def _of_blocks(
     shown: Sequence[Activation],
-    block: str | Sequence[str],
-    weight_std: Stds | Sequence[Stds] | None,
-    bias_std: float | Sequence[float],
-    input_rms: float,
+    block: str | Iterable[str],
+    weight_std: Stds | Iterable[Stds] | None,
+    biases: Sequence[float],
+    rms: float,
     init: str | None,
     layers: int | None,
 ) -> BlockTheory:
-    rms = taken(named("gain").but(name="input_rms"), input_rms)
-    texts = [block] if isinstance(block, str) else [*block]
-    if not texts:
-        raise UsageError("block is empty: give at least one")
-    stds = [
-        None if std is None else taken(SETTINGS["weight_std"], std)
-        for std in axis("weight_std", weight_std)
-    ]
-    formulas = [*map(formula_of, texts)]
+    formulas = [formula_of(text) for text in one_or_several("block", block, _NAME)]
+    listed = None if weight_std is None else axis("weight_std", weight_std)
+    stds = one_or_several("weight_std", listed) or [None]
     points, profiles = survey(
         [
             Setting(
@@ -258,7 +268,7 @@ def _of_blocks(
             )
             for formula in formulas
             for each in shown
-            for bias in one_or_several("bias_std", bias_std)
+            for bias in biases
             for std in stds
         ],
         count("layers", layers),
@@ -269,7 +279,7 @@ def _of_blocks(
         "weight_std": None
         if weight_std is None
         else [dict(each) if isinstance(each, tuple) else each for each in stds],
-        "bias_std": one_or_several("bias_std", bias_std),
+        "bias_std": biases,
         "init": init,
         "layers": count("layers", layers),
         "input_rms": rms,
@@ -277,7 +287,7 @@ def _of_blocks(
     return BlockTheory.of(points, profiles, asked)
 
 
-def acts(names: Act | Sequence[Act] | None = None, *, layers: int = LAYERS) -> Activations:
+def acts(names: Act | Iterable[Act] | None = None, *, layers: int = LAYERS) -> Activations:
     """Return activations, with the bounds on the product of their slopes.
 
     Parameters
@@ -304,7 +314,7 @@ def acts(names: Act | Sequence[Act] | None = None, *, layers: int = LAYERS) -> A
     return Activations.of(shown or activations.registered(), depth)
 
 
-def blocks(names: str | Sequence[str] | None = None) -> Blocks:
+def blocks(names: str | Iterable[str] | None = None) -> Blocks:
     """Return the blocks that have names, with their formulas.
 
     Parameters
@@ -324,11 +334,11 @@ def blocks(names: str | Sequence[str] | None = None) -> Blocks:
     residual: x + S(Wx+b): 1 + σ_w² C(q)
     layernorm: S(LN(Wx+b)): σ_w² C(1)/q
     """
-    shown = [NAMED.get(each) for each in ([names] if isinstance(names, str) else names or ())]
+    shown = [NAMED.get(each) for each in one_or_several("block", names, _NAME)]
     return Blocks(shown or NAMED)
 
 
-def collapse(act: Act | Sequence[Act] = "identity", *, batch: int = 16, **options: Any) -> Collapse:
+def collapse(act: Act | Iterable[Act] = "identity", *, batch: int = 16, **options: Any) -> Collapse:
     """Compare chains with the one affine map that they would be without activation.
 
     Parameters

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
+from vanish.api.arguments import flag, is_listed
 from vanish.api.shown import Shown, as_table
-from vanish.errors import UsageError
+from vanish.errors import UsageError, quoted
 from vanish.files import survey as surveys
 from vanish.files.formats import ONNX, format_of
 from vanish.files.networks import read_graph, read_network
@@ -86,9 +87,9 @@ def load(
     VanishError
         If the file cannot be read, or what is taken of it does not fit together.
     """
-    globs = [select] if isinstance(select, str) else list(select)
+    globs: list[Any] = list(select) if is_listed(select) else [select]
     if not all(isinstance(each, str) for each in globs):
-        raise UsageError(f"select {select!r}: give a glob, or a list of globs")
+        raise UsageError(f"select {quoted(select)}: give a glob, or a list of globs")
     name = _name_of(path)
     if format_of(name) != ONNX:
         return read_network(name, layout, select=globs)
@@ -114,12 +115,12 @@ def show(path: Path, *, full: bool = False, layout: str = AUTO) -> Contents:
     VanishError
         If the file cannot be read, or holds no arrays.
     """
-    return Contents.of(surveys.survey(_name_of(path), layout, full=full))
+    return Contents.of(surveys.survey(_name_of(path), layout, full=flag("full", full)))
 
 
 def _name_of(path: Path) -> str:
     try:
-        return os.fspath(path)
+        return os.fsdecode(path)
     except TypeError:
         kind = type(path).__name__
         raise UsageError(f"path of type {kind}: give the name of a file") from None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
 from vanish.api.arguments import (
     axis,
     count,
+    flag,
+    is_listed,
     one_record,
     products,
+    records,
     require_alone,
 )
 from vanish.api.results import (
@@ -18,14 +20,17 @@ from vanish.api.results import (
     Sweep,
 )
 from vanish.api.trainings import Training, Trainings
+from vanish.errors import UsageError, quoted
 from vanish.simulation import run
 from vanish.simulation.settings import Settings
+from vanish.simulation.table import named
+from vanish.simulation.values import taken
 from vanish.sweeps.grid import Grid
 from vanish.training import run as training
 from vanish.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from vanish.network.activations import Activation
 
@@ -76,7 +81,7 @@ def simulate(
 
 
 def compare(
-    all_settings: Iterable[Settings] | None = None,
+    all_settings: Settings | Iterable[Settings] | None = None,
     /,
     *,
     jobs: int | None = None,
@@ -89,8 +94,8 @@ def compare(
     Parameters
     ----------
     all_settings
-        One record a chain; or their fields as keywords, of which `act` (sigmoid and relu where
-        it is not given) and `init` may be lists.
+        One record a chain, or a single one; or their fields as keywords, of which `act` (sigmoid
+        and relu where it is not given), `init` and `block` may be lists.
     jobs, memory_limit, watch
         As for `simulate`.
 
@@ -112,7 +117,7 @@ def compare(
         listed = products(options)
     else:
         require_alone(options)
-        listed = [one_record(Settings, each, {}) for each in all_settings]
+        listed = records(Settings, all_settings)
     found = run.compare(
         listed,
         jobs=count("jobs", jobs),
@@ -163,19 +168,24 @@ def sweep(
     else:
         require_alone(axes)
         grid = grid if isinstance(grid, Grid) else Grid(grid)
+    per_layer = flag("per_layer", per_layer)
     rows = simulate_grid(grid, jobs=jobs, scheduler=scheduler, per_layer=per_layer)
     return Sweep.of(rows, grid, per_layer=per_layer)
 
 
 def simulate_grid(
-    grid: Grid, *, jobs: int = 1, scheduler: str | None = None, per_layer: bool = False
+    grid: Grid | Mapping[str, Sequence[Any]],
+    *,
+    jobs: int = 1,
+    scheduler: str | None = None,
+    per_layer: bool = False,
 ) -> Iterator[dict[str, Any]]:
     """Simulate all points of a grid, yielding the rows of `sweep` one by one, as they come.
 
     Parameters
     ----------
     grid
-        The points.
+        The points; or lists of values by the names of settings.
     jobs, scheduler, per_layer
         As for `sweep`.
 
@@ -193,7 +203,10 @@ def simulate_grid(
     from vanish.sweeps import run as sweeps  # noqa: PLC0415 - start-up: it needs asyncio
 
     return sweeps.simulate_grid(
-        grid, jobs=count("jobs", jobs) or 1, scheduler=scheduler, per_layer=bool(per_layer)
+        grid if isinstance(grid, Grid) else Grid(grid),
+        jobs=count("jobs", jobs) or 1,
+        scheduler=None if scheduler is None else taken(named("scheduler"), scheduler),
+        per_layer=flag("per_layer", per_layer),
     )
 
 
@@ -202,7 +215,7 @@ def train(
     settings: TrainingSettings | None = None,
     /,
     *,
-    history: Collection[int] = (),
+    history: Iterable[int] = (),
     watch: Watch | None = None,
     **options: Any,
 ) -> Training: ...
@@ -213,7 +226,7 @@ def train(
     settings: Iterable[TrainingSettings],
     /,
     *,
-    history: Collection[int] = (),
+    history: Iterable[int] = (),
     watch: Watch | None = None,
 ) -> Trainings: ...
 
@@ -222,7 +235,7 @@ def train(
     settings: TrainingSettings | Iterable[TrainingSettings] | None = None,
     /,
     *,
-    history: Collection[int] = (),
+    history: Iterable[int] = (),
     watch: Watch | None = None,
     **options: Any,
 ) -> Training | Trainings:
@@ -249,14 +262,24 @@ def train(
     >>> training.outcome.value
     'chance'
     """
-    several = isinstance(settings, Iterable)
-    if isinstance(settings, Iterable):
+    one: Any = settings
+    several = is_listed(one)
+    if several:
         require_alone(options)
-        listed = [one_record(TrainingSettings, each, {}) for each in settings]
+        listed = records(TrainingSettings, one)
     else:
-        listed = [one_record(TrainingSettings, settings, options)]
+        listed = [one_record(TrainingSettings, one, options)]
     found = Trainings(
         Training(each.settings, each.trials)
-        for each in training.train_all(listed, history=history, watch=watch)
+        for each in training.train_all(listed, history=_epochs(history), watch=watch)
     )
     return found if several else found[0]
+
+
+def _epochs(history: Iterable[int]) -> Collection[int]:
+    """Return after which epochs to measure."""
+    if isinstance(history, range):  # which may be long, and knows what is in it
+        return history
+    if not is_listed(history):
+        raise UsageError(f"history {quoted(history)}: give a list of epochs, such as range(101)")
+    return frozenset(taken(named("seed").but(name="history"), each) for each in history)

@@ -48,7 +48,7 @@ def columns(
 
         size = window()
         width = size[0] if size else piped_width()
-        write_stdout([described(own.values(), width, for_stdout)])
+        write_stdout([described(own.values(), width, for_stdout)], or_file=False)
         raise AnsweredError
     found: dict[str, Column[Any]] = {}
     for each in names:

@@ -172,7 +172,10 @@ def command(
     if destination.format == "json":
         from vanish.render.json import table
 
-        destination.write(table(render.rows(shown), settings.as_dict() | {"wrt": by}))
+        asked = settings.as_dict() | {"wrt": by}
+        # What is not said of S holds of any.
+        asked |= {} if activation is not None else {"act": None}
+        destination.write(table(render.rows(shown), asked))
     elif destination.format == "text":
         destination.stream(render.text(shown, destination.window, destination.say))
     elif destination.format == "latex":

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from vanish.cli.formats import DELIMITERS
+from vanish.columns import Scale
 from vanish.errors import InputError, OutputError, UsageError, VanishError
 
 if TYPE_CHECKING:
@@ -95,19 +96,22 @@ def _are_of_today(task: Task, point: int, rows: Sequence[Mapping[str, Any]]) -> 
     from vanish.sweeps import columns
     from vanish.sweeps.run import simulate_points
 
-    names = columns.names(per_layer=task.per_layer)
+    known = columns.records(per_layer=task.per_layer)
+    names = [column.name for column in known]
     (outcome,) = simulate_points(task, [point])
     found = [dict(zip(names, cells, strict=True)) for cells in outcome.rows]
     return len(found) == len(rows) and all(
-        _agree(own[name], row[name]) for own, row in zip(found, rows, strict=True) for name in names
+        _agree(own[column.name], row[column.name], column.scale)
+        for own, row in zip(found, rows, strict=True)
+        for column in known
     )
 
 
-def _agree(one: Any, other: Any) -> bool:
+def _agree(one: Any, other: Any, scale: Scale) -> bool:
     """Tell whether two cells say the same, but for last digits, which depend on the machine."""
     from vanish.render.delimited import cell
 
-    one, other = _value(cell(one)), _value(cell(other))
+    one, other = _value(cell(one), scale), _value(cell(other), scale)
     numbers = isinstance(one, float) and isinstance(other, float)
     return bool(math.isclose(one, other, rel_tol=_ROUNDED) if numbers else one == other)
 
@@ -124,7 +128,9 @@ def _rows_of(task: Task, destination: out.Destination) -> Iterator[dict[str, Any
 
     path = destination.output
     assert path is not None
-    names = columns.names(per_layer=task.per_layer)
+    known = columns.records(per_layer=task.per_layer)
+    scales = {column.name: column.scale for column in known}
+    names = [*scales]
     other = UsageError(f"{path}: results of another grid: give its own options, or another name")
     try:
         # However large: it may be this program's own.
@@ -136,10 +142,12 @@ def _rows_of(task: Task, destination: out.Destination) -> Iterator[dict[str, Any
             found = json.loads(text)["rows"]
         else:
             table = csv.reader(io.StringIO(text), delimiter=DELIMITERS[destination.format])
-            lines = [[_value(each) for each in line] for line in table]
-            if destination.header and (not lines or lines.pop(0) != names):
+            if destination.header and next(table, None) != names:
                 raise other
-            found = [dict(zip(names, line, strict=True)) for line in lines]
+            found = [
+                {name: _value(each, scales[name]) for name, each in zip(names, line, strict=True)}
+                for line in table
+            ]
     except OSError as error:
         raise InputError(f"{path}: {reason(error)}: give a file that can be read") from None
     except (ValueError, TypeError, KeyError, RecursionError, csv.Error):
@@ -152,10 +160,12 @@ def _rows_of(task: Task, destination: out.Destination) -> Iterator[dict[str, Any
     yield from found
 
 
-def _value(text: str) -> Any:
-    """Return what a cell stands for."""
+def _value(text: str, scale: Scale) -> Any:
+    """Return what a cell stands for: a text may look like a number, and is none."""
     if not text:
         return None
+    if scale is Scale.TEXT:
+        return text
     for kind in (int, float):
         try:
             return kind(text)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # What `vanish --help` says of each, in the columns that 80 leave it.
 SUBCOMMANDS = {
     "acts": "Show the activations, or one with its formula and its slopes.",
-    "blocks": "Show the blocks that have names, or one and its gradient.",
+    "blocks": "Show the blocks that have names, or one in full, with its source.",
     "collapse": "Show that without activations N layers are one affine map.",
     "derive": "Derive a gradient step by step, as a person would write it.",
     "fix": "Try every cure of a gradient that vanishes or explodes.",

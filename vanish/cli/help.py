@@ -30,11 +30,15 @@ def command(words: Words = None) -> None:
 
     Terms are understood in any spelling: norm-bound, chi_1, dL/da, --act.
     """
+    from vanish.manual import pages
     from vanish.manual.lookup import answer
 
     streams.require_stdout(or_file=False)
-    text = answer(" ".join(words or []), tuple(usages()))
-    size = streams.window()
+    asked, size = " ".join(words or []), streams.window()
+    if size is not None and not asked.strip():
+        text = pages.topics(size[0])
+    else:
+        text = answer(asked, tuple(usages()))
     if size is not None:
         from vanish.render.manual import page
         from vanish.render.table import Canvas

@@ -9,7 +9,7 @@ from vanish.cli.form import Form
 from vanish.cli.formats import TABLES, Formats, check_beside, choose_format
 from vanish.cli.streams import ReaderGoneError, require_stdout, say, write_stdout
 from vanish.errors import UsageError
-from vanish.system.atomic import STANDARD_STREAM, Files, check_outputs, is_stream
+from vanish.system.atomic import STANDARD_STREAM, Files, check_outputs, is_stream, require_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -71,13 +71,16 @@ class Destination(Form):
         """
         if output == STANDARD_STREAM:
             output = None
+        for name in (output, plot):
+            if name is not None:
+                require_name(name)
         chosen = choose_format(format_name, output, formats)
         check_beside(chosen, header=header, rows=rows, columns=bool(columns))
         if plot is not None:
             _check_figure(plot)
         if output is None:
             require_stdout()
-        check_outputs(output, plot, *beside, inputs=inputs)
+        check_outputs(output, plot, *beside, inputs=inputs, stdout=output is None)
         return cls(chosen, output, header, rows, quiet, columns)
 
     def write_table(

@@ -46,10 +46,14 @@ def split_list(values: Iterable[str] | None, option: str) -> list[str]:
     """
     from vanish.network.registry import apart
 
-    items = [item.strip() for value in values or () for item in apart(value)]
-    if not all(items):
-        given = ",".join(values or ())
-        raise UsageError(f"{option} {given!r}: an empty name in it: leave out a comma")
+    items: list[str] = []
+    for value in values or ():
+        found = [item.strip() for item in apart(value)]
+        if found == [""]:
+            raise UsageError(f"{option} {value!r}: it is empty: give something, or leave it out")
+        if not all(found):
+            raise UsageError(f"{option} {value!r}: an empty name in it: leave out a comma")
+        items += found
     return items
 
 

@@ -53,6 +53,8 @@ def command(ctx: typer.Context, **_: Any) -> None:
     from vanish.system.threads import processors
 
     options = _options(ctx)
+    if options["dry_run"]:
+        streams.require_stdout(or_file=False)
     chosen = choice.columns(
         options["columns"], lambda: columns.records(per_layer=options["per_layer"])
     )
@@ -86,7 +88,7 @@ def command(ctx: typer.Context, **_: Any) -> None:
     if options["dry_run"]:
         # How many workers a cluster has is not known.
         processes = count if options["scheduler"] is None else 1
-        destination._replace(output=None).write(*estimate(task, processes))
+        streams.write_stdout(estimate(task, processes), or_file=False)
         return
 
     workers = partial(crew, task, count, options["scheduler"])

@@ -66,6 +66,12 @@ Depth = Annotated[
         " With --block: a row a layer, of a chain of N blocks.",
     ),
 ]
+Width = Annotated[
+    int | None,
+    typer.Option(
+        *("--width", "-w"), metavar="N", help="With --layers: the size of every layer of the chain."
+    ),
+]
 Blocks = Annotated[
     list[str] | None,
     typer.Option(
@@ -95,7 +101,7 @@ def command(
     input_rms: InputRms = 1.0,
     init: InitOfWidth = None,
     layers: Depth = None,
-    width: opt.Width = None,
+    width: Width = None,
     format_name: opt.Format = "auto",
     output: opt.Output = None,
     no_header: opt.NoHeader = False,
@@ -133,14 +139,16 @@ def command(
         return
     if (layers is None) != (width is None):
         raise UsageError("--layers without --width, or the reverse: give both")
-    weight_stds: Sequence[float | None] = _numbers("--weight-std", weight_std) or [None]
+    weight_stds: Sequence[float | None] | None = None
+    if weight_std is not None:
+        weight_stds = ranges.numbers("--weight-std", weight_std)
     bias_stds = ranges.numbers("--bias-std", bias_std)
     _check_ends(weight_std, bias_std)
     points = [
         theory.point(each, std, bias, input_rms)
         for each in shown
         for bias in bias_stds
-        for std in ([_weight_std(each, init, width)] if init else weight_stds)
+        for std in ([_weight_std(each, init, width)] if init else weight_stds or [None])
     ]
     spreads = None
     if layers is not None and width is not None:
@@ -149,8 +157,8 @@ def command(
         spreads = [spread(point, layers, width, input_rms) for point in points]
     settings = {
         "act": [each.name for each in shown],
-        "weight_std": weight_std,
-        "bias_std": bias_std,
+        "weight_std": weight_stds,
+        "bias_std": bias_stds,
         "init": init,
         "layers": layers,
         "width": width,
@@ -163,10 +171,6 @@ def command(
         out.figure_writer(plot, lambda: _draw(points, input_rms)),
     )
     _tell_ranges(destination, weight_std, bias_std)
-
-
-def _numbers(option: str, listed: str | None) -> list[float]:
-    return [] if listed is None else ranges.numbers(option, listed)
 
 
 def _check_ends(weight_std: str | None, bias_std: str) -> None:
@@ -271,6 +275,10 @@ def _write_blocks(
         "block": [each.name or each.text for each in formulas],
         "act": [each.name for each in shown],
         **given._asdict(),
+        "weight_std": None
+        if given.weight_std is None
+        else [dict(std) if isinstance(std, tuple) else std for std in stds],
+        "bias_std": bias_stds,
     }
     destination.write_table(
         render.view(points, profiles, given.input_rms),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
+from typing import Any
+
 from vanish.cures import activations, draws, gains
 from vanish.cures.cure import Cure, Part
 
@@ -40,3 +43,22 @@ def everything() -> tuple[Cure, ...]:
     from vanish.cures.blocks import BLOCKS  # noqa: PLC0415 - start-up
 
     return (*PLAIN, *BLOCKS)
+
+
+def named(name: str) -> Cure:
+    """Return the cure of a name."""
+    return next(cure for cure in everything() if cure.name == name)
+
+
+# Of pickles: the one since which every object says itself how it is made again.
+_PROTOCOL = 2
+
+
+def _reduced(cure: Cure) -> str | tuple[Any, ...]:
+    # What proposes changes may be a function that no pickle can name.
+    if any(each is cure for each in everything()):
+        return named, (cure.name,)
+    return cure.__reduce_ex__(_PROTOCOL)
+
+
+copyreg.pickle(Cure, _reduced)

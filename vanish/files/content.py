@@ -46,20 +46,28 @@ def read_bytes(path: str, *, binary: bool = False) -> bytes:
     InputError
         If it cannot be read, is too large, or is neither text nor a file of arrays.
     """
-    if not path:
-        raise InputError("an empty file name: give a file that can be read")
+    require_name(path)
     try:
         if path == STANDARD_STREAM:
             if sys.stdin is None:
                 raise InputError("standard input is closed: give a file")
             return _read(path, sys.stdin.buffer, binary=binary)
         with Path(path).open("rb") as stream:
-            return _read(path, stream, binary=binary)
+            content = _read(path, stream, binary=binary)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise InputError(f"{path}: {why}: give a file that can be read") from None
     except (MemoryError, OverflowError):
         raise too_large(_called(path)) from None
+    if binary and not content:
+        raise empty(path)
+    return content
+
+
+def require_name(path: str) -> None:
+    """Refuse a file that is not named."""
+    if not path:
+        raise InputError("an empty file name: give a file that can be read")
 
 
 def _called(path: str) -> str:
@@ -105,6 +113,11 @@ def room() -> int:
     """Return how large a file may be, for its content and its arrays to fit into memory."""
     have = memory.available()
     return sys.maxsize if have is None else max(have, memory.FLOOR) // _COPIES
+
+
+def empty(name: str) -> InputError:
+    """Return the error for a file of no bytes."""
+    return InputError(f"{name}: an empty file: save it again, or give another one")
 
 
 def too_large(name: str) -> InputError:

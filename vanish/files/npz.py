@@ -6,7 +6,7 @@ import io
 from typing import IO, TYPE_CHECKING
 
 from vanish.errors import InputError, VanishError, plain
-from vanish.files.content import NPY_MAGIC, ZIP_MAGIC, room, too_large
+from vanish.files.content import NPY_MAGIC, ZIP_MAGIC, empty, room, too_large
 from vanish.files.npy import load_npy, pickled
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def load_npz(path: str, content: bytes) -> dict[str, np.ndarray]:
     """
     import zipfile  # noqa: PLC0415 - start-up
 
+    if not content:
+        raise empty(path)
     if not is_archive(content):
         raise no_archive(path)
     arrays: dict[str, np.ndarray] = {}

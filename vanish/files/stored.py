@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING
 import numpy as np
 
 from vanish.errors import InputError
-from vanish.files.content import room, too_large
+from vanish.files.content import empty, require_name, room, too_large
 from vanish.records import Record
 from vanish.system.atomic import reason
 
@@ -87,6 +87,14 @@ class Stored(Record):
         except ValueError:  # no entries, and an axis beyond any array
             raise too_large(f"{self.source}: {self.name}") from None
 
+    def closed(self) -> Stored:
+        """Return what it is without what reads it: its file is closed, and a pickle has none."""
+        return self._replace(pieces=_closed)
+
+
+def _closed() -> Iterator[Array]:
+    raise InputError("the file of this array is closed: give its name to vanish.load")
+
 
 class Checkpoint(Record):
     """What a file of arrays holds.
@@ -124,16 +132,20 @@ def open_file(path: str, files: ExitStack) -> tuple[IO[bytes], int]:
     InputError
         If it cannot be read.
     """
+    require_name(path)
     try:
         # A pipe without a writer would be waited for.
         if not stat.S_ISREG(Path(path).stat().st_mode):
             what = "a directory" if Path(path).is_dir() else "no regular file"
             raise InputError(f"{path}: {what}: give a file")
         stream = files.enter_context(Path(path).open("rb"))  # noqa: SIM115 - `files` closes it
-        return stream, os.fstat(stream.fileno()).st_size
+        size = os.fstat(stream.fileno()).st_size
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise InputError(f"{path}: {why}: give a file that can be read") from None
+    if not size:
+        raise empty(path)
+    return stream, size
 
 
 def pieces_at(

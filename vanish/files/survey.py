@@ -186,6 +186,7 @@ def survey(path: str, layout: str = AUTO, *, full: bool = False) -> Survey:
             raise InputError(f"{path}: no arrays in it: give a file of weights")
         worth = _worth_singular_values(arrays)
         measured = [_measured(each, layout, singular=each.size <= worth) for each in arrays]
+    measured = [each._replace(stored=each.stored.closed()) for each in measured]
     # What is listed in full is like nothing else.
     named = (
         (each.name, place if full else (each.shape, each.kind.name))

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vanish.errors import ForwardOverflowError
 from vanish.network.chainrule import forward
 from vanish.numbers.scaled import Magnitude, Scaled
 from vanish.ops.affine import terms as affine_terms
@@ -104,7 +105,20 @@ def collapse(simulation: Simulation) -> list[LayerCollapse]:
     ----------
     simulation
         The chain, with a batch of at least two rows to compare on.
+
+    Raises
+    ------
+    ForwardOverflowError
+        If its values leave the range of float64.
     """
+    try:
+        return _compared(simulation)
+    except ForwardOverflowError as error:
+        # There is no gain here.
+        raise error.advising("give a smaller --weight-std, or fewer --layers") from None
+
+
+def _compared(simulation: Simulation) -> list[LayerCollapse]:
     chain, trace = simulation.chain, simulation.trace
     maps = affine_maps(chain, simulation.x.shape[1])
     errors = _rounding_errors(simulation, maps)

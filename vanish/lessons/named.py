@@ -253,7 +253,8 @@ class _Derivation:
         if finished:
             rests = [each.factors(common.length) for each in finished]
             text = _text(notation, [(rest, "") for rest in rests], outer=True)
-            self._parts.append((len(self._chain), _text(notation, [(rest, "") for rest in rests])))
+            part = _text(notation, [(rest, "") for rest in rests], behind=True)
+            self._parts.append((len(self._chain), part))
             self._prefix.append((f"{notation.brackets[0]}{text} + ", ""))
         for factor in flow.factors(common.length):
             self._push(notation.symbol(factor))
@@ -261,6 +262,7 @@ class _Derivation:
         self._terms = [_Term(flow, 0)]
 
     def _push(self, symbol: str) -> None:
+        symbol = _unsigned(symbol)
         self._prefix.append((symbol, self._notation.times))
         self._chain.append(symbol)
 
@@ -281,7 +283,7 @@ class _Derivation:
             for each in self._terms
         ]
         tokens, opened = self._front()
-        body = _text(notation, terms)
+        body = _text(notation, terms, behind=bool(tokens))
         # A product that is finished needs no 1 behind it.
         if body == "1" and tokens and tokens[-1][1]:
             tokens, body = [*tokens[:-1], (tokens[-1][0], "")], ""
@@ -312,7 +314,7 @@ class _Derivation:
             return
         notation = self._notation
         rests = [(each.product.factors(self._root.length), "") for each in self._terms]
-        parts = [*self._parts, (len(self._chain), _text(notation, rests))]
+        parts = [*self._parts, (len(self._chain), _text(notation, rests, behind=True))]
         whole = self._every_step or len(parts) <= LONGEST
         shown = parts if whole else elide(parts, (-1, notation.elided))
         for number, (length, rest) in enumerate(shown):
@@ -325,7 +327,14 @@ class _Derivation:
             yield plus + notation.joined(cut)
 
 
-def _text(notation: Notation, terms: Sequence[_Standing], *, outer: bool = False) -> str:
+def _unsigned(symbol: str) -> str:
+    """Return a symbol as it stands behind others: within a product a sign needs brackets."""
+    return f"({symbol})" if symbol.startswith("-") else symbol
+
+
+def _text(
+    notation: Notation, terms: Sequence[_Standing], *, outer: bool = False, behind: bool = False
+) -> str:
     """Return a sum of products, common beginnings taken out.
 
     Parameters
@@ -336,10 +345,16 @@ def _text(notation: Notation, terms: Sequence[_Standing], *, outer: bool = False
         Of each the factors, and what is still to be differentiated behind them.
     outer
         Whether a sum needs no brackets.
+    behind
+        Whether other factors stand in front, so that no sign does.
     """
     if len(terms) == 1:
         [(factors, tail)] = terms
-        return notation.product(factors, *([tail] if tail else [])) or "1"
+        more = [tail] if tail else []
+        if behind:
+            symbols = [_unsigned(notation.symbol(each)) for each in factors]
+            return notation.joined([*symbols, *more]) or "1"
+        return notation.product(factors, *more) or "1"
     groups: list[list[_Standing]] = []
     for term in terms:
         same = (each for each in groups if term[0] and each[0][0][:1] == term[0][:1])
@@ -352,4 +367,7 @@ def _text(notation: Notation, terms: Sequence[_Standing], *, outer: bool = False
         texts = [_text(notation, group) for group in groups]
         return notation.summed(texts) if outer else notation.bracketed(texts)
     rests = [(factors[1:], tail) for factors, tail in terms]
-    return notation.product(terms[0][0][:1], _text(notation, rests))
+    first, rest = terms[0][0][:1], _text(notation, rests, behind=True)
+    if behind:
+        return notation.joined([_unsigned(notation.symbol(first[0])), rest])
+    return notation.product(first, rest)

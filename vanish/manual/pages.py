@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from functools import cache
 from pathlib import Path
 
@@ -49,6 +50,9 @@ OF_COMMANDS = {
     "vanish train": "training",
 }
 
+# Narrower lines of what a topic is about are hard to read.
+_NARROWEST = 20
+
 _HERE = Path(__file__).parent
 
 
@@ -81,10 +85,21 @@ def page(name: str) -> str:
     return (_HERE / f"{name}.md").read_text(encoding="utf-8")
 
 
-def topics() -> str:
-    """Return the list of topics, Markdown."""
+def topics(width: int | None = None) -> str:
+    """Return the list of topics, Markdown.
+
+    Parameters
+    ----------
+    width
+        In columns, of what a topic is about and its name; None for a line each, whatever its
+        length.
+    """
     widest = max(map(len, TOPICS))
-    lines = "\n".join(f"    {name:{widest}}  {about}" for name, about in TOPICS.items())
+    lines = "\n".join(
+        f"    {line}"
+        for name, about in TOPICS.items()
+        for line in _hanging(f"{name:{widest}}  ", about, width)
+    )
     return (
         "# vanish help TOPIC|TERM\n\n"
         f"{lines}\n\n"
@@ -92,6 +107,15 @@ def topics() -> str:
         " `vanish help log10_grad_w`, `vanish help --weight-std`, `vanish help gelu`,"
         " `vanish help chi_1`. The options of a command are told by `vanish COMMAND --help`.\n"
     )
+
+
+def _hanging(label: str, text: str, width: int | None) -> list[str]:
+    """Return a text behind its label, which goes on below itself where the width asks for it."""
+    if width is None:
+        return [label + text]
+    room = max(width - len(label), _NARROWEST)
+    first, *others = textwrap.wrap(text, room, break_on_hyphens=False)
+    return [label + first, *(" " * len(label) + line for line in others)]
 
 
 @cache

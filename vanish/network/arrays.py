@@ -12,7 +12,7 @@ from vanish.network.graph import Variable
 from vanish.network.layout import AUTO, AXES, LAYOUTS, OUT_IN
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -42,8 +42,14 @@ class Rows:
     name: str = "array"
     flat: bool = field(init=False)
 
+    if TYPE_CHECKING:
+
+        def __init__(self, values: ArrayLike, name: str = ...) -> None: ...
+
     def __post_init__(self) -> None:
-        given = real(self.name, self.values)
+        from vanish.network import converting  # noqa: PLC0415 - start-up
+
+        given = converting.real(self.name, self.values)
         values = np.atleast_2d(given)
         if values.ndim != 2 or not values.size:
             raise UsageError(
@@ -104,13 +110,12 @@ class Network:
     origin: Origin | None = None
 
     def __post_init__(self) -> None:
-        from vanish.network import fit  # noqa: PLC0415 - start-up
+        from vanish.network import converting, fit  # noqa: PLC0415 - start-up
 
-        labels = fit.Labels.numbered(len(self.weights))
-        weights, biases = _parameters(self.name, labels, self.weights, self.biases)
+        labels, weights, biases = _parameters(self.name, None, self.weights, self.biases)
         n_0 = weights[0].shape[1]
         x = None if self.x is None else Rows(self.x, f"{self.name}: x").of(n_0).values
-        readout = readout_of(self.name, self.readout)
+        readout = converting.readout_of(self.name, self.readout)
         fit.require_fit(self.name, _shapes(labels, weights, biases, x, readout))
         checked = {
             "weights": tuple(map(np.array, weights)),
@@ -159,12 +164,12 @@ class Network:
             If an array has another shape, or an entry that is not a finite number, or does
             not fit the others.
         """
-        from vanish.network import fit  # noqa: PLC0415 - start-up
+        from vanish.network import converting, fit  # noqa: PLC0415 - start-up
 
-        labels = labels or fit.Labels.numbered(len(weights))
-        given, vectors = _parameters(name, labels, weights, biases)
-        rows = None if x is None else Rows(np.asarray(x), f"{name}: x")
-        r = readout_of(name, readout)
+        labels, given, vectors = _parameters(name, labels, weights, biases)
+        x = None if x is None else converting.read(f"{name}: x", x)
+        rows = None if x is None else Rows(x, f"{name}: x")
+        r = converting.readout_of(name, readout)
         # k numbers in one line may be one row or k: they tell nothing beside a 1.
         says = rows is not None and not (rows.flat and 1 in given[0].shape)
         shapes = _shapes(labels, given, vectors, rows.values if rows and says else None, r)
@@ -172,7 +177,7 @@ class Network:
         return cls(
             weights=given if chosen == OUT_IN else _transposed(given),
             biases=vectors,
-            x=None if x is None else np.asarray(x),
+            x=x,
             readout=r,
             name=name,
             layout=chosen,
@@ -264,11 +269,16 @@ class Network:
 
 def _parameters(
     source: str,
-    labels: Labels,
-    weights: Sequence[ArrayLike],
-    biases: Sequence[ArrayLike | None],
-) -> tuple[tuple[FloatArray, ...], tuple[FloatArray | None, ...]]:
-    """Return weights of two axes and biases of one."""
+    labels: Labels | None,
+    weights: Iterable[ArrayLike],
+    biases: Iterable[ArrayLike | None],
+) -> tuple[Labels, tuple[FloatArray, ...], tuple[FloatArray | None, ...]]:
+    """Return what messages call them, weights of two axes and biases of one."""
+    from vanish.network import converting, fit  # noqa: PLC0415 - start-up
+
+    weights = converting.listed(source, "weights", weights)
+    biases = converting.listed(source, "biases", biases)
+    labels = labels or fit.Labels.numbered(len(weights))
     if not weights:
         raise UsageError(f"{source}: no weights: give W1, W2, …")
     biases = biases or (None,) * len(weights)
@@ -280,45 +290,13 @@ def _parameters(
     matrices = zip(labels.weights, weights, strict=True)
     vectors = zip(labels.biases, biases, strict=True)
     return (
-        tuple(matrix(source, name, each) for name, each in matrices),
-        tuple(None if each is None else vector(source, name, each) for name, each in vectors),
+        labels,
+        tuple(converting.matrix(source, name, each) for name, each in matrices),
+        tuple(
+            None if each is None else converting.vector(source, name, each)
+            for name, each in vectors
+        ),
     )
-
-
-def matrix(source: str, name: str, given: ArrayLike) -> FloatArray:
-    """Return an array of two axes.
-
-    Raises
-    ------
-    UsageError
-        If it is another one, or for another reason that `real` has.
-    """
-    array = real(f"{source}: {name}", given)
-    if array.ndim != 2 or not array.size:
-        raise UsageError(f"{source}: {name} has shape {array.shape}: give (n_out, n_in)")
-    return array
-
-
-def vector(source: str, name: str, given: ArrayLike) -> FloatArray:
-    """Return an array of one axis, also one that is a row or a column.
-
-    Raises
-    ------
-    UsageError
-        As `matrix` does.
-    """
-    array = real(f"{source}: {name}", given)
-    if array.ndim == 2 and 1 in array.shape:
-        array = array.ravel()
-    if array.ndim != 1 or not array.size:
-        size = "n_N" if name == "r" else "n_out"
-        raise UsageError(f"{source}: {name} has shape {array.shape}: give ({size},)")
-    return array
-
-
-def readout_of(source: str, given: ArrayLike | None) -> FloatArray | None:
-    """Return r, shape (n_N,), if it is given."""
-    return None if given is None else vector(source, "r", given)
 
 
 def _shapes(
@@ -343,29 +321,3 @@ def _shapes(
 def _transposed(weights: tuple[FloatArray, ...]) -> tuple[FloatArray, ...]:
     # In rows, as they would have been read: the order in memory may change the last digit.
     return tuple(np.ascontiguousarray(weight.T) for weight in weights)
-
-
-def real(name: str, given: ArrayLike) -> FloatArray:
-    """Return an array of finite float64, which may be the one that was given.
-
-    Raises
-    ------
-    UsageError
-        If an entry is no real number, or not finite.
-    """
-    try:
-        array = np.asarray(given)
-    except ValueError:
-        raise UsageError(f"{name}: rows of several lengths: give rows of one") from None
-    if array.dtype.kind not in "fiub":
-        raise UsageError(f"{name}: entries of type {array.dtype}: give real numbers")
-    # What is beyond float64 is refused here, and a NaN of any kind.
-    with np.errstate(over="ignore", invalid="ignore"):
-        values = array.astype(np.float64, copy=False)
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        index = ", ".join(str(i + 1) for i in bad[0])
-        raise UsageError(
-            f"{name}: entry {index} is {values[tuple(bad[0])]}: give finite numbers only"
-        )
-    return values

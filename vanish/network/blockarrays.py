@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 import numpy as np
 
 from vanish.errors import UsageError, plain
-from vanish.network.arrays import Rows, matrix, readout_of, real, vector
+from vanish.network.arrays import Rows
+from vanish.network.converting import matrix, readout_of, real, vector
 from vanish.network.formulas.parser import BIASES, MATRICES
 from vanish.network.graph import Variable
 from vanish.network.layout import OUT_IN
@@ -94,7 +95,7 @@ class BlockNetwork:
             if _PARAMETER.fullmatch(each)
         }
         x = given.get(_X)
-        self.x: Final = None if x is None else Rows(np.asarray(x), f"{name}: {_X}").values
+        self.x: Final = None if x is None else Rows(x, f"{name}: {_X}").values
         self.readout: Final = readout_of(name, given.get(_READOUT))
         self.steps: Final = _steps(name, given)
         said = _count(name, given[_LAYERS]) if _LAYERS in given else 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from vanish.errors import UsageError, unknown_name
+from vanish.errors import UsageError, quoted, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -67,10 +67,17 @@ def choice(kind: str, given: str, known: Iterable[str], help: str = "") -> str:
         If it is none of them; the message names the nearest ones.
     """
     names = tuple(known)
+    _require_text(kind, given)
     found = spelled(given, names)
     if found not in names:
         raise unknown_name(kind, given, names, help)
     return found
+
+
+def _require_text(kind: str, given: object) -> None:
+    """Refuse what is no name of anything."""
+    if not isinstance(given, str):
+        raise UsageError(f"{kind} {quoted(given)}: give one name")
 
 
 class Registry(Generic[Entry]):
@@ -145,6 +152,7 @@ class Registry(Generic[Entry]):
         UsageError
             If there is none; the message names the nearest ones.
         """
+        _require_text(self._kind, name)
         own = self._own(name)
         if own is None:
             self.require_one(name)

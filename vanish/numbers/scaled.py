@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from operator import index
 from sys import float_info
 from typing import TYPE_CHECKING, Final
 
@@ -43,7 +44,10 @@ _LOG10_2 = math.log10(2.0)
 
 
 class Magnitude:
-    """A number that is at least 0: ``mantissa * 2**exponent``. Immutable.
+    """A number that is at least 0: ``mantissa * 2**exponent``.
+
+    `of` makes one of any number. The constructor takes the parts as they are below, and checks
+    nothing; they are not to be set afterwards, which nothing prevents: both would cost time.
 
     Attributes
     ----------
@@ -82,6 +86,8 @@ class Magnitude:
         return hash((self.mantissa, self.exponent))
 
     def __add__(self, other: Magnitude) -> Magnitude:
+        if not isinstance(other, Magnitude):
+            return NotImplemented
         if not (self and other):
             return self or other
         common = max(self.exponent, other.exponent)
@@ -90,13 +96,28 @@ class Magnitude:
         return Magnitude.of(total, common)
 
     def __mul__(self, other: Magnitude) -> Magnitude:
-        return Magnitude.of(self.mantissa * other.mantissa, self.exponent + other.exponent)
+        try:
+            return Magnitude.of(self.mantissa * other.mantissa, self.exponent + other.exponent)
+        except AttributeError:  # to ask first takes longer
+            return NotImplemented
 
     def __truediv__(self, other: Magnitude) -> Magnitude:
-        return Magnitude.of(self.mantissa / other.mantissa, self.exponent - other.exponent)
+        try:
+            return Magnitude.of(self.mantissa / other.mantissa, self.exponent - other.exponent)
+        except AttributeError:
+            return NotImplemented
 
     def __pow__(self, power: int) -> Magnitude:
-        """Return the product of `power` times this number, by repeated squaring."""
+        """Return the product of `power` times this number, by repeated squaring.
+
+        That of -n times is one over the product of n times.
+        """
+        try:
+            power = index(power)
+        except TypeError:
+            return NotImplemented
+        if power < 0:
+            return ONE / self**-power
         result, square = ONE, self
         while power:
             if power & 1:

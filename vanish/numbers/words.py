@@ -36,6 +36,12 @@ def short_power(log10: float) -> str:
     return f"{digits}e{exponent:+03d}"
 
 
+def exact(value: float) -> str:
+    """Return a number as text that reads back as the same, and no longer than it must be."""
+    text = f"{value:g}"
+    return text if float(text) == value else repr(float(value)).removesuffix(".0")
+
+
 def compared(log10: float, whose: str) -> str:
     """Return ``0.01 of layer 20's`` or ``3 times layer 20's``; log10 is -inf for 0."""
     factor = "0" if log10 == -math.inf else short_power(log10)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from vanish.columns import Cell
     from vanish.network.activations import Activation
+    from vanish.numbers.scaled import FloatArray
 
 # The article's figures show about this part of the axis.
 _FROM, _TO = -6.0, 6.0
@@ -79,22 +81,47 @@ def _about(activation: Activation) -> str:
     return "≈ " if activation.is_formula else ""
 
 
+_LATEX = ("S, LaTeX", "S', LaTeX")
+
+# Narrower lines of a fact are hard to read.
+_LEAST = 20
+
+
+def _folded(fact: str, room: int) -> list[str]:
+    """Return a fact in lines of so many columns, broken at blanks alone."""
+    return textwrap.wrap(fact, max(room, _LEAST), break_on_hyphens=False, break_long_words=False)
+
+
+def about(kink: float) -> FloatArray:
+    """Return the places beside a kink, at it, and on its other side: as near as float64 comes."""
+    return np.array([np.nextafter(kink, -np.inf), kink, np.nextafter(kink, np.inf)])
+
+
+def slope_jumps(activation: Activation, kink: float) -> bool:
+    """Whether S' has different limits on the sides of a kink: where S alone jumps it has not."""
+    left, _, right = activation.slope(about(kink))
+    return not np.isclose(left, right, rtol=_ALIKE, atol=_ALIKE)
+
+
+# Limits of S' that differ by less do so by rounding.
+_ALIKE = 1e-9
+
+
 def portrait(activation: Activation, layers: int, columns: int) -> str:
     """Return one activation in full, with a drawing of S and S'."""
     about = _about(activation)
     value, slope = activation.latex if activation.is_formula else ("", "")
+    jumping = [kink for kink in activation.kinks if slope_jumps(activation, kink)]
     facts = {
         "S(x)": activation.formula,
         "S'(x)": activation.derivative,
-        "S, LaTeX": value,
-        "S', LaTeX": slope,
+        _LATEX[0]: value,
+        _LATEX[1]: slope,
         "domain": activation.domain,
         "range": f"{about}{activation.range}",
         "S(0)": f"{activation.around_zero()[0]:.6g}",
         "at -∞, ∞": _ends(activation),
-        "kinks": f"S' jumps at {listed([f'{each:.6g}' for each in activation.kinks])}"
-        if activation.kinks
-        else "",
+        "kinks": f"S' jumps at {listed([f'{each:.6g}' for each in jumping])}" if jumping else "",
         "sup|S'|": f"{about}{activation.sup_slope!r} at {activation.sup_place}",
         "bound": f"{activation.sup_slope:.5g}^{layers} = {_bound(activation, layers)} on the"
         f" product of {plural(layers, 'slope')}",
@@ -105,10 +132,14 @@ def portrait(activation: Activation, layers: int, columns: int) -> str:
         facts["sup|S'|"] = f"≈ ∞: no bound, |S'| grows without end ({activation.derivative})"
         facts["bound"] = f"none on the product of {plural(layers, 'slope')}"
     facts = {name: fact for name, fact in facts.items() if fact}
-    wide = max(map(len, facts))
+    indent = max(map(len, facts)) + 4
     names = ", ".join(activation.aliases)
     lines = [activation.name + (f" ({names})" if names else ""), ""]
-    lines += [f"  {name:<{wide}}  {fact}" for name, fact in facts.items()]
+    for name, fact in facts.items():
+        # Formulas are to be copied as they are.
+        whole = name in ("S(x)", *_LATEX)
+        first, *others = [fact] if whole else _folded(fact, columns - indent)
+        lines += [f"  {name:<{indent - 4}}  {first}", *(" " * indent + line for line in others)]
     x = np.linspace(_FROM, _TO, 4001)
     pair = activation.pair(x)
     side = min((columns - 4) // 2, _WIDEST)

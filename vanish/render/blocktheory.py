@@ -9,7 +9,7 @@ from vanish.numbers.words import short
 from vanish.render.blockcolumns import LAYERS, POINTS, by_letters
 from vanish.render.theory import title
 from vanish.render.view import Notes, Said, View, said
-from vanish.theories.blocks import NONE
+from vanish.theories.blockcrossing import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -46,7 +46,7 @@ def view(
         notes=(*notes, *_refused(points)),
         findings=(),
         left=frozenset({"block", "act"}),
-        dispensable=("bias_std", "weight_std", "q"),
+        dispensable=("bias_std", "weight_std", "q", "p"),
         legend=(
             said("p", LAYERS.gist("p")),
             said("q", LAYERS.gist("q")),
@@ -58,6 +58,7 @@ def view(
 
 def _of_points(points: Sequence[BlockPoint], input_rms: float) -> View:
     growth = "E‖∂L/∂f‖²\nover l layers, or N"
+    alike = ("weight_std",) if len({point.weight_std for point in points}) == 1 else ()
     return View(
         title=title(input_rms),
         columns=(
@@ -85,7 +86,7 @@ def _of_points(points: Sequence[BlockPoint], input_rms: float) -> View:
         ),
         findings=(),
         left=frozenset({"block", "act", growth}),
-        dispensable=("bias_std", "q*", _CRITICAL, "p*"),
+        dispensable=("bias_std", "q*", _CRITICAL, "p*", *alike, "χ"),
         legend=(
             said("p*", POINTS.gist("p_star")),
             said("q*", POINTS.gist("q_star")),

@@ -46,7 +46,7 @@ def view(settings: Sequence[Settings], found: Sequence[Sequence[LayerCollapse]])
         notes=(),
         findings=tuple(_finding(own.rows, each) for own, each in zip(settings, found, strict=True)),
         left=frozenset({"activation"}),
-        dispensable=(),
+        dispensable=("norm of W", "difference"),
         legend=(
             said("norm of W", COLLAPSE.gist("log10_map_norm")),
             said("difference", COLLAPSE.gist("difference")),

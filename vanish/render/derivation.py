@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from typing import TYPE_CHECKING
 
 from vanish.lessons.derivation import is_shared
@@ -71,7 +72,7 @@ def text(
         yield "\n"
         sizes = ", ".join(f"{name}: {size}" for name, size in shapes(shown.graph, TEXT, TEXT_MARKS))
         yield from wrapped("", say(sizes), width)
-        yield from (f"{say(line)}\n" for line in _layout(TEXT))
+        yield from _prose([say(line) for line in _layout(TEXT)], width)
     yield "\n"
     name = say(TEXT.partial("L", TEXT.named(shown.by)))
     for number, line in enumerate(shown.lines(TEXT)):
@@ -81,12 +82,24 @@ def text(
         else:
             yield from wrapped(f"{left:<{len(name)}} = ", say(line), width)
     if shown.factors is not None:
-        columns = [tuple(map(say, column)) for column in _columns(shown, TEXT)]
+        columns = [
+            # Within a product a sign needs brackets.
+            (f"({symbol})" if number and symbol.startswith("-") else symbol, *numbers)
+            for number, (symbol, *numbers) in enumerate(_columns(shown, TEXT))
+        ]
+        columns = [tuple(map(say, column)) for column in columns]
         yield from _under_symbols(columns, _labels(shown), say(TEXT.times), width or _WIDTH)
     if shown.has_matrix_form:
         yield "\n"
         for left, right in matrix_form(shown.graph, TEXT, TEXT_MARKS):
             yield from wrapped(f"{say(left)} = " if left else "", say(right), width)
+
+
+def _prose(lines: Sequence[str], width: int | None) -> Iterator[str]:
+    """Yield a text as it is broken already, or anew for so many columns."""
+    if width is not None:
+        lines = textwrap.wrap(" ".join(lines), width, break_on_hyphens=False)
+    yield from (f"{line}\n" for line in lines)
 
 
 def wrapped(before: str, line: str, width: int | None) -> Iterator[str]:

@@ -13,6 +13,7 @@ import numpy as np
 
 from vanish.render import style
 from vanish.render import sweep as sweeps
+from vanish.render.acts import about
 from vanish.render.gradient_figure import gradient_figure
 from vanish.render.maps import map_figure, phase_figure
 from vanish.render.style import save
@@ -121,19 +122,21 @@ def _draw_pair(axes: Axes, activation: Activation) -> None:
             hidden = "_" * (number > 0)
             axes.plot(inner, curve, color=colour, linestyle=line, label=f"{hidden}{label}(x)")
     for kink in kinks:
-        beside = np.array([np.nextafter(kink, -np.inf), kink, np.nextafter(kink, np.inf)])
+        beside = about(kink)
         limits = activation.slope(beside)
         dots: dict[str, Any] = {"color": style.COLOURS[1], "markersize": 4, "linestyle": "none"}
         taken = np.isclose(limits, limits[1], rtol=1e-9, atol=1e-12)
-        if not taken.all():
-            axes.plot(
-                beside[~taken],
-                limits[~taken],
-                marker="o",
-                markerfacecolor="white",
-                label="a limit of S' that it does not take",
-                **dots,
-            )
+        if taken.all():
+            # S alone jumps.
+            continue
+        axes.plot(
+            beside[~taken],
+            limits[~taken],
+            marker="o",
+            markerfacecolor="white",
+            label="a limit of S' that it does not take",
+            **dots,
+        )
         axes.plot([kink], [limits[1]], marker="o", label="S' at a kink", **dots)
 
 

@@ -72,7 +72,8 @@ def view(found: Fixed, most: int | None = None) -> View:
         notes=tuple(_notes(shown)),
         findings=(_finding(found),) if found.rows else (),
         left=frozenset({"cure", "options", "verdict"}),
-        dispensable=(_BAND, _HELD, "verdict"),
+        # The options say what to change, too.
+        dispensable=(_BAND, _HELD, "verdict", "cure"),
         lead=_lead(found.diagnosis),
     )
 

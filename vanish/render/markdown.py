@@ -22,12 +22,12 @@ def markdown(view: View) -> str:
     headings = [_cell(view.columns[i].replace("\n", " ")) for i in kept]
     lines = [
         f"**{_escape(view.title)}**",
-        "",
-        *([_escape(view.equation), ""] if view.equation else []),
-        *([_told(view.lead), ""] if view.lead is not None else []),
-        _row(headings),
-        _row([":---" if view.columns[i] in view.left else "---:" for i in kept]),
+        *(["", _escape(view.equation)] if view.equation else []),
+        *(["", _told(view.lead)] if view.lead is not None else []),
     ]
+    if view.columns:
+        sides = [":---" if view.columns[i] in view.left else "---:" for i in kept]
+        lines += ["", _row(headings), _row(sides)]
     lines += [_row(_cells(row, kept)) for row in view.rows]
     legend = [Notes(WHAT_COLUMNS_SAY, tuple((said.label, said.text) for said in view.legend))]
     for notes in (*(legend if view.legend else ()), *view.notes):

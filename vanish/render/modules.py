@@ -79,7 +79,7 @@ def view(course: ModuleCourse, *, fold: bool = True) -> View:
         notes=tuple(Notes(line, ()) for line in _notes(course, several=several)),
         findings=(_finding(course),),
         left=frozenset({"name", _KIND, axis}),
-        dispensable=(_KIND, _RMS, _FACTOR, _GRAD_W),
+        dispensable=(_KIND, _RMS, _FACTOR, _GRAD_W, axis),
     )
 
 

@@ -30,7 +30,7 @@ _BAND = ("5 %", "95 %")
 _SLOPES = ("slope\nproduct", "slope\nbound")
 
 _THEORY, _FACTOR, _RMS = "theory\nexpects", "from the\nnext layer", "rms\nof f"
-_GRAD_W, _DEAD = "‖∂L/∂W‖", "dead\nunits"
+_GRAD_W, _NORM, _DEAD = "‖∂L/∂W‖", "norm\nbound", "dead\nunits"
 
 _SHARE_BETWEEN = "90 of 100 trials lie between them"
 
@@ -62,6 +62,8 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
     bar = f"log scale\n1e{low:+03d} … 1e{high:+03d}"
     has_prediction = profile.layers[0].predicted_signal is not None
     has_dead = any(dead_units(layer) for layer in profile.layers)
+    # Where nobody asks, the slopes' bound says enough.
+    has_norm = bool(profile.settings.norm_bound)
     mixed, several = _mixed(profile), profile.trials > 1
     signal = f"‖∂L/∂{profile.signal}‖"
 
@@ -76,6 +78,7 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
             _times(layer.gain_back),
             Bar(_share(layer.signal, low, high)),
             short(layer.grad_w),
+            *((_number(layer.norm_bound),) if has_norm else ()),
             short(layer.value),
             *((_dead_of(layer),) if has_dead else ()),
             short(layer.slope_product),
@@ -97,6 +100,7 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
             _FACTOR,
             bar,
             _GRAD_W,
+            *((_NORM,) if has_norm else ()),
             _RMS,
             *((_DEAD,) if has_dead else ()),
             *_SLOPES,
@@ -111,7 +115,7 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
         ),
         findings=(_finding(profile, [profile], search),),
         left=frozenset({"activation", bar}),
-        dispensable=(_SLOPES, _THEORY, _RMS, _BAND, _GRAD_W, _FACTOR),
+        dispensable=(_SLOPES, _NORM, _THEORY, _RMS, _BAND, _GRAD_W, _FACTOR, bar),
         equation=_equation([profile]),
         legend=(
             said(size, LAYERS.gist(f"log10_grad_{profile.signal}")),
@@ -119,6 +123,7 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
             *((said(_THEORY, LAYERS.gist("log10_predicted_b")),) if has_prediction else ()),
             said(_FACTOR, LAYERS.gist("log10_gain_back")),
             said(_GRAD_W, LAYERS.gist("grad_w")),
+            *((said(_NORM, LAYERS.gist("log10_norm_bound")),) if has_norm else ()),
             said(_RMS, f"root mean square of its output{_output([profile])}"),
             *((said(_DEAD, LAYERS.gist("dead_fraction")),) if has_dead else ()),
             said(_SLOPES[0], LAYERS.gist("log10_slope_product")),
@@ -173,7 +178,12 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
         if told
         else (),
         left=frozenset({"block", "activation", "init", spark, "verdict"}),
-        dispensable=("slope\nbound", "a layer", "‖∂L/∂W₁‖", first),
+        dispensable=(
+            *("slope\nbound", "a layer", "‖∂L/∂W₁‖", first),
+            # The title has the only one.
+            *(() if several_acts else ("activation",)),
+            spark,
+        ),
         equation=_equation(profiles),
         legend=(
             Said(alike or "signal", _signal(profiles), (first, spark)),

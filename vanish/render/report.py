@@ -175,7 +175,7 @@ def _told(shown: View) -> Iterator[str]:
         yield f'<p class="verdict {_text(word)}"><strong>{head}.</strong> {_text(sentence)}</p>\n'
     if shown.equation:
         yield f"<p><code>{_text(shown.equation)}</code></p>\n"
-    for heading, lines in shown.notes:
+    for heading, lines, _ in shown.notes:
         if not lines:
             yield f"<p>{_text(heading)}</p>\n"
             continue

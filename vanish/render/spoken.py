@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from vanish.render.view import Elided, Finding, Said
+from vanish.render.view import Elided, Finding, Notes, Said
 
 if TYPE_CHECKING:
-    from vanish.render.view import Bar, Heat, Notes, Spark, View
+    from vanish.render.view import Bar, Heat, Spark, View
 
 # A sign for a sign, so that tables, drawings and maps keep their places.
 SIGNS = str.maketrans(
@@ -188,7 +188,8 @@ def _cell(cell: str | Bar | Spark | Heat) -> str | Bar | Spark | Heat:
 
 def _notes(notes: Notes) -> Notes:
     lines = tuple((spoken(label), spoken(text)) for label, text in notes.lines)
-    return notes._replace(heading=spoken(notes.heading), lines=lines)
+    heads = tuple(map(spoken, notes.heads))
+    return Notes(spoken(notes.heading), lines, heads)
 
 
 def _finding(finding: Finding) -> Finding:

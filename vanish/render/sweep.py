@@ -180,7 +180,7 @@ def points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> V
         left=frozenset(
             {"block", "act", "init", "layer_acts", "last_act", "loss", "engine", "verdict"}
         ),
-        dispensable=(_THEORY, _BAND, _DECADES),
+        dispensable=(_THEORY, _BAND, _DECADES, ratio(grid)),
         legend=(
             said(ratio(grid), SUMMARY.gist("log10_ratio")),
             *((said(_BAND, "90 of 100 trials lie between them"),) if several else ()),
@@ -244,6 +244,8 @@ def _map(grid: Grid, rows: Sequence[Mapping[str, Any]], found: Map) -> View:
     # The largest one on top, as on an axis; depth grows downwards, as a network is drawn.
     lines = sorted(up, reverse=found.up != "layers")
     heading = f"{found.across} {shown(across[0])} … {shown(across[-1])}"
+    signs = {key: _heat(row) for key, row in cells.items()}
+    blank = (("blank", "no steps: one layer, or a graph that branches"),)
     return View(
         title=title(grid),
         columns=(*(("act",) if several else ()), found.up, heading),
@@ -251,7 +253,7 @@ def _map(grid: Grid, rows: Sequence[Mapping[str, Any]], found: Map) -> View:
             (
                 *((act,) if several else ()),
                 shown(y),
-                Heat(tuple(_heat(cells[act, x, y]) for x in across)),
+                Heat(tuple(signs[act, x, y] for x in across)),
             )
             for act in found.panels
             for y in lines
@@ -264,6 +266,7 @@ def _map(grid: Grid, rows: Sequence[Mapping[str, Any]], found: Map) -> View:
                     ("·", "by less than 0.01 either way"),
                     ("+ x * @", "it grows: by 0.01, 0.03, 0.1, 0.3 and more"),
                     ("0 ?", "exactly 0; the point failed"),
+                    *(blank if _NO_DECADES in signs.values() else ()),
                 ),
             ),
         ),
@@ -279,7 +282,9 @@ def _heat(row: Mapping[str, Any]) -> float | str:
         return "?"
     decades = row["decades_per_layer"]
     if decades is None:
-        # A graph that branches has a ratio, and no steps.
-        branches = row["log10_ratio"] is not None
-        return "0" if row["verdict"] == "dead" else " " if branches else "·"
+        # One layer has no ratio; a graph that branches has one, and no steps.
+        return "0" if row["verdict"] == "dead" else _NO_DECADES
     return float(decades)
+
+
+_NO_DECADES = " "

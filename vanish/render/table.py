@@ -126,11 +126,18 @@ def table(view: View, canvas: Canvas, story: bool = True, legend: Legend = Legen
             body[number] = row.text if row.is_heading else f"{sign}{row.text}"
     lines += body
     if story:
-        heads = {view.columns[i] for i in kept}
-        shown = [each for each in view.legend if not each.heads or heads & {*each.heads}]
-        told = _legend(shown, legend, canvas.width)
+        view = _about(view, {view.columns[i] for i in kept})
+        told = _legend(view.legend, legend, canvas.width)
         lines += _print([*told, *_story(view, canvas.width, len(told))], canvas, canvas.width)
     return "".join(f"{line}\n" for line in lines)
+
+
+def _about(view: View, heads: set[str]) -> View:
+    """Return the view without what it says of columns that are not shown."""
+    return view._replace(
+        legend=tuple(each for each in view.legend if not each.heads or heads & {*each.heads}),
+        notes=tuple(each for each in view.notes if not each.heads or heads & {*each.heads}),
+    )
 
 
 def _folded(title: str, width: int, separator: str) -> str:
@@ -217,11 +224,34 @@ def _finding(finding: Finding, several: bool) -> Text:
 
 def _fit(view: View, width: int) -> tuple[list[int], int]:
     """Return the columns to show and how wide the bars may be."""
+    kept = list(range(len(view.columns)))
+    gone: list[list[int]] = []
+    for group in view.dispensable:
+        if _fits(view, kept, width):
+            break
+        heads = (group,) if isinstance(group, str) else group
+        gone.append([i for i in kept if view.columns[i] in heads])
+        kept = [i for i in kept if i not in gone[-1]]
+    # What gave way before a bar did may have its room.
+    if any(_ends(view, [i for columns in gone for i in columns])):
+        for columns in reversed(gone):
+            more = sorted([*kept, *columns])
+            kept = more if _fits(view, more, width) else kept
+    least, most = _ends(view, kept)
+    return kept, min(max(width - sum(_widths(view, kept)), least), most)
+
+
+def _fits(view: View, kept: list[int], width: int) -> bool:
+    return sum(_widths(view, kept)) + _ends(view, kept)[0] <= width
+
+
+def _ends(view: View, kept: list[int]) -> tuple[int, int]:
+    """Return how narrow and how wide the bars of some columns may be; zeros where none has any."""
     first: Sequence[str | Bar | Spark | Heat] = next(
         (row for row in view.rows if not isinstance(row, Elided)), [""] * len(view.columns)
     )
     least, most = 0, 0
-    for heading, cell in zip(view.columns, first, strict=True):
+    for heading, cell in ((view.columns[i], first[i]) for i in kept):
         if isinstance(cell, Bar | Spark):
             least = max(map(len, heading.split("\n")))
             most = max(least, len(cell.shares)) if isinstance(cell, Spark) else _LONGEST_BAR
@@ -229,14 +259,7 @@ def _fit(view: View, width: int) -> tuple[list[int], int]:
             # No point of a map is left out.
             least = max(len(heading), len(cell.cells))
             most = max(least, _WIDEST_POINT * len(cell.cells))
-    kept = list(range(len(view.columns)))
-    for group in view.dispensable:
-        if width - sum(_widths(view, kept)) >= least:
-            break
-        for heading in (group,) if isinstance(group, str) else group:
-            if heading in view.columns:
-                kept.remove(view.columns.index(heading))
-    return kept, min(max(width - sum(_widths(view, kept)), least), most)
+    return least, most
 
 
 def _widths(view: View, kept: list[int]) -> list[int]:

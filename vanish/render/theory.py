@@ -55,6 +55,7 @@ def view(
         measured = any(each is not None and each.log10_typical_se for each in spreads)
         heading = "At finite width" + (" (± standard errors)" if measured else "")
         notes.append(Notes(heading, lines))
+    is_critical = all(point.weight_std == point.critical_weight_std for point in points)
     return View(
         title=title(input_rms),
         columns=(
@@ -87,7 +88,14 @@ def view(
         notes=tuple(notes),
         findings=(),
         left=frozenset({"activation", "phase", "stable"}),
-        dispensable=("χ_q", "stable", "bias_std", "q*"),
+        dispensable=(
+            *("χ_q", "stable"),
+            *(("bias_std",) if len({point.bias_std for point in points}) == 1 else ()),
+            "q*",
+            # Without --weight-std it is the critical one.
+            *(("depth ξ", "weight_std") if is_critical else (_CRITICAL, "depth ξ")),
+            "χ₁",
+        ),
         legend=(
             said("q*", THEORY.gist("q_star")),
             said("χ₁", THEORY.gist("chi_1")),

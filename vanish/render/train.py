@@ -98,7 +98,7 @@ def view(trained: Sequence[Training]) -> View:
         left=frozenset({"block", "activation", "init", test, "outcome"}),
         dispensable=(
             *("train\n%", "gradient\nat end", "loss", "last W\nmoved", _BAND),
-            *("gradient\nat start", "W₁\nmoved"),
+            *("gradient\nat start", "W₁\nmoved", test),
         ),
         legend=(
             Said("gradient", f"{_signals(trained)} of layer 1 over the last layer's", _RATIOS),
@@ -114,7 +114,7 @@ def layer_view(trained: Sequence[Training]) -> View:
     several_inits = len({each.settings.init for each in trained}) > 1
     several_blocks = len({each.settings.block for each in trained}) > 1
     low, high = _axis(trained)
-    epochs = f"‖∂L/∂W‖ by epoch\n1e{low:+03d} … 1e{high:+03d}"
+    epochs = f"‖∂L/∂W‖\nby epoch\n1e{low:+03d} … 1e{high:+03d}"
 
     def rows(training: Training) -> Iterator[tuple[str | Spark, ...]]:
         settings = training.settings
@@ -155,7 +155,7 @@ def layer_view(trained: Sequence[Training]) -> View:
         notes=(),
         findings=_findings(trained),
         left=frozenset({"block", "activation", "init", epochs}),
-        dispensable=("at\nstart", "at\nend"),
+        dispensable=("at\nstart", "at\nend", "W\nmoved", epochs),
     )
 
 
@@ -297,7 +297,8 @@ def _dead_units(training: Training) -> str:
         return ""
     k, units = end.most_dead, training.settings.units(end.most_dead)
     count = round(float(end.dead[:-1].max()) * units)
-    return f" In layer {k}, {count:,} of {units:,} units are dead: slope 0 on every example."
+    dead = f"{count:,} of {units:,} units are dead" if units > 1 else "the one unit is dead"
+    return f" In layer {k}, {dead}: slope 0 on every example."
 
 
 def _shallower(networks: Sequence[Training]) -> str:
@@ -348,14 +349,13 @@ def _partly(training: Training) -> str:
 
 
 def _chance(training: Training) -> str:
-    ratio = NETWORKS.row(training)["log10_ratio_start"]
-    vanished = not isinstance(ratio, float) or ratio < _VANISHED
-    settings = training.settings
+    ratio, settings = NETWORKS.row(training)["log10_ratio_start"], training.settings
+    # Where it is exactly 0 it may be that nothing is tried.
+    told = "What helps its gradient" if isinstance(ratio, float) else "Its gradient, layer by layer"
     look = (
-        f" What helps its gradient: vanish{_options(settings)} --act {quote(settings.act_name)}"
-        f" --init {quote(settings.init_name)} --layers {settings.layers + 1} --width"
-        f" {settings.width}."
-        if vanished
+        f" {told}: vanish{_options(settings)} --act {quote(settings.act_name)} --init"
+        f" {quote(settings.init_name)} --layers {settings.layers + 1} --width {settings.width}."
+        if not isinstance(ratio, float) or ratio < _VANISHED
         else " Another --lr may do more; none was tried."
     )
     return f"{_right(training)}, no more than guessing. {_story(training)}{look}"

@@ -30,10 +30,21 @@ class Heat(Record):
 
 
 class Notes(Record):
-    """Lines under a table: a heading, then labels with their text."""
+    """Lines under a table: a heading, then labels with their text.
+
+    Attributes
+    ----------
+    heading
+        What stands above the lines.
+    lines
+        Labels with their text.
+    heads
+        The headings of the columns that they are about; without one they stand in any case.
+    """
 
     heading: str
     lines: tuple[tuple[str, str], ...]
+    heads: tuple[str, ...] = ()
 
 
 class Said(Record):
@@ -132,7 +143,8 @@ class View(Record):
         The headings of the left-aligned columns.
     dispensable
         The headings of those that a narrow window can do without, the first one first; a
-        group of them goes together.
+        group of them goes together. Where a bar gives way, those before it come back as far as
+        they fit, the last one first.
     equation
         What stands under the title: the layer as a formula, where it is not the article's.
     legend

@@ -301,8 +301,8 @@ def _require_rows(settings: Settings, target: Rows) -> None:
         )
     if rows not in (1, settings.rows):
         raise ConflictError(
-            f"{target.name}: {plural(rows, 'row')} for a batch of {settings.rows}: give 1 or"
-            f" {settings.rows}",
+            f"{target.name}: {plural(rows, 'row')} for a batch of {settings.rows}: give"
+            f" {_or_as_many(settings, rows)}",
             *("target", "loss", "batch", "input", "weights"),
         )
     wrong = np.argwhere((target.values != 0.0) & (target.values != 1.0))
@@ -313,6 +313,13 @@ def _require_rows(settings: Settings, target: Rows) -> None:
             f" {loss.name} a target of zeros and ones",
             *("target", "loss"),
         )
+
+
+def _or_as_many(settings: Settings, rows: int) -> str:
+    """Return how many rows a target may have, or what lets it have as many as it has."""
+    if settings.rows > 1:
+        return f"1 or {settings.rows}"
+    return "1" if settings.input is not None else f"1, or --batch {rows}"
 
 
 def _require_classes(settings: Settings, target: Rows) -> None:

@@ -75,11 +75,26 @@ def _oddity(settings: Settings) -> str:
     for each in settings.model.initializer_kinds:
         if each.oddity:
             return f"init {each.name}, {each.oddity}"
+    if tied := _tied_without_news(settings):
+        return f"{tied} shared by all layers, whose inputs u are all the same"
     biases = settings.model.drawn_biases
     if biases is None or biases.law.law is Law.NORMAL or not biases.law.has_fixed_scale:
         return ""
     odd = biases.law.oddity or "which is not normal"
     return f"bias_init {biases.law.name}, {odd}"
+
+
+def _tied_without_news(settings: Settings) -> str:
+    """Return a matrix of all layers that repeat each other, as without inputs of their own."""
+    steps = given_steps(settings)
+    if steps is None or len(steps) < 2:
+        return ""
+    first = steps[1]
+    if not all(np.array_equal(u, first) for u in steps.values()):
+        return ""
+    blocks = (run.block for run in settings.model.graph.runs)
+    slots = (slot for block in blocks for slot in block.slots)
+    return next((slot.letter for slot in slots if slot.tied and slot.letter.isupper()), "")
 
 
 def _steps(settings: Settings) -> dict[int, tuple[Magnitude, Signed]] | None:

@@ -13,7 +13,8 @@ from vanish.simulation.columns import LAYERS
 
 if TYPE_CHECKING:
     from vanish.columns import Cell
-    from vanish.simulation.modules import ModuleCourse, ModuleRecord, Size, Slopes
+    from vanish.simulation.module_precision import Size
+    from vanish.simulation.modules import ModuleCourse, ModuleRecord, Slopes
 
     Col = Column[[ModuleCourse, ModuleRecord]]
 

@@ -14,54 +14,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.numbers.scaled import ZERO, Magnitude
 from vanish.numbers.stack import Magnitudes
 from vanish.numbers.words import listed, which_layers
 from vanish.records import Record
-from vanish.simulation import precision, precision_words
-from vanish.simulation.census import Signal
+from vanish.simulation import precision_words
 from vanish.simulation.course import Course, Flow, Verdict
+from vanish.simulation.fault_words import advice_on
 from vanish.simulation.faults import FEWEST_LAYERS, Faults, Half, of_halves
+from vanish.simulation.module_precision import losses
 from vanish.simulation.modulecolumns import MODULES
-from vanish.simulation.precision import Placed, Signals
-from vanish.simulation.verdict import Story, advice_on, told_of_dead_units
+from vanish.simulation.verdict import Story, told_of_dead_units
 from vanish.simulation.verdict import story as story_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from vanish.columns import Cell
+    from vanish.numbers.scaled import Magnitude
     from vanish.numbers.signed import Signed
+    from vanish.simulation.module_precision import Size
+    from vanish.simulation.precision import Loss
     from vanish.simulation.thresholds import Thresholds
-
-# The signals that a number format must hold, in the order in which a layer makes them.
-_FORWARD, _BACK = ("W", "a", "input"), ("grad_a", "grad_input", "grad_w")
-
-# What stands for a gradient that the run's number type lost: below the end of every format.
-_UNDERFLOWN = Magnitude.of(0.5, -(2**40))
-
-
-class Size(Record):
-    """How large the entries of a tensor are.
-
-    Attributes
-    ----------
-    norm
-        The root of the sum of their squares.
-    largest
-        The largest |entry|.
-    entries
-        How many there are.
-    """
-
-    norm: Magnitude
-    largest: Magnitude
-    entries: int
-
-    @property
-    def rms(self) -> Magnitude:
-        """Their root mean square; 0 of none."""
-        return self.norm / Magnitude.of(math.sqrt(self.entries)) if self.entries else ZERO
 
 
 class Spread(Record):
@@ -326,40 +299,9 @@ class ModuleCourse(Course):
         return of_halves(of_weights, of_slopes, gains, mixed=mixed)
 
     @cached_property
-    def losses(self) -> list[precision.Loss]:
-        """What fewer bits lose of W, a, what goes into the layers, and the gradients by them.
-
-        Of a run that lost some gradients itself nobody knows what formats of more bits would.
-        """
-        nothing = _UNDERFLOWN if self._has_underflown else ZERO
-        forward = tuple(self._placed(name, ZERO) for name in _FORWARD)
-        back = tuple(self._placed(name, nothing) for name in _BACK)
-        sizes = [each.sizes.get("grad_w") for each in self.layers]
-        typical = [ZERO if size is None else size.rms or nothing for size in sizes]
-        found = precision.losses_of(Signals(forward, back), Magnitudes.column(typical).at((..., 0)))
-        if not self._has_underflown:
-            return found
-        names = [each.format for each in found]
-        return found[: names.index(self.run.number_type) + 1]
-
-    @property
-    def _has_underflown(self) -> bool:
-        """Whether gradients are 0 beside some that are near the end of the run's number type."""
-        seen = [
-            each.sizes[name].rms for each in self.layers for name in _BACK if name in each.sizes
-        ]
-        powers = [rms.exponent for rms in seen if rms]
-        # The next one may be smaller by all of a number's digits.
-        ends = {each.name: each.normal + each.digits for each in precision.FORMATS}
-        return 0 < len(powers) < len(seen) and min(powers) < ends[self.run.number_type]
-
-    def _placed(self, name: str, nothing: Magnitude) -> Placed:
-        """Return one signal in every layer, with what stands for 0; true 0 where it is not seen."""
-        found = [each.sizes.get(name) for each in self.layers]
-        largest = [ZERO if size is None else size.largest or nothing for size in found]
-        rms = [ZERO if size is None else size.rms or nothing for size in found]
-        logs = (Magnitudes.column(each).log2[:, 0] for each in (largest, rms))
-        return Placed(name, Signal(*logs), 1)
+    def losses(self) -> list[Loss]:
+        """What fewer bits lose of W, a, what goes into the layers, and the gradients by them."""
+        return losses([each.sizes for each in self.layers], self.run.number_type)
 
     @property
     def precision(self) -> str:

@@ -28,6 +28,7 @@ class Kind(Enum):
     STDS = "a number, or one a letter such as {'W': 1.5, 'V': 0.1}"
     FLAG = "True or False"
     TEXT = "a text"
+    DATA = "a name, the path of a file, or Data, such as Data.of makes of arrays"
 
 
 class Group(StrEnum):

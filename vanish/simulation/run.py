@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vanish.errors import ForwardOverflowError
 from vanish.network import losses
 from vanish.network.graph import Variable
 from vanish.network.streams import Streams, Trials
@@ -258,8 +259,14 @@ class Simulation:
     def trace(self) -> Trace:
         """The forward pass."""
         watch = watching(self._slopes, self._tally, self._census)
-        with Behind(worth=self._is_large and watch is not None) as behind:
-            return dense.trace(self.chain, self.x, watch and behind.making(watch))
+        try:
+            with Behind(worth=self._is_large and watch is not None) as behind:
+                return dense.trace(self.chain, self.x, watch and behind.making(watch))
+        except ForwardOverflowError as error:
+            if self.settings.weights is None:
+                raise
+            # Of weights that are given nothing else can be set.
+            raise error.advising("give a smaller --gain") from None
 
     @cached_property
     def loss_gradient(self) -> Scaled:

@@ -13,11 +13,20 @@ from vanish.simulation.spelling import spell_all
 from vanish.simulation.table import SETTINGS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import SupportsIndex
+
+    from numpy.typing import ArrayLike
+
     from vanish.network.activations import Activation
     from vanish.network.arrays import Network, Rows
     from vanish.network.blockarrays import BlockNetwork
     from vanish.network.filegraph import FileNetwork
     from vanish.network.model import Model
+
+    Parameters = (
+        Network | BlockNetwork | FileNetwork | Iterable[ArrayLike] | Mapping[str, ArrayLike | str]
+    )
 
 _DEFAULTS: dict[str, Any] = {name: option.default for name, option in SETTINGS.items()}
 
@@ -123,6 +132,39 @@ class Settings:
     steps: Rows | None = None
     last_gain: float | None = None
     bias_init: str | None = None
+
+    if TYPE_CHECKING:
+        # What may be given, of which a field has what it means: see `values`.
+        def __init__(
+            self,
+            *,
+            act: str | Activation = ...,
+            layer_acts: Iterable[str | Activation] | None = ...,
+            layers: SupportsIndex | None = ...,
+            width: SupportsIndex | None = ...,
+            widths: Iterable[SupportsIndex] | None = ...,
+            init: str = ...,
+            weight_std: float | Mapping[str, float] | tuple[tuple[str, float], ...] | None = ...,
+            bias_std: float = ...,
+            gain: float | Iterable[float] = ...,
+            input: Rows | ArrayLike | None = ...,
+            batch: SupportsIndex | None = ...,
+            loss: str = ...,
+            target: Rows | ArrayLike | None = ...,
+            weights: Parameters | None = ...,
+            seed: SupportsIndex = ...,
+            trials: SupportsIndex = ...,
+            engine: str = ...,
+            norm_bound: bool | None = ...,
+            vanish_below: float = ...,
+            explode_above: float = ...,
+            last_act: str | Activation | None = ...,
+            block: str = ...,
+            hidden: SupportsIndex | str | None = ...,
+            steps: Rows | ArrayLike | None = ...,
+            last_gain: float | None = ...,
+            bias_init: str | None = ...,
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         values.take_all(self, SETTINGS)

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vanish.errors import UsageError, whole
+from vanish.errors import UsageError, quoted, whole
 from vanish.network.activations import Activation
+from vanish.numbers.words import exact
 from vanish.simulation.modelling import formula_of
 from vanish.simulation.option import Kind
 from vanish.simulation.table import LARGEST_COUNT, PLAIN
@@ -27,10 +29,6 @@ if TYPE_CHECKING:
     from vanish.network.blockarrays import BlockNetwork
     from vanish.network.filegraph import FileNetwork
     from vanish.simulation.option import Option
-
-
-# A longer text says less than the type of what was given.
-_LONGEST = 60
 
 
 def take_all(record: object, options: Mapping[str, Option]) -> None:
@@ -69,7 +67,7 @@ def taken(option: Option, given: object) -> Any:
     try:
         return _TAKEN[option.kind](given)
     except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"{option.name} {_shown(given)}: give {option.kind.value}") from None
+        raise UsageError(f"{option.name} {quoted(given)}: give {option.kind.value}") from None
 
 
 def check_count(name: str, value: int) -> None:
@@ -112,18 +110,6 @@ def require_range(option: Option, value: Any) -> None:
         check_count(option.name, value)
 
 
-def _shown(given: object) -> str:
-    """Return what was given for a message, behind its name; of a long one its type."""
-    if isinstance(given, int) and not isinstance(given, bool):
-        return whole(given)
-    try:
-        text = repr(given)
-    except Exception:  # noqa: BLE001 - whatever another one's code has to say
-        text = ""
-    is_short = 0 < len(text) <= _LONGEST and text.isprintable()
-    return text if is_short else f"of type {type(given).__name__}"
-
-
 def _whole(given: Any) -> int:
     if isinstance(given, bool | np.bool_):
         raise TypeError
@@ -145,6 +131,10 @@ def _name(given: Any) -> str:
     if not isinstance(given, str):
         raise TypeError
     return str(given)
+
+
+def _path(given: Any) -> str:
+    return os.fsdecode(given)
 
 
 def _act(given: Any) -> str | Activation:
@@ -182,7 +172,7 @@ def _hidden(given: Any) -> int | str:
         return int(given)
     if not 0.0 < float(times) < math.inf:
         raise ValueError
-    return f"{float(times):g}x"
+    return f"{exact(float(times))}x"
 
 
 def _stds(given: Any) -> float | tuple[tuple[str, float], ...]:
@@ -217,4 +207,6 @@ _TAKEN: Mapping[Kind, Callable[[Any], Any]] = {
     Kind.HIDDEN: _hidden,
     Kind.STDS: _stds,
     Kind.FLAG: _flag,
+    Kind.TEXT: _name,
+    Kind.DATA: _path,
 }

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from vanish.numbers.words import compared, listed, plural, reach, short, short_power
+from vanish.numbers.words import compared, plural, reach, short, short_power
 from vanish.records import Record
 from vanish.simulation.alike import alike_units
 from vanish.simulation.course import Verdict
 from vanish.simulation.death import constant_lines, explain_death
+from vanish.simulation.fault_words import advice_on, told_of
 from vanish.simulation.learning import learning
 from vanish.simulation.measured import HIGH, LOW, MEDIAN, rank
 
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from vanish.simulation.course import Course
-    from vanish.simulation.faults import Fault
     from vanish.simulation.profile import Profile
 
 # A stable signal that changes tenfold in all changes steadily if its mean factor a layer is
@@ -42,9 +42,6 @@ _UNEVEN = 0.25
 # and four standard deviations more than the half of a healthy random ReLU layer on one row.
 MANY_DEAD, _HEALTHY_DEVIATIONS = 0.75, 4.0
 
-
-# So many layers at fault are told one by one.
-_FEW_FAULTS = 3
 
 _ONE_LAYER = "With one layer there is nothing to vanish on the way."
 
@@ -222,9 +219,7 @@ def _signal(course: Course) -> str:
     }
     faults = course.named_faults
     if faults:
-        told = "; ".join(map(_fault, faults[:_FEW_FAULTS]))
-        if len(faults) > _FEW_FAULTS:
-            told += f"; so {_do(len(faults) - _FEW_FAULTS)}"
+        told = told_of(faults)
         even = f"; the median layer {_changes(course.faults.even)}" if course.is_chain else ""
         return (
             f"{told[0].upper()}{told[1:]}{even}. Layer {first} gets"
@@ -286,35 +281,6 @@ def _decades(course: Course) -> str:
     # Adding 0 takes the sign from a zero.
     told = [f"{round(rate, digits) + 0.0:.{digits}f}" for rate in (measured, expected)]
     return f" ({told[0]} decades a layer, in theory {told[1]})"
-
-
-def _fault(fault: Fault) -> str:
-    """Return what one layer does to the signal that the median layer does not."""
-    k = fault.layer
-    what = f"what follows layer {k}" if fault.mixed else f"the slopes of layer {k}"
-    ends = "s" * fault.mixed
-    slopes = "" if fault.slopes is None else f"{what} {_times(fault.slopes, ends)}"
-    if fault.weight is None:
-        assert fault.typical_slopes is not None
-        typical = short_power(fault.typical_slopes)
-        usual = "what follows the median layer" if fault.mixed else "the median layer's"
-        return f"{slopes}, {usual} {typical}"
-    factor, usual = short_power(fault.weight), short_power(fault.typical_weight)
-    if fault.whole:
-        return f"layer {k} multiplies the signal by {factor}, the median layer by {usual}"
-    told = f"W{k} multiplies the signal by {factor}, the median layer's W by {usual}"
-    return told + (f", and {slopes}" if slopes else "")
-
-
-def _do(others: int) -> str:
-    return f"{'does' if others == 1 else 'do'} {plural(others, 'other layer')}"
-
-
-def _times(log10: float, ends: str) -> str:
-    """Return what slopes do that multiply the signal: nobody keeps more than there is."""
-    if log10 > 0.0:
-        return f"multipl{'ies' if ends else 'y'} it by {short_power(log10)}"
-    return f"keep{ends} {short_power(log10)} of it"
 
 
 class Units(Protocol):
@@ -402,16 +368,3 @@ def _helping(profile: Profile, advice: Advice | None) -> str:
     if profile.named_faults and not profile.is_drawn_alike:
         return advice_on(profile.named_faults)
     return "" if advice is None else advice.sentence
-
-
-def advice_on(faults: Sequence[Fault]) -> str:
-    """Return what to look at where single layers are at fault."""
-    weights = [
-        f"W{fault.layer}" for fault in faults if fault.weight is not None and not fault.whole
-    ]
-    # The slopes of a layer whose W is at fault are so by that.
-    others = [f"layer {fault.layer}" for fault in faults if fault.weight is None or fault.whole]
-    look = f"at the weights and biases of {listed(others)}." if others else ""
-    if not weights:
-        return f"Look {look}"
-    return f"Rescale {listed(weights)}{f', and look {look}' if look else '.'}"

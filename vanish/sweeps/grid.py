@@ -5,19 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from itertools import chain, product
 from typing import TYPE_CHECKING, Any
 
-from vanish.errors import ConflictError, UsageError, unknown_name
+from vanish.errors import ConflictError, UsageError, quoted, unknown_name
 from vanish.network import activations
 from vanish.network.activations import Activation
 from vanish.network.arrays import Network, Rows
 from vanish.network.blockarrays import BlockNetwork
 from vanish.network.filegraph import FileNetwork
 from vanish.network.graph import Node, Variable
+from vanish.numbers.words import exact
 from vanish.simulation import costs
 from vanish.simulation.names import AUTO_ENGINE
 from vanish.simulation.option import Kind
@@ -27,7 +28,7 @@ from vanish.simulation.table import SETTINGS
 from vanish.simulation.values import require_range, taken
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from vanish.numbers.scaled import FloatArray
 
@@ -61,6 +62,10 @@ class Grid:
     """
 
     def __init__(self, axes: Mapping[str, Sequence[Any]]) -> None:
+        if not isinstance(axes, Mapping):
+            raise UsageError(
+                f"a grid {quoted(axes)}: give lists of values by the names of settings"
+            )
         known = [field.name for field in fields(Settings)]
         for name in axes:
             if name not in known:
@@ -125,8 +130,9 @@ class Grid:
 
     def _find_guests(self) -> dict[str | Activation, Activation]:
         alone = (*self.axes.get("act", ()), *self.axes.get("last_act", ()))
-        given = dict.fromkeys((*alone, *chain.from_iterable(self.axes.get("layer_acts", ()))))
-        found = {name: activations.get(name) for name in given}
+        listed = (each or () for each in self.axes.get("layer_acts", ()))
+        given = dict.fromkeys((*alone, *chain.from_iterable(listed)))
+        found = {name: activations.get(name) for name in given if name is not None}
         return {name: act for name, act in found.items() if not activations.is_everywhere(act)}
 
     def __len__(self) -> int:
@@ -163,7 +169,7 @@ class Grid:
         if self.guests:
             for name in {"act", "last_act"} & values.keys():
                 values[name] = self.guests.get(values[name], values[name])
-            if "layer_acts" in values:
+            if values.get("layer_acts") is not None:
                 values["layer_acts"] = tuple(
                     self.guests.get(act, act) for act in values["layer_acts"]
                 )
@@ -194,7 +200,11 @@ def _axis(name: str, given: Sequence[Any]) -> tuple[Any, ...]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise UsageError(f"{name} {given!r}: give a list of values")
     option = SETTINGS[name]
-    found = tuple(None if value is None else taken(option, value) for value in given)
+    # What has a default is never left out.
+    may_be_none = option.default is None
+    found = tuple(
+        None if value is None and may_be_none else taken(option, value) for value in given
+    )
     if option.kind is Kind.NUMBERS and any(isinstance(value, tuple) for value in found):
         raise UsageError(
             f"{name} of one number a layer: a sweep has one number a point: give numbers, or"
@@ -204,22 +214,37 @@ def _axis(name: str, given: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def shown(value: Any) -> str:
-    """Return a setting as text, as an option of the command line would have it."""
+    """Return a setting as people read it, as an option of the command line would have it."""
+    return _text(value, "{:g}".format)
+
+
+def written(value: Any) -> str:
+    """Return a setting as text that reads back as the same, as such an option would have it."""
+    return _text(value, exact)
+
+
+def _text(value: Any, number: Callable[[float], str]) -> str:
+    if _is_by_letters(value):
+        value = dict(value)
     if isinstance(value, dict):
-        return ",".join(f"{letter}={shown(std)}" for letter, std in value.items())
+        return ",".join(f"{letter}={_text(std, number)}" for letter, std in value.items())
     if isinstance(value, tuple | list):
-        return ",".join(map(shown, value))
+        return ",".join(_text(each, number) for each in value)
     if isinstance(value, Rows | Network | BlockNetwork | FileNetwork | Activation):
         return value.name
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def _is_by_letters(value: Any) -> bool:
+    """Tell whether a value on an axis is one number a letter, and no list."""
+    listed = isinstance(value, tuple) and bool(value)
+    return listed and all(isinstance(each, tuple) for each in value)
 
 
 def _plain(value: Any) -> Any:
     """Return a value on an axis as JSON can hold it."""
     if isinstance(value, tuple):
-        # One number a letter, or a list of sizes or activations.
-        pairs = bool(value) and all(isinstance(each, tuple) for each in value)
-        return dict(value) if pairs else [_plain(each) for each in value]
+        return dict(value) if _is_by_letters(value) else [_plain(each) for each in value]
     return value if isinstance(value, str | int | float | None) else shown(value)
 
 

@@ -25,7 +25,7 @@ from vanish.simulation.drawing import Draws
 from vanish.simulation.profile import Profile
 from vanish.simulation.run import measure
 from vanish.sweeps import columns, shares
-from vanish.sweeps.grid import Grid, shown
+from vanish.sweeps.grid import Grid, written
 from vanish.sweeps.sending import UnsendableError
 from vanish.sweeps.workers import choose
 
@@ -176,7 +176,8 @@ def settings_cells(settings: Settings, engine: str) -> dict[str, Any]:
     """Return the settings of a point as cells, with the engine that runs it."""
     used = settings.as_dict() | {"engine": engine}
     cells = {
-        name: shown(each) if isinstance(each, list | dict) else each for name, each in used.items()
+        name: written(each) if isinstance(each, list | dict) else each
+        for name, each in used.items()
     }
     tables = (columns.SETTINGS, columns.LATER, columns.LAST)
     return {name: cell for table in tables for name, cell in table.row(cells).items()}
@@ -188,7 +189,7 @@ def error_rows(task: Task, point: int, message: str) -> Rows:
         known = known_cells(task.grid.settings(point))
     except VanishError:
         known = {
-            name: value if isinstance(value, int | float | str | None) else shown(value)
+            name: value if isinstance(value, int | float | str | None) else written(value)
             for name, value in task.grid.coordinates(point).items()
         }
     known["error"] = " ".join(message.split())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Self
 
@@ -129,7 +130,9 @@ def _put_back(place: Path, before: str | None) -> None:
             Path(before).replace(place)
 
 
-def check_outputs(*paths: str | None, inputs: Iterable[str | None] = ()) -> None:
+def check_outputs(
+    *paths: str | None, inputs: Iterable[str | None] = (), stdout: bool = False
+) -> None:
     """Refuse files that cannot be written, before the work for them is done.
 
     What shows beforehand is all but a disk that fills up and what others do meanwhile.
@@ -140,12 +143,15 @@ def check_outputs(*paths: str | None, inputs: Iterable[str | None] = ()) -> None
         Their names; None for one that is not asked for.
     inputs
         The names of what is read, None as well; what is no name of a file is left alone.
+    stdout
+        Whether standard output is written, too.
 
     Raises
     ------
     OutputError
         If one of them cannot be written, two are the same file, or one is read.
     """
+    taken = _standard_output() if stdout else None
     read = {place: name for name in inputs if name and (place := _regular(name))}
     seen: dict[object, str] = {}
     for path in paths:
@@ -153,10 +159,15 @@ def check_outputs(*paths: str | None, inputs: Iterable[str | None] = ()) -> None
             continue
         place = find_place(path)
         identity: object = place
-        if _is_stream(place):
-            if place.is_char_device():  # takes any number of outputs
-                continue
-            found = place.stat()
+        if place.is_char_device():  # takes any number of outputs
+            continue
+        found = place.stat() if place.exists() else None
+        if found is not None and (found.st_dev, found.st_ino) == taken:
+            raise OutputError(
+                f"{path}: the same file as standard output, where the result goes: give another"
+                " name"
+            )
+        if found is not None and _is_stream(place):
             identity = (found.st_dev, found.st_ino)
         else:
             # Only trying shows all: a file system that is read-only or makes no files, such
@@ -172,6 +183,15 @@ def check_outputs(*paths: str | None, inputs: Iterable[str | None] = ()) -> None
         seen[identity] = path
 
 
+def _standard_output() -> tuple[int, int] | None:
+    """Return what tells the file behind standard output from others; None where there is none."""
+    try:
+        found = os.fstat(sys.stdout.fileno())
+    except (AttributeError, OSError, ValueError):  # closed, or a stream in memory
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _regular(path: str) -> Path | None:
     """Return the regular file behind a name and all its links, None where there is none."""
     from pathlib import Path  # noqa: PLC0415 - start-up
@@ -180,6 +200,12 @@ def _regular(path: str) -> Path | None:
         place = Path(path).resolve()
         return place if place.is_file() else None
     return None
+
+
+def require_name(path: str) -> None:
+    """Refuse a file that is not named."""
+    if not path:
+        raise OutputError("an empty file name: give the name of a file")
 
 
 def find_place(path: str) -> Path:
@@ -192,8 +218,7 @@ def find_place(path: str) -> Path:
     """
     from pathlib import Path  # noqa: PLC0415 - start-up
 
-    if not path:
-        raise OutputError("an empty file name: give the name of a file")
+    require_name(path)
     if "\0" in path:
         raise OutputError(f"{path!r}: a NUL in a file name: give another one")
     with reported(path):

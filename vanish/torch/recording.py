@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from torch.autograd.graph import Node
 
-    from vanish.simulation.modules import Size
+    from vanish.simulation.module_precision import Size
     from vanish.torch.layers import Layer
 
 

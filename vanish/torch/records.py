@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from vanish.numbers.scaled import ZERO
 from vanish.numbers.signed import Signed
 from vanish.records import Record
-from vanish.simulation.modules import ModuleRecord, Size, Slopes
+from vanish.simulation.module_precision import Size
+from vanish.simulation.modules import ModuleRecord, Slopes
 from vanish.torch.following import activation_of, origin, slopes_of, takers_of
 from vanish.torch.tallies import Tally, pooled, tally
 

@@ -13,7 +13,8 @@ import torch
 from vanish.numbers.scaled import ZERO, Magnitude
 from vanish.numbers.signed import Signed, total
 from vanish.records import Record
-from vanish.simulation.modules import Size, Spread
+from vanish.simulation.module_precision import Size
+from vanish.simulation.modules import Spread
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from vanish.errors import InputError, plain, unknown_name
 from vanish.files.content import read_bytes
 from vanish.files.labelled import is_number, labelled
 from vanish.files.npz import is_archive, load_npz
+from vanish.network.converting import read
 from vanish.network.registry import spelled
 from vanish.network.streams import Role
 from vanish.records import Record
@@ -117,7 +119,7 @@ class Data(Record):
         InputError
             If they are no finite numbers, do not fit each other, or cannot be classified.
         """
-        name = plain(name)
+        name = plain(str(name))
         features, labels = _features(f"{name}: X", x), _labels(f"{name}: y", y)
         _check_lengths(name, "X", features, "y", labels)
         classes, number = _classes(name, labels)
@@ -144,7 +146,9 @@ class Data(Record):
         fixed = Examples(features, np.array([number[each] for each in labels]))
         if given is None:
             _check_splits(name, fixed.y)
-        return cls(name, tuple(map(plain, classes)), features.shape[1], lambda _, __: fixed, given)
+        return cls(
+            name, tuple(map(plain, classes)), features.shape[1], partial(_always, fixed), given
+        )
 
     def split(self, streams: Streams, trial: int = 0) -> Split:
         """Return the training and the test part of a trial.
@@ -165,6 +169,11 @@ class Data(Record):
             Examples(shuffled.x[~held_out], shuffled.y[~held_out]),
             Examples(shuffled.x[held_out], shuffled.y[held_out]),
         )
+
+
+def _always(examples: Examples, _: Streams, __: int) -> Examples:
+    """Return the examples of every trial of data that are not drawn: what a pickle can name."""
+    return examples
 
 
 def load(name: str) -> Data:
@@ -240,7 +249,7 @@ def _from_archive(path: str, content: bytes) -> Data:
 
 
 def _features(name: str, given: ArrayLike) -> FloatArray:
-    array = np.asarray(given)
+    array = read(name, given)
     if array.dtype.kind not in "fiub":
         raise InputError(f"{name}: entries of type {array.dtype}: give real numbers")
     if array.ndim < 2 or not array.size:
@@ -259,7 +268,7 @@ def _features(name: str, given: ArrayLike) -> FloatArray:
 
 def _labels(name: str, given: ArrayLike) -> list[str]:
     """Return labels as text, numbers that are equal as the same text."""
-    array = np.asarray(given)
+    array = read(name, given)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1 or array.dtype.kind not in "fiubU":

@@ -154,8 +154,8 @@ class Run:
         if start is None:
             raise ForwardOverflowError(
                 f"block {self.settings.block!r} of {plural(self.settings.layers, 'hidden layer')}:"
-                " the values grow past 1.8e308, the largest float64, before the first step: give"
-                " fewer layers, or another block"
+                " the values grow past 1.8e308, the largest float64, before the first step",
+                "give fewer layers, or another block",
             )
         states: dict[int, State | None] = {0: start}
         epoch, finite = 0, True

@@ -21,9 +21,13 @@ from vanish.system import memory
 from vanish.training import data as datasets
 from vanish.training import optimizers
 from vanish.training.data import Data
-from vanish.training.table import TRAINING
+from vanish.training.table import DATA, TRAINING
 
 if TYPE_CHECKING:
+    import os
+    from typing import SupportsIndex
+
+    from vanish.network.activations import Activation
     from vanish.network.model import Model
     from vanish.network.sizes import Sizes
     from vanish.training.data import Split
@@ -89,7 +93,7 @@ class TrainingSettings:
         If a setting is unknown or out of range, or the data cannot be read.
     """
 
-    act: str = "sigmoid"
+    act: str | Activation = "sigmoid"
     layers: int = LAYERS
     width: int = WIDTH
     init: str = "auto"
@@ -103,12 +107,32 @@ class TrainingSettings:
     block: str = PLAIN
     hidden: int | str | None = None
 
+    if TYPE_CHECKING:
+        # What may be given, of which a field has what it means: see `simulation.values`.
+        def __init__(
+            self,
+            *,
+            act: str | Activation = ...,
+            layers: SupportsIndex = ...,
+            width: SupportsIndex = ...,
+            init: str = ...,
+            data: str | os.PathLike[str] | Data = ...,
+            epochs: SupportsIndex = ...,
+            lr: float | None = ...,
+            batch: SupportsIndex = ...,
+            optimizer: str = ...,
+            seed: SupportsIndex = ...,
+            trials: SupportsIndex = ...,
+            block: str = ...,
+            hidden: SupportsIndex | str | None = ...,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         values.take_all(self, TRAINING)
         spell_all(self)
         object.__setattr__(self, "optimizer", optimizers.get(self.optimizer).name)
         if not isinstance(self.data, Data):
-            object.__setattr__(self, "data", datasets.load(self.data))
+            object.__setattr__(self, "data", datasets.load(values.taken(DATA, self.data)))
         _require_no_steps(self)
         # Before a list as long as the chain is made.
         require_memory(self, 0)

@@ -7,6 +7,7 @@ from vanish.simulation.table import PLAIN, SETTINGS
 
 # Of the record `TrainingSettings`, but what it learns: that is checked by being read.
 _TRAINED = {"act": "sigmoid", "layers": 2, "width": 32, "init": "auto", "batch": 16, "block": PLAIN}
+DATA = Option("data", Kind.DATA, "What to learn.", group=Group.DATA)
 TRAINING = {
     **{name: SETTINGS[name].but(default=default) for name, default in _TRAINED.items()},
     "epochs": Option("epochs", Kind.COUNT, "How often to go.", group=Group.RUNNING, default=100),
