@@ -56,7 +56,7 @@ def test_the_manual_tells_how_wide_the_others_are() -> None:
     (view,) = views("theory --block residual_scaled,prenorm --act hard_sigmoid,relu")
     widest = max(map(len, table(view, Canvas(40)).splitlines()))
     assert 40 < widest <= 80
-    assert "the laws of `vanish theory --block` take up to 80" in told
+    assert "the laws of blocks in `vanish theory` take up to 80" in told
 
 
 BARRED = View(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from vanish.errors import UsageError, unknown_name
 from vanish.network.arrays import Rows
+from vanish.network.converting import is_listed
 from vanish.simulation.names import ACTIVATIONS, ALL
 from vanish.simulation.option import Kind
 from vanish.simulation.settings import Settings
@@ -17,6 +17,8 @@ from vanish.simulation.table import SETTINGS, named
 from vanish.simulation.values import check_count, taken
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from vanish.simulation.option import Option
 
 Record = TypeVar("Record")
@@ -106,13 +108,6 @@ def flag(name: str, given: Any) -> bool:
     """Return whether something is to be."""
     found: bool = taken(named("per_layer").but(name=name), given)
     return found
-
-
-def is_listed(given: Any) -> bool:
-    """Tell whether something is several values, and not one by itself."""
-    # An array of no axes is one number, and cannot be walked through.
-    is_one = isinstance(given, str | bytes | Mapping) or getattr(given, "ndim", 1) == 0
-    return isinstance(given, Iterable) and not is_one
 
 
 def one_or_several(name: str, given: Any, option: Option | None = None) -> list[Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from vanish.api.arguments import flag, is_listed
+from vanish.api.arguments import flag
 from vanish.api.shown import Shown, as_table
 from vanish.errors import UsageError, quoted
 from vanish.files import survey as surveys
 from vanish.files.formats import ONNX, format_of
 from vanish.files.networks import read_graph, read_network
 from vanish.files.survey import Listed
+from vanish.network.converting import is_listed
 from vanish.network.layout import AUTO
 from vanish.numbers.words import plural
 

@@ -8,7 +8,6 @@ from vanish.api.arguments import (
     axis,
     count,
     flag,
-    is_listed,
     one_record,
     products,
     records,
@@ -21,6 +20,7 @@ from vanish.api.results import (
 )
 from vanish.api.trainings import Training, Trainings
 from vanish.errors import UsageError, quoted
+from vanish.network.converting import is_listed
 from vanish.simulation import run
 from vanish.simulation.settings import Settings
 from vanish.simulation.table import named

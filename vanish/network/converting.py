@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
 
 
+def is_listed(given: object) -> bool:
+    """Tell whether something is several values, and not one by itself."""
+    # An array of no axes is one number, and cannot be walked through.
+    is_one = isinstance(given, str | bytes | Mapping) or getattr(given, "ndim", 1) == 0
+    return isinstance(given, Iterable) and not is_one
+
+
 def listed(source: str, name: str, given: Iterable[Any]) -> tuple[Any, ...]:
     """Return what is to be a list of arrays.
 
@@ -23,8 +30,7 @@ def listed(source: str, name: str, given: Iterable[Any]) -> tuple[Any, ...]:
     UsageError
         If it is none.
     """
-    is_one = isinstance(given, str | bytes | Mapping) or getattr(given, "ndim", 1) == 0
-    if is_one or not isinstance(given, Iterable):
+    if not is_listed(given):
         raise UsageError(f"{source}: {name} {quoted(given)}: give a list of arrays")
     return tuple(given)
 

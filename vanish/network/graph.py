@@ -290,6 +290,12 @@ class Graph:
         return any(run.block.has_sum for run in self.runs)
 
     @property
+    def shared_matrices(self) -> tuple[str, ...]:
+        """The letters of the matrices that all layers share."""
+        slots = (slot for run in self.runs for slot in run.block.slots)
+        return tuple(slot.letter for slot in slots if slot.tied and slot.letter.isupper())
+
+    @property
     def signal(self) -> str:
         """What is compared from layer to layer: ∂L/∂a in the article's chain, else ∂L/∂f.
 

@@ -36,7 +36,7 @@ def short_power(log10: float) -> str:
     return f"{digits}e{exponent:+03d}"
 
 
-def exact(value: float) -> str:
+def in_full(value: float) -> str:
     """Return a number as text that reads back as the same, and no longer than it must be."""
     text = f"{value:g}"
     return text if float(text) == value else repr(float(value)).removesuffix(".0")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vanish.columns import Column, Scale, Table
-from vanish.numbers.words import exact
+from vanish.numbers.words import in_full
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ def by_letters(weight_std: Stds) -> str | None:
     """Return a weight_std that matrices have by their letters, as it is given; else None."""
     if not isinstance(weight_std, tuple):
         return None
-    return ",".join(f"{letter}={exact(std)}" for letter, std in weight_std)
+    return ",".join(f"{letter}={in_full(std)}" for letter, std in weight_std)
 
 
 # What a row about a block says first.

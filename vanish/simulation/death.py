@@ -198,7 +198,7 @@ def _at_fault(profile: Profile, layer: LayerRecord) -> str:
 def _rms_of_bias(profile: Profile, k: int) -> float:
     weights, drawn = profile.settings.weights, profile.settings.model.drawn_biases
     if isinstance(weights, Network):
-        bias = weights.biases[k - 1]
+        bias = weights.arrays.get(Variable("b", k))
         return 0.0 if bias is None else math.sqrt(np.mean(np.square(bias)))
     return 0.0 if drawn is None else drawn.rms(Variable("b", k))
 

@@ -92,9 +92,7 @@ def _tied_without_news(settings: Settings) -> str:
     first = steps[1]
     if not all(np.array_equal(u, first) for u in steps.values()):
         return ""
-    blocks = (run.block for run in settings.model.graph.runs)
-    slots = (slot for block in blocks for slot in block.slots)
-    return next((slot.letter for slot in slots if slot.tied and slot.letter.isupper()), "")
+    return next(iter(settings.model.graph.shared_matrices), "")
 
 
 def _steps(settings: Settings) -> dict[int, tuple[Magnitude, Signed]] | None:

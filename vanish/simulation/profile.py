@@ -129,8 +129,7 @@ class Profile(Course):
     @property
     def shares_weights(self) -> bool:
         """Whether all layers share a matrix, so that none of them learns by itself."""
-        blocks = (run.block for run in self.measured.graph.runs)
-        return any(slot.tied and slot.letter.isupper() for block in blocks for slot in block.slots)
+        return bool(self.measured.graph.shared_matrices)
 
     @property
     def is_rank_one(self) -> bool:

@@ -17,7 +17,7 @@ import numpy as np
 
 from vanish.errors import UsageError, quoted, whole
 from vanish.network.activations import Activation
-from vanish.numbers.words import exact
+from vanish.numbers.words import in_full
 from vanish.simulation.modelling import formula_of
 from vanish.simulation.option import Kind
 from vanish.simulation.table import LARGEST_COUNT, PLAIN
@@ -172,7 +172,7 @@ def _hidden(given: Any) -> int | str:
         return int(given)
     if not 0.0 < float(times) < math.inf:
         raise ValueError
-    return f"{exact(float(times))}x"
+    return f"{in_full(float(times))}x"
 
 
 def _stds(given: Any) -> float | tuple[tuple[str, float], ...]:

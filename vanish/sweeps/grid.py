@@ -18,7 +18,7 @@ from vanish.network.arrays import Network, Rows
 from vanish.network.blockarrays import BlockNetwork
 from vanish.network.filegraph import FileNetwork
 from vanish.network.graph import Node, Variable
-from vanish.numbers.words import exact
+from vanish.numbers.words import in_full
 from vanish.simulation import costs
 from vanish.simulation.names import AUTO_ENGINE
 from vanish.simulation.option import Kind
@@ -220,7 +220,7 @@ def shown(value: Any) -> str:
 
 def written(value: Any) -> str:
     """Return a setting as text that reads back as the same, as such an option would have it."""
-    return _text(value, exact)
+    return _text(value, in_full)
 
 
 def _text(value: Any, number: Callable[[float], str]) -> str:

@@ -253,17 +253,17 @@ def fixed_point(
     def at(q: float) -> tuple[float, Moments]:
         return q, moments.at(activation, q)
 
-    start = weight * input_rms * input_rms + bias
+    start, at_start = at(weight * input_rms * input_rms + bias)
     for _ in range(_FALLS):
         # Where V falls the map jumps to the other side of what it would go to.
-        if moments.at(activation, start).x >= 0.0:
+        if at_start.x >= 0.0:
             break
-        start = weight * moments.at(activation, start).v + bias
-    first = step(*at(start))
+        start, at_start = at(weight * at_start.v + bias)
+    first = step(start, at_start)
     if abs(first) <= _ROUNDING:
         return start
     way = math.copysign(1.0, first)
-    last, last_turn = start, turn(*at(start))
+    last, last_turn = start, turn(start, at_start)
     for q, at_q in _grid(activation)[:: int(way)]:
         if way * (q - start) <= 0.0:
             continue
