@@ -13,7 +13,7 @@ from vanish.numbers.signed import Signeds
 from vanish.numbers.stack import Magnitudes
 
 ROWS = 6
-TRIALS = [5, 32, 33, 150, 1001]
+TRIALS = [5, 32, 33, 150, 256, 257, 1001]
 
 
 def wanted(trials: int) -> list[int]:
@@ -56,6 +56,23 @@ def test_ranks_are_those_of_sorted_numbers(trials: int, kind: str) -> None:
                 right = sorted(exact(*pair) for pair in pairs)[rank]
                 assert exact(one.mantissas[row], one.exponents[row]) == right
                 assert one.exponents[row] == 0 or one.mantissas[row] != 0.0
+
+
+@pytest.mark.parametrize("trials", [33, 257, 258, 1001])
+@pytest.mark.parametrize("chosen", [[0], [-1], [0, -1], [1, 0, 2], [7, 8, 7], [-1, 5, -2]])
+def test_ranks_may_be_any(trials: int, chosen: list[int]) -> None:
+    # From the ends, side by side, in any order, twice.
+    values, exponents = far_apart(trials, "near")
+    sizes = Magnitudes.of(np.abs(values), exponents)
+    asked = [each % trials for each in chosen]
+    rows = np.sort(np.ldexp(sizes.mantissas, sizes.exponents), axis=1)
+    found = ranks.ranked(sizes, asked)
+    assert len(found) == len(asked)
+    for rank, one in zip(asked, found, strict=True):
+        assert np.array_equal(np.ldexp(one.mantissas, one.exponents), rows[:, rank])
+    ordered = ranks.ordered(values, asked)
+    assert np.array_equal(ordered[:, asked], np.sort(values, axis=1)[:, asked])
+    assert np.array_equal(np.sort(ordered, axis=1), np.sort(values, axis=1))
 
 
 @pytest.mark.parametrize("trials", TRIALS)

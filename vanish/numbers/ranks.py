@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,15 +12,15 @@ from vanish.numbers.stack import Magnitudes
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from vanish.numbers.scaled import FloatArray
     from vanish.numbers.stack import Exponents
 
-# Measured: of so many numbers all are sorted in less time than some are looked for.
-_SORTED = 1000
+# Measured: of so many numbers all are sorted in less time than three are looked for.
+_SORTED = 256
 
 # Measured: fewer numbers take no longer by their keys.
 _FEW = 32
@@ -34,10 +33,44 @@ _EXPONENT_AT = 52
 
 
 def ordered(numbers: FloatArray, ranks: Iterable[int]) -> FloatArray:
-    """Return rows, shape (…, T), with the numbers of some ranks at their places."""
+    """Return rows, shape (…, T), with the numbers of some ranks at their places.
+
+    Those before each of them are not larger, and those behind it not smaller.
+    """
     if numbers.shape[-1] <= _SORTED:
         return np.sort(numbers, axis=-1)
-    return np.partition(numbers, list(ranks), axis=-1)
+    rows = numbers.copy()
+    _part(rows, sorted({*ranks}))
+    return rows
+
+
+def _part(rows: FloatArray, ranks: Sequence[int]) -> None:
+    """Bring numbers to their places, the middle rank first: numpy is fast at one at a time."""
+    if not ranks:
+        return
+    middle = len(ranks) // 2
+    at = ranks[middle]
+    rows.partition(at, axis=-1)
+    _part(rows[..., :at], ranks[:middle])
+    _part(rows[..., at + 1 :], [rank - at - 1 for rank in ranks[middle + 1 :]])
+
+
+def _with_neighbours(
+    rows: FloatArray, ranks: Sequence[int]
+) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+    """Yield the numbers of ascending ranks of ordered rows, each between the next ones.
+
+    At an end of the rows its own number stands for the one that there is not.
+    """
+    last = rows.shape[1] - 1
+    if last < _SORTED:
+        for at in ranks:
+            yield rows[:, max(at - 1, 0)], rows[:, at], rows[:, min(at + 1, last)]
+        return
+    for before, at, behind in zip([0, *ranks[:-1]], ranks, [*ranks[1:], last], strict=True):
+        below = rows[:, before : max(at, 1)].max(axis=1)
+        above = rows[:, min(at + 1, last) : behind + 1].min(axis=1)
+        yield below, rows[:, at], above
 
 
 class _Plain(Record):
@@ -81,17 +114,17 @@ def ranked(numbers: Magnitudes, ranks: Sequence[int]) -> list[Magnitudes]:
     plain = _plain(*numbers) if last >= _FEW else None
     if plain is None:
         return _by_keys(numbers, ranks)
-    beside = [(max(rank - 1, 0), rank, min(rank + 1, last)) for rank in ranks]
-    rows = ordered(plain.values, {0, last, *chain.from_iterable(beside)})
+    ascending = sorted({*ranks})
+    rows = ordered(plain.values, ascending)
     # Nearer than that to another one a number may have the same key.
     near = 1.0 - math.ldexp(plain.reach + 1.0, -50)
     close = np.zeros(len(rows), dtype=np.bool_)
-    for triple in beside:
-        below, number, above = rows[:, triple].T
+    for below, number, above in _with_neighbours(rows, ascending):
         close |= (number > 0.0) & ((below >= near * number) | (number >= near * above))
-    close &= rows[:, 0] < rows[:, last]
     found = [Magnitudes.of(rows[:, rank], plain.unit) for rank in ranks]
     if close.any():
+        # Of numbers that are all the same any one will do.
+        close &= rows.min(axis=1) < rows.max(axis=1)
         by_keys = _by_keys(numbers.at(close), ranks)
         for (mantissas, exponents), part in zip(found, by_keys, strict=True):
             mantissas[close], exponents[close] = part
