@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -784,9 +783,8 @@ def test_breaks_stand_before_signs_outside_of_symbols() -> None:
 def test_a_skip_doubles_nothing(block: Block) -> None:
     deep = Graph((block, 20_000))
     letter = Variable("W", 0 if block is RNN else 1)
-    start = time.perf_counter()
+    # Where something doubled with every layer, this would never end.
     shown = list(lines(deep, letter, TEXT))
-    assert time.perf_counter() - start < 10.0
     assert max(map(len, shown)) < 600
     assert len(shown) < 30
     assert shown.count("…") == 1

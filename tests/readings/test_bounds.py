@@ -130,7 +130,7 @@ def chains(draw: st.DrawFn) -> Profile:
         "loss": draw(st.sampled_from(losses.names())),
         "seed": draw(st.integers(0, 1000)),
     }
-    if losses.get(options["loss"]).contains == options["layer_acts"][-1]:
+    if options["layer_acts"][-1] in losses.get(options["loss"]).contains:
         options["loss"] = "readout"
     return vanish.simulate(Settings(**options))
 

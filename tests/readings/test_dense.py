@@ -44,7 +44,7 @@ RECTANGULAR: dict[str, Any] = {
 
 def with_target(options: dict[str, Any], loss: str, rows: int) -> Settings:
     """Return settings with that loss; if it takes a target, with a random one."""
-    if losses.get(loss).contains == options["act"]:
+    if options["act"] in losses.get(loss).contains:
         options = options | {"last_act": "identity"}
     if not losses.get(loss).takes_target:
         return Settings(**options, loss=loss, batch=rows)

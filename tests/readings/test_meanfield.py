@@ -15,8 +15,8 @@ from vanish.network.graph import Variable
 from vanish.network.streams import Streams
 from vanish.numbers.scaled import ZERO, Magnitude, Scaled
 from vanish.readings import meanfield, secondmode
-from vanish.readings.families import Family
 from vanish.readings.modelayers import Layer
+from vanish.readings.onematrix import OneMatrix
 from vanish.simulation.drawing import Draws
 from vanish.simulation.expected import expected_of
 from vanish.simulation.run import Simulation
@@ -274,9 +274,9 @@ def test_values_that_end_at_a_true_zero_have_no_second_mode() -> None:
 def test_what_the_second_mode_takes_of_a_layer_hangs_on_no_other_layer() -> None:
     rng = np.random.default_rng(2)
     kinds = [
-        Family(0.0, 1.0, "", "", ""),
-        Family(0.7, 1.3, "", "", ""),
-        Family(1.0, 1.0, "layernorm", "", ""),
+        OneMatrix(0.0, 1.0, "", "", ""),
+        OneMatrix(0.7, 1.3, "", "", ""),
+        OneMatrix(1.0, 1.0, "layernorm", "", ""),
     ]
     for kind in kinds:
         layers = []

@@ -397,7 +397,7 @@ def test_a_grid_of_1e9_points_is_one_line_and_takes_no_memory(options: str) -> N
         capture_output=True,
         env=environment(),
         check=False,
-        timeout=20,
+        timeout=120,
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (2 * 10**9, 2 * 10**9)),
     )
     assert (done.returncode, done.stdout) == (2, b"")

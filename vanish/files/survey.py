@@ -9,8 +9,8 @@ import numpy as np
 
 from vanish.errors import InputError
 from vanish.files.formats import opened
-from vanish.network.families import families
 from vanish.network.layout import AUTO, IN_OUT, LAYOUTS, OUT_IN
+from vanish.network.numbered import drawn_together
 from vanish.network.registry import choice
 from vanish.network.weights import Weight
 from vanish.numbers.scaled import Magnitude
@@ -194,7 +194,7 @@ def survey(path: str, layout: str = AUTO, *, full: bool = False) -> Survey:
     )
     listed = tuple(
         Listed(each.name, tuple(measured[member] for member in each.members))
-        for each in families(named)
+        for each in drawn_together(named)
     )
     return Survey(path, checkpoint.format, checkpoint.size, layout, listed)
 

@@ -212,10 +212,9 @@ def _quoted(name: str) -> str:
 def _loss(loss: Loss) -> str:
     target = f"`--loss {loss.name}` takes it"
     target += ", `--target` its t." if loss.takes_target else "."
-    inside = (
-        f" It contains {loss.contains}: the last layer must have another activation."
-        if loss.contains
-        else ""
+    contained = [name for name in loss.contains if name in activations.names()]
+    inside = "".join(
+        f" It contains {name}: the last layer must have another activation." for name in contained
     )
     return _entry(
         f"Loss `{loss.name}`",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from vanish.errors import UsageError
 from vanish.network import fit
 from vanish.network.graph import LAYER, Slot, Variable
-from vanish.network.sizes import AtOddsError, Section, Unification, united
+from vanish.network.sizes import AtOddsError, Section, Unification, has_skip, united
 from vanish.numbers.words import plural
 from vanish.records import Record
 
@@ -207,8 +207,7 @@ class _Fit:
 
     @cached_property
     def _has_skip(self) -> bool:
-        run, places = united(self._block, shared=())
-        return run.root(places[0]) == run.root(places[-1])
+        return has_skip(self._block)
 
     def _require_its_own(self, block: Block, k: int, own: Shapes) -> None:
         """Require every matrix of layer k, and nothing that it has no place for."""

@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from vanish.numbers.scaled import FloatArray
 
 
-# What each loss applies to f_N by itself, by the names of activations and operations.
-_CONTAINED = {"bce": ("sigmoid",), "cross_entropy": ("softmax", "log_softmax")}
-
-
 class FileNetwork:
     """A network that a file holds with its graph.
 
@@ -105,7 +101,7 @@ class FileNetwork:
         ConflictError
             If the loss contains an end that this one has not.
         """
-        ends = _CONTAINED.get(loss.name, ())
+        ends = loss.contains
         if not ends:
             return self.whole
         if self.closing not in ends:

@@ -58,8 +58,8 @@ class Loss(Record):
     takes_bits
         Whether every entry of that target is 0 or 1.
     contains
-        The name of an activation that the loss itself applies to f_N, so that it must not be
-        the last layer's; empty for none.
+        The names of activations and operations that the loss itself applies to f_N, so that none
+        of them may be what f_N comes from.
     by_trial
         The same as `row_gradient` for many trials, given values, exponents and references,
         shapes (T, B, n_N), (T,) and (T, …), where the gradients of two trials can be too far
@@ -75,7 +75,7 @@ class Loss(Record):
     takes_target: bool = False
     takes_classes: bool = False
     takes_bits: bool = False
-    contains: str = ""
+    contains: tuple[str, ...] = ()
     by_trial: Callable[[FloatArray, Exponents, FloatArray], Exponential] | None = None
 
     def gradient(self, output: Scaled, reference: FloatArray) -> Scaled:
@@ -219,7 +219,7 @@ def _entropy(
     *,
     takes_classes: bool = False,
     takes_bits: bool = False,
-    contains: str = "",
+    contains: tuple[str, ...] = (),
 ) -> Loss:
     """Return the record of a loss with a rule for trials."""
 
@@ -326,6 +326,7 @@ _REGISTRY = Registry(
             'Bridle 1990, "Probabilistic interpretation of feedforward classification network'
             ' outputs"',
             takes_classes=True,
+            contains=("softmax", "log_softmax"),
         ),
         _entropy(
             "bce",
@@ -336,7 +337,7 @@ _REGISTRY = Registry(
             'a logistic regression for each output: Cox 1958, "The regression analysis of binary'
             ' sequences"',
             takes_bits=True,
-            contains="sigmoid",
+            contains=("sigmoid",),
         ),
     ),
 )

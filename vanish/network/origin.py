@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from vanish.errors import plain
-from vanish.network.families import families
+from vanish.network.numbered import drawn_together
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -72,5 +72,5 @@ class Origin(Record):
 
 def _first(names: Sequence[str]) -> str:
     """Return the first of some names, those that differ in numbers only drawn together."""
-    drawn = [plain(each.name) for each in families((name, None) for name in names)]
+    drawn = [plain(each.name) for each in drawn_together((name, None) for name in names)]
     return ", ".join(drawn[:_NAMED]) + ", …" * (len(drawn) > _NAMED)

@@ -312,7 +312,7 @@ def _blocks(
 ) -> Iterator[tuple[Block, int]]:
     """Yield the block of each run of layers, and how many layers it has."""
     shared = {slot.letter for slot in _slots(block) if slot.tied}
-    needs_equal_sizes = _has_skip(block)
+    needs_equal_sizes = has_skip(block)
     if lifts:
         needs_equal_sizes = needs_equal(block) or any(letter.isupper() for letter in shared)
     own_letters = {slot.letter for slot in _slots(LAYER)}
@@ -352,7 +352,7 @@ def united(block: Block, shared: Iterable[str] | None = None) -> tuple[Unificati
     return run, passed.values
 
 
-def _has_skip(block: Block) -> bool:
+def has_skip(block: Block) -> bool:
     """Tell whether n_in and n_out are one also if every use of a parameter has its own shape."""
     run, places = united(block, shared=())
     return run.root(places[0]) == run.root(places[-1])
@@ -360,7 +360,7 @@ def _has_skip(block: Block) -> bool:
 
 def _letter_to_blame(block: Block) -> str:
     """Return the letter whose second use makes n_in and n_out one; empty where a skip does."""
-    if _has_skip(block):
+    if has_skip(block):
         return ""
     uses = Counter(slot.letter for slot in _slots(block))
     several = [letter for letter, count in uses.items() if count > 1]

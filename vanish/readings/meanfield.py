@@ -46,8 +46,8 @@ from vanish.numbers.fields import Roots
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.numbers.stack import Magnitudes
 from vanish.readings.expectations import Expectations, Seen, joined
-from vanish.readings.families import with_second_mode
 from vanish.readings.magnitudes import of_runs, stacked
+from vanish.readings.onematrix import with_second_mode
 from vanish.readings.plainwalk import Piece, walk
 from vanish.readings.sources import NOTHING, Cotangent, Unit, normal
 
@@ -277,10 +277,10 @@ def expected(
     start = _given(mean_square, mean)
     seen = dict(_seen(graph, ensemble, start))
     factors = None
-    if (families := with_second_mode(graph, ensemble, start, seen)) is not None:
+    if (blocks := with_second_mode(graph, ensemble, start, seen)) is not None:
         from vanish.readings import secondmode  # noqa: PLC0415 - start-up
 
-        factors = secondmode.factors(families, ensemble, start, seen)
+        factors = secondmode.factors(blocks, ensemble, start, seen)
     one, square = Magnitudes.column([ONE]).at(0), attrgetter("square")
     runs = of_runs(
         graph, MEAN_FIELD, ensemble, lambda section: seen[section].kept, one, Cotangent.of, square

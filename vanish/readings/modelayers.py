@@ -11,7 +11,7 @@ from vanish.gauss import moments, quadrature
 from vanish.gauss.quadrature import Joint
 from vanish.numbers.mantissas import shifted
 from vanish.numbers.stack import Magnitudes
-from vanish.readings.families import LN, Family
+from vanish.readings.onematrix import LN, OneMatrix
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class Layer(Record):
 
     Attributes
     ----------
-    family
+    block
         The block.
     width
         n.
@@ -57,7 +57,7 @@ class Layer(Record):
         argument's own where a norm stands before S.
     """
 
-    family: Family
+    block: OneMatrix
     width: int
     mean: float
     variance: float
@@ -68,12 +68,12 @@ class Layer(Record):
     @property
     def value(self) -> tuple[float, float]:
         """The mean square and the mean of f, before a norm behind."""
-        return _value(self.family, self.mean, self.of.s, self.of.ss)
+        return _value(self.block, self.mean, self.of.s, self.of.ss)
 
 
-def _value(kind: Family, mean: float, s: float, ss: float) -> tuple[float, float]:
+def _value(block: OneMatrix, mean: float, s: float, ss: float) -> tuple[float, float]:
     """Return E f² and E f of E x, E S and E S²."""
-    skip, scale = kind.skip, kind.scale
+    skip, scale = block.skip, block.scale
     square = skip * skip + 2.0 * scale * skip * mean * s
     return square + scale * scale * ss, skip * mean + scale * s
 
@@ -84,7 +84,7 @@ class Layers(Record):
     Attributes
     ----------
     sections
-        First and last layer of each family, from 0, and the family.
+        First and last layer of equal blocks, from 0, and the block.
     width
         n.
     mean, variance, share
@@ -95,7 +95,7 @@ class Layers(Record):
         Moments, shape (U, 13), and which of them are those of each layer.
     """
 
-    sections: list[tuple[int, int, Family]]
+    sections: list[tuple[int, int, OneMatrix]]
     width: int
     mean: FloatArray
     variance: FloatArray
@@ -120,17 +120,17 @@ class Layers(Record):
         return bool((slopes > 0.0).all() and all((each > 0.0).all() for each in gains))
 
     def back(self) -> Iterator[list[Layer]]:
-        """Yield layers of one family, not too many at a time, from the last ones on."""
-        for first, stop, kind in reversed(self.sections):
+        """Yield layers of one block, not too many at a time, from the last ones on."""
+        for first, stop, block in reversed(self.sections):
             for end in range(stop, first, -_PIECE):
-                yield self._listed(kind, slice(max(first, end - _PIECE), end))
+                yield self._listed(block, slice(max(first, end - _PIECE), end))
 
-    def _listed(self, kind: Family, here: slice) -> list[Layer]:
+    def _listed(self, block: OneMatrix, here: slice) -> list[Layer]:
         table = self.table[self.which[here]]
         columns = self.mean[here], self.variance[here], self.share[here]
         numbers = (each.tolist() for each in (*columns, in_units(table, self.unit[here]), table))
         return [
-            Layer(kind, self.width, m, variance, share, Joint._make(of), Joint._make(raw))
+            Layer(block, self.width, m, variance, share, Joint._make(of), Joint._make(raw))
             for m, variance, share, of, raw in zip(*numbers, strict=True)
         ]
 
@@ -144,7 +144,7 @@ def in_units(table: FloatArray, unit: FloatArray) -> FloatArray:
 
 
 def layers_of(
-    ensemble: Ensemble, start: Unit, seen: Mapping[Run, Seen], families: Mapping[Run, Family]
+    ensemble: Ensemble, start: Unit, seen: Mapping[Run, Seen], blocks: Mapping[Run, OneMatrix]
 ) -> Layers:
     """Return what is known of all layers."""
     parts = [column.arguments for column in seen.values() if column.arguments is not None]
@@ -157,24 +157,24 @@ def layers_of(
     mean, variance, share = np.empty((3, len(which)))
     given = start.mean()
     m = math.copysign(float((given.squared() / start.square).root()), given.mantissa)
-    for section, kind in families.items():
+    for section, block in blocks.items():
         here = slice(section.first - 1, section.last)
-        variance[here], share[here] = _sections(ensemble, section, kind, squares.at(here))
+        variance[here], share[here] = _sections(ensemble, section, block, squares.at(here))
         of_s = table[which[here], 0] * np.sqrt(unit[here]), table[which[here], 1] * unit[here]
-        mean[here], m = _means(kind, m, *of_s)
-        if kind.before == LN:
+        mean[here], m = _means(block, m, *of_s)
+        if block.before == LN:
             variance[here] /= np.maximum(1.0 - mean[here] * mean[here], 1e-300)
-    sections = [(section.first - 1, section.last, kind) for section, kind in families.items()]
+    sections = [(section.first - 1, section.last, block) for section, block in blocks.items()]
     return Layers(sections, ensemble.sizes[-1], mean, variance, share, unit, table, which)
 
 
-def _means(kind: Family, m: float, s: FloatArray, ss: FloatArray) -> tuple[FloatArray, float]:
-    """Return the mean of what each layer of a family is given, and of what the last one gives.
+def _means(block: OneMatrix, m: float, s: FloatArray, ss: FloatArray) -> tuple[FloatArray, float]:
+    """Return the mean of what each layer of a block is given, and of what the last one gives.
 
     Parameters
     ----------
-    kind
-        The family.
+    block
+        The block.
     m
         The mean of what the first one is given.
     s, ss
@@ -183,20 +183,20 @@ def _means(kind: Family, m: float, s: FloatArray, ss: FloatArray) -> tuple[Float
     found = np.empty(len(s))
     for k, (of_s, of_ss) in enumerate(zip(s, ss, strict=True)):
         found[k] = m
-        square, mean = _value(kind, m, float(of_s), float(of_ss))
-        m = 0.0 if kind.behind == LN or not square > 0.0 else mean / math.sqrt(square)
+        square, mean = _value(block, m, float(of_s), float(of_ss))
+        m = 0.0 if block.behind == LN or not square > 0.0 else mean / math.sqrt(square)
     return found, m
 
 
 def _sections(
-    ensemble: Ensemble, section: Run, kind: Family, squares: Magnitudes
+    ensemble: Ensemble, section: Run, block: OneMatrix, squares: Magnitudes
 ) -> tuple[FloatArray, FloatArray]:
     """Return σ² over what norms divide by, but for the mean that LN takes out, and ρ.
 
     Parameters
     ----------
-    ensemble, section, kind
-        The networks, and which layers of which family.
+    ensemble, section, block
+        The networks, and which layers of which block.
     squares
         The mean squares of what these are given, shape (L,).
     """
@@ -205,10 +205,10 @@ def _sections(
     biases += (node.op.slots[0] for node in nodes if node.op.kind == "shift")
     sigma = ensemble.variances(matrix, layers).at((..., 0))
     one = Magnitudes.of(np.ones(len(layers)))
-    a = sigma * (one if kind.before else squares)
+    a = sigma * (one if block.before else squares)
     share = a.over(a + ensemble.biases(biases[0], layers).at((..., 0))) if biases else one
-    variance = sigma.over(squares) if kind.before else sigma
-    if kind.between:
+    variance = sigma.over(squares) if block.before else sigma
+    if block.between:
         variance = (variance * share).over(a)
     return _floats(variance), _floats(share)
 

@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vanish.gauss.quadrature import Joint, NoLawError
-from vanish.readings.families import LN, RMS, Family
+from vanish.readings.onematrix import LN, RMS, OneMatrix
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -71,14 +71,14 @@ class Down(Record):
 
 
 def factors(
-    families: Mapping[Run, Family], ensemble: Ensemble, start: Unit, seen: Mapping[Run, Seen]
+    blocks: Mapping[Run, OneMatrix], ensemble: Ensemble, start: Unit, seen: Mapping[Run, Seen]
 ) -> tuple[FloatArray, FloatArray] | None:
     """Return what the second mode multiplies mean squares by, if its share passes `SHARE`.
 
     Parameters
     ----------
-    families
-        Of every run, see `families.with_second_mode`.
+    blocks
+        Of every run, see `onematrix.with_second_mode`.
     ensemble
         The networks.
     start, seen
@@ -97,12 +97,12 @@ def factors(
     """
     from vanish.readings.modelayers import layers_of  # noqa: PLC0415 - start-up
 
-    layers = layers_of(ensemble, start, seen, families)
+    layers = layers_of(ensemble, start, seen, blocks)
     with np.errstate(all="ignore"):
         walked = _walk(layers) if layers.flow else np.array(np.nan)
     if not (np.isfinite(walked).all() and walked.min() > 0.0 and walked.max() > 1.0 + SHARE):
         return None
-    is_plain = all(each.plain for each in families.values())
+    is_plain = all(each.plain for each in blocks.values())
     if is_plain and _variance(layers) > _LARGEST_VARIANCE:
         raise NoLawError(
             f"{layers.width} units a layer: the gradient's mean square hangs on few networks,"
@@ -138,9 +138,9 @@ def _walk(layers: Layers) -> FloatArray:
             square, mean = layer.value
             if above is None:
                 y = square, mean, 1.0
-                if behind := layer.family.behind:
+                if behind := layer.block.behind:
                     y = 1.0, 0.0 if behind == LN else mean / math.sqrt(square), 1.0
-            elif not layer.family.behind:
+            elif not layer.block.behind:
                 # From units in which E x² = 1 above to those of this layer, whose f that x is.
                 y = (y[0] * square, y[1] * math.sqrt(square), y[2])
             found[0, k] = size
@@ -152,19 +152,19 @@ def _walk(layers: Layers) -> FloatArray:
 
 def _of_norms(layer: Layer, above: Layer | None) -> float:
     """Return n times what norms add to U of a layer without a skip; see 6 above."""
-    family = layer.family
-    if family.skip:
+    block = layer.block
+    if block.skip:
         return 0.0
     added = 0.0
-    if family.between:
+    if block.between:
         # E[n/χ²] of n normals; n-1 of them for LN, which takes the mean out of δ.
         added = 2.0
-    if family.behind:
-        return added + _of_norm(layer, family.behind, 1.0)
-    if above is not None and not above.family.skip:
-        if above.family.before:
-            return added + _of_norm(layer, above.family.before, 1.0)
-        if above.family.between:
+    if block.behind:
+        return added + _of_norm(layer, block.behind, 1.0)
+    if above is not None and not above.block.skip:
+        if above.block.before:
+            return added + _of_norm(layer, above.block.before, 1.0)
+        if above.block.between:
             return added + _of_norm(layer, RMS, above.share)
     return added
 
@@ -176,12 +176,12 @@ def _of_norm(layer: Layer, kind: str, share: float) -> float:
     square = of.ss - m * m
     variance = of.ssss - 4.0 * m * of.sss + 6.0 * m * m * of.ss - 3.0 * m**4 - square * square
     with_slope = of.ssdd - 2.0 * m * of.sdd + m * m * of.dd - square * of.dd
-    if layer.family.between and kind == RMS:
+    if layer.block.between and kind == RMS:
         # What S takes has a fixed mean square, and for LN a fixed mean.
         along, of_slope = of.aass - of.ss, of.aadd - of.dd
         variance -= 0.5 * along * along
         with_slope -= 0.5 * along * of_slope
-        if layer.family.between == LN:
+        if layer.block.between == LN:
             variance -= of.ass * of.ass
             with_slope -= of.ass * of.add
     spread = share * share * variance / (square * square) - share * with_slope / (square * of.dd)
@@ -215,7 +215,7 @@ class _Means:
             What norms multiply U by.
         """
         layer = self._layer
-        (skip, scale, before, between, behind), n, m = layer.family, layer.width, layer.mean
+        (skip, scale, before, between, behind), n, m = layer.block, layer.width, layer.mean
         of, variance = layer.of, layer.variance
         inverse, around, by_s, by_t, (own_u, own_ss, own_st, own_tt, share) = self._numbers
         y11, y12, y22 = y
@@ -263,11 +263,11 @@ class _Means:
 
 
 def _means(layers: Sequence[Layer]) -> Iterator[_Means]:
-    """Yield what is known of some layers of one family, all of it computed at once.
+    """Yield what is known of some layers of one block, all of it computed at once.
 
     Every row of every array is what it would be alone, to the last bit.
     """
-    (skip, scale, _, between, _), n = layers[0].family, layers[0].width
+    (skip, scale, _, between, _), n = layers[0].block, layers[0].width
     of = Joint._make(np.array([each.of for each in layers]).T)
     m, variance, share = np.array([each[2:5] for each in layers]).T
     rho = np.ones(len(layers)) if between else share

@@ -348,7 +348,7 @@ def require_one_output(settings: Settings) -> None:
     """Require that what the loss applies to f_N is not applied twice."""
     loss = losses.get(settings.loss)
     last = activations.get(settings.model.acts.kinds[-1]).name
-    if last == loss.contains:
+    if last in loss.contains:
         remedy = "end layer_acts with" if settings.layer_acts else "give --last-act"
         raise ConflictError(
             f"loss beside last activation {last}: {loss.name} contains the output {last}:"

@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"(?<!\d)(0|[1-9][0-9]{0,8})(?!\d)")
 _MOST_NUMBERS = 8
 
 
-class Family(Record):
+class Numbered(Record):
     """Names that are the same but for their numbers.
 
     Attributes
@@ -42,10 +42,10 @@ class _Drawn(Record):
     kind: Hashable
 
 
-def families(names: Iterable[tuple[str, Hashable]]) -> list[Family]:
+def drawn_together(names: Iterable[tuple[str, Hashable]]) -> list[Numbered]:
     """Return names drawn together, in the order of the first of each.
 
-    Every family is a full product: ``a.{0-1}.b.{0-2}`` stands for six names.
+    Every one is a full product: ``a.{0-1}.b.{0-2}`` stands for six names.
 
     Parameters
     ----------
@@ -60,11 +60,11 @@ def families(names: Iterable[tuple[str, Hashable]]) -> list[Family]:
         numbers = tuple((int(number),) for number in parts[1::2])
         found.append(_Drawn(tuple(parts[::2]), numbers, (place,), kind))
     for at in range(_MOST_NUMBERS):
-        found = _drawn_together(found, at)
-    return [Family(_name(each), each.members) for each in found]
+        found = _drawn_at(found, at)
+    return [Numbered(_name(each), each.members) for each in found]
 
 
-def _drawn_together(found: list[_Drawn], at: int) -> list[_Drawn]:
+def _drawn_at(found: list[_Drawn], at: int) -> list[_Drawn]:
     """Return the names with those drawn together that differ in their number at one place."""
     alike: dict[Hashable, list[_Drawn]] = {}
     for each in found:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vanish.network.families import families
+from vanish.network.numbered import drawn_together
 
 
 def names_of(family: str) -> list[str]:
@@ -46,11 +46,11 @@ def span(text: str) -> range:
     ],
 )
 def test_names_are_drawn_together(names: list[str], drawn: list[str]) -> None:
-    assert [each.name for each in families((name, 0) for name in names)] == drawn
+    assert [each.name for each in drawn_together((name, 0) for name in names)] == drawn
 
 
 def test_what_is_of_another_kind_stays_apart() -> None:
-    found = families([("w.0", (3, 4)), ("w.1", (4, 4)), ("w.2", (4, 4))])
+    found = drawn_together([("w.0", (3, 4)), ("w.1", (4, 4)), ("w.2", (4, 4))])
     assert [(each.name, each.members) for each in found] == [("w.0", (0,)), ("w.{1-2}", (1, 2))]
 
 
@@ -60,7 +60,7 @@ NAMES = st.lists(st.from_regex(r"[ab](\.[0-3]){0,3}\.?[xy]?", fullmatch=True), u
 @pytest.mark.slow
 @given(names=NAMES)
 def test_what_is_drawn_stands_for_the_names_and_no_other(names: list[str]) -> None:
-    found = families((name, None) for name in names)
+    found = drawn_together((name, None) for name in names)
     assert sorted(member for each in found for member in each.members) == [*range(len(names))]
     for each in found:
         assert sorted(names_of(each.name)) == sorted(names[member] for member in each.members)
@@ -69,4 +69,4 @@ def test_what_is_drawn_stands_for_the_names_and_no_other(names: list[str]) -> No
 
 def test_a_name_of_many_numbers_takes_no_longer_than_its_length() -> None:
     names = ["1a" * 100_000, "2a" * 100_000]
-    assert [each.name for each in families((name, 0) for name in names)] == names
+    assert [each.name for each in drawn_together((name, 0) for name in names)] == names

@@ -21,7 +21,7 @@ LN, RMS = "layernorm", "rmsnorm"
 _FEWEST = 8
 
 
-class Family(Record):
+class OneMatrix(Record):
     """A block f = behind(skip·x + scale·S(between(W before(x) + b))).
 
     Attributes
@@ -44,8 +44,8 @@ class Family(Record):
         return not (self.skip or self.before or self.between or self.behind)
 
 
-def family(block: Block) -> Family | None:
-    """Return a block as one of the family that has a law here, if it is one."""
+def one_matrix(block: Block) -> OneMatrix | None:
+    """Return a block as one of those that have a law here, if it is one."""
     before = between = behind = ""
     # Every value as a sum of x, of its norm y, of a and of S(a), by their coefficients.
     values: list[dict[str, float]] = [{"x": 1.0}]
@@ -75,13 +75,13 @@ def family(block: Block) -> Family | None:
     found = values[-1]
     if not found.keys() <= {"x", "S"} or not found.get("S"):
         return None
-    return Family(found.get("x", 0.0), found["S"], before, between, behind)
+    return OneMatrix(found.get("x", 0.0), found["S"], before, between, behind)
 
 
 def with_second_mode(
     graph: Graph, ensemble: Ensemble, start: Unit, seen: Mapping[Run, Seen]
-) -> dict[Run, Family] | None:
-    """Return the family of every run where the second mode may be the larger one; None elsewhere.
+) -> dict[Run, OneMatrix] | None:
+    """Return the block of every run where the second mode may be the larger one; None elsewhere.
 
     Parameters
     ----------
@@ -90,18 +90,18 @@ def with_second_mode(
     start, seen
         What is known of the input and of the way forward.
     """
-    families: dict[Run, Family] = {}
+    blocks: dict[Run, OneMatrix] = {}
     for section in graph.runs:
-        found = family(section.block)
+        found = one_matrix(section.block)
         if found is None or seen[section].arguments is None:
             return None
-        families[section] = found
+        blocks[section] = found
     if {*ensemble.sizes[1:]} != {max(ensemble.sizes[-1], _FEWEST)} or not start.square:
         return None
-    is_plain = all(each.plain for each in families.values())
+    is_plain = all(each.plain for each in blocks.values())
     # What S' gains where |a| is large is what makes a plain chain's second mode the larger one.
     if is_plain and not any(map(moments.steepens, ensemble.kinds)):
         return None
     if not all(each.values.mantissas.all() for each in seen.values()):
         return None
-    return families
+    return blocks
