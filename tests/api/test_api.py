@@ -363,6 +363,7 @@ def refusal(take: Callable[[Any], object], given: Any) -> str:
     return ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TAKERS)
 def test_whatever_is_given_is_taken_or_refused_in_a_line(name: str) -> None:
     told = [refusal(TAKERS[name], given) for given in [*JUNK, iter([0, 1])]]

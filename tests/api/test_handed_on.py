@@ -73,10 +73,12 @@ def results(kind: type = Shown) -> set[type]:
     return {found for each in here for found in results(each)} or {kind}
 
 
+@pytest.mark.slow
 def test_no_result_is_left_out() -> None:
     assert {type(make()) for make in RESULTS.values()} == results()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", RESULTS)
 def test_to_dict_is_what_json_has(line: str) -> None:
     result = run_in_process(*line.split(), "--format", "json")

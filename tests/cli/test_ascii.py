@@ -213,6 +213,7 @@ def test_a_real_terminal_gets_what_is_tested_here() -> None:
         assert (status, text) == (expected.status, expected.stdout + expected.stderr)
 
 
+@pytest.mark.slow
 def test_a_pipe_and_a_file_have_their_symbols(tmp_path: Path) -> None:
     # Whatever the encoding is: a result has the same bytes for everybody.
     for line in ("--act relu --layers 3 -f table", "acts -f csv", "theory --help"):

@@ -22,6 +22,7 @@ _SEVERAL_OF_ONE = re.compile(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line",
     [

@@ -229,6 +229,7 @@ def test_a_closed_stdout_is_one_error() -> None:
     assert is_one_error(result.stderr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", ["--dry-run -o x.csv", "--dry-run", "--columns help -o x.csv"])
 def test_no_output_is_asked_for_where_it_would_not_help(more: str) -> None:
     result = run_in_shell(f"vanish sweep --layers 2 {more} >&-")
@@ -237,6 +238,7 @@ def test_no_output_is_asked_for_where_it_would_not_help(more: str) -> None:
     assert b"--output" not in result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
 def test_nobody_needs_to_hear_the_verdict(redirection: str) -> None:
     result = run_in_shell(f"vanish {shlex.join(COMMAND)} {redirection}")
@@ -281,6 +283,7 @@ def test_a_reader_that_has_seen_enough_ends_it_quietly(env: dict[str, str]) -> N
     assert (status, result.stderr) == (b"0", b"")
 
 
+@pytest.mark.slow
 @BUFFERED_OR_NOT
 def test_a_disk_that_fills_up_under_stdout_is_one_error(
     env: dict[str, str], tmp_path: Path

@@ -163,13 +163,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "number"),
-    [
-        # Each tries every cure.
-        pytest.param(case, number, marks=[pytest.mark.slow] if case.command == "fix" else [])
-        for number, case in enumerate(CASES)
-    ],
+    [(case, number) for number, case in enumerate(CASES)],
     ids=lambda each: " ".join(each) if isinstance(each, Named) else "",
 )
 def test_a_name_is_understood_in_every_spelling(

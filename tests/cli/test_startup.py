@@ -51,6 +51,7 @@ def modules_of(line: str) -> set[str]:
     return {*done.stderr.decode().splitlines()[-1].split()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("act", "reads"),
     [("relu", ""), ("Leaky-ReLU", ""), ("leaky_relu(0.2)", "calls"), ("x*tanh(x)", "parser")],

@@ -33,6 +33,7 @@ def lines(options: str) -> list[dict[str, Any]]:
     return [json.loads(each) for each in good(f"{options} -f jsonl").splitlines()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", ["", "--per-layer"])
 def test_json_has_the_axes_and_the_numbers_of_json_lines(more: str, tmp_path: Path) -> None:
     text = good(f"{GRID} {more} -f json")

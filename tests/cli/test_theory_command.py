@@ -376,6 +376,7 @@ def test_the_verdict_on_a_given_network_has_no_theory() -> None:
     assert "decades" not in explain(profile).text
 
 
+@pytest.mark.slow
 def test_blocks_are_compared_row_by_row() -> None:
     found = rows("--block layernorm,layernorm_after --act sigmoid,tanh --bias-std 0,0.1")
     assert [(row["block"], row["act"], row["bias_std"]) for row in found] == [
@@ -454,6 +455,7 @@ def test_what_does_not_go_with_blocks_is_one_line(options: str, message: str) ->
     assert result.stdout == b""
 
 
+@pytest.mark.slow
 def test_theory_of_blocks_in_python_is_the_command_s() -> None:
     blocks = ["bottleneck", "x + 0.5 S(Wx+b)"]
     found = vanish.theory(act=["relu", "tanh"], block=blocks, weight_std=1.5, bias_std=[0, 0.1])

@@ -174,6 +174,7 @@ def test_an_activation_is_the_one_of_pytorch(act: str) -> None:
     assert model[0].act(x).numpy() == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "init",
     [

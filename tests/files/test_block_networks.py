@@ -91,6 +91,7 @@ def check_round_trip(directory: Path, *options: str, kept: tuple[str, ...] = ())
     assert contents[0] == contents[1] == contents[2]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bias_std", [0.0, 0.3])
 @pytest.mark.parametrize("batch", [1, 3])
 @pytest.mark.parametrize("block", BLOCKS)

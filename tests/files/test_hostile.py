@@ -118,6 +118,7 @@ def test_members_that_share_their_bytes_are_refused(tmp_path: Path) -> None:
     check_error(f"--weights {target}", "a damaged .npz file")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", [10**8, 10**17])
 def test_a_number_in_a_name_is_no_size(tmp_path: Path, last: int) -> None:
     (tmp_path / "x.npz").write_bytes(npz(W1=np.eye(2), **{f"W{last}": np.eye(2)}))

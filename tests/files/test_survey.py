@@ -179,6 +179,7 @@ def test_an_archive_of_numpy_may_hold_text_and_nothing_pickled(tmp_path: Path) -
     check_error(f"show {path}", "not an .npz file")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [(300, 260), (260, 300), (600, 600)])
 def test_lanczos_gives_about_the_largest_singular_value_and_never_more(
     shape: tuple[int, int],

@@ -44,6 +44,7 @@ def relative_error(actual: Magnitude, expected: Magnitude) -> float:
     return abs(float(actual / expected) - 1.0)
 
 
+@pytest.mark.slow
 def test_the_measured_factors_multiply_to_the_gradients_norm(simulation: Simulation) -> None:
     for by in some_variables(simulation):
         running = ONE
@@ -77,6 +78,7 @@ def test_the_last_bound_is_the_profiles_norm_bound() -> None:
             assert relative_error(known(actual), expected) < 1e-12
 
 
+@pytest.mark.slow
 def test_the_factors_are_those_of_the_product_in_its_order(simulation: Simulation) -> None:
     for by in some_variables(simulation):
         expected = product(simulation.chain.graph, by).factors()

@@ -678,6 +678,7 @@ def text_of_latex(latex: str) -> str:
     return text.strip()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BLOCKS)
 def test_latex_says_the_same_as_the_text(name: str) -> None:
     for depth in (2, 7):
@@ -718,6 +719,7 @@ def unbroken(graph: Graph, by: Variable) -> str:
     return "".join(render.text(Derivation(graph, by)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [30, 50, 79, 120])
 @pytest.mark.parametrize("name", BLOCKS)
 def test_lines_fit_the_window_and_no_symbol_is_broken(name: str, width: int) -> None:
@@ -743,6 +745,7 @@ NEGATIVE = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("notation", [TEXT, LATEX, MATHML])
 @pytest.mark.parametrize("text", NEGATIVE)
 def test_a_negative_factor_behind_others_has_brackets(text: str, notation: Notation) -> None:

@@ -81,6 +81,7 @@ def test_others_are_measured_on_many_trials(
     assert abs(result.dead - (1.0 - share)) <= 4.0 * error
 
 
+@pytest.mark.slow
 def test_exact_law_is_what_seeds_measure() -> None:
     layers, width, seeds = 6, 16, 100
     result = found("relu", layers, width)

@@ -853,6 +853,7 @@ def test_what_takes_a_layer_is_looked_for_on_every_path() -> None:
     assert found.layers[1].act == ""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dtype", "depth"), [(None, 55), (torch.float64, 700)])
 def test_no_loss_scale_is_told_where_the_run_itself_lost_gradients(dtype: Any, depth: int) -> None:
     torch.manual_seed(0)

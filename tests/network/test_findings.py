@@ -178,6 +178,7 @@ def test_what_is_known_is_found(name: str) -> None:
             assert value == expected, field
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(20))
 def test_the_supremum_is_that_of_another_search(seed: int) -> None:
     """Of a sum of three bumps, whose S' mpmath climbs from the best of a thousand points."""

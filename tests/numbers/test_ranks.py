@@ -13,7 +13,7 @@ from vanish.numbers.signed import Signeds
 from vanish.numbers.stack import Magnitudes
 
 ROWS = 6
-TRIALS = [5, 32, 33, 150, 256, 257, 1001]
+TRIALS = [5, 32, 33, 256, 257]
 
 
 def wanted(trials: int) -> list[int]:

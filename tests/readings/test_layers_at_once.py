@@ -71,6 +71,7 @@ def same(one: object, other: object) -> None:
         same(mine, yours)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", [[], [1, 2, 7], list(range(1, LAYERS))])
 @pytest.mark.parametrize("alike", [True, False])
 @pytest.mark.parametrize("shape", SHAPES)

@@ -292,6 +292,7 @@ def test_a_trial_is_the_same_however_many_others_there_are(name: str) -> None:
             assert np.array_equal(alone.exponents[:, :1], among.exponents), field
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["tanh", "gelu"])
 @pytest.mark.parametrize(
     "name",
@@ -354,6 +355,7 @@ def test_what_is_known_of_an_activation_beforehand_changes_no_bit(
     same(found, measured(settings))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("act", ["", "tanh", "relu"])
 @pytest.mark.parametrize("name", RUNS)
 def test_how_many_numbers_are_read_at_once_changes_no_bit(

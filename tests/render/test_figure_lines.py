@@ -241,6 +241,7 @@ def test_long_names_are_numbers_that_the_legend_explains() -> None:
     assert not drawn.crowded(figure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "values", "scale"),
     [

@@ -376,6 +376,7 @@ def test_words_over_a_sweep_are_its_verdicts() -> None:
     assert not drawn.crowded(figure)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "scale"),
     [([2, 4, 8, 16, 32], "log"), ([2, 3, 4, 6, 8], "linear"), ([1e-300, 1.0, 1e300], "log")],

@@ -735,6 +735,7 @@ def test_without_matplotlib_one_line_says_how_to_install_it(
     assert not [*tmp_path.iterdir()]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_matplotlib_is_imported_for_a_figure_only(name: str) -> None:
     script = (

@@ -286,6 +286,7 @@ def test_activations_fit_a_window_of_24_lines_still() -> None:
     assert WHAT_COLUMNS_SAY in shown_lines(80, 30, "acts")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "line", ["--act tanh --layers 3", "collapse --layers 2", "theory --act tanh", "sweep -n 2,3"]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from typing import TYPE_CHECKING
 
 import pytest
 from command import VANISH, run_in_process, run_in_terminal
@@ -12,6 +13,9 @@ from vanish.network import activations
 from vanish.render.acts import portrait
 from vanish.render.table import Canvas, table
 from vanish.render.view import Bar, Notes, View
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # Every table that the manual promises for 40 columns.
 NARROW = (
@@ -40,9 +44,14 @@ SLOW = ("theory", "fix --act sigmoid --layers 6 --width 6", "fix --act tanh --ga
 @pytest.mark.parametrize(
     "line", [*NARROW, *(pytest.param(each, marks=pytest.mark.slow) for each in SLOW)]
 )
-def test_no_table_is_wider_than_a_window_of_40_columns_and_more(line: str) -> None:
+@pytest.mark.parametrize(
+    "widths", [(40, 41, 60, 100), pytest.param(range(40, 101), marks=pytest.mark.slow)]
+)
+def test_no_table_is_wider_than_a_window_of_40_columns_and_more(
+    line: str, widths: Sequence[int]
+) -> None:
     (view,) = views(line)
-    for width in range(40, 101):
+    for width in widths:
         for in_words in (False, True):
             drawn = table(view, Canvas(width, in_words=in_words))
             assert max(map(len, drawn.splitlines())) <= width

@@ -137,6 +137,7 @@ def check_numbers(found: Page, line: str) -> None:
             assert value is None or any(str(value) in each for each in found.text["dd"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", LINES)
 def test_a_page_is_whole_by_itself_and_has_the_numbers_of_the_json(line: str) -> None:
     found = page(line)
@@ -160,6 +161,7 @@ def test_nothing_in_a_page_asks_the_network(line: str) -> None:
     assert not re.search(r"https?:|@import|url\((?!#)", beside)
 
 
+@pytest.mark.slow
 def test_the_verdicts_sentences_are_those_of_the_other_formats() -> None:
     line = "--layers 3 --width 4 --act tanh --weight-std 0.01"
     said = run_in_process(*shlex.split(line), "--format", "html").stderr.decode()
@@ -175,12 +177,14 @@ def test_a_page_is_the_same_bytes_each_time() -> None:
     assert run_in_process(*line) == run_in_process(*line)
 
 
+@pytest.mark.slow
 def test_the_format_is_understood_in_every_spelling() -> None:
     line = ("--layers", "2", "--width", "3", "--act", "tanh")
     shouted, said = (run_in_process(*line, f"-f{name}").stdout for name in ("HTML", "html"))
     assert shouted.replace(b"-fHTML", b"-fhtml") == said
 
 
+@pytest.mark.slow
 def test_chosen_columns_are_the_table() -> None:
     found = page("--layers 3 --width 4 --act relu --columns grad_w,layer,dead_fraction")
     assert [table[0] for table in found.tables] == [["layer", "grad_w", "dead_fraction"]]
@@ -288,6 +292,7 @@ def test_names_of_files_are_text(tmp_path: Path) -> None:
     assert "<b onclick=x>\\x1b[31m.npz" in command
 
 
+@pytest.mark.slow
 def test_the_command_line_makes_the_page_again() -> None:
     first = page("--layers 2 --width 3 --act tanh --block 'x + S(Wx+b)'")
     (command,) = first.text["pre"]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 from command import VANISH, run_in_process, run_in_terminal, without_progress
 from snapshot import SNAPSHOTS, check
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # Drawn for 80 columns, without colour. Standard input is a row of four zeros.
 TABLES = {
@@ -49,7 +54,12 @@ TERMINALS: dict[str, tuple[int, int, dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", TABLES)
+def some_slow(names: Iterable[str]) -> list[Any]:
+    """Return names to try; `vanish fix` tries every cure, which takes its time."""
+    return [pytest.param(each, marks=[pytest.mark.slow] if "fix" in each else []) for each in names]
+
+
+@pytest.mark.parametrize("name", some_slow(TABLES))
 def test_a_table_is_drawn_as_it_was(name: str) -> None:
     options = TABLES[name].split()
     if "--format" not in options:
@@ -59,7 +69,7 @@ def test_a_table_is_drawn_as_it_was(name: str) -> None:
     check(name, result.stdout.decode())
 
 
-@pytest.mark.parametrize("name", TERMINALS)
+@pytest.mark.parametrize("name", some_slow(TERMINALS))
 def test_a_terminal_shows_what_it_did(name: str) -> None:
     columns, lines, env, options = TERMINALS[name]
     status, text = run_in_terminal([*VANISH, *options.split()], columns, lines, env)

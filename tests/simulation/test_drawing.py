@@ -114,6 +114,7 @@ def test_weights_that_nobody_asks_for_again_are_let_go(monkeypatch: pytest.Monke
     assert 16 <= held(gone) < 7 * 16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("init", [("auto", "auto"), ("he_normal", "uniform(-1,1)")])
 def test_a_second_chain_asks_for_no_memory_that_the_first_one_has(
     init: tuple[str, str], monkeypatch: pytest.MonkeyPatch

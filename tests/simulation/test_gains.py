@@ -112,6 +112,7 @@ def test_a_sweep_has_a_gain_a_point() -> None:
         vanish.sweep(act="relu", layers=2, width=4, gain=[(1.0, 2.0)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("widths", "sizes"),
     [("7,3x4,2", (7, 3, 3, 3, 3, 2)), ("5x1,2", (5, 2)), ("4 x 2, 3", (4, 4, 3))],
@@ -122,6 +123,7 @@ def test_sizes_may_be_repeated(widths: str, sizes: tuple[int, ...]) -> None:
     assert short.count(b"\n") == len(sizes)
 
 
+@pytest.mark.slow
 def test_all_is_every_built_in_activation() -> None:
     for text in ("all", "All"):
         lines = run_vanish("--act", text, "-n", "2", "-w", "3").stdout.decode().splitlines()[1::2]

@@ -196,6 +196,7 @@ def test_bounds_are_those_of_sigmoid_relu_and_the_run() -> None:
 # --- what does not fit ---
 
 
+@pytest.mark.slow
 def test_more_memory_than_there_is_is_told_before_it_is_taken() -> None:
     # With 2 GB of addresses, what is taken first fails; and 10^9 steps would not end.
     program = """

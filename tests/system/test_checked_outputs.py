@@ -531,6 +531,7 @@ def test_a_figure_that_fails_leaves_the_results_in_the_journal(
 # Standard output is one of the files.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "target"),
     [
@@ -549,6 +550,7 @@ def test_no_file_is_mixed_with_what_goes_to_standard_output(
     assert [*files_in(here).values()] in ([], [b""])
 
 
+@pytest.mark.slow
 def test_weights_go_to_standard_output_where_nothing_else_does(here: Path) -> None:
     line = "vanish --act relu --layers 2 -q -f csv --save-weights /dev/stdout"
     result = shell(f"{line} -o x.csv | cat")

@@ -195,6 +195,7 @@ def test_where_a_chain_leads_is_where_its_blocks_lead_one_by_one(
     assert (found.p_star, found.q_star, found.chi) == pytest.approx(wanted, rel=1e-8)
 
 
+@pytest.mark.slow
 def test_what_does_not_settle_has_no_end() -> None:
     found = point("0.9999 x+S(Wx+b)", "sigmoid")
     assert (found.p_star, found.q_star, found.growth) == (None, None, growth.UNSETTLED)
@@ -375,6 +376,7 @@ def test_a_law_at_a_point_does_not_hang_on_one_elsewhere() -> None:
     assert "no law for exp(x)" in found.reason
 
 
+@pytest.mark.slow
 def test_a_skip_through_a_norm_is_not_passed_whole() -> None:
     # x/√p + S: at p* the skip's share is below 1, and χ passes 1 as weight_std grows.
     assert (point("RMS(x) + S(Wx+b)", "sigmoid", 0.1).chi or 1.0) < 1.0
