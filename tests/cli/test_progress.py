@@ -53,7 +53,7 @@ def bar_of(line: str) -> str:
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "_PATIENCE", 0.0)
     monkeypatch.setattr(progress, "_BETWEEN", 0.0)
-    monkeypatch.setattr(progress, "is_terminal", lambda stream: stream is not None)
+    monkeypatch.setattr(progress, "erases", lambda stream: stream is not None)
     # Every look at the clock takes three seconds.
     seconds = count(0.0, 3.0)
     monkeypatch.setattr("time.monotonic", lambda: next(seconds))
@@ -110,6 +110,22 @@ def test_what_fits_beside_a_bar_is_said() -> None:
     assert fitted(3, texts) == ("", 1)
     # A character may take two columns.
     assert fitted(57, ["漢" * 20, "z"]) == ("z", 40)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("term", ["dumb", "Unknown"])
+@pytest.mark.parametrize(
+    "line",
+    ["sweep --act tanh --layers 2000 --width 8 --seed 1:60:60 -j 1", "-n 4000 --trials 60"],
+)
+def test_a_terminal_that_erases_nothing_has_no_bar(tmp_path: Path, line: str, term: str) -> None:
+    command = f"{shlex.join(VANISH)} {line} -f csv > {tmp_path}/x.csv"
+    shown = run_in_terminal(f"{command} --quiet", env={"TERM": term})
+    assert shown == (0, "")
+    status, text = run_in_terminal(command, env={"TERM": term})
+    assert status == 0
+    assert "\x1b" not in text
+    assert all(text.splitlines())
 
 
 @pytest.mark.slow

@@ -20,7 +20,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from command import VANISH, Result, check_error, environment, run, run_in_process, run_in_terminal
+from command import (
+    VANISH,
+    Result,
+    check_error,
+    environment,
+    run,
+    run_in_process,
+    run_in_terminal,
+    without_progress,
+)
 from kills import kill_often
 from processes import PATIENCE, end_group, wait_for_nobody, wait_until
 from snapshot import check
@@ -1025,7 +1034,7 @@ def test_a_terminal_sees_the_map_of_a_file_too(tmp_path: Path) -> None:
     status, text = run_in_terminal(command, env={"NO_COLOR": "1"})
     assert status == 0
     drawn = sweep(f"{SHOWN['map'][0]} -f table").stdout
-    assert without_ranges(text.encode()) == drawn
+    assert without_ranges(without_progress(text).encode()) == drawn
     assert lines_in(tmp_path / "x.csv") == 31
     assert run_in_terminal([*command, "--quiet"]) == (0, "")
 

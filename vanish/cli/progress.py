@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from vanish.cli.streams import as_written, is_terminal, say
+from vanish.cli.streams import as_written, erases, say
 from vanish.system.signals import last_words
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ _LOG_EVERY = 60.0
 
 
 class Points:
-    """Tells how far a sweep has got: a bar at a terminal, a line a minute elsewhere.
+    """Tells how far a sweep has got: a bar where it can be taken away, else a line a minute.
 
     Parameters
     ----------
@@ -169,8 +169,8 @@ class Points:
     def __init__(self, grid: Grid, done: int) -> None:
         self._grid, self._done, self._before = grid, done, done
         self._begun = time.monotonic()
-        self._at_terminal = is_terminal(sys.stderr)
-        self._next = self._begun + (_PATIENCE if self._at_terminal else _LOG_EVERY)
+        self._has_bar = erases(sys.stderr)
+        self._next = self._begun + (_PATIENCE if self._has_bar else _LOG_EVERY)
         self.line = Line()
 
     def note(self, outcomes: Sequence[Outcome]) -> None:
@@ -185,7 +185,7 @@ class Points:
         count = f"{self._done:,} of {points:,}"
         place = self._grid.label(outcomes[-1].point)
         speed = f"{count} points, {rate:.3g} a second, {left}"
-        if not self._at_terminal:
+        if not self._has_bar:
             self._next = now + _LOG_EVERY
             say(f"vanish sweep: {speed}: {place}")
             return
@@ -217,7 +217,7 @@ def points(grid: Grid, done: int, *, quiet: bool) -> Iterator[Callable[[Sequence
 @contextmanager
 def progress(label: str, parts: int, *, quiet: bool) -> Iterator[Watch | None]:
     """Give a function to call with steps done and steps in all; None where nobody watches."""
-    if quiet or not is_terminal(sys.stderr):
+    if quiet or not erases(sys.stderr):
         yield None
         return
     bar = Bar(label, parts)

@@ -30,6 +30,15 @@ def is_terminal(stream: TextIO | None) -> bool:
         return False
 
 
+# Terminals that cannot erase what they have shown, by the TERM they name themselves.
+_LASTING = ("dumb", "unknown")
+
+
+def erases(stream: TextIO | None) -> bool:
+    """Tell whether a person looks at the stream, and what is shown there can be taken away."""
+    return is_terminal(stream) and os.environ.get("TERM", "").lower() not in _LASTING
+
+
 def window() -> tuple[int, int] | None:
     """Return the columns and lines of the terminal on stdout; None where it is none."""
     if not is_terminal(sys.stdout):
