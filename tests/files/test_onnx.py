@@ -19,6 +19,7 @@ from onnxfiles import (
     constant,
     content,
     gemm,
+    layer_norm,
     made,
     mlp,
     normal,
@@ -37,6 +38,7 @@ from vanish.numbers.scaled import Magnitude
 from vanish.readings import dense
 from vanish.readings.bounds import BOUND
 from vanish.readings.dense import DENSE
+from vanish.render.notes import bounds
 from vanish.simulation.gradients import gradients
 from vanish.simulation.run import Simulation
 from vanish.simulation.settings import Settings
@@ -208,7 +210,7 @@ def test_slopes_multiply_along_every_path_of_a_graph() -> None:
     # tanh in layer 1, relu behind the sum in layer 2; to t the sum goes past relu, too.
     assert largest[1] == 1.0
     assert largest[2:] == [None, None]
-    slopes = [layer.slope_product.log10 for layer in profile.layers]
+    slopes = [layer.slope_product and layer.slope_product.log10 for layer in profile.layers]
     # What flows to the sum comes past relu and through it.
     assert slopes[1] == pytest.approx(np.log10(2.0))
     assert largest[0] is not None
@@ -495,6 +497,66 @@ def test_a_vector_that_is_used_in_several_ways_has_a_part_for_each() -> None:
     whole = judged.norm("c")
     assert abs(parts["c (g1)"] - parts["b"]) <= whole <= parts["c (g1)"] + parts["b"]
     assert relative(parts["c (g1)"], whole) > 0.01
+
+
+def test_a_vector_of_zeros_that_is_added_and_subtracted_has_two_parts() -> None:
+    steps = [
+        *(Step("Add", "x z", "s"), Step("MatMul", "s W", "a"), Step("Tanh", "a", "t")),
+        *(Step("Sub", "t z", "d"), gemm("d V", "y")),
+    ]
+    arrays = {"W": normal(4, 4), "V": normal(2, 4, seed=2), "z": np.zeros(4)}
+    judged = Judged(made(steps, arrays, (4,)))
+    found = judged.profile.measured.parameters
+    named = sorted(found.keys() - {"W", "b"})
+    parts = sorted(float(found[name].at((slice(None), 0)).listed()[0]) for name in named)
+    assert len(parts) == 2
+    assert parts[1] - parts[0] <= judged.norm("z") <= sum(parts)
+
+
+def test_vectors_that_are_called_w_and_b_hide_no_matrix() -> None:
+    steps = [gemm("x M c", "a"), *layer_norm("a", "l", gamma="W", beta="b"), gemm("l N e", "y")]
+    arrays = {"M": normal(5, 4), "c": normal(5, seed=1), "N": normal(3, 5, seed=2)}
+    arrays |= {"e": normal(3, seed=3), "W": normal(5, seed=4), "b": normal(5, seed=5)}
+    judged = Judged(made(steps, arrays, (4,), opset=17))
+    found = judged.profile.measured.parameters
+    assert len(found["W"].mantissas) == len(found["b"].mantissas) == 2
+    for name in ("W", "b"):
+        (mine,) = (found[each] for each in found if each.startswith(f"{name} ("))
+        assert relative(float(mine.at((slice(None), 0)).listed()[0]), judged.norm(name)) < CLOSE
+
+
+def stem() -> Any:
+    """Return a network whose first matrix is in front of no S, as every second one behind it."""
+    steps, value = [gemm("x E e", "s")], "s"
+    arrays = {"E": normal(5, 4), "e": normal(5, seed=1)}
+    for i in range(3):
+        arrays |= {f"U{i}": normal(8, 5, seed=10 + i), f"D{i}": normal(5, 8, seed=20 + i)}
+        arrays |= {f"g{i}": normal(5, seed=30 + i), f"h{i}": normal(5, seed=40 + i)}
+        steps += layer_norm(value, f"l{i}", gamma=f"g{i}", beta=f"h{i}")
+        steps += [gemm(f"l{i} U{i}", f"a{i}"), Step("Relu", f"a{i}", f"r{i}")]
+        steps += [gemm(f"r{i} D{i}", f"o{i}"), Step("Add", f"{value} o{i}", f"y{i}")]
+        value = f"y{i}"
+    steps.append(Step("Identity", value, "y"))
+    return made(steps, arrays, (4,), opset=17)
+
+
+def test_what_has_no_s_has_no_product_of_slopes() -> None:
+    judged = Judged(stem())
+    has_none = [layer.layer for layer in judged.profile.layers if layer.slope_product is None]
+    assert has_none == [1, 3, 5, 7]
+    assert has_none == [each.layer for each in judged.profile.layers if each.slope_bound is None]
+    told = bounds(judged.profile).heading
+    assert told.startswith("Slopes multiply to at most 4 from layer 2 on (measured 4)")
+    assert "sigmoid" not in told
+
+
+def test_a_page_is_drawn_of_layers_with_an_s_and_without(tmp_path: Path) -> None:
+    (tmp_path / "stem.onnx").write_bytes(content(stem()))
+    for line in (("--weights", "stem.onnx"), ("--block", "x + W LN(x)", "--widths", "4,6,6")):
+        words = [str(tmp_path / word) if word == "stem.onnx" else word for word in line]
+        result = run_in_process(*words, "-q", "--norm-bound", "--format=html")
+        assert (result.status, result.stderr) == (0, b"")
+        assert result.stdout.count(b"<svg") > 0
 
 
 @pytest.mark.parametrize("op", ["", "Reciprocal", "Sqrt"])

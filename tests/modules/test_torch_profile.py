@@ -773,7 +773,7 @@ def test_matrices_of_modules_with_modules_in_them_are_named() -> None:
     found = profile(model, torch.ones(2, 4), square)
     assert [each.name for each in found.layers] == ["1"]
     assert found.run.outside == ("0.W",)
-    assert "Not measured, of modules with modules in them: 0.W" in str(found)
+    assert "Not measured, since they have no module of their own: 0.W" in str(found)
     assert profile(model, torch.ones(2, 4), square, select="1").run.outside == ()
 
 
@@ -937,7 +937,7 @@ ERRORS: list[tuple[Any, str]] = [
     (
         lambda: profile(nn.Sequential(Bare(), Bare()), torch.ones(2, 4), square),
         "Sequential: no module without modules in it has a weight of two dimensions or more:"
-        " 0.W is of one with modules in it: give it a module of its own",
+        " 0.W has none of its own: give it one",
     ),
     (
         lambda: profile(

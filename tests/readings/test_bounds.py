@@ -138,7 +138,7 @@ def chains(draw: st.DrawFn) -> Profile:
 @given(chains())
 def test_no_slope_product_exceeds_the_slope_bound(profile: Profile) -> None:
     for layer in profile.layers:
-        assert never_exceeds(layer.slope_product, known(layer.slope_bound))
+        assert never_exceeds(known(layer.slope_product), known(layer.slope_bound))
 
 
 @given(chains())
@@ -173,7 +173,7 @@ def test_no_gradient_of_any_network_exceeds_the_norm_bound(
     for layer in profile.layers:
         assert layer.norm_bound is not None
         assert never_exceeds(layer.grad_w, layer.norm_bound)
-        assert never_exceeds(layer.slope_product, known(layer.slope_bound))
+        assert never_exceeds(known(layer.slope_product), known(layer.slope_bound))
 
 
 def test_the_norm_bound_is_attained_by_a_linear_chain_of_width_1() -> None:

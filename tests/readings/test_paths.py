@@ -236,6 +236,14 @@ def test_the_table_counts_the_surviving_paths() -> None:
     assert note.endswith("one is enough")
 
 
+def test_paths_are_counted_as_they_are() -> None:
+    batch = note_on_paths(act="relu", layers=4, width=2, batch=5, seed=5)
+    assert batch.startswith("On the mean over the 5 rows 0.8 of 16 paths have a slope")
+    assert note_on_paths(act="relu", layers=1, width=1).startswith("1 of 1 path has a slope")
+    # An active unit of it may have any slope.
+    assert not note_on_paths(act="hard_swish", gain=0.3).endswith("one is enough")
+
+
 def test_the_table_writes_a_large_number_as_a_power_of_ten() -> None:
     found = simulate(act="relu", layers=20).layers[0].log10_active_paths
     assert found is not None
@@ -276,7 +284,7 @@ def test_a_number_of_paths_below_one_is_not_called_none() -> None:
     found = simulate(**options).layers[0].log10_active_paths
     assert found is not None
     assert -math.inf < found < 0.0
-    assert re.match(r"0\.\d+ of 4 paths has", note_on_paths(**options))
+    assert re.match(r"On the mean over the 8 rows 0\.\d+ of 4 paths have", note_on_paths(**options))
 
 
 def test_paths_through_layers_of_several_s_are_not_counted() -> None:

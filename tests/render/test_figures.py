@@ -295,7 +295,7 @@ def test_zeros_lie_in_a_strip_labelled_0_and_nothing_else_does(kind: str) -> Non
         for profile in found:
             name = profile.settings.model.act_name
             measured = {
-                SLOPES: [layer.slope_product for layer in profile.layers],
+                SLOPES: [layer.slope_product or ZERO for layer in profile.layers],
                 SIGNAL: [layer.grad_a for layer in profile.layers],
                 WEIGHTS: [layer.grad_w for layer in profile.layers],
                 FORWARD: [layer.rms_a or ZERO for layer in profile.layers],

@@ -45,6 +45,7 @@ TOO_LARGE: list[tuple[dict[str, Any], str, dict[str, Any]]] = [
     ({"weight_std": 1e6}, "weights", {}),
     ({"weight_std": 1e6, "bias_std": 1.0}, "weights", {"bias_std": 1.0}),
     ({"weight_std": 1e6, "bias_std": 1e6}, "weights and biases", {}),
+    ({"weight_std": 1e7, "bias_std": 1e6}, "weights and biases", {}),
 ]
 
 
@@ -60,7 +61,7 @@ def test_what_is_too_large_is_what_without_which_there_would_be_slopes(
 def test_layers_that_stand_out_by_chance_are_told_in_brief_and_a_remedy_is_looked_for() -> None:
     text = table(act="leaky_relu", layers=50, width=4)
     assert text.lower().count("the slopes of layer") == 3
-    assert "; so do 3 other layers;" in text
+    assert "; 3 other layers stand out, too;" in " ".join(text.split())
     assert "Look at the weights" not in text
     assert "remedy" in text
 
@@ -90,3 +91,49 @@ def test_lines_that_rms_leaves_are_0() -> None:
     options: dict[str, Any] = {"act": "relu", "width": 2, "layers": 10, "trials": 9}
     story = told(block="S(W RMS(x)+b)", **options)
     assert "a norm gets lines that are 0: it leaves them so" in story
+
+
+@pytest.mark.parametrize(
+    ("layers", "options"),
+    [
+        (11, {"act": "max(0,x)^2", "gain": 0.5}),
+        (8, {"act": "x*tanh(x)", "width": 2, "gain": 0.01, "last_act": "relu", "seed": 762}),
+    ],
+)
+def test_what_float64_has_lost_is_not_said_to_be_dead_for_good(
+    layers: int, options: dict[str, Any]
+) -> None:
+    sentence = told(layers=layers, **options)
+    assert f"The values of layer {layers - 1} are so small that float64 rounds them" in sentence
+    assert "never" not in sentence
+    larger = vanish.simulate(layers=layers, **options | {"gain": 1.0})
+    assert larger.verdict is not Verdict.DEAD
+
+
+@pytest.mark.parametrize("act", ["cos(x)", "exp(-x^2)"])
+def test_layers_without_a_slope_never_learn_whatever_stands_behind(act: str) -> None:
+    dead = {"act": act, "last_act": "identity", "init": "zeros", "layers": 4, "width": 4}
+    assert "layers 1-3 never will: every unit of layers 1-3 has slope 0" in told(**dead)
+    assert "those before it learn in their turn" in told(**dead | {"act": "sigmoid"})
+
+
+def test_what_adds_up_to_0_gives_equal_weights_no_signal() -> None:
+    """Of a softmax's gradient, which adds up to 0, a W of one number makes exactly 0."""
+    equal: dict[str, Any] = {
+        "init": "constant(0.1)",
+        "loss": "cross_entropy",
+        "last_act": "identity",
+    }
+    for act, layers, batch in (("tanh", 4, 1), ("relu", 20, 5), ("abs(x)", 2, 3)):
+        found = vanish.simulate(act=act, layers=layers, batch=batch, **equal)
+        assert found.verdict is Verdict.DEAD
+        assert [bool(layer.grad_a) for layer in found.layers] == [False] * (layers - 1) + [True]
+    # Nothing of what does not add up to 0 is lost.
+    found = vanish.simulate(act="tanh", layers=4, **equal | {"loss": "readout"})
+    assert all(layer.grad_a for layer in found.layers)
+
+
+@pytest.mark.parametrize("block", ["b + BN(S(x))", "LN(S(x)+b)"])
+def test_a_block_without_a_matrix_has_no_weights_that_are_zero(block: str) -> None:
+    sentence = told(block=block, act="tanh", loss="sum", batch=8, layers=5, width=6)
+    assert "its norm takes out of the gradient all that reaches it" in sentence

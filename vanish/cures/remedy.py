@@ -233,7 +233,7 @@ def _why(bench: Bench, tried: Sequence[Attempt], *, spent: bool) -> str:
         if tried:
             options = " and with ".join(map(_told, tried))
             return f"Nothing simple works: with {options} not every seed can be run."
-        return "Nothing simple works: no other gain brings the ratio nearer to 1."
+        return "Nothing simple works: no gain that was tried brings the ratio nearer to 1."
     more = f" No more was tried: it {longer}." if spent else ""
     nothing = "No remedy was found" if spent else "Nothing simple works"
     best = min(run, key=lambda each: shortfall(bench, each))

@@ -204,16 +204,16 @@ def refinement(activation: Activation, exponent: int) -> int:
             v, c, _ = found
             sizes = np.array([v, c, np.sqrt(v * c)])
             if before is not None and (np.abs(found - before) <= _AGREE * sizes).all():
-                return 0 if _is_overlooked(activation, q, c) else finer
+                return 0 if _is_overlooked(activation, c) else finer
         finer, before = 2 * finer, found
 
 
-def _is_overlooked(activation: Activation, q: FloatArray, c: FloatArray) -> bool:
-    """Tell whether S is steep within reach and no node has seen it, as of tanh(1e10 x)."""
-    steepest = activation.sup_at
-    if isinstance(steepest, str):
-        return False
-    return bool(((c == 0.0) & (abs(steepest) <= np.sqrt(q))).any())
+def _is_overlooked(activation: Activation, c: FloatArray) -> bool:
+    """Tell whether S has a slope that no node has seen, as of tanh(1e10 x).
+
+    Beyond the panels it is met with too small a chance for them, and still is not 0.
+    """
+    return bool((c == 0.0).any()) and activation.sup_slope > 0.0
 
 
 def _leaves_a_tail(activation: Activation, q: FloatArray, found: FloatArray) -> bool:

@@ -143,8 +143,14 @@ def _entry(title: str, meaning: str, facts: Iterable[str], *tried: str) -> str:
     return f"**{title}**: {meaning}.\n\n{listed}\n\nTry {lines}."
 
 
+def _as_sentence(note: str) -> str:
+    """Return a note with a capital and a full stop; a Greek letter is a symbol, and stays."""
+    first = note[0].upper() if note[0].isascii() else note[0]
+    return f"{first}{note[1:].rstrip('.')}."
+
+
 def _activation(act: Activation) -> str:
-    note = f" {act.note[0].upper()}{act.note[1:].rstrip('.')}." if act.note else ""
+    note = f" {_as_sentence(act.note)}" if act.note else ""
     flat = " It is 0 on an interval, so that units can be inactive." if act.flat else ""
     numbers = activations.parameters_of(act)
     told = ", ".join(f"{each.name}={each.default:g}" for each in numbers)

@@ -325,6 +325,12 @@ class Graph:
         return tuple(chain.from_iterable(of_runs))
 
     @property
+    def has_arguments(self) -> tuple[bool, ...]:
+        """Whether S is applied in each of them to what is made there, not to the input alone."""
+        of_runs = ([bool(block.arguments)] * (b - a + 1) for block, a, b in self.runs)
+        return tuple(chain.from_iterable(of_runs))
+
+    @property
     def ends(self) -> tuple[Variable, Variable]:
         """What is compared of the first and the last of them, see `signal`."""
         return Variable(self.signal, 1), Variable(self.signal, self.depth)

@@ -111,6 +111,11 @@ class StagedGraph(Graph):
         return tuple([bool(stage.argument_places) for stage in self.stages])
 
     @property
+    def has_arguments(self) -> tuple[bool, ...]:
+        """Whether S is applied in each of them to what is made there, not to the input alone."""
+        return tuple([any(stage.argument_places) for stage in self.stages])
+
+    @property
     def ends(self) -> tuple[Variable, Variable]:
         """What is compared of the first and the last stage."""
         return self.at(self.stages[0].a), self.at(self.stages[-1].a)

@@ -52,20 +52,36 @@ _ROUNDING = 16.0 * 2.0**-52
 def _dense_back(run: Chain, op: Op, k: int, _: Scaled, d: Scaled) -> tuple[Scaled]:
     weight = run.of(op, k)[0]
     found = weight.backward(d)
-    if run.graph.block(k).has_norm:
-        _drop_rounding(found.values, d.values, weight)
+    if (alike := _is_of_one_number(weight)) or run.graph.block(k).has_norm:
+        _drop_rounding(found.values, d.values, weight, alike=alike)
     return (found,)
 
 
-def _drop_rounding(found: FloatArray, d: FloatArray, weight: Weight) -> None:
+def _is_of_one_number(weight: Weight) -> bool:
+    """Tell whether all entries of W are the same: they seldom are, and then the corners differ."""
+    entries = weight.matrix.entries
+    return len({*entries[[0, 0, -1, -1], [0, -1, 0, -1]].tolist()}) == 1 and bool(
+        (entries == entries[0, 0]).all()
+    )
+
+
+def _drop_rounding(found: FloatArray, d: FloatArray, weight: Weight, *, alike: bool) -> None:
     """Make 0 of what is rounding alone in Wᵀd.
 
     What a norm hands back is at right angles to what it was given: of an input of one active unit
-    that is the unit's column of W, so that nothing is left of it but that.
+    that is the unit's column of W, so that nothing is left of it but that. Of a W of one number
+    nothing is left of a d that adds up to 0, as that of a softmax does.
+
+    Parameters
+    ----------
+    found, d
+        Wᵀd, which is changed, and d.
+    weight, alike
+        W, and whether all its entries are the same.
     """
     sizes, rounding = np.abs(found), _ROUNDING * d.shape[1]
     few = (sizes > 0.0) & (sizes <= rounding * sizes.max(axis=1, keepdims=True))
-    doubtful = few.any(axis=0)
+    doubtful = np.full(found.shape[1], alike) | few.any(axis=0)
     if doubtful.any():
         terms = np.abs(d) @ np.abs(weight.matrix.entries[:, doubtful])
         terms *= weight.scale.split()[0]

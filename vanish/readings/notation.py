@@ -130,6 +130,7 @@ TEXT = Notation(
 
 def _spelled_in_latex(text: str) -> str:
     """Return names of functions upright, and a block's constants as mathematics."""
+    text = re.sub(r"(?<=\d)e([+-]?\d+)", lambda power: rf" \cdot 10^{{{{{int(power[1])}}}}}", text)
     text = re.sub(r"\b(LN|RMS|BN)(?=\(|$)", r"\\mathrm{{\1}}", text)
     text = re.sub(r"sqrt\(([^()]*)\)", r"\\sqrt{{\1}}", text).replace("*", r" \cdot ")
     return re.sub(r"(?<=[0-9N}]) (?=$|\()", r"\\,", text.replace("layers", "N"))

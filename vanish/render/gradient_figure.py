@@ -175,13 +175,14 @@ def _runs(profiles: Sequence[Profile]) -> Iterator[_Run]:
             each = dict.fromkeys(("slopes", "signal", "weights", "forward"), next(looks))
             names = dict.fromkeys(each, style.plain(subject(profile, profiles)))
         run = _run(profile, each, names, number, len(profiles))
-        bound = tuple(log10s(layer.slope_bound for layer in profile.layers))
-        if bound not in bounds and profile.layers[0].slope_bound is not None:
+        there = _of_slopes(profile)
+        bound = tuple(log10s(profile.layers[k].slope_bound for k in there))
+        if bound not in bounds and profile.layers[there[0]].slope_bound is not None:
             bounds.add(bound)
             drawn = _beside(
                 profile, _BOUND | {"color": "black", "label": _SLOPE_BOUND, "zorder": 3}
             )
-            run.slopes.append(Curve(_layers(profile), np.array(bound), drawn, number))
+            run.slopes.append(Curve(_layers(profile)[there], np.array(bound), drawn, number))
         yield run
 
 
@@ -207,8 +208,11 @@ def _run(
     all_layers, measured = _layers(profile), profile.measured
     of_layers: dict[str, tuple[FloatArray, Sequence[Magnitude | None], Magnitudes]] = {
         name: (all_layers, [getattr(layer, of) for layer in profile.layers], getattr(measured, of))
-        for name, of in (("slopes", "slope_product"), ("signal", "signal"), ("weights", "grad_w"))
+        for name, of in (("signal", "signal"), ("weights", "grad_w"))
     }
+    there = _of_slopes(profile)
+    products = [profile.layers[k].slope_product for k in there]
+    of_layers["slopes"] = all_layers[there], products, measured.slope_product.at(there)
     # A layer without S has no argument of it.
     there = [k for k, layer in enumerate(profile.layers) if layer.rms_a is not None]
     if there and measured.forward is not None:
@@ -249,9 +253,17 @@ def _run(
         if profile.layers[0].norm_bound is not None:
             drawn = _BOUND | {"color": looks["weights"].colour, "label": _NORM_BOUND}
             found["weights"].append(
-                Curve(layers, bound, _beside(profile, drawn), 3 * number + 2, may_leave=True)
+                Curve(all_layers, bound, _beside(profile, drawn), 3 * number + 2, may_leave=True)
             )
     return _Run(**found)
+
+
+def _of_slopes(profile: Profile) -> list[int]:
+    """Return which layers have an argument of S; all where none has, as zeros."""
+    layers = profile.layers
+    return [k for k, each in enumerate(layers) if each.slope_product is not None] or [
+        *range(len(layers))
+    ]
 
 
 def _zeros(trials: Magnitudes) -> str:

@@ -113,7 +113,7 @@ def _notes(course: ModuleCourse, *, several: bool) -> list[str]:
     if run.unused:
         lines.append(f"Not called: {_few(run.unused)}")
     if run.outside:
-        lines.append(f"Not measured, of modules with modules in them: {_few(run.outside)}")
+        lines.append(f"Not measured, since they have no module of their own: {_few(run.outside)}")
     for word, status in (
         ("Frozen", "frozen"),
         ("The loss does not depend on W of", "unreached"),

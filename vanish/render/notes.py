@@ -28,26 +28,34 @@ def bounds(*profiles: Profile) -> Notes:
     own: dict[str, str] = {}
     unbounded: set[str] = set()
     for profile in profiles:
-        first, mixed = profile.layers[0], profile.settings.model.act_name == "mixed"
+        mixed = profile.settings.model.act_name == "mixed"
+        # Some layers of a file may have no argument of S.
+        has_argument = [layer for layer in profile.layers if layer.slope_product is not None]
+        if not has_argument:
+            continue
+        first = has_argument[0]
         if first.slope_bound is None:
             unbounded |= {each.name for each in _of(profile) if not each.has_bound}
         if not first.slope_bound:
             continue
+        assert first.slope_product is not None
         measured = f" (measured {short(first.slope_product)})" if len(profiles) == 1 else ""
         name = "" if len(profiles) == 1 else f"{subject(profile, profiles)} "
+        where = f" from layer {first.layer} on" if first.layer > 1 else ""
         bound = (
-            short(first.slope_bound)
-            if mixed
+            f"{short(first.slope_bound)}{where}"
+            if mixed or where
             else _bound_of(profile.settings.model.activations[0], profile)
         )
         own.setdefault(subject(profile, profiles), f"{name}{bound}{measured}")
     # The article's two, where they are not among them or say the same.
     shown = {act.sup_slope for profile in profiles for act in _of(profile)}
+    is_whole = all(profile.measured.graph.has_arguments[0] for profile in profiles)
     several_blocks = len({profile.settings.block for profile in profiles}) > 1
     named = [
         f"{act.name} {_bound_of(act, profiles[0])}"
         for act in map(activations.get, ("sigmoid", "relu"))
-        if act.sup_slope not in shown and not several_blocks
+        if act.sup_slope not in shown and not several_blocks and is_whole
     ]
     # In the order in which they came.
     free = list(dict.fromkeys(each.name for p in profiles for each in _of(p)))
@@ -91,24 +99,28 @@ def paths(profile: Profile) -> tuple[Notes, ...]:
     if any(len(run.block.argument_places) > 1 for run in profile.measured.graph.runs):
         return ()
     bound = profile.layers[0].slope_bound
-    if found is None or (bound is not None and not bound):
-        return ()
     graph = profile.measured.graph
+    if found is None or (bound is not None and not bound) or not graph.has_arguments[0]:
+        return ()
     sizes = np.array([[[float(layer.units)]] for layer in profile.layers])
     possible = log10_active_paths(graph, sizes)[:, 0]
     every = float(possible[0])
     if found > -math.inf:
         known = next(k for k, count in enumerate(counts) if count is not None)
         found += every - float(possible[known])
-    told = "None" if found == -math.inf else _count(found)
-    has = "have" if found > 0.0 else "has"
+    count = "none" if found == -math.inf else _count(found)
+    has = "has" if count in ("none", "1") else "have"
+    rows = profile.settings.rows
+    told = f"On the mean over the {rows:,} rows {count}" if rows > 1 else count.capitalize()
     # Section 4 of the article, which speaks of slopes of 1.
     kinds = profile.settings.model.activations
-    passes = profile.verdict is not Verdict.DEAD and all(each.sup_slope >= 1.0 for each in kinds)
+    passes = profile.verdict is not Verdict.DEAD and all(each.is_gate for each in kinds)
     enough = "; one is enough" if passes and found > -math.inf else ""
     return (
         Notes(
-            f"{told} of {_count(every)} paths {has} a slope other than 0 at every unit{enough}", ()
+            f"{told} of {_count(every)} path{'s' if every else ''} {has} a slope"
+            f" other than 0 at every unit{enough}",
+            (),
         ),
     )
 

@@ -64,6 +64,7 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
     has_dead = any(dead_units(layer) for layer in profile.layers)
     # Where nobody asks, the slopes' bound says enough.
     has_norm = bool(profile.settings.norm_bound)
+    has_slopes = any(profile.measured.graph.has_arguments)
     mixed, several = _mixed(profile), profile.trials > 1
     signal = f"‖∂L/∂{profile.signal}‖"
 
@@ -81,8 +82,7 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
             *((_number(layer.norm_bound),) if has_norm else ()),
             short(layer.value),
             *((_dead_of(layer),) if has_dead else ()),
-            short(layer.slope_product),
-            _number(layer.slope_bound),
+            *((_number(layer.slope_product), _number(layer.slope_bound)) if has_slopes else ()),
         )
 
     depth = len(profile.layers)
@@ -103,7 +103,7 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
             *((_NORM,) if has_norm else ()),
             _RMS,
             *((_DEAD,) if has_dead else ()),
-            *_SLOPES,
+            *(_SLOPES if has_slopes else ()),
         ),
         rows=tuple(hidden if k is None else row(profile.layers[k]) for k in shown),
         notes=(
@@ -126,8 +126,8 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
             *((said(_NORM, LAYERS.gist("log10_norm_bound")),) if has_norm else ()),
             said(_RMS, f"root mean square of its output{_output([profile])}"),
             *((said(_DEAD, LAYERS.gist("dead_fraction")),) if has_dead else ()),
-            said(_SLOPES[0], LAYERS.gist("log10_slope_product")),
-            said(_SLOPES[1], LAYERS.gist("slope_bound")),
+            *((said(_SLOPES[0], LAYERS.gist("log10_slope_product")),) if has_slopes else ()),
+            *((said(_SLOPES[1], LAYERS.gist("slope_bound")),) if has_slopes else ()),
         ),
     )
 

@@ -350,11 +350,12 @@ def _partly(training: Training) -> str:
 
 def _chance(training: Training) -> str:
     ratio, settings = NETWORKS.row(training)["log10_ratio_start"], training.settings
-    # Where it is exactly 0 it may be that nothing is tried.
-    told = "What helps its gradient" if isinstance(ratio, float) else "Its gradient, layer by layer"
+    command = (
+        f"vanish{_options(settings)} --act {quote(settings.act_name)} --init"
+        f" {quote(settings.init_name)} --layers {settings.layers + 1} --width {settings.width}"
+    )
     look = (
-        f" {told}: vanish{_options(settings)} --act {quote(settings.act_name)} --init"
-        f" {quote(settings.init_name)} --layers {settings.layers + 1} --width {settings.width}."
+        f" Its gradient, layer by layer: {command}."
         if not isinstance(ratio, float) or ratio < _VANISHED
         else " Another --lr may do more; none was tried."
     )

@@ -76,7 +76,7 @@ def _where_it_ends(profile: Profile) -> str:
     below = _layers(range(1, end.layer))
     if end.slope_max == 0.0:
         why = "every unit of it has slope 0"
-    elif not end.weight:
+    elif not end.weight and any(slot.letter.isupper() for slot in block.slots):
         why = "all its weights are zero"
     elif block.has_norm:
         why = "its norm takes out of the gradient all that reaches it"
@@ -92,7 +92,8 @@ def _where_it_ends(profile: Profile) -> str:
 
 def _where_a_file_ends(profile: Profile) -> str:
     """Return the stage of a file's graph that lets nothing through, and why."""
-    layers, stages = profile.layers, profile.measured.graph.stages
+    layers, graph = profile.layers, profile.measured.graph
+    stages = graph.stages
     if not layers[-1].grad_f:
         return _without_loss(profile)
     end = next(layer for layer in reversed(layers) if not layer.grad_a)
@@ -104,7 +105,7 @@ def _where_a_file_ends(profile: Profile) -> str:
         return f"The loss sum is constant, since {why}: {below} no gradient."
     if end.slope_max == 0.0:
         why = f"every unit of layer {end.layer} has slope 0"
-    elif not is_last and not layers[end.layer].weight:
+    elif graph.is_chain and not is_last and not layers[end.layer].weight:
         why = f"all weights of layer {end.layer + 1} are zero"
     else:
         why = "what flows back to it cancels, or no path has a slope and a weight other than 0"
@@ -128,7 +129,13 @@ def _zero_weights(layers: Sequence[LayerRecord], zero: Sequence[int]) -> str:
         order = "once it has moved, the others learn"
         if len(zero) > 1:
             order = "once it has moved, those before it learn in their turn"
-        return f"{told}, so {below} no gradient yet. Layer {last} does; {order}."
+        stuck = [layer.layer for layer in layers[: last - 1] if layer.slope_max == 0.0]
+        if not stuck:
+            return f"{told}, so {below} no gradient yet. Layer {last} does; {order}."
+        # Nothing comes through a slope of 0, so that what lies before stays as it is.
+        never = f"{which_layers(range(1, stuck[-1] + 1))} never will"
+        because = f"every unit of {which_layers(stuck)} has slope 0"
+        return f"{told}, so {below} no gradient. Layer {last} does; {never}: {because}."
     if any(layer.grad_b or layer.grad_w for layer in layers):
         never = ", and none ever will" if len(zero) == len(layers) else ""
         if _moves(layers) and last == 1:
@@ -143,6 +150,15 @@ def _without_slope(profile: Profile, first: LayerRecord) -> str:
     """Return what follows from a layer in which every unit has slope 0."""
     layers, k = profile.layers, first.layer
     activation = activations.get(first.act)
+    before = layers[k - 2] if k > 1 else None
+    # What it is given was a number, and S of it has become 0 in float64.
+    is_lost = before is not None and before.slope_max and before.rms_a and not before.value
+    if is_lost:
+        return (
+            f"The values of layer {k - 1} are so small that float64 rounds them to 0, where every"
+            f" slope of layer {k} is 0: {_still(layers)}. Larger weights would give it"
+            " slopes again."
+        )
     if not activation.flat:
         return _with_slopes_too_small(profile, first, _still(layers))
     after = [layer.layer for layer in layers[k:] if layer.slope_max == 0.0]
@@ -188,8 +204,10 @@ def _at_fault(profile: Profile, layer: LayerRecord) -> str:
     # Of random entries the root mean square of W f is ‖W‖/√n_out times that of f.
     f = profile.layers[k - 2].value if k > 1 else _rms_of_input(profile)
     by_weight = layer.weight * f / Magnitude.of(math.sqrt(layer.n_out))
-    if not by_bias or float(by_weight) > _MUCH_MORE * by_bias:
+    if not by_bias:
         return "weights"
+    if float(by_weight) > _MUCH_MORE * by_bias:
+        return "weights" if _has_slope(activation, by_bias) else "weights and biases"
     if _has_slope(activation, float(by_weight)):
         return "biases"
     return "weights" if _has_slope(activation, by_bias) else "weights and biases"

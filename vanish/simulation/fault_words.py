@@ -21,7 +21,9 @@ def told_of(faults: Sequence[Fault]) -> str:
     others = len(faults) - _FEW
     if others <= 0:
         return told
-    return f"{told}; so {'does' if others == 1 else 'do'} {plural(others, 'other layer')}"
+    return (
+        f"{told}; {plural(others, 'other layer')} {'stands' if others == 1 else 'stand'} out, too"
+    )
 
 
 def _fault(fault: Fault) -> str:

@@ -87,7 +87,7 @@ class LayerRecord(Record):
     value: Magnitude
     slope_mean: float | None
     slope_max: float | None
-    slope_product: Magnitude
+    slope_product: Magnitude | None
     slope_bound: Magnitude | None
     norm_bound: Magnitude | None
     predicted: Magnitude | None
@@ -247,7 +247,9 @@ def layers_of(settings: Settings, measured: Measured, expected: Expectations | N
         ),
         "slope_mean": of_slopes(measured.slopes.mean),
         "slope_max": of_slopes(measured.slopes.largest),
-        "slope_product": Sizes(middle(measured.slope_product).narrow()),
+        "slope_product": Sizes(
+            middle(measured.slope_product).narrow(), np.array(graph.has_arguments)
+        ),
         "slope_bound": _slope_bounds(settings, graph),
         "norm_bound": nothing if bound is None else Sizes(middle(bound)),
         "predicted": theory.grad_w,
@@ -297,7 +299,8 @@ def _has_paths(graph: Graph) -> Known:
 
 
 def _slope_bounds(settings: Settings, graph: Graph) -> Field:
-    return Sizes(*slope_bounds(graph, settings.model.activations))
+    found, known = slope_bounds(graph, settings.model.activations)
+    return Sizes(found, known & np.array(graph.has_arguments))
 
 
 def _rms_a(settings: Settings, expected: Expectations) -> Field:

@@ -193,7 +193,7 @@ class Run(Record):
     unused
         The layers that the forward pass did not call.
     outside
-        The matrices of modules with modules in them, whose products nobody sees.
+        The matrices that no module of their own computes with, whose products nobody sees.
     select
         Which layers were asked for; empty for all that have a matrix.
     is_chain
@@ -260,7 +260,7 @@ class ModuleCourse(Course):
     @property
     def has_one_layer(self) -> bool:
         """Whether there is nothing but the layer in which the signal is seen."""
-        return len(self.layers) == 1
+        return len(self.layers) == 1 and self.layers[0].calls == 1
 
     @property
     def ends(self) -> tuple[int, int]:

@@ -99,6 +99,9 @@ def _others(model: StagedModel, norms: Mapping[Variable, Magnitude]) -> dict[str
     found: dict[str, Magnitudes] = {}
     for variable, norm in norms.items():
         name = model.file.called.get(address(variable.letter)) if _is_slot(variable) else None
+        if name in ("W", "b"):
+            # What a column of matrices or biases is called.
+            name = f"{name} ({variable.letter})"
         if name:
             found.setdefault(name, Magnitudes.column([norm]))
     return found

@@ -75,11 +75,11 @@ class Grid:
             if not values:
                 raise UsageError(f"{name}: an empty list: give at least one value")
             once = set()
-            for value in values:
+            for value in (own := tuple(in_own_spelling(name, value) for value in values)):
                 if value in once:
                     raise UsageError(f"{name}: {shown(value)} is given twice: leave one out")
                 once.add(value)
-            self.axes[name] = tuple(in_own_spelling(name, value) for value in values)
+            self.axes[name] = own
         if len(self) > LARGEST:
             shape = " × ".join(f"{len(values):,} {name}" for name, values in self.axes.items())
             raise UsageError(

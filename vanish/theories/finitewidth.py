@@ -86,7 +86,7 @@ def relu(sizes: Sequence[int], weight_variances: Sequence[Magnitude]) -> LogLaw:
         2 for he_normal.
     """
     log_alive = sum(math.log1p(-(0.5**size)) for size in sizes[1:])
-    return _law(_relu_layer, sizes, weight_variances, -math.expm1(log_alive))
+    return _law(_relu_layer, sizes, weight_variances, abs(math.expm1(log_alive)))
 
 
 def linear(sizes: Sequence[int], weight_variances: Sequence[Magnitude]) -> LogLaw:

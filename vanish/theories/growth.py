@@ -110,7 +110,8 @@ def with_depth(log_product: Callable[[int], float]) -> str:
         if abs(powers[-1] - powers[-2]) <= _STEADY * abs(powers[-1]):
             return falling
     steps = [after - before for before, after in pairwise(logs)]
-    if abs(steps[-1]) <= TOLERANCE or abs(steps[-1]) < 0.8 * abs(steps[-2]):
+    shrinks = all(0.0 < after / before < 0.8 for before, after in pairwise(steps) if before)
+    if abs(steps[-1]) <= TOLERANCE or shrinks:
         return f"stays: times {math.exp(_limit(logs)):.3g} as N grows"
     before = logs[-2]
     if last * before <= 0.0:
@@ -123,6 +124,9 @@ def with_depth(log_product: Callable[[int], float]) -> str:
     power = math.log2(last / before)
     if power < 0.0:
         return falling
+    if power < 2.0 * _NONE:
+        # So low a power is as likely a limit that is far away.
+        return f"{UNSETTLED}: times {math.exp(last):.3g} at N = {_DEPTHS[-1]}"
     rate = last / _DEPTHS[-1] ** power
     return f"{'adds' if last > 0.0 else 'falls'}: about e^({rate:.2g} N^{power:.2f}) in all"
 

@@ -113,6 +113,9 @@ _SMALLEST_V = 1e-290
 SMALLEST, LARGEST = 1e-9, 1e9
 _EXPONENTS = np.arange(-64, 65)
 
+# Two values of V that are nearly a straight line's have lost so much of its slope at most.
+_SAME = 1e-9
+
 
 @lru_cache(maxsize=256)
 def _grid(activation: Activation) -> tuple[tuple[float, Moments], ...]:
@@ -201,9 +204,17 @@ def slopes(activation: Activation, q: float) -> tuple[float, float]:
     if 0.0 < q < math.inf:
         found = moments.at(activation, q)
         return found.c, found.x / math.sqrt(q)
-    # q* is 0 only if S(0) = 0, infinite only if S grows as x does: V' and C have one limit.
+    # q* is 0 only if S(0) = 0, where V' and C have one limit.
     ends = moments.limits(activation)
-    return (ends.c_near, ends.c_near) if q == 0.0 else (ends.c_far, ends.c_far)
+    if q == 0.0:
+        return ends.c_near, ends.c_near
+    if not ends.simple or not ends.grows:
+        return ends.c_far, ends.c_far
+    # It is infinite only if S grows as x does: V is a straight line at the end of its range.
+    half = math.ldexp(1.0, ends.end - 1)
+    slope = (ends.v_far - moments.at(activation, half).v) / half
+    # Where S' has a limit they are one number, and C is known to more digits.
+    return ends.c_far, ends.c_far if math.isclose(slope, ends.c_far, rel_tol=_SAME) else slope
 
 
 def is_one(chi_1: float) -> bool:

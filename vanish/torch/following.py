@@ -42,7 +42,7 @@ _NAMES: dict[str, Callable[[Any], str]] = {
     "LogSigmoid": lambda _: "log_sigmoid",
     "Sin": lambda _: "sin",
     "Gelu": lambda node: _GELU.get(_saved(node, "approximate"), ""),
-    "Softplus": lambda node: "softplus" if _saved(node, "beta") == 1.0 else "",
+    "Softplus": lambda node: "softplus" * _is(node, beta=1.0, threshold=20.0),
     "LeakyRelu": lambda node: "leaky_relu" * _is(node, negative_slope=0.01),
     "Celu": lambda node: "elu" * _is(node, alpha=1.0),
     "Elu": lambda node: (

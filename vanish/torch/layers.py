@@ -29,6 +29,9 @@ _AFFINE = (nn.Linear, *_SPATIAL)
 # Their scales and shifts are no matrices, over however many axes.
 _NORMS = (nn.LayerNorm, nn.RMSNorm)
 
+# They hold parameters for another module, and are never called.
+_LISTS = (nn.ParameterList, nn.ParameterDict)
+
 _PARAMETRIZED = "parametrizations"
 
 # What the older nn.utils.spectral_norm calls W.
@@ -97,7 +100,7 @@ def layers_of(model: nn.Module, select: Sequence[str]) -> list[Layer]:
         if not found:
             beside = outside(model)
             hint = (
-                f"{beside[0]} is of one with modules in it: give it a module of its own"
+                f"{beside[0]} has none of its own: give it one"
                 if beside
                 else "give a model with a layer, or select a parameter by its name"
             )
@@ -116,12 +119,13 @@ def layers_of(model: nn.Module, select: Sequence[str]) -> list[Layer]:
 
 
 def outside(model: nn.Module) -> tuple[str, ...]:
-    """Return the names of the matrices of modules with modules in them, which are no layers."""
+    """Return the names of the matrices that have no module of their own, which are no layers."""
     measured = {layer.parameter for layer in _found(model, narrow=False)}
     return tuple(
         plain(_joined(path, name))
         for path, module in model.named_modules()
-        if any(True for _ in module.children()) and not isinstance(module, nn.MultiheadAttention)
+        if (isinstance(module, _LISTS) or any(True for _ in module.children()))
+        and not isinstance(module, nn.MultiheadAttention)
         for name, each in module.named_parameters(recurse=False)
         if _dimensions(each) > 1 and _joined(path, name) not in measured
     )
@@ -135,7 +139,7 @@ def _found(model: nn.Module, *, narrow: bool) -> Iterator[Layer]:
     """Yield all layers; `narrow` ones, such as a norm's scale, only where they are asked for."""
     inside: set[nn.Module] = set()
     for path, module in model.named_modules():
-        if module in inside:
+        if module in inside or isinstance(module, _LISTS):
             continue
         if isinstance(module, nn.MultiheadAttention):
             inside |= {*module.modules()}

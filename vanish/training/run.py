@@ -149,7 +149,6 @@ class Run:
             After which of them to keep a state.
         """
         epochs = self.settings.epochs
-        before = self.parameters.vector.copy()
         start = end = self.state()
         if start is None:
             raise ForwardOverflowError(
@@ -167,7 +166,8 @@ class Run:
                 end = states[epoch] = self.state()
             step()
         end = end if finite else None
-        same = bool((before == self.parameters.vector).all())
+        now = self.parameters.by_address
+        same = all((now[at] == first).all() for at, first in self._first.items())
         outcome = _outcome(end, self.split, same=same)
         kept = {epoch: states.get(epoch) for epoch in sorted(history) if epoch <= epochs}
         return Trial(start, end, epoch, outcome, self.split.chance, kept)

@@ -44,7 +44,8 @@ class Parameters:
         array = known.array if letter == "W" else known.array.reshape(-1)
         key = letter, known.name, known.turned
         address = self._letters.get(key) if known.name else None
-        if address is None or not np.array_equal(self.arrays[address], array):
+        # With its sign changed a zero is equal, and goes another way.
+        if address is None or self.arrays[address].tobytes() != array.tobytes():
             address = Variable(letter, 1 + sum(each.letter == letter for each in self.arrays))
             self.arrays[address] = array
             self._letters[key] = address

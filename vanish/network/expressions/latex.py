@@ -153,4 +153,4 @@ def _where(condition: Comparison, yes: Node, no: Node) -> tuple[str, int]:
             continue
         before = "" if value == ONE else rf"{_within(value, _PRODUCT)}\,"
         terms.append(f"{before}[{latex(case)}]")
-    return "+".join(terms) or "0", _SUM if len(terms) > 1 else _PRODUCT
+    return "+".join(terms).replace("+-", "-") or "0", _SUM if len(terms) > 1 else _PRODUCT
