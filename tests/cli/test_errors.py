@@ -452,6 +452,7 @@ theory --weight-std 1:2:3 --plot phase.png
 theory --act tanhh
 derive --wrt a4
 derive --fragment
+derive --block batchnorm --values
 derive --width 3
 derive --format tsv
 derive --matrix --format json

@@ -21,6 +21,7 @@ import vanish
 import vanish.render.folding
 import vanish.torch.measuring
 from vanish import VanishError
+from vanish.errors import UsageError
 from vanish.numbers.scaled import Magnitude
 from vanish.simulation.columns import LAYERS
 from vanish.simulation.modulecolumns import MODULES
@@ -775,6 +776,45 @@ def test_matrices_of_modules_with_modules_in_them_are_named() -> None:
     assert found.run.outside == ("0.W",)
     assert "Not measured, since they have no module of their own: 0.W" in str(found)
     assert profile(model, torch.ones(2, 4), square, select="1").run.outside == ()
+
+
+class Listed(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    """A network whose matrices lie in a list of parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ws = nn.ParameterList([torch.eye(4) / 2.0 for _ in range(3)])
+        self.head = nn.Linear(4, 4)
+
+    def forward(self, x: Any) -> Any:
+        for w in self.ws:
+            x = torch.sigmoid(x @ w)
+        return self.head(x)
+
+
+def test_matrices_of_a_list_have_no_module_that_is_called() -> None:
+    found = profile(Listed(), torch.ones(2, 4), square)
+    assert [each.name for each in found.layers] == ["head"]
+    assert found.run.outside == ("ws.0", "ws.1", "ws.2")
+    assert "Not called" not in str(found)
+    only = Listed()
+    only.head = nn.Identity()
+    with pytest.raises(UsageError, match=r"ws\.0 has none of its own: give it one$"):
+        profile(only, torch.ones(2, 4), square)
+
+
+def test_one_layer_that_is_called_often_is_not_alone() -> None:
+    shared = nn.Linear(4, 4)
+    model = nn.Sequential(*(each for _ in range(9) for each in (shared, nn.Sigmoid())))
+    told = str(profile(model, torch.ones(2, 4), square))
+    assert "With one layer" not in told
+    assert "there is nothing to compare" in " ".join(told.split())
+
+
+def test_a_softplus_with_another_threshold_is_none() -> None:
+    for softplus, name in ((nn.Softplus(), "softplus"), (nn.Softplus(1.0, 1.0), "")):
+        model = nn.Sequential(nn.Linear(4, 4), softplus, nn.Linear(4, 1))
+        assert layer(profile(model, torch.ones(2, 4), square), "0").act == name
 
 
 @pytest.mark.parametrize("norm", [nn.LayerNorm, nn.RMSNorm])

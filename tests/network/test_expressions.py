@@ -446,6 +446,7 @@ def test_latex_is_balanced(text: str) -> None:
 def test_latex_is_as_mathematics_writes_it() -> None:
     assert latex(parser.parse("x*sigmoid(1.702*x)/2")) == r"\frac{x\,\sigma(1.702\,x)}{2}"
     assert latex(parser.parse("where(x>0,x,0.1*x)")) == r"x\,[x>0]+0.1\,x\,[x\leq 0]"
+    assert latex(parser.parse("where(x>0,x,-x)")) == r"x\,[x>0]-x\,[x\leq 0]"
     assert latex(parser.parse("elu(x^2,3)")) == r"\mathrm{elu}_{3}(x^{2})"
 
 

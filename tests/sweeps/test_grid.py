@@ -185,6 +185,8 @@ def test_the_fingerprint_is_the_same_in_another_process() -> None:
         ({"act": []}, r"act: an empty list: give at least one value"),
         ({"layers": [3, 4, 3]}, r"layers: 3 is given twice: leave one out"),
         ({"widths": [(3, 4), (3, 4)]}, r"widths: 3,4 is given twice"),
+        ({"act": ["tanh", "relu", "Tanh"]}, r"act: tanh is given twice"),
+        ({"init": ["he_normal", "kaiming_normal"]}, r"init: he_normal is given twice"),
         ({"act": ["tanh", "relu", "tanhh"]}, r"unknown activation 'tanhh': did you mean tanh\?"),
         ({"weight_std": [1.0, 2.0, -1.0]}, r"weight_std -1: give a number from"),
         ({"explode_above": [1.0, 0.0]}, r"explode_above 0: give 0 < vanish_below"),
@@ -357,7 +359,7 @@ def test_one_way_that_goes_together_is_enough() -> None:
     [
         {"loss": ["bce"]},
         {"loss": ["bce"], "layers": [2, 3]},
-        {"loss": ["bce"], "act": ["sigmoid", "logistic"], "seed": [*range(4000)]},
+        {"loss": ["bce"], "act": ["sigmoid"], "seed": [*range(4000)]},
         {"target": [Rows(np.ones(64))], "loss": ["sum", "readout"]},
     ],
 )

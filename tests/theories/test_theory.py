@@ -254,6 +254,14 @@ def test_unbounded_chain_has_the_slope_of_its_asymptote() -> None:
     assert point.chi_1 == point.chi_q == pytest.approx(2.0, rel=1e-14)
 
 
+def test_where_slopes_do_not_settle_v_still_grows_by_its_own() -> None:
+    """V' of x + sin x tends to 1, and C, the mean of (1 + cos a)², to 3/2."""
+    point = theory.point(activations.get("x+sin(x)"), 1.0, 0.1)
+    assert point.q_star == math.inf
+    assert point.chi_1 == pytest.approx(1.5, rel=1e-12)
+    assert point.chi_q == pytest.approx(1.0, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("act", "weight_std", "bias_std"),
     [("sigmoid", 2.0, 0.1), ("tanh", 2.0, 0.3), ("elu", 1.2, 1.0)],

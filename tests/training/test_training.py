@@ -348,6 +348,9 @@ def test_without_a_learning_rate_nothing_changes() -> None:
     row = found.row()
     assert (row["outcome"], row["change_first"], row["change_last"]) == ("unchanged", 0.0, 0.0)
     assert row["log10_ratio_end"] == row["log10_ratio_start"]
+    # Biases that begin at 0 are moved by the smallest step, and are no weights.
+    tiny = train(**SMALL, act="relu", lr=1e-300, epochs=2).row()
+    assert (tiny["outcome"], tiny["change_first"]) == ("unchanged", 0.0)
 
 
 @pytest.mark.parametrize("act", ["relu", "identity", "tanh", "softplus", "sigmoid", "gelu"])

@@ -456,11 +456,11 @@ def test_a_block_alone_stands_in_the_title() -> None:
     assert "S(Wx+b) where the block does not fit: it takes 2 values and gives 4" in text
 
 
-def test_what_helps_is_asked_of_the_same_block() -> None:
+def test_the_gradient_is_shown_of_the_same_block() -> None:
     found = train(**SMALL | {"layers": 12}, block="S(W~x + b~)", epochs=1)
     assert found.outcome.value == "chance"
     text = view([found]).findings[0].text
-    command = re.search(r"What helps its gradient: vanish (.*?)\.(?: |$)", text)
+    command = re.search(r"Its gradient, layer by layer: vanish (.*?)\.(?: |$)", text)
     assert command is not None
     assert command[1].startswith("--block 'S(W~x+b~)' --act sigmoid")
 

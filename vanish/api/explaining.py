@@ -10,7 +10,13 @@ from vanish.api.results import Activations, Blocks, Collapse, Derived
 from vanish.api.theories import BlockTheory, Theory
 from vanish.errors import UsageError, unknown_name
 from vanish.lessons import collapse as affine
-from vanish.lessons.derivation import Derivation, first_matrix, measured_factors, parse_variable
+from vanish.lessons.derivation import (
+    Derivation,
+    first_matrix,
+    measured_factors,
+    parse_variable,
+    rows_for,
+)
 from vanish.lessons.spread import spread
 from vanish.network import activations, initializers
 from vanish.network.blocks import formula as formula_of
@@ -105,7 +111,8 @@ def derive(
         layers = _DERIVED
     values, full = flag("values", values), flag("full", full)
     matrix = None if matrix is None else flag("matrix", matrix)
-    settings = Settings(act=act_used, layers=layers, block=block, **options)
+    rows = rows_for(block, values=values)
+    settings = Settings(act=act_used, layers=layers, block=block, batch=rows, **options)
     depth = settings.model.depth
     memory.require(
         BYTES_A_LAYER * depth, f"a derivation of {depth:,} layers", "give fewer --layers"

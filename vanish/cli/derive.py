@@ -118,7 +118,13 @@ def command(
     say what chain --values measures.
     """
     from vanish.cli import networks
-    from vanish.lessons.derivation import Derivation, first_matrix, measured_factors, parse_variable
+    from vanish.lessons.derivation import (
+        Derivation,
+        first_matrix,
+        measured_factors,
+        parse_variable,
+        rows_for,
+    )
     from vanish.render import derivation as render
     from vanish.simulation.run import Simulation
     from vanish.simulation.settings import Settings
@@ -150,6 +156,7 @@ def command(
         # A network of a file may have one, too.
         block=block if block_given else "",
         hidden=hidden,
+        batch=rows_for(block if block_given else "", values=values),
         act="sigmoid" if act is None else act,
         init=init,
         weight_std=parse.converted(weight_std, parse.stds),

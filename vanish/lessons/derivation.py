@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from vanish.errors import UsageError
 from vanish.lessons import named, nested
 from vanish.lessons.named import innermost
+from vanish.network.blocks import formula
 from vanish.network.chainrule import back
 from vanish.network.graph import Block, Graph, Variable, X
+from vanish.network.sizes import least_rows
 from vanish.numbers.scaled import ONE, Magnitude
 from vanish.numbers.words import listed, plural, reach
 from vanish.readings import notation
@@ -26,6 +28,32 @@ if TYPE_CHECKING:
     from vanish.readings.notation import Notation
     from vanish.readings.products import Factor, Sum
     from vanish.simulation.run import Simulation
+
+
+def rows_for(block: str, *, values: bool) -> int | None:
+    """Return the batch of a derivation of a block: one row is enough but for norms over rows.
+
+    Parameters
+    ----------
+    block
+        The block; empty for the article's layer.
+    values
+        Whether numbers are asked for, too.
+
+    Raises
+    ------
+    UsageError
+        If they are asked for, and there is none for a single row.
+    """
+    rows = least_rows(formula(block).block(1)) if block else 1
+    if rows == 1:
+        return None
+    if values:
+        raise UsageError(
+            f"values beside block {block!r}: BN compares the rows of a batch, and the numbers of a"
+            " factor are those of one row: leave values out"
+        )
+    return rows
 
 
 class MeasuredFactor(Record):

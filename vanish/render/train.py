@@ -350,15 +350,13 @@ def _partly(training: Training) -> str:
 
 def _chance(training: Training) -> str:
     ratio, settings = NETWORKS.row(training)["log10_ratio_start"], training.settings
-    command = (
-        f"vanish{_options(settings)} --act {quote(settings.act_name)} --init"
-        f" {quote(settings.init_name)} --layers {settings.layers + 1} --width {settings.width}"
-    )
-    look = (
-        f" Its gradient, layer by layer: {command}."
-        if not isinstance(ratio, float) or ratio < _VANISHED
-        else " Another --lr may do more; none was tried."
-    )
+    look = " Another --lr may do more; none was tried."
+    if not isinstance(ratio, float) or ratio < _VANISHED:
+        look = (
+            f" Its gradient, layer by layer: vanish{_options(settings)} --act"
+            f" {quote(settings.act_name)} --init {quote(settings.init_name)}"
+            f" --layers {settings.layers + 1} --width {settings.width}."
+        )
     return f"{_right(training)}, no more than guessing. {_story(training)}{look}"
 
 

@@ -153,7 +153,7 @@ def _without_slope(profile: Profile, first: LayerRecord) -> str:
     before = layers[k - 2] if k > 1 else None
     # What it is given was a number, and S of it has become 0 in float64.
     is_lost = before is not None and before.slope_max and before.rms_a and not before.value
-    if is_lost:
+    if is_lost and activation.flat:
         return (
             f"The values of layer {k - 1} are so small that float64 rounds them to 0, where every"
             f" slope of layer {k} is 0: {_still(layers)}. Larger weights would give it"

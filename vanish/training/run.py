@@ -325,7 +325,7 @@ def _outcome(end: State | None, split: Split, *, same: bool) -> Outcome:
     if end is None:
         return Outcome.DIVERGED
     if same:
-        return Outcome.UNCHANGED
+        return Outcome.DEAD if end.is_dead else Outcome.UNCHANGED
     p, n = split.chance, len(split.test.y)
     if end.test_accuracy <= p + 2.0 * math.sqrt(p * (1.0 - p) / n):
         return Outcome.DEAD if end.is_dead else Outcome.CHANCE
