@@ -445,3 +445,9 @@ def test_an_error_is_one_line_that_names_what_was_given(
     monkeypatch.chdir(tmp_path)
     check_error(line, says)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("act", ["1e-10*abs(x)", "leaky_relu(0.9999999999)", "max(x,0)^2"])
+def test_a_small_jump_of_a_small_slope_is_one(act: str) -> None:
+    shown = run_in_process("acts", act, "-f", "table").stdout.decode()
+    assert ("S' jumps at 0" in shown) == (act != "max(x,0)^2")

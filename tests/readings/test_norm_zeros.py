@@ -112,3 +112,14 @@ def test_as_many_sampled_chains_are_dead_as_dense_ones(block: str) -> None:
         shares.append(dead.mean())
     # Four standard deviations of the difference of two shares of 1000.
     assert abs(shares[0] - shares[1]) < 4.0 * (2.0 * 0.25 / 1000) ** 0.5
+
+
+@pytest.mark.parametrize("engine", ["sampled", "dense"])
+def test_what_two_norms_leave_is_a_number_or_0(engine: str) -> None:
+    """A ratio of 1e-17 is what rounding leaves of a small difference of large terms."""
+    profile = vanish.simulate(
+        act="relu", block="layernorm", layers=3, width=3, trials=300, engine=engine
+    )
+    ratios = profile.measured.grad_f.at(0).log10
+    assert np.count_nonzero(np.isinf(ratios)) > 100
+    assert np.count_nonzero(np.isfinite(ratios) & (ratios < -12.0)) == 0

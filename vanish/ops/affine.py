@@ -147,7 +147,8 @@ def _sampled_back(run: SampledChain, op: Op, k: int, met: Met, d: Stack) -> tupl
     if run.graph.block(k).has_norm:
         # As in `_drop_rounding`; the entries of a random matrix are all alike.
         sizes = np.abs(values)
-        values *= sizes > _ROUNDING * sizes.max(axis=2, keepdims=True)
+        rounding = _ROUNDING * d.values.shape[2]
+        values *= sizes > rounding * sizes.max(axis=2, keepdims=True)
     exponents = d.exponents + weight.shift if weight.shift else d.exponents
     return (Stack(values, exponents).balanced(),)
 

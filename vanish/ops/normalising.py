@@ -58,6 +58,9 @@ _ROUNDING = 16.0 * 2.0**-52
 # Powers of two within 2^±1000 are numbers, and numpy multiplies faster than it shifts.
 _LARGEST_POWER = 1000
 
+# A rest of less than this part of what it is left of has lost as many digits.
+_CANCELS = 2.0**-6
+
 # The exponent of a line of zeros where exponents are compared: less than any other.
 _NOTHING = -(2**62)
 
@@ -146,6 +149,14 @@ class Norm(Record):
         # What lies along 1 or ŷ all but for rounding, as the same number for all units does.
         rounding = _ROUNDING * g.shape[self.axis]
         least, sizes = rounding * self._largest(g), np.abs(rest)
+        few = np.maximum.reduce(sizes, axis=self.axis, keepdims=True) < _CANCELS * self._largest(g)
+        if np.count_nonzero(few):
+            # A small rest of large terms is not yet at right angles to ŷ and 1.
+            again = rest - output * self._mean(output * rest)
+            if self.centred:
+                again -= self._mean(again)
+            rest = np.where(few, again, rest)
+            sizes = np.abs(rest)
         rest *= np.maximum.reduce(sizes, axis=self.axis, keepdims=True) > least
         # Seldom there is one that is left over of its own terms, as where no other unit is active.
         if np.count_nonzero(sizes <= least):

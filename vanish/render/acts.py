@@ -100,11 +100,14 @@ def about(kink: float) -> FloatArray:
 def slope_jumps(activation: Activation, kink: float) -> bool:
     """Whether S' has different limits on the sides of a kink: where S alone jumps it has not."""
     left, _, right = activation.slope(about(kink))
-    return not np.isclose(left, right, rtol=_ALIKE, atol=_ALIKE)
+    # Beside a kink where both are 0 what counts is how large S' is farther off.
+    reach = max(1.0, abs(kink))
+    size = np.abs(activation.slope(np.array([kink - reach, kink + reach]))).max()
+    return not np.isclose(left, right, rtol=_ALIKE, atol=_ALIKE * size)
 
 
 # Limits of S' that differ by less do so by rounding.
-_ALIKE = 1e-9
+_ALIKE = 1e-12
 
 
 def portrait(activation: Activation, layers: int, columns: int) -> str:

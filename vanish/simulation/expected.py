@@ -92,7 +92,10 @@ def _tied_without_news(settings: Settings) -> str:
     first = steps[1]
     if not all(np.array_equal(u, first) for u in steps.values()):
         return ""
-    return next(iter(settings.model.graph.shared_matrices), "")
+    graph = settings.model.graph
+    # A matrix of each layer's own makes something else of what they all are given.
+    own = (slot for run in graph.runs for slot in run.block.slots if slot.letter.isupper())
+    return next(iter(graph.shared_matrices), "") if all(slot.tied for slot in own) else ""
 
 
 def _steps(settings: Settings) -> dict[int, tuple[Magnitude, Signed]] | None:

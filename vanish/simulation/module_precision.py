@@ -75,7 +75,7 @@ def _has_underflown(layers: Sequence[Mapping[str, Size]], number_type: str) -> b
     seen = [each[name].rms for each in layers for name in _BACK if name in each]
     powers = [rms.exponent for rms in seen if rms]
     # The next one may be smaller by all of a number's digits.
-    ends = {each.name: each.normal + each.digits for each in precision.FORMATS}
+    ends = {each.name: each.subnormal + each.digits for each in precision.FORMATS}
     return 0 < len(powers) < len(seen) and min(powers) < ends[number_type]
 
 

@@ -206,7 +206,11 @@ def limit(block: Block, ensemble: Ensemble, start: Unit, *, critical: bool = Tru
         return Limit(p_end, q_end, chi[-1], growth.settled(chi[-1]))
     words = "" if in_part else growth.tending(chi)
     if not words:
-        return Limit(None, None, None, growth.UNSETTLED)
+        # Behind a norm q may stand still while p does not.
+        steps = list(map(float, q[-_PATIENCE:])) if q else [0.0]
+        return Limit(
+            None, q_end if all(steps) and _are_equal(steps) else None, None, growth.UNSETTLED
+        )
     return Limit(p_end, q_end, 1.0, words)
 
 

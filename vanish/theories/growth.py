@@ -33,6 +33,9 @@ _BOUNDED = 1.25
 # A power that changes by no more than this part of it from octave to octave is one.
 _STEADY = 0.15
 
+# A power of N that falls by less is as likely a limit that is far away, and not 1.
+_FALLS = 0.15
+
 # Of how many layers `with_depth` compares chains.
 _DEPTHS = (32, 64, 128, 256)
 
@@ -107,7 +110,8 @@ def with_depth(log_product: Callable[[int], float]) -> str:
     if all(after * before > 0.0 and abs(after) < abs(before) for before, after in pairwise(logs)):
         powers = [math.log2(after / before) for before, after in pairwise(logs)]
         # A power of N that falls leads to 1, if slowly: it is no limit that they near.
-        if abs(powers[-1] - powers[-2]) <= _STEADY * abs(powers[-1]):
+        is_steady = abs(powers[-1] - powers[-2]) <= _STEADY * abs(powers[-1])
+        if is_steady and powers[-1] < -_FALLS:
             return falling
     steps = [after - before for before, after in pairwise(logs)]
     shrinks = all(0.0 < after / before < 0.8 for before, after in pairwise(steps) if before)
@@ -122,10 +126,9 @@ def with_depth(log_product: Callable[[int], float]) -> str:
         )
         return f"turns: times {', '.join(told)}"
     power = math.log2(last / before)
-    if power < 0.0:
+    if power < -_FALLS:
         return falling
     if power < 2.0 * _NONE:
-        # So low a power is as likely a limit that is far away.
         return f"{UNSETTLED}: times {math.exp(last):.3g} at N = {_DEPTHS[-1]}"
     rate = last / _DEPTHS[-1] ** power
     return f"{'adds' if last > 0.0 else 'falls'}: about e^({rate:.2g} N^{power:.2f}) in all"

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from vanish.errors import UsageError, VanishError, plain
+from vanish.network.converting import is_listed
 from vanish.numbers.scaled import ZERO
 from vanish.simulation.modules import Run
 from vanish.simulation.table import SETTINGS
@@ -88,7 +89,9 @@ def profile(
     ['0', '2']
     """
     require_plain(model)
-    globs = (select,) if isinstance(select, str) else tuple(select or ())
+    globs: tuple[Any, ...] = (select,)
+    if select is None or is_listed(select):
+        globs = tuple(select or ())
     if not all(isinstance(each, str) for each in globs):
         raise UsageError(f"select {select!r}: give a glob, or a list of globs")
     given = {"vanish_below": vanish_below, "explode_above": explode_above}
