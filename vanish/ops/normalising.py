@@ -58,8 +58,9 @@ _ROUNDING = 16.0 * 2.0**-52
 # Powers of two within 2^±1000 are numbers, and numpy multiplies faster than it shifts.
 _LARGEST_POWER = 1000
 
-# A rest of less than this part of what it is left of has lost as many digits.
-_CANCELS = 2.0**-6
+# Measured: where the rest is less than this part of what it is left of, it is not exact enough for
+# the norms behind.
+_CANCELS = 0.5
 
 # The exponent of a line of zeros where exponents are compared: less than any other.
 _NOTHING = -(2**62)
