@@ -58,11 +58,10 @@ def _dense_back(run: Chain, op: Op, k: int, _: Scaled, d: Scaled) -> tuple[Scale
 
 
 def _is_of_one_number(weight: Weight) -> bool:
-    """Tell whether all entries of W are the same: they seldom are, and then the corners differ."""
+    """Tell whether all entries of W are the same: they seldom are, and then its ends differ."""
     entries = weight.matrix.entries
-    return len({*entries[[0, 0, -1, -1], [0, -1, 0, -1]].tolist()}) == 1 and bool(
-        (entries == entries[0, 0]).all()
-    )
+    first = entries.item(0)
+    return first == entries.item(-1) and bool((entries == first).all())
 
 
 def _drop_rounding(found: FloatArray, d: FloatArray, weight: Weight, *, alike: bool) -> None:
