@@ -79,7 +79,7 @@ def _where_it_ends(profile: Profile) -> str:
     elif not end.weight and any(slot.letter.isupper() for slot in block.slots):
         why = "all its weights are zero"
     elif block.has_norm:
-        why = "its norm takes out of the gradient all that reaches it"
+        why = "what norms and slopes leave of the gradient there is 0"
     elif profile.trials > 1:
         return (
             f"In at least half of the trials some layer from layer {end.layer} on lets nothing"
