@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -904,6 +905,7 @@ def test_no_loss_scale_is_told_where_the_run_itself_lost_gradients(dtype: Any, d
     assert found.losses[-1].format == found.run.number_type
     dead = max(each.layer for each in found.layers if not each.grad_a)
     assert all(loss.lost[0][0] == 1 and loss.lost[0][1] >= dead for loss in found.losses)
+    assert "no loss scale" not in " ".join(str(found).split())
 
 
 def test_true_zeros_are_not_lost() -> None:
@@ -915,6 +917,16 @@ def test_true_zeros_are_not_lost() -> None:
     assert not found.layers[0].grad_a
     assert all(not loss.lost for loss in found.losses)
     assert len(found.losses) == 4
+    # Gradients of some 1e-3 beside them say nothing of float16's end, which is 6e-8.
+    torch.manual_seed(0)
+    sizes = (4, 16, 16, 4)
+    parts = [part for pair in pairwise(sizes) for part in (nn.Linear(*pair), nn.ReLU())][:-1]
+    half = nn.Sequential(*parts).half()
+    with torch.no_grad():
+        half[2].bias.fill_(-100.0)
+    found = profile(half, torch.randn(5, 4).half(), square, dtype=None)
+    assert not found.layers[0].grad_a
+    assert all(not loss.lost for loss in found.losses)
 
 
 # As a caller without a type checker has it.

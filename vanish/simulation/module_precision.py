@@ -67,7 +67,8 @@ def losses(layers: Sequence[Mapping[str, Size]], number_type: str) -> list[Loss]
     found = precision.losses_of(Signals(forward, back), Magnitudes.column(typical).at((..., 0)))
     if not has_underflown:
         return found
-    return found[: [each.format for each in found].index(number_type) + 1]
+    known = found[: [each.format for each in found].index(number_type) + 1]
+    return [each._replace(by_run=True) for each in known]
 
 
 def _has_underflown(layers: Sequence[Mapping[str, Size]], number_type: str) -> bool:

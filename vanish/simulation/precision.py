@@ -163,6 +163,8 @@ class Loss(Record):
     rounding
         About what share of a_k the errors are that rounding makes in it, in the layer where
         they are largest; at most 1. None where nobody knows.
+    by_run
+        Whether the run itself lost gradients, so that nobody knows how many bits are missing.
     """
 
     format: str
@@ -174,6 +176,7 @@ class Loss(Record):
     misfits: tuple[Misfit, ...]
     tightest: Misfit
     rounding: float | None
+    by_run: bool = False
 
     @property
     def fits(self) -> str:

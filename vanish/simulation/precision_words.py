@@ -73,6 +73,8 @@ def _cure(loss: Loss) -> str:
     """Return what saves it; empty where nothing need be said."""
     if next(iter(loss.misfits), loss.tightest).signal not in _GRADIENTS:
         return "no loss scale saves that"
+    if loss.by_run:
+        return "float64 tells which loss scale saves it"
     if loss.fits == NO:
         return "no loss scale saves all layers"
     if loss.loss_scale is None:
