@@ -278,12 +278,12 @@ def test_a_graph_is_cut_into_rows_of_its_matrices(name: str) -> None:
 
 
 def test_the_batch_is_whatever_number_stands_in_the_file() -> None:
-    model = NETS["images"]
+    model = onnx.ModelProto()
+    model.CopyFrom(NETS["images"])  # others read it, too
     model.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     for batch in (1, 5):
         profile = Simulation(Settings(weights=read(model), batch=batch)).profile()
         assert profile.settings.rows == batch
-    del model.graph.input[0].type.tensor_type.shape.dim[0]
 
 
 def test_without_a_file_the_input_is_normal() -> None:
@@ -523,6 +523,22 @@ def test_vectors_that_are_called_w_and_b_hide_no_matrix() -> None:
     for name in ("W", "b"):
         (mine,) = (found[each] for each in found if each.startswith(f"{name} ("))
         assert relative(float(mine.at((slice(None), 0)).listed()[0]), judged.norm(name)) < CLOSE
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_files_norm_leaves_nothing_of_one_active_unit(seed: int) -> None:
+    """Without an ε LN is the same of any size, so that nothing flows back to the one a."""
+    draw = np.random.default_rng(seed).standard_normal
+    arrays = {"A": np.outer(draw(4), [1, 0, 0, 0]), "B": draw((4, 5)), "C": draw((5, 2))}
+    steps = [
+        *(Step("MatMul", "x A", "a"), Step("Relu", "a", "r"), Step("MatMul", "r B", "c")),
+        Step("LayerNormalization", "c g", "l", {"epsilon": 1e-30}),
+        Step("MatMul", "l C", "y"),
+    ]
+    network = read(made(steps, arrays | {"g": np.ones(5)}, (4,)))
+    profile = Simulation(Settings(weights=network, batch=1, seed=seed)).profile()
+    assert not profile.layers[0].grad_a
+    assert profile.verdict is vanish.Verdict.DEAD
 
 
 def stem() -> Any:

@@ -130,6 +130,8 @@ def test_unstable_critical_point_is_told_and_left_by_the_length_map(act: str) ->
 def test_critical_chain_is_critical(act: str, bias_std: float) -> None:
     point = theory.point(activations.get(act), None, bias_std)
     assert point.weight_std == point.critical_weight_std
+    none = ("softplus", "log_sigmoid", *(("identity", "relu", "leaky_relu") if bias_std else ()))
+    assert (point.weight_std is None) == (act in none)
     if point.weight_std is not None and point.critical_stable:
         assert point.phase is theory.Phase.CRITICAL
         assert point.chi_1 == pytest.approx(1.0, abs=1e-12)

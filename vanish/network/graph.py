@@ -135,7 +135,7 @@ class Node(Record):
 
 
 # The operations that divide by a size.
-NORMS = ("layernorm", "rmsnorm", "batchnorm")
+NORMS = ("layernorm", "rmsnorm", "batchnorm", "normalise")
 
 
 class Block:

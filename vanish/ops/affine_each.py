@@ -62,10 +62,13 @@ def _dense_forward(run: Chain, op: Op, k: int, f: Scaled) -> tuple[Scaled, Scale
     return _in_rows(a, count), f
 
 
-def _dense_back(run: Chain, op: Op, k: int, _: Scaled, d: Scaled) -> tuple[Scaled]:
+def _dense_back(run: Chain, op: Op, k: int, kept: Scaled, d: Scaled) -> tuple[Scaled]:
     count, turned = op.own
-    weight = run.of(op, k)[0]
-    found = (weight.forward if turned else weight.backward)(_at_each(d, count))
+    d = _at_each(d, count)
+    if not turned:
+        (found,) = DENSE.named(_AFFINE).back(run, op, k, kept, d)
+    else:
+        found = run.of(op, k)[0].forward(d)
     return (_in_rows(found, count),)
 
 
