@@ -164,7 +164,6 @@ def check_before(found: dict[str, Any], line: str) -> None:
         assert row["log10_grad_w_before"] == run["layers"][0]["log10_grad_w"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("line", QUICK[:1])
 def test_a_row_is_what_its_command_gives(
     line: str, place: Path, monkeypatch: pytest.MonkeyPatch

@@ -250,16 +250,16 @@ def mutated(draw: random.Random, value: Any) -> Any:
 
 
 @pytest.mark.slow
-def test_five_thousand_changed_headers_are_read_or_told_in_one_line(file: Path) -> None:
+def test_thousands_of_changed_headers_are_read_or_told_in_one_line(file: Path) -> None:
     draw = drawing(0)
     whole = safetensors(transformer(2, 4), {"format": "pt"})
     length = int.from_bytes(whole[:8], "little")
     header, content = json.loads(whole[8 : 8 + length]), whole[8 + length :]
     ends = {"read": 0, "refused": 0}
     wrong: list[str] = []
-    for _ in range(5000):
+    for _ in range(3400):
         changed = header
-        for _ in range(draw.randrange(3)):
+        for _ in range(draw.randrange(1, 3)):
             changed = mutated(draw, changed)
         cut = draw.choice((0,) * 9 + (1, 100))
         file.write_bytes(raw(json.dumps(changed).encode(), content[: len(content) - cut]))
