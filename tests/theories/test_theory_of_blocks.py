@@ -400,3 +400,16 @@ def test_a_product_that_turns_with_the_number_of_layers_is_told() -> None:
     said = [float(each) for each in re.findall(r"(\S+) at N", found.growth)]
     assert found.growth.startswith("turns: ")
     assert said == pytest.approx([10.0**each for each in log10], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("block", "why"),
+    [
+        ("-x", "and nothing else of x, so that a block's factor is always 1"),
+        ("x + b", "and nothing else of x, so that a block's factor is always 1"),
+        ("prenorm", "so that a block's factor is always above 1"),
+        ("residual", "so that a block's factor is always above 1"),
+    ],
+)
+def test_a_skip_that_is_passed_whole_is_told_by_what_is_beside_it(block: str, why: str) -> None:
+    assert point(block, "relu").reason == f"the skip is passed whole, {why}"

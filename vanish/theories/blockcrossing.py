@@ -56,7 +56,7 @@ def critical_point(
     ensemble = chains.Alike(activation, dict.fromkeys(formula.matrices, 1.0), bias_std)
     if _is_passed_whole(block, ensemble):
         why = "so that a block's factor is always above 1"
-        if limit(1.0).chi == limit(2.0).chi == 1.0:
+        if all(limit(std).growth == growth.settled(1.0) for std in (1.0, 2.0)):
             why = "and nothing else of x, so that a block's factor is always 1"
         return _none(f"the skip is passed whole, {why}")
     return _crossing(limit)
