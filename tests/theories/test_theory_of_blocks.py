@@ -412,4 +412,4 @@ def test_a_product_that_turns_with_the_number_of_layers_is_told() -> None:
     ],
 )
 def test_a_skip_that_is_passed_whole_is_told_by_what_is_beside_it(block: str, why: str) -> None:
-    assert point(block, "relu").reason == f"the skip is passed whole, {why}"
+    assert point(block, "relu").reason == f"no critical point: the skip is passed whole, {why}"
