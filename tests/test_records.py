@@ -99,7 +99,7 @@ def test_a_record_refuses_what_a_named_tuple_refuses(asked: Callable[[Any], obje
 
 def test_an_unknown_field_is_not_replaced() -> None:
     with pytest.raises(TypeError, match="depth"):
-        Ours(1)._replace(depth=2)  # type: ignore[call-arg]
+        Ours(1)._replace(depth=2)  # type: ignore[call-arg]  # it is to be refused
 
 
 def test_the_constructor_is_compiled_once() -> None:

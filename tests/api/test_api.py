@@ -756,3 +756,10 @@ def test_a_derivation_of_real_weights_has_their_layers() -> None:
     assert "L(S(W₂S(W₁x+b₁)+b₂))" in str(found)
     with pytest.raises(UsageError, match="layers beside weights"):
         vanish.derive(weights=weights, layers=3, values=True)
+
+
+@pytest.mark.parametrize("block", [5, ["residual"], None, True])
+def test_what_is_no_formula_is_told_as_by_any_command(block: Any) -> None:
+    for command in (vanish.derive, vanish.simulate):
+        with pytest.raises(UsageError, match=r"^block .*: give a formula such as"):
+            command(block=block)

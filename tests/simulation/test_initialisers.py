@@ -185,7 +185,7 @@ def test_biases_are_the_initialisers_unless_somebody_says_so() -> None:
     torch, own = (biases(init=init, **options) for init in ("torch", "keras"))
     assert set(own) == set(torch)
     beside = biases(bias_init="torch", **options)
-    assert all(np.array_equal(torch[at], beside[at]) for at in torch)  # type: ignore[arg-type]
+    assert all(np.array_equal(torch[at], beside[at]) for at in torch)  # type: ignore[arg-type]  # there is one
 
 
 def test_a_seed_means_the_same_weights_and_biases_as_ever() -> None:
@@ -194,7 +194,7 @@ def test_a_seed_means_the_same_weights_and_biases_as_ever() -> None:
     weights, shifts = (Streams(5).generator(role, 1) for role in (Role.WEIGHTS, Role.BIAS))
     w = (0.7 / math.sqrt(3)) * weights.standard_normal((4, 3))
     assert np.allclose(layer.weight.multiplied_out(), w, rtol=1e-15, atol=0.0)
-    assert np.array_equal(layer.bias, 0.3 * shifts.standard_normal(4))  # type: ignore[arg-type]
+    assert np.array_equal(layer.bias, 0.3 * shifts.standard_normal(4))  # type: ignore[arg-type]  # there is one
 
 
 def test_other_biases_change_no_weight() -> None:

@@ -111,7 +111,7 @@ def derive(
         layers = _DERIVED
     values, full = flag("values", values), flag("full", full)
     matrix = None if matrix is None else flag("matrix", matrix)
-    rows = rows_for(block, values=values)
+    rows = rows_for(taken(SETTINGS["block"], block), values=values)
     settings = Settings(act=act_used, layers=layers, block=block, batch=rows, **options)
     depth = settings.model.depth
     memory.require(

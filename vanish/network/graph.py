@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from vanish.network.stages import Stage
 
@@ -321,13 +321,16 @@ class Graph:
     @property
     def has_s(self) -> tuple[bool, ...]:
         """Whether there is an S in each of them."""
-        of_runs = ([bool(block.places("activate"))] * (b - a + 1) for block, a, b in self.runs)
-        return tuple(chain.from_iterable(of_runs))
+        return self._in_each(lambda block: bool(block.places("activate")))
 
     @property
     def has_arguments(self) -> tuple[bool, ...]:
         """Whether S is applied in each of them to what is made there, not to the input alone."""
-        of_runs = ([bool(block.arguments)] * (b - a + 1) for block, a, b in self.runs)
+        return self._in_each(lambda block: bool(block.arguments))
+
+    def _in_each(self, holds: Callable[[Block], bool]) -> tuple[bool, ...]:
+        """Return whether something holds of the block of each layer."""
+        of_runs = ([holds(block)] * (last - first + 1) for block, first, last in self.runs)
         return tuple(chain.from_iterable(of_runs))
 
     @property

@@ -58,10 +58,10 @@ def _dense_back(run: Chain, op: Op, k: int, _: Scaled, d: Scaled) -> tuple[Scale
 
 
 def _is_of_one_number(weight: Weight) -> bool:
-    """Tell whether all entries of W are the same: they seldom are, and then its ends differ."""
+    """Tell whether W has rows, all of the same number: seldom, and else its ends differ."""
     entries = weight.matrix.entries
     first = entries.item(0)
-    return first == entries.item(-1) and bool((entries == first).all())
+    return len(entries) > 1 and first == entries.item(-1) and bool((entries == first).all())
 
 
 def _drop_rounding(found: FloatArray, d: FloatArray, weight: Weight, *, alike: bool) -> None:

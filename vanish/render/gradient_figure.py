@@ -210,9 +210,9 @@ def _run(
         name: (all_layers, [getattr(layer, of) for layer in profile.layers], getattr(measured, of))
         for name, of in (("signal", "signal"), ("weights", "grad_w"))
     }
-    there = _of_slopes(profile)
-    products = [profile.layers[k].slope_product for k in there]
-    of_layers["slopes"] = all_layers[there], products, measured.slope_product.at(there)
+    sloped = _of_slopes(profile)
+    products = [profile.layers[k].slope_product for k in sloped]
+    of_layers["slopes"] = all_layers[sloped], products, measured.slope_product.at(sloped)
     # A layer without S has no argument of it.
     there = [k for k, layer in enumerate(profile.layers) if layer.rms_a is not None]
     if there and measured.forward is not None:
@@ -260,10 +260,8 @@ def _run(
 
 def _of_slopes(profile: Profile) -> list[int]:
     """Return which layers have an argument of S; all where none has, as zeros."""
-    layers = profile.layers
-    return [k for k, each in enumerate(layers) if each.slope_product is not None] or [
-        *range(len(layers))
-    ]
+    has_arguments = profile.measured.graph.has_arguments
+    return [k for k, has in enumerate(has_arguments) if has] or [*range(len(has_arguments))]
 
 
 def _zeros(trials: Magnitudes) -> str:

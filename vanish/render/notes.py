@@ -29,11 +29,11 @@ def bounds(*profiles: Profile) -> Notes:
     unbounded: set[str] = set()
     for profile in profiles:
         mixed = profile.settings.model.act_name == "mixed"
-        # Some layers of a file may have no argument of S.
-        has_argument = [layer for layer in profile.layers if layer.slope_product is not None]
-        if not has_argument:
+        has_arguments = profile.measured.graph.has_arguments
+        if not any(has_arguments):
             continue
-        first = has_argument[0]
+        # The first ones of a file may have none.
+        first = profile.layers[has_arguments.index(True)]
         if first.slope_bound is None:
             unbounded |= {each.name for each in _of(profile) if not each.has_bound}
         if not first.slope_bound:
@@ -50,7 +50,7 @@ def bounds(*profiles: Profile) -> Notes:
         own.setdefault(subject(profile, profiles), f"{name}{bound}{measured}")
     # The article's two, where they are not among them or say the same.
     shown = {act.sup_slope for profile in profiles for act in _of(profile)}
-    is_whole = all(profile.measured.graph.has_arguments[0] for profile in profiles)
+    is_whole = all(profile.layers[0].slope_product is not None for profile in profiles)
     several_blocks = len({profile.settings.block for profile in profiles}) > 1
     named = [
         f"{act.name} {_bound_of(act, profiles[0])}"
@@ -99,9 +99,11 @@ def paths(profile: Profile) -> tuple[Notes, ...]:
     if any(len(run.block.argument_places) > 1 for run in profile.measured.graph.runs):
         return ()
     bound = profile.layers[0].slope_bound
-    graph = profile.measured.graph
-    if found is None or (bound is not None and not bound) or not graph.has_arguments[0]:
+    if found is None or (bound is not None and not bound):
         return ()
+    if profile.layers[0].slope_product is None:
+        return ()
+    graph = profile.measured.graph
     sizes = np.array([[[float(layer.units)]] for layer in profile.layers])
     possible = log10_active_paths(graph, sizes)[:, 0]
     every = float(possible[0])

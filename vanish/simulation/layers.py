@@ -203,7 +203,7 @@ def layers_of(settings: Settings, measured: Measured, expected: Expectations | N
     else:
         low_s, median_s, high_s = magnitude_quantiles(measured.signal, LOW, MEDIAN, HIGH)
     nothing = Same(None)
-    has_s = np.array(graph.has_s)
+    has_s, has_arguments = np.array(graph.has_s), np.array(graph.has_arguments)
     flat = has_s & of_each(activations, lambda each: each.flat)
     bounded = has_s & of_each(activations, lambda each: each.has_bound)
 
@@ -226,6 +226,7 @@ def layers_of(settings: Settings, measured: Measured, expected: Expectations | N
     def piecewise(make: Callable[[slice], Field]) -> Field:
         return Piecewise(make, PIECE)
 
+    bounds, has_bounds = slope_bounds(graph, activations)
     bound, forward, has_flat = measured.norm_bound, measured.forward, flat.any()
     theory = expected or Expectations.none()
     signal = expected_signal(graph, theory)
@@ -247,10 +248,8 @@ def layers_of(settings: Settings, measured: Measured, expected: Expectations | N
         ),
         "slope_mean": of_slopes(measured.slopes.mean),
         "slope_max": of_slopes(measured.slopes.largest),
-        "slope_product": Sizes(
-            middle(measured.slope_product).narrow(), np.array(graph.has_arguments)
-        ),
-        "slope_bound": _slope_bounds(settings, graph),
+        "slope_product": Sizes(middle(measured.slope_product).narrow(), has_arguments),
+        "slope_bound": Sizes(bounds, has_arguments & has_bounds),
         "norm_bound": nothing if bound is None else Sizes(middle(bound)),
         "predicted": theory.grad_w,
         "predicted_b": theory.grad_b,
@@ -296,11 +295,6 @@ def _has_paths(graph: Graph) -> Known:
     ]
     last = max((last for last, places in parts if len(places) > 1), default=0)
     return np.arange(1, graph.rows + 1) > last
-
-
-def _slope_bounds(settings: Settings, graph: Graph) -> Field:
-    found, known = slope_bounds(graph, settings.model.activations)
-    return Sizes(found, known & np.array(graph.has_arguments))
 
 
 def _rms_a(settings: Settings, expected: Expectations) -> Field:

@@ -39,7 +39,7 @@ def measure(simulation: Simulation, *, forward: bool, bounded: bool) -> Measured
     """
     graph = simulation.chain.graph
     assert isinstance(graph, StagedGraph)
-    model: StagedModel = simulation.settings.model  # type: ignore[assignment]
+    model: StagedModel = simulation.settings.model  # type: ignore[assignment]  # its graph has stages
     seen: list[Passed] = []
     trace = dense.trace(simulation.chain, simulation.x, seen.append)
     [passed] = seen

@@ -74,12 +74,12 @@ class Grid:
         for name, values in self.axes.items():
             if not values:
                 raise UsageError(f"{name}: an empty list: give at least one value")
+            own = self.axes[name] = tuple(in_own_spelling(name, value) for value in values)
             once = set()
-            for value in (own := tuple(in_own_spelling(name, value) for value in values)):
+            for value in own:
                 if value in once:
                     raise UsageError(f"{name}: {shown(value)} is given twice: leave one out")
                 once.add(value)
-            self.axes[name] = own
         if len(self) > LARGEST:
             shape = " × ".join(f"{len(values):,} {name}" for name, values in self.axes.items())
             raise UsageError(

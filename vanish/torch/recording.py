@@ -229,7 +229,7 @@ class Recorder:
     def _lend(self, module: nn.Module, call: Call) -> None:
         """Give a call a view of W of its own, by which the gradient is that of this call."""
         attribute = self._attributes[module]
-        weight = None if attribute is None else module._parameters.get(attribute)  # noqa: SLF001
+        weight = None if attribute is None else module._parameters.get(attribute)  # noqa: SLF001 - torch has no public one
         if attribute is None or weight is None or not weight.requires_grad:
             return
         lent = weight.view_as(weight)
