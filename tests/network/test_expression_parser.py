@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 import time
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vanish.errors import UsageError
@@ -16,7 +17,16 @@ from vanish.network.expressions import functions, parser
 from vanish.network.expressions.differentiate import slope
 from vanish.network.expressions.evaluate import Program
 from vanish.network.expressions.tidy import tidy
-from vanish.network.expressions.tree import Node, everywhere, has_x, parts
+from vanish.network.expressions.tree import (
+    Name,
+    Node,
+    Number,
+    Product,
+    coefficient,
+    everywhere,
+    has_x,
+    parts,
+)
 from vanish.network.expressions.written import written
 
 
@@ -296,6 +306,34 @@ def check_many(seed: int, count: int) -> None:
         text = tokens(rng) if rng.random() < 0.5 else formula(rng, rng.randint(1, 5))
         read += survives(text[:1100])
     assert read > count / 10
+
+
+def rationals() -> st.SearchStrategy[Fraction]:
+    """Return numbers of float64, with and without an end, of few digits and of many."""
+    below = st.one_of(
+        st.sampled_from((1, 3, 7)),
+        st.builds(lambda two, five: 3 * 2**two * 5**five, st.integers(0, 150), st.integers(0, 60)),
+        st.integers(1, 10**60),
+    )
+    return st.builds(
+        lambda above, below, decades: Fraction(above, below) * Fraction(10) ** decades,
+        st.integers(1, 10**60),
+        below,
+        st.integers(-180, 180),
+    )
+
+
+@given(rationals())
+@example(Fraction(10**300) - Fraction(1, 3))
+@example(Fraction(10**300 - 1))
+@example(Fraction(1, 3 * 2**150))
+@example(Fraction(10**41 - 1, 10**20))
+@example(Fraction(2 * 10**41 - 1, 3 * 10**20))
+def test_a_number_that_is_read_again_is_computed_as_the_same(value: Fraction) -> None:
+    text = written(Product((Number(value), Name("x"))))
+    again, _ = coefficient(tidy(parser.parse(text)))
+    assert float(again) == float(value)
+    assert written(Product((Number(again), Name("x")))) == text
 
 
 @pytest.mark.slow

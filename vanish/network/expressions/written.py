@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 # How tightly what is outermost in a text binds.
 SUM, PRODUCT, SIGN, POWER, ATOM = range(5)
 
-# Exact decimals of more digits are rounded to float64, which is what they are computed in.
+# Numbers of more digits are rounded to float64, which is what they are computed in.
 _MOST_DIGITS = 40
 
-# What float64 does not hold is cut to as many digits as it has.
-_MOST_DECADES, _DIGITS = 300, 17
+# What float64 does not hold is rounded to as many digits as it has.
+_LEAST, _LARGEST, _DIGITS = 1e-300, 1e300, 17
 
 # Zeros before or behind the digits of a number, beyond which it has an exponent.
 _MOST_ZEROS = 5
@@ -137,12 +137,8 @@ def _call(node: Call) -> str:
 
 
 def is_decimal(value: Fraction) -> bool:
-    """Tell whether a number has an end when it is written with a point."""
-    rest = value.denominator
-    for prime in (2, 5):
-        while rest % prime == 0:
-            rest //= prime
-    return rest == 1
+    """Tell whether a number is written with a point: it has an end, or is rounded to float64."""
+    return _without_end(value) == 1 or _is_rounded(value)
 
 
 def fraction(value: Fraction) -> tuple[str, str]:
@@ -150,13 +146,44 @@ def fraction(value: Fraction) -> tuple[str, str]:
 
     Whichever is the shorter, whole numbers or a point above.
     """
-    below = value.denominator
-    for prime in (2, 5):
-        while below % prime == 0:
-            below //= prime
+    below = _without_end(value)
     plain = str(value.numerator), str(value.denominator)
+    if _is_long(value * below):
+        return plain
     pointed = decimal(value * below), str(below)
     return min(plain, pointed, key=lambda pair: len(pair[0]) + len(pair[1]))
+
+
+def _without_end(value: Fraction) -> int:
+    """Return the factor of a denominator that no power of ten is a multiple of."""
+    rest = value.denominator
+    for prime in (2, 5):
+        while rest % prime == 0:
+            rest //= prime
+    return rest
+
+
+def _is_rounded(value: Fraction) -> bool:
+    """Tell whether a number is written as the nearest one of float64: it is too long otherwise."""
+    below = _without_end(value)
+    return (
+        _LEAST < abs(value) < _LARGEST
+        and _is_long(value * below)
+        and (below == 1 or any(map(_is_long, map(Fraction, value.as_integer_ratio()))))
+    )
+
+
+def _is_long(ending: Fraction) -> bool:
+    """Tell whether a number that has an end has too many digits for its text."""
+    return len(_whole(ending)[0].strip("0")) > _MOST_DIGITS
+
+
+def _whole(ending: Fraction) -> tuple[str, int]:
+    """Return the digits of a number that has an end, and how many of them are behind its point."""
+    size, shift = abs(ending), 0
+    while size.denominator != 1:
+        size, shift = size * 10, shift + 1
+    return str(size.numerator), shift
 
 
 def _number(value: Fraction) -> tuple[str, int]:
@@ -166,17 +193,14 @@ def _number(value: Fraction) -> tuple[str, int]:
 
 
 def decimal(value: Fraction) -> str:
-    """Return a number that has an end, exactly if it is short, with a point or an exponent."""
-    sign, size = "-" if value < 0 else "", abs(value)
-    shift = 0
-    while size.denominator != 1:
-        size, shift = size * 10, shift + 1
-    digits = str(size.numerator)
-    exponent = len(digits) - shift - 1
+    """Return a number with a point or an exponent, exactly if it is short."""
+    if _is_rounded(value):
+        return decimal(Fraction(repr(float(value))))
+    sign = "-" if value < 0 else ""
+    digits, shift = _whole(value)
     if len(digits.strip("0")) > _MOST_DIGITS:
-        if -_MOST_DECADES < exponent < _MOST_DECADES:
-            return decimal(Fraction(repr(float(value))))
-        digits = digits[:_DIGITS]
+        digits = str(round(int(digits), _DIGITS - len(digits)))
+    exponent = len(digits) - shift - 1
     if digits == "0":
         return "0"
     digits = digits.rstrip("0")
