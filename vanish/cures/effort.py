@@ -70,7 +70,7 @@ def passing(settings: Settings) -> float:
 def sampling(settings: Settings, trials: int) -> float:
     """Return what it takes to go forward and back with weights drawn in law."""
     rows = settings.rows
-    number = _VALUE + (_FRAME * min(rows, max(settings.model.sizes)) if rows > 1 else 0)
+    number = _VALUE + (_FRAME * min(rows, settings.model.widest) if rows > 1 else 0)
     return _SAMPLING * settings.model.depth + number * rows * trials * settings.model.unit_count / 2
 
 

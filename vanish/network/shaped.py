@@ -63,6 +63,11 @@ class Shaped(Lettered):
         """The layers by their sizes, layer 1 first."""
         return layer_runs(self.sizes)
 
+    @cached_property
+    def widest(self) -> int:
+        """The largest of n_0, n_1, …, n_N."""
+        return max(self.n_in, *(n_out for _, n_out, _ in self._runs))
+
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
         """What each layer takes and gives, (n_in, n_out): layer 1 first."""

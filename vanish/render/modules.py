@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from vanish.numbers.words import plural, short, short_power, spans, which_layers
+from vanish.numbers.words import plural, spans, which_layers
 from vanish.records import Record
 from vanish.render.folding import folded
+from vanish.render.layercells import Decades, dead, factor, number
 from vanish.render.view import Bar, Finding, Notes, Spark, View
 from vanish.simulation.verdict import dead_units
 
@@ -48,23 +48,26 @@ def view(course: ModuleCourse, *, fold: bool = True) -> View:
     """
     rows = _rows(course, fold=fold)
     several = any(len(row.layers) > 1 for row in rows)
-    low, high = _axis(course.layers)
-    axis = f"log scale\n1e{low:+03d} … 1e{high:+03d}"
+    decades = Decades.holding(layer.grad_a.log10 for layer in course.layers if layer.grad_a)
+    axis = f"log scale\n{decades.name}"
     has_dead = any(dead_units(layer) for layer in course.layers)
 
     def cells(row: _Row) -> tuple[str | Bar | Spark, ...]:
         first, last, alone = row.layers[0], row.layers[-1], len(row.layers) == 1
-        shares = tuple(_share(layer.grad_a, low, high) for layer in row.layers)
+        shares = tuple(
+            None if layer.grad_a is None else decades.share(layer.grad_a.log10)
+            for layer in row.layers
+        )
         return (
             _numbers([layer.layer for layer in row.layers]),
             row.name,
             first.module,
             _reach(first.grad_a, last.grad_a, alone=alone),
-            *(() if several else (_times(first.gain_back),)),
+            *(() if several else (factor(first.gain_back),)),
             Spark(shares) if several else Bar(shares[0]),
             _reach(first.grad_w, last.grad_w, alone=alone),
             _reach(_rms(first), _rms(last), alone=alone),
-            *((_dead_of(first) if alone else _most_dead(row.layers),) if has_dead else ()),
+            *((dead(first) if alone else _most_dead(row.layers),) if has_dead else ()),
         )
 
     return View(
@@ -144,12 +147,8 @@ def _numbers(numbers: Sequence[int]) -> str:
 
 
 def _reach(first: Magnitude | None, last: Magnitude | None, *, alone: bool) -> str:
-    told = [_number(first), _number(last)]
+    told = [number(first), number(last)]
     return told[0] if alone else " … ".join(filter(None, told))
-
-
-def _number(magnitude: Magnitude | None) -> str:
-    return "" if magnitude is None else short(magnitude)
 
 
 def _rms(layer: ModuleRecord) -> Magnitude | None:
@@ -157,31 +156,5 @@ def _rms(layer: ModuleRecord) -> Magnitude | None:
     return None if size is None else size.rms
 
 
-def _times(factor: Magnitude | None) -> str:
-    """Return a factor from layer to layer, as a division where it is below 1."""
-    if factor is None or factor.log10 is None:
-        return ""
-    return f"{'×' if factor.log10 >= 0.0 else '÷'}{short_power(abs(factor.log10))}"
-
-
-def _dead_of(layer: ModuleRecord) -> str:
-    count = dead_units(layer)
-    return f"{count:,} of {layer.units:,}" if count else ""
-
-
 def _most_dead(layers: Sequence[ModuleRecord]) -> str:
-    return _dead_of(max(layers, key=lambda layer: (dead_units(layer), -layer.layer)))
-
-
-def _axis(layers: Sequence[ModuleRecord]) -> tuple[int, int]:
-    """Return the decades that hold every signal, lowest and highest."""
-    logs = [layer.grad_a.log10 for layer in layers if layer.grad_a]
-    known = [each for each in logs if each is not None]
-    low, high = math.floor(min(known, default=0.0)), math.ceil(max(known, default=0.0))
-    return low, max(high, low + 1)
-
-
-def _share(magnitude: Magnitude | None, low: int, high: int) -> float | None:
-    if magnitude is None or magnitude.log10 is None:
-        return None
-    return (magnitude.log10 - low) / (high - low)
+    return dead(max(layers, key=lambda layer: (dead_units(layer), -layer.layer)))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from vanish.network.graph import LAYER
-from vanish.numbers.words import percent, plural, short, short_power, which_layers
+from vanish.numbers.words import percent, plural, short, which_layers
 from vanish.render import notes
+from vanish.render.layercells import Decades, dead, factor, number, times
 from vanish.render.view import Bar, Elided, Finding, Said, Spark, View, elide, said
 from vanish.simulation.columns import LAYERS
 from vanish.simulation.table import PLAIN
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vanish.cures.remedy import Search
-    from vanish.numbers.scaled import Magnitude
     from vanish.simulation.layers import LayerRecord
     from vanish.simulation.profile import Profile
 
@@ -58,8 +57,8 @@ def view(
 
 
 def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
-    low, high = _axis([profile])
-    bar = f"log scale\n1e{low:+03d} … 1e{high:+03d}"
+    axis = _axis([profile])
+    bar = f"log scale\n{axis.name}"
     has_prediction = profile.layers[0].predicted_signal is not None
     has_dead = any(dead_units(layer) for layer in profile.layers)
     # Where nobody asks, the slopes' bound says enough.
@@ -69,20 +68,20 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
     signal = f"‖∂L/∂{profile.signal}‖"
 
     def row(layer: LayerRecord) -> tuple[str | Bar, ...]:
-        band = (_number(layer.signal_p05), _number(layer.signal_p95)) if several else ()
+        band = (number(layer.signal_p05), number(layer.signal_p95)) if several else ()
         return (
             str(layer.layer),
             *((layer.act,) if mixed else ()),
             short(layer.signal),
             *band,
-            *((_number(layer.predicted_signal),) if has_prediction else ()),
-            _times(layer.gain_back),
-            Bar(_share(layer.signal, low, high)),
+            *((number(layer.predicted_signal),) if has_prediction else ()),
+            factor(layer.gain_back),
+            Bar(axis.share(layer.signal.log10)),
             short(layer.grad_w),
-            *((_number(layer.norm_bound),) if has_norm else ()),
+            *((number(layer.norm_bound),) if has_norm else ()),
             short(layer.value),
-            *((_dead_of(layer),) if has_dead else ()),
-            *((_number(layer.slope_product), _number(layer.slope_bound)) if has_slopes else ()),
+            *((dead(layer),) if has_dead else ()),
+            *((number(layer.slope_product), number(layer.slope_bound)) if has_slopes else ()),
         )
 
     depth = len(profile.layers)
@@ -133,11 +132,11 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
 
 
 def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) -> View:
-    low, high = _axis(profiles)
+    axis = _axis(profiles)
     signals = {profile.signal for profile in profiles}
     alike = f"‖∂L/∂{signals.pop()}‖" if len(signals) == 1 else ""
     first = f"{alike[:-1]}₁‖" if alike else "signal,\nlayer 1"
-    spark = f"{alike or 'signal'}, layer 1 → N\nlog, 1e{low:+03d} … 1e{high:+03d}"
+    spark = f"{alike or 'signal'}, layer 1 → N\nlog, {axis.name}"
     several_inits = len({profile.settings.init for profile in profiles}) > 1
     several_acts = len({profile.settings.model.act_label for profile in profiles}) > 1
     several_blocks = len({profile.settings.block for profile in profiles}) > 1
@@ -147,10 +146,10 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
             profile.settings.model.act_label,
             *((profile.settings.model.init_name,) if several_inits else ()),
             short(profile.layers[0].signal),
-            Spark(tuple(_share(layer.signal, low, high) for layer in profile.layers)),
-            _per_layer(profile),
+            Spark(tuple(axis.share(layer.signal.log10) for layer in profile.layers)),
+            times(profile.decades_per_layer),
             short(profile.layers[0].grad_w),
-            *((_number(profile.layers[0].slope_bound),) if several_acts or several_blocks else ()),
+            *((number(profile.layers[0].slope_bound),) if several_acts or several_blocks else ()),
             _verdict(profile),
         )
         for profile in profiles
@@ -229,14 +228,6 @@ def _init(profile: Profile) -> str:
     """Return the initialiser's name, or what was asked for where the layers differ."""
     name = profile.settings.model.init_name
     return f"init {profile.settings.init}" if name == "mixed" else name
-
-
-def _per_layer(profile: Profile) -> str:
-    """Return by what the gradient is multiplied or divided on its way back, a layer."""
-    decades = profile.decades_per_layer
-    if decades is None:
-        return ""
-    return f"{'×' if decades >= 0 else '÷'}{short_power(abs(decades))}"
 
 
 def title(profiles: Sequence[Profile]) -> str:
@@ -338,33 +329,5 @@ def _finding(profile: Profile, among: Sequence[Profile], search: Search | None) 
     return Finding(word, subject(profile, among), sentence, qualifier)
 
 
-def _number(magnitude: Magnitude | None) -> str:
-    return "" if magnitude is None else short(magnitude)
-
-
-def _times(factor: Magnitude | None) -> str:
-    """Return a factor from layer to layer, as a division where it is below 1."""
-    if factor is None or factor.log10 is None:
-        return ""
-    return f"{'×' if factor.log10 >= 0.0 else '÷'}{short_power(abs(factor.log10))}"
-
-
-def _dead_of(layer: LayerRecord) -> str:
-    count = dead_units(layer)
-    return f"{count:,} of {layer.units:,}" if count else ""
-
-
-def _axis(profiles: Sequence[Profile]) -> tuple[int, int]:
-    """Return the decades that hold every signal, lowest and highest."""
-    logs = [
-        layer.signal.log10
-        for profile in profiles
-        for layer in profile.layers
-        if layer.signal.log10 is not None
-    ]
-    low, high = math.floor(min(logs, default=0.0)), math.ceil(max(logs, default=0.0))
-    return low, max(high, low + 1)
-
-
-def _share(magnitude: Magnitude, low: int, high: int) -> float | None:
-    return None if magnitude.log10 is None else (magnitude.log10 - low) / (high - low)
+def _axis(profiles: Sequence[Profile]) -> Decades:
+    return Decades.holding(layer.signal.log10 for each in profiles for layer in each.layers)

@@ -7,6 +7,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from vanish.numbers.words import percent, plural, short, short_power
+from vanish.render.layercells import Decades
 from vanish.render.view import Bar, Finding, Said, Spark, View
 from vanish.simulation.table import PLAIN
 from vanish.simulation.verdict import MANY_DEAD
@@ -113,8 +114,8 @@ def layer_view(trained: Sequence[Training]) -> View:
     """Return every layer of every network in a row, its gradient epoch by epoch."""
     several_inits = len({each.settings.init for each in trained}) > 1
     several_blocks = len({each.settings.block for each in trained}) > 1
-    low, high = _axis(trained)
-    epochs = f"‖∂L/∂W‖\nby epoch\n1e{low:+03d} … 1e{high:+03d}"
+    axis = _axis(trained)
+    epochs = f"‖∂L/∂W‖\nby epoch\n{axis.name}"
 
     def rows(training: Training) -> Iterator[tuple[str | Spark, ...]]:
         settings = training.settings
@@ -125,7 +126,7 @@ def layer_view(trained: Sequence[Training]) -> View:
                 order_statistic([each.history[e] for each in training.trials], of_layer)
                 for e in range(last + 1)
             ]
-            shares = [(x - low) / (high - low) if math.isfinite(x) else None for x in logs]
+            shares = [axis.share(x if math.isfinite(x) else None) for x in logs]
             yield (
                 *((settings.block,) if several_blocks else ()),
                 settings.act_name,
@@ -218,17 +219,14 @@ def _change(k: int) -> Callable[[State], float]:
     return lambda state: float(state.change[k])
 
 
-def _axis(trained: Sequence[Training]) -> tuple[int, int]:
+def _axis(trained: Sequence[Training]) -> Decades:
     """Return the decades that hold every gradient of a kept history."""
-    logs = [
-        log10
+    return Decades.holding(
+        training.quantile(epoch, _log10_grad_w(k))
         for training in trained
         for epoch in range(training.settings.epochs + 1)
         for k in range(training.settings.layers + 1)
-        if (log10 := training.quantile(epoch, _log10_grad_w(k))) is not None
-    ]
-    low, high = math.floor(min(logs, default=0.0)), math.ceil(max(logs, default=0.0))
-    return low, max(high, low + 1)
+    )
 
 
 def title(trained: Sequence[Training]) -> str:

@@ -109,7 +109,7 @@ def gradients(settings: Settings) -> Gradients:
         if slot.tied
     )
     needed = 2 * memory_needed(settings, DENSE) + 8 * parts
-    what = f"the gradients of a chain of {model.depth:,} layers of width {max(model.sizes):,}"
+    what = f"the gradients of a chain of {model.depth:,} layers of width {model.widest:,}"
     memory.require(needed, what, "give fewer --layers, a smaller --width or a smaller --batch")
     run = Simulation(settings, entries=False)
     found = dict(dense.arrays(run.trace, run.loss_gradient))

@@ -73,7 +73,7 @@ def require_memory(
     remedy = "give fewer --layers, a smaller --width or a smaller --batch"
     if not settings.needs_matrices and 2 * 8 * settings.model.weight_count > needed:
         remedy += ", or --engine sampled"
-    what = f"a chain of {depth:,} layers of width {max(settings.model.sizes):,}"
+    what = f"a chain of {depth:,} layers of width {settings.model.widest:,}"
     memory.require(needed, what, remedy)
 
 
@@ -97,7 +97,7 @@ def memory_needed(settings: Settings, engine: str | None = None) -> int:
     if name == DENSE:
         return 8 * (settings.model.weight_count + settings.rows * units) + least
     a_trial = 8 * 2 * settings.rows * units
-    arrays = max(a_trial * _at_once(settings), min(a_trial * trials, BYTES_TOGETHER))
+    arrays = max(a_trial * a_block(settings), min(a_trial * trials, BYTES_TOGETHER))
     return min(arrays, ways_forward(settings)) + least
 
 
@@ -105,18 +105,13 @@ def ways_forward(settings: Settings) -> int:
     """Return how many bytes the arrays of sampled ways forward may take where nobody says."""
     model = settings.model
     left = max(MEMORY - _a_layer(settings, SAMPLED) * model.depth, MEMORY // 8)
-    arrays = 8 * _at_once(settings) * max(model.kept_count(settings.rows))
+    arrays = 8 * a_block(settings) * max(model.kept_count(settings.rows))
     return left * arrays // (arrays + _OBJECTS)
 
 
-def _at_once(settings: Settings) -> int:
-    """Return how many trials make a block."""
-    model = settings.model
-    # Not by a list of the sizes, which may not fit into memory itself.
-    sizes: tuple[int, ...] = (model.n_in, model.n_out)
-    if settings.widths is not None or settings.weights is not None:
-        sizes = model.sizes
-    return min(settings.trials, Trials.block_size(sizes))
+def a_block(settings: Settings) -> int:
+    """Return how many trials make a block, or how many there are, if those are fewer."""
+    return min(settings.trials, Trials.block_size((settings.model.widest,)))
 
 
 def bounded(settings: Settings) -> bool:

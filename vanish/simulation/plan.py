@@ -10,7 +10,7 @@ from vanish.numbers.words import plural
 from vanish.readings import onerow
 from vanish.readings.recursion import AT_ONCE
 from vanish.records import Record
-from vanish.simulation.needs import BYTES_TOGETHER, ways_forward
+from vanish.simulation.needs import BYTES_TOGETHER, a_block, ways_forward
 from vanish.system import memory
 
 if TYPE_CHECKING:
@@ -71,7 +71,6 @@ def plan(settings: Settings, jobs: int, limit: int | None) -> Plan:
     """
     limit = _limit(settings) if limit is None else limit
     model, depth, rows = settings.model, settings.model.depth, settings.rows
-    sizes = model.sizes
     what = f"{plural(settings.trials, 'trial')} of {plural(depth, 'layer')}"
     blocks = _blocks(settings, jobs, limit)
     workers = max(1, min(jobs, len(blocks)))
@@ -81,7 +80,7 @@ def plan(settings: Settings, jobs: int, limit: int | None) -> Plan:
         return Plan(blocks, depth, workers, room)
     at_once = blocks[0].width
     kept = 8 * at_once * max(model.kept_count(rows))
-    checkpoint = 8 * at_once * rows * max(sizes)
+    checkpoint = 8 * at_once * rows * model.widest
     # Two checkpoints are the ends of the chain.
     share = room - 2 * checkpoint
     if kept * depth <= share:
@@ -115,8 +114,7 @@ def _blocks(settings: Settings, jobs: int, limit: int) -> list[Trials]:
 def _limit(settings: Settings) -> int:
     """Return what the ways forward may take where the user does not say, in bytes."""
     most = ways_forward(settings)
-    at_once = min(settings.trials, Trials.block_size(settings.model.sizes))
-    if 8 * 4 * settings.rows * sum(settings.model.sizes) * at_once <= memory.FLOOR:
+    if 8 * 4 * settings.rows * sum(settings.model.sizes) * a_block(settings) <= memory.FLOOR:
         return most
     have = memory.available()
     return most if have is None else min(most, max(have, memory.FLOOR) // 2)

@@ -226,7 +226,7 @@ class Simulation:
         draws = draws or Draws(streams, trial)
         require_memory(settings, DENSE, draws.held)
         trials = Trials.one(trial, settings.model.sizes)
-        self._is_large = settings.rows * max(settings.model.sizes) >= freed.LARGE
+        self._is_large = settings.rows * settings.model.widest >= freed.LARGE
         if self._is_large:
             freed.keep()
         self.settings = settings

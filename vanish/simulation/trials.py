@@ -29,6 +29,7 @@ from vanish.readings.sampledweight import SampledWeight
 from vanish.readings.slopesizes import SlopeTally
 from vanish.simulation.census import Census
 from vanish.simulation.measured import Measured, pooled
+from vanish.simulation.needs import a_block
 from vanish.simulation.plan import Plan, plan
 from vanish.simulation.sample import draw_input, draw_reference, given_steps
 from vanish.simulation.watchers import Watchers
@@ -109,8 +110,7 @@ class LaterEntries:
         settings = self._settings
         # All of its block: of fewer numbers the normal distribution function is another one, by
         # last digits.
-        block = min(settings.trials, Trials.block_size(settings.model.sizes))
-        few = replace(settings, trials=block)
+        few = replace(settings, trials=a_block(settings))
         return measure(few, jobs=1, limit=self._limit, entries=True).entries
 
 
