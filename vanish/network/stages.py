@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from vanish.network.graph import Graph, Slot, Variable, X
+from vanish.network.graph import Graph, Variable, X
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -140,11 +140,6 @@ def _follow_each_other(block: Block, stages: Sequence[Stage]) -> bool:
     return all(made_of[stage.f] == {k} for k, stage in enumerate(stages))
 
 
-def slot(letter: str, number: int) -> Slot:
-    """Return the parameter of a letter and a number: all of them are of one block."""
-    return Slot(f"{letter}{number}")
-
-
 def address(letter: str) -> Variable:
-    """Return where the parameter of such a slot is found: W of stage 3 for W3."""
+    """Return where the parameter of a slot is found: W of stage 3 for W3."""
     return Variable(letter[0], int(letter[1:]))
