@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from vanish.errors import plain
 from vanish.network.activations import catalogue
 from vanish.network.expressions import functions
+from vanish.network.formulas.source import IN_PRINT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +19,8 @@ if TYPE_CHECKING:
 CHOOSING = ("if", "else", "and", "or", "not", "lambda")
 
 # Characters that keyboards or other languages have, and what is written here.
-_LIKE = dict.fromkeys("·×⋅∙", "*") | dict.fromkeys("−–—", "-")
-_LIKE |= dict.fromkeys("[{", "(") | dict.fromkeys("]}", ")")
-_LIKE |= {"÷": "/", "²": "^2", "³": "^3", "√": "sqrt(...)", "≤": "<=", "≥": ">=", "|": "abs(...)"}
+_LIKE = IN_PRINT | dict.fromkeys("[{", "(") | dict.fromkeys("]}", ")")
+_LIKE |= {"²": "^2", "³": "^3", "≤": "<=", "≥": ">=", "|": "abs(...)"}
 _LIKE |= {"π": "pi", "Φ": "Phi(...)", "φ": "phi(...)", "ϕ": "phi(...)", "σ": "sigmoid(...)"}
 
 _WHY = {

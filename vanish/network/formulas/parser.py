@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from vanish.errors import plain
 from vanish.network.formulas.coefficients import NUMBERS, read_number, starts_number
-from vanish.network.formulas.source import Cursor, Source
+from vanish.network.formulas.source import IN_PRINT, Cursor, Source
 from vanish.network.formulas.tree import (
     FUNCTIONS,
     Bias,
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 BIASES = "bcd"
 MATRICES = "ABCDEFGHIJKMOPQRTUVWXYZ"
 _PRIMES = "'’‘′´`"
-_LIKE = {"·": "*", "×": "*", "⋅": "*", "−": "-", "–": "-", "—": "-", "÷": "/", "√": "sqrt(...)"}
 _MEANINGS = (
     "x is the input, u a fresh input of the layer, S the activation, upper-case letters are"
     " matrices, b, c and d biases"
@@ -255,8 +254,8 @@ def _no_token_of_blocks(source: Source, token: Token) -> str:
             "a prime is lost in a shell's quotes, and S' is the slope: write W~ for a parameter"
             " that all layers share"
         )
-    if text in _LIKE:
-        return f"{text} is no sign that keyboards have: write {_LIKE[text]}"
+    if text in IN_PRINT:
+        return f"{text} is no sign that keyboards have: write {IN_PRINT[text]}"
     if text in "[]{}":
         return f"{text} is no bracket of blocks: write ( and )"
     return f"{plain(text)} means nothing here: write letters, numbers and + - * / ( ) ~"

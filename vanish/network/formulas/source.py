@@ -33,6 +33,9 @@ _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SIGNS = ("**", *"+-*/()~^,")
 
+# Signs that books have and keyboards have not, and what is written for them in any formula.
+IN_PRINT = dict.fromkeys("·×⋅∙", "*") | dict.fromkeys("−–—", "-") | {"÷": "/", "√": "sqrt(...)"}
+
 
 class Token(Record):
     """A piece of a formula.
