@@ -42,7 +42,13 @@ def one_record(kind: type[Record], given: Record | None, options: Mapping[str, A
 
 
 def require_alone(options: Mapping[str, Any]) -> None:
-    """Require that no fields stand beside a record."""
+    """Require that no fields stand beside a record.
+
+    Raises
+    ------
+    UsageError
+        If any do.
+    """
     if options:
         raise UsageError(f"settings beside {', '.join(options)}: give one of them")
 
@@ -146,7 +152,13 @@ def _every_act(given: Iterable[Any]) -> list[Any]:
 
 
 def axis(name: str, given: Any) -> list[Any]:
-    """Return the values of a setting: what is one value by itself is an axis of one."""
+    """Return the values of a setting: what is one value by itself is an axis of one.
+
+    Raises
+    ------
+    UsageError
+        If there is no such setting.
+    """
     if name not in SETTINGS:
         raise unknown_name("setting", name, SETTINGS)
     if name == "act":

@@ -65,7 +65,13 @@ def read_bytes(path: str, *, binary: bool = False) -> bytes:
 
 
 def require_name(path: str) -> None:
-    """Refuse a file that is not named."""
+    """Refuse a file that is not named.
+
+    Raises
+    ------
+    InputError
+        If its name is empty.
+    """
     if not path:
         raise InputError("an empty file name: give a file that can be read")
 

@@ -93,6 +93,11 @@ def brought_near(activation: Activation, q: Magnitude) -> tuple[float | None, in
 
     Far from 1 S is its tangents at 0, for which there is None, or it grows as √q or not at all:
     see `mean_squares`.
+
+    Raises
+    ------
+    NoLawError
+        If S is none of these there.
     """
     if not q:
         return None, 0
@@ -253,7 +258,13 @@ class Limits(Record):
 
 @lru_cache(maxsize=256)
 def limits(activation: Activation) -> Limits:
-    """Return what S is near 0 and far from it."""
+    """Return what S is near 0 and far from it.
+
+    Raises
+    ------
+    NoLawError
+        If the moments of S are less than float64 holds.
+    """
     value, (left, slope, right) = activation.around_zero()
     c_near = 0.5 * (left * left + right * right)
     known = closedforms.get(activation) is not None or activations.is_built_in(activation)

@@ -111,7 +111,13 @@ class BlockNetwork:
 
     @property
     def depth(self) -> int:
-        """N, the number of layers."""
+        """N, the number of layers.
+
+        Raises
+        ------
+        UsageError
+            If nothing says it.
+        """
         if self._depth is None and not self.arrays:
             raise UsageError(f"{self.name}: no parameters in it: name arrays {_EXAMPLES}")
         if self._depth is None:

@@ -135,5 +135,11 @@ class Given(Model):
         return None
 
     def initializer(self, letter: str, k: int) -> Initializer:
-        """Nothing is drawn."""
+        """Nothing is drawn.
+
+        Raises
+        ------
+        LookupError
+            Always.
+        """
         raise LookupError(f"{letter}{k} is given")

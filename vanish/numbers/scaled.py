@@ -71,7 +71,13 @@ class Magnitude:
 
     @classmethod
     def of(cls, value: float, exponent: int = 0) -> Magnitude:
-        """Return ``value * 2**exponent``, for a finite value that is at least 0."""
+        """Return ``value * 2**exponent``, for a finite value that is at least 0.
+
+        Raises
+        ------
+        ValueError
+            If the value is negative or not finite.
+        """
         if not 0.0 <= value < math.inf:
             raise ValueError(f"a magnitude is finite and at least 0, not {value!r}")
         mantissa, shift = math.frexp(value)

@@ -90,7 +90,13 @@ class Expectations(Sequence[Expected]):
         )
 
     def of_s(self, first: int, last: int) -> list[Magnitudes]:
-        """Return the mean squares of what S is applied to, by its places, in layers of a run."""
+        """Return the mean squares of what S is applied to, by its places, in layers of a run.
+
+        Raises
+        ------
+        IndexError
+            If there are no such layers.
+        """
         before = 0
         for seen in self._seen:
             if last <= before + seen.layers:

@@ -1,4 +1,4 @@
-"""What settings do not go together, though each is fine alone."""
+"""What settings do not go together, though each is fine alone: each rule raises ConflictError."""
 
 from __future__ import annotations
 

@@ -257,7 +257,13 @@ class Simulation:
 
     @cached_property
     def trace(self) -> Trace:
-        """The forward pass."""
+        """The forward pass.
+
+        Raises
+        ------
+        ForwardOverflowError
+            If a value leaves float64.
+        """
         watch = watching(self._slopes, self._tally, self._census)
         try:
             with Behind(worth=self._is_large and watch is not None) as behind:

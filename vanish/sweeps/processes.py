@@ -87,7 +87,13 @@ class Processes(Generic[Result]):
             ) from None
 
     def submit(self, share: Sequence[int]) -> Future[Result]:
-        """Do a share as soon as a process is free."""
+        """Do a share as soon as a process is free.
+
+        Raises
+        ------
+        UsageError
+            If the system starts no process.
+        """
         try:
             with held():  # a process may be forked
                 return self._pool.submit(_do, share)

@@ -203,7 +203,13 @@ def _regular(path: str) -> Path | None:
 
 
 def require_name(path: str) -> None:
-    """Refuse a file that is not named."""
+    """Refuse a file that is not named.
+
+    Raises
+    ------
+    OutputError
+        If its name is empty.
+    """
     if not path:
         raise OutputError("an empty file name: give the name of a file")
 
@@ -294,7 +300,13 @@ def _mode(place: Path) -> int:
 
 @contextmanager
 def reported(path: str) -> Iterator[None]:
-    """Turn what the system says of a file into one line."""
+    """Turn what the system says of a file into one line.
+
+    Raises
+    ------
+    OutputError
+        If the system refuses it.
+    """
     try:
         yield
     except OSError as error:

@@ -192,7 +192,13 @@ def point(
 
 
 def require(name: str, given: float, instead: str = "") -> None:
-    """Require a number in whose range every fixed point is found; `instead` is welcome, too."""
+    """Require a number in whose range every fixed point is found; `instead` is welcome, too.
+
+    Raises
+    ------
+    UsageError
+        If it is outside.
+    """
     if not SMALLEST <= given <= LARGEST:
         raise UsageError(
             f"{name} {given:g}: give {instead}a number from {SMALLEST:g} to {LARGEST:g}"

@@ -147,6 +147,11 @@ class Run:
             Called after each epoch.
         history
             After which of them to keep a state.
+
+        Raises
+        ------
+        ForwardOverflowError
+            If the values leave float64 before the first epoch.
         """
         epochs = self.settings.epochs
         start = end = self.state()

@@ -117,7 +117,13 @@ class Builder:
         return self.add(Op("activate", own=activation), (value,), value.shape, text)
 
     def scaled(self, value: Value, factor: float) -> Value:
-        """Add a number times a value."""
+        """Add a number times a value.
+
+        Raises
+        ------
+        RefusedError
+            If the number is not finite.
+        """
         if not math.isfinite(factor):
             raise RefusedError("a factor that is no finite number")
         if factor == 1.0:
@@ -132,7 +138,13 @@ class Builder:
         return self.add(Op("add"), (one, other), one.shape, "({}+{})")
 
     def matrix(self, node: FileNode, value: Value, weight: Known, bias: Known | None) -> Value:
-        """Add W f + b: a matrix (n_out, n_in) along the last axis of a row."""
+        """Add W f + b: a matrix (n_out, n_in) along the last axis of a row.
+
+        Raises
+        ------
+        UnreadError
+            If the rows have not as many entries as W has columns.
+        """
         if not value.shape or value.shape[-1] != weight.array.shape[1]:
             raise UnreadError(
                 self.source,

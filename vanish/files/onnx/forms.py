@@ -109,7 +109,13 @@ def _of(builder: Builder, place: int, base: int, known: dict[int, str]) -> str:
 
 
 def mean(builder: Builder, node: FileNode, inputs: Sequence[Read]) -> Pending:
-    """Return a mean over the last axes, the beginning of a norm."""
+    """Return a mean over the last axes, the beginning of a norm.
+
+    Raises
+    ------
+    UnreadError
+        If it is over other axes.
+    """
     value = inputs[0]
     if isinstance(value, Pending):
         return Pending(node, value.first)
@@ -229,7 +235,13 @@ class Norms:
 
 
 def add_norm(builder: Builder, value: Value, norm: RowNorm) -> Value:
-    """Add a norm of rows."""
+    """Add a norm of rows.
+
+    Raises
+    ------
+    RefusedError
+        If its epsilon is not finite, or below 0.
+    """
     if not 0.0 <= norm.epsilon < math.inf:
         raise RefusedError("an epsilon that is no finite number from 0 on")
     return builder.add(Op("normalise", own=norm), (value,), value.shape)

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 def lines_of(value: Value, axis: int) -> Lines:
-    """Return where the lines along an axis lie."""
+    """Return where the lines along an axis lie.
+
+    Raises
+    ------
+    RefusedError
+        If it is the axis of the batch.
+    """
     axis %= len(value.shape) + 1
     if axis == 0:
         raise RefusedError("the axis of the batch")
@@ -31,7 +37,13 @@ def lines_of(value: Value, axis: int) -> Lines:
 
 
 def softmax(builder: Builder, node: FileNode, inputs: Sequence[Read]) -> Value:
-    """Add a softmax or its logarithm."""
+    """Add a softmax or its logarithm.
+
+    Raises
+    ------
+    RefusedError
+        If it is along the axis of the batch.
+    """
     value, kind = value_of(inputs), "softmax" if node.type == "Softmax" else "log_softmax"
     if builder.opset >= 13:
         own = lines_of(value, node.whole("axis", -1))
@@ -45,7 +57,13 @@ def softmax(builder: Builder, node: FileNode, inputs: Sequence[Read]) -> Value:
 
 
 def norm(builder: Builder, node: FileNode, inputs: Sequence[Read]) -> Value:
-    """Add a norm of rows with its scale and shift."""
+    """Add a norm of rows with its scale and shift.
+
+    Raises
+    ------
+    RefusedError
+        If it is along the axis of the batch.
+    """
     value = value_of(inputs)
     axis = node.whole("axis", -1) % (len(value.shape) + 1)
     if axis == 0:
@@ -61,7 +79,13 @@ def norm(builder: Builder, node: FileNode, inputs: Sequence[Read]) -> Value:
 
 
 def batch_norm(builder: Builder, node: FileNode, inputs: Sequence[Read]) -> Value:
-    """Add a norm of batches as it is after training: fixed numbers a channel."""
+    """Add a norm of batches as it is after training: fixed numbers a channel.
+
+    Raises
+    ------
+    RefusedError
+        If it is as in training, lacks a vector, has a variance below 0 or rows of no axis.
+    """
     value = value_of(inputs)
     if node.whole("training_mode", 0):
         raise RefusedError("training_mode (export it in eval mode)")
@@ -83,7 +107,13 @@ def batch_norm(builder: Builder, node: FileNode, inputs: Sequence[Read]) -> Valu
 
 
 def concat(builder: Builder, node: FileNode, inputs: Sequence[Read]) -> Value:
-    """Add values one beside the other."""
+    """Add values one beside the other.
+
+    Raises
+    ------
+    RefusedError
+        If one of them is a constant, they do not fit, or the axis is that of the batch.
+    """
     values = [each for each in inputs if isinstance(each, Value)]
     if len(values) < len(inputs):
         raise RefusedError("a constant beside a value")

@@ -26,14 +26,26 @@ def shape(_: Builder, node: FileNode, inputs: Sequence[Read]) -> Known:
 
 
 def reshaped(value: Value, sizes: tuple[int, ...]) -> Value:
-    """Return a value with rows of another shape."""
+    """Return a value with rows of another shape.
+
+    Raises
+    ------
+    RefusedError
+        If that puts entries of several rows together.
+    """
     if math.prod(sizes) != value.size or any(each < 1 for each in sizes):
         raise RefusedError("a shape that does not leave rows as they are")
     return value._replace(shape=sizes)
 
 
 def flatten(_: Builder, node: FileNode, inputs: Sequence[Read]) -> Value:
-    """Return rows of one axis."""
+    """Return rows of one axis.
+
+    Raises
+    ------
+    RefusedError
+        If the axis puts rows together.
+    """
     value = value_of(inputs)
     axis = node.whole("axis", 1) % (len(value.shape) + 1)
     if axis != 1 and (axis == 0 or math.prod(value.shape[: axis - 1]) != 1):
@@ -42,7 +54,13 @@ def flatten(_: Builder, node: FileNode, inputs: Sequence[Read]) -> Value:
 
 
 def reshape(builder: Builder, node: FileNode, inputs: Sequence[Read]) -> Value:
-    """Return rows of the shape that is asked for."""
+    """Return rows of the shape that is asked for.
+
+    Raises
+    ------
+    RefusedError
+        If the shape is not known, or puts rows together.
+    """
     value, target = value_of(inputs), known_at(inputs, 1)
     sizes = node.wholes("shape") if target is None else target.array.reshape(-1).tolist()
     if not sizes:

@@ -140,7 +140,13 @@ class UnreadError(InputError):
 
 
 def value_of(inputs: Sequence[Read]) -> Value:
-    """Return a first input that depends on the network's."""
+    """Return a first input that depends on the network's.
+
+    Raises
+    ------
+    RefusedError
+        If it does not.
+    """
     found = inputs[0]
     if not isinstance(found, Value):
         raise RefusedError("a first input that does not depend on the network's")
@@ -148,7 +154,13 @@ def value_of(inputs: Sequence[Read]) -> Value:
 
 
 def known_at(inputs: Sequence[Read], place: int) -> Known | None:
-    """Return an input that is a constant; None where it is left out."""
+    """Return an input that is a constant; None where it is left out.
+
+    Raises
+    ------
+    RefusedError
+        If it is none.
+    """
     if place >= len(inputs):
         return None
     found = inputs[place]

@@ -66,7 +66,13 @@ def _leaky_relu(slope: float, x: FloatArray) -> Pair:
 
 
 def leaky_relu(name: str, given: Mapping[str, float]) -> Activation:
-    """Return x above 0 and a multiple of it below."""
+    """Return x above 0 and a multiple of it below.
+
+    Raises
+    ------
+    UsageError
+        If the slope is beyond 1e100.
+    """
     slope = given["slope"]
     # Values of float64, and what is multiplied with them, are to stay there.
     if not abs(slope) <= 1e100:

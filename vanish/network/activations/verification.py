@@ -17,7 +17,13 @@ if TYPE_CHECKING:
 
 
 def check(activation: Activation) -> None:
-    """Raise what is wrong with a record, as `activations.verify` says."""
+    """Raise what is wrong with a record, as `activations.verify` says.
+
+    Raises
+    ------
+    UsageError
+        If anything is.
+    """
     if activation.init != initializers.AUTO:
         initializers.get(activation.init)
     step = 2.0**-17  # truncation step² and rounding 2^-52/step are both about 1e-10

@@ -191,7 +191,13 @@ class Cursor:
         return self._source.fault(token.start, message)
 
     def close(self, opening: Token) -> None:
-        """Move behind the bracket that closes one."""
+        """Move behind the bracket that closes one.
+
+        Raises
+        ------
+        UsageError
+            If the bracket is not closed here.
+        """
         if not self.takes(")"):
             raise self.fault(opening, "this bracket is never closed: add )")
 
