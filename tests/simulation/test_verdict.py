@@ -270,6 +270,11 @@ def test_a_sentence_about_learning_agrees_with_the_weight_gradients(
     if said:
         assert ratio is not None
         assert said * ratio > 1.0
+    relative = profile.log10_relative_ratio
+    if ratio is not None and relative is not None and abs(relative - ratio) <= 0.5:
+        assert said == (0 if abs(ratio) <= 1.0 else math.copysign(1, ratio))
+    if ratio is not None and abs(ratio) <= 1.0:
+        assert ("about equal" in text) != ("about as large a gradient" in text)
     if "hardly learn" in text:
         first, last = profile.layers[0], profile.layers[-1]
         assert float(first.grad_w / last.grad_w) < 1e-3
@@ -279,8 +284,10 @@ def test_a_sentence_about_learning_agrees_with_the_weight_gradients(
     if "about equal" in text:
         logs = [each.grad_w.log10 or 0.0 for each in profile.layers]
         assert max(logs) - min(logs) <= 1.0
-    if "all move little" in text:
-        assert all(float(each.relative or 1.0) < 0.01 for each in profile.layers)
+    if "about equal" in text:
+        moves = [float(each.relative or 1.0) for each in profile.layers]
+        assert ("all move little" in text) == (max(moves) < 0.01)
+        assert ("by more than their size" in text) == (min(moves) > 1.0)
     for verdict, sign in ((Verdict.VANISHING, "shrink"), (Verdict.EXPLODING, "grow")):
         if f"activations {sign} as fast" in text:
             assert profile.verdict is verdict
