@@ -492,6 +492,114 @@ def test_what_runs_without_gradients_shows_none() -> None:
     assert "The loss does not depend on W of layer 1" in str(found)
 
 
+def test_a_call_without_gradients_adds_none_to_those_with_them() -> None:
+    class Recycled(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+        def __init__(self, *, blind: bool) -> None:
+            super().__init__()
+            torch.manual_seed(1)
+            self.net, self.blind = nn.Linear(4, 4), blind
+
+        def forward(self, x: Any) -> Any:
+            if self.blind:
+                with torch.no_grad():
+                    before = self.net(x)
+            else:
+                before = self.net(x).detach()
+            return self.net(x + before)
+
+    x = torch.randn(3, 4)
+    blind, detached = (profile(Recycled(blind=blind), x, square) for blind in (True, False))
+    assert blind.layers[0].grad_a == detached.layers[0].grad_a
+    assert blind.layers[0].grad_w == detached.layers[0].grad_w
+    assert blind.layers[0].by_call[0]["grad_a"] is None
+    assert blind.layers[0].by_call[1] == detached.layers[0].by_call[1]
+
+
+@pytest.mark.parametrize("frozen", [0, 4, 6])
+def test_an_input_that_asks_for_its_own_gradient_changes_nothing(frozen: int) -> None:
+    parts = [part for _ in range(3) for part in (nn.Linear(5, 5), nn.Sigmoid())]
+    model = nn.Sequential(*parts)
+    for part in model[:frozen]:
+        part.requires_grad_(requires_grad=False)
+    x = torch.randn(3, 5)
+    if frozen == 6:
+        model = nn.Sequential(nn.Identity(), model)  # nobody watches what takes it first
+    rows = profile(model, x, square).rows()
+    assert profile(model, x.clone().requires_grad_(), square).rows() == rows
+    assert all(row["log10_grad_a"] for row in rows)
+
+
+def test_what_a_layer_writes_into_its_input_others_read() -> None:
+    class Writing(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(4, 4))
+
+        def forward(self, x: Any) -> Any:
+            return x.mul_(0.5) @ self.weight
+
+    class Skipped(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+        def __init__(self) -> None:
+            super().__init__()
+            self.first = Writing()
+
+        def forward(self, x: Any) -> Any:
+            return self.first(x) + x
+
+    model, x = Skipped(), torch.randn(3, 4)
+    found = profile(model, x, square, dtype=None)
+    assert found.run.value == float(square(model(x)).detach())
+
+
+def test_ones_own_function_is_not_taken_for_the_one_of_its_name() -> None:
+    class Sigmoid(torch.autograd.Function):  # type: ignore[misc]  # as above
+        @staticmethod
+        def forward(ctx: Any, a: Any) -> Any:
+            ctx.save_for_backward(a)
+            return (a > 0.0).to(a.dtype)
+
+        @staticmethod
+        def backward(ctx: Any, g: Any) -> Any:
+            (a,) = ctx.saved_tensors
+            return 6.25 * g * (1.0 - a.sigmoid()) * a.sigmoid()
+
+    class Spiking(nn.Module):  # type: ignore[misc]  # as above
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, x: Any) -> Any:
+            return self.second(Sigmoid.apply(self.first(x)))
+
+    found = profile(Spiking(), torch.randn(3, 4), square)
+    assert (found.layers[0].act, found.layers[0].slopes) == ("", None)
+    assert found.layers[0].grad_a
+
+
+def test_of_parametrized_weights_scales_are_no_matrices_and_matrices_are() -> None:
+    class Added(nn.Module):  # type: ignore[misc]  # as above
+        def __init__(self) -> None:
+            super().__init__()
+            self.down, self.up = (nn.Parameter(torch.randn(*n)) for n in ((2, 6), (9, 2)))
+
+        def forward(self, weight: Any) -> Any:
+            return weight + self.up @ self.down
+
+    parametrize = torch.nn.utils.parametrize
+    model = nn.Sequential(nn.Linear(6, 9), nn.Tanh(), nn.Linear(9, 3))
+    parametrize.register_parametrization(model[0], "weight", Added())
+    torch.nn.utils.parametrizations.weight_norm(model[2])
+    found = profile(model, torch.randn(4, 6), square)
+    assert {(each.parameter, each.n_in, each.n_out) for each in found.layers} == {
+        ("0.parametrizations.weight.original", 6, 9),
+        ("0.parametrizations.weight.0.down", 6, 2),
+        ("0.parametrizations.weight.0.up", 2, 9),
+        ("2.parametrizations.weight.original1", 9, 3),
+    }
+    assert found.run.outside == ()
+    assert all(each.grad_w for each in found.layers)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("reentrant", [False, True])
 def test_what_is_computed_again_on_the_way_back_is_counted_once(reentrant: bool) -> None:

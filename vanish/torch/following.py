@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from torch.autograd.function import BackwardCFunction
 
 from vanish.network import activations
 from vanish.readings.slopesizes import statistics
@@ -164,7 +165,9 @@ def _name(node: Node) -> str:
 
 
 def _kind(node: Node) -> str:
-    """Return what an operation is called, whichever of its forms was used."""
+    """Return what an operation is called, whichever of its forms was used; one's own is nothing."""
+    if isinstance(node, BackwardCFunction):
+        return ""
     return str(node.name()).rstrip("0123456789").removesuffix("Backward")
 
 

@@ -11,12 +11,13 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from torch import nn
+from torch.nn.utils.parametrize import ParametrizationList
 
 from vanish.errors import UsageError, plain
 from vanish.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from torch import Tensor
 
@@ -128,6 +129,7 @@ def outside(model: nn.Module) -> tuple[str, ...]:
         and not isinstance(module, nn.MultiheadAttention)
         for name, each in module.named_parameters(recurse=False)
         if _dimensions(each) > 1 and _joined(path, name) not in measured
+        if not (isinstance(module, ParametrizationList) and _is_scale(each, module.parameters()))
     )
 
 
@@ -158,10 +160,8 @@ def _leaf(path: str, module: nn.Module, *, narrow: bool) -> Iterator[Layer]:
     matrices = {name: each for name, each in known.items() if _dimensions(each) > 1}
     if isinstance(module, _NORMS):
         matrices.clear()
-    # Of what a parametrization makes a weight of, its scale is no matrix.
     for name in [*matrices]:
-        beside = [each for other, each in matrices.items() if _stem(other) == _stem(name)]
-        if matrices[name].numel() < max(each.numel() for each in beside):
+        if _is_scale(matrices[name], _beside(name, matrices)):
             del matrices[name]
     if not matrices and narrow:
         matrices = {name: each for name, each in known.items() if name == "weight"}
@@ -188,6 +188,15 @@ def _leaf(path: str, module: nn.Module, *, narrow: bool) -> Iterator[Layer]:
             n_in=n_in,
             n_out=n_out,
         )
+
+
+def _beside(name: str, matrices: Mapping[str, Tensor]) -> list[Tensor]:
+    return [each for other, each in matrices.items() if _stem(other) == _stem(name)]
+
+
+def _is_scale(part: Tensor, parts: Iterable[Tensor]) -> bool:
+    """Tell whether of what a parametrization makes a weight of, a part is a number a row."""
+    return bool(part.numel() == max(part.shape) < max(each.numel() for each in parts))
 
 
 def _stem(name: str) -> str:

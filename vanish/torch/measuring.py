@@ -17,7 +17,7 @@ from vanish.simulation.modules import Run
 from vanish.simulation.table import SETTINGS
 from vanish.simulation.thresholds import Thresholds
 from vanish.simulation.values import taken
-from vanish.torch.copies import copied, name_of, own, require_plain, undisturbed
+from vanish.torch.copies import copied, name_of, own, require_plain, tensors, undisturbed
 from vanish.torch.layers import layers_of, outside
 from vanish.torch.recording import Recorder, called_in_order, gradients
 from vanish.torch.records import followed_layers, records_of
@@ -105,7 +105,10 @@ def profile(
             layers = layers_of(twin, globs)
             recorder = Recorder(layers)
             criterion = copied(loss, dtype) if isinstance(loss, nn.Module) else loss
-            output = recorder.watch_output(twin(*own(args, dtype), **own(kwargs, dtype)))
+            args, kwargs = own(args, dtype), own(kwargs, dtype)
+            # Modules that nobody watches may take it first.
+            recorder.roots += [each for each in tensors((args, kwargs)) if each.requires_grad]
+            output = recorder.watch_output(twin(*args, **kwargs))
             value = criterion(output, *own(comparing, dtype))
             _require_loss(value)
             used = called_in_order(recorder, layers)

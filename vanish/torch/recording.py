@@ -38,8 +38,6 @@ class Tap:
         Its entries.
     gradient
         ∂L by it; None until it has come by.
-    is_watched
-        Whether a gradient can come by at all.
     made_by
         The operation that made it, where that is recorded.
     tensor
@@ -49,7 +47,6 @@ class Tap:
     def __init__(self, tensor: Tensor, values: Tally) -> None:
         self.values: Final = values
         self.gradient: Tally | None = None
-        self.is_watched = False
         self.made_by: Node | None = tensor.grad_fn
         self.tensor: Tensor | None = tensor.detach()
 
@@ -65,6 +62,8 @@ class Call:
         ∂L by W, of this call alone; None where nobody sees it.
     nodes
         The operations from which the outputs go on.
+    lent
+        Tensors that entered as copies, these, and how often they had been written to.
     """
 
     def __init__(self) -> None:
@@ -72,6 +71,7 @@ class Call:
         self.outputs: list[Tap] = []
         self.weight: Tally | None = None
         self.nodes: list[Node] = []
+        self.lent: list[tuple[Tensor, Tensor, int]] = []
 
 
 class Recorder:
@@ -155,17 +155,24 @@ class Recorder:
         tap.tensor = None
         call.inputs.append(tap)
         if tensor.requires_grad:
+            if tensor.is_leaf:
+                self.roots.append(tensor)
             found = tensor.view_as(tensor)
         else:
             root = tensor.detach().requires_grad_()
             self.roots.append(root)
             found = root.clone()
+            call.lent.append((tensor, found, _writes(found)))
         self._watch(f"{self._names[module]}: ∂L by what enters it", found, tap)
         return found
 
     def _leave(self, module: nn.Module, _: tuple[Any, ...], output: Any) -> Any:
         call = self._open[module].pop()
         self._take_back(module)
+        for tensor, lent, written in call.lent:
+            # A module may write into what it is given, and others read that.
+            if _writes(lent) > written:
+                tensor.copy_(lent)
 
         def change(tensor: Tensor) -> Tensor:
             if not tensor.is_floating_point():
@@ -223,7 +230,6 @@ class Recorder:
                 tap.gradient = finite(gradient, what)
 
         if tensor.requires_grad:
-            tap.is_watched = True
             tensor.register_hook(take)
 
     def _lend(self, module: nn.Module, call: Call) -> None:
@@ -250,6 +256,11 @@ class Recorder:
 
     def _tally(self, module: nn.Module, what: str, tensor: Tensor) -> Tally:
         return finite(tensor, f"{self._names[module]}: {what}")
+
+
+def _writes(tensor: Tensor) -> int:
+    """Return how many operations have written into a tensor."""
+    return int(tensor._version)  # noqa: SLF001 - torch has no public one
 
 
 def _is_mask(tensor: Tensor) -> bool:

@@ -218,9 +218,10 @@ def _size(taps: Sequence[Tap]) -> Size | None:
 def _gradient(taps: Sequence[Tap]) -> Size | None:
     """Return ∂L by some tensors; None where it could not come by, or the loss hangs on none.
 
-    It is zero of those that it does not depend on where it depends on others.
+    It is zero of those that it does not depend on where it depends on others, as of a call
+    without gradients.
     """
-    if not all(tap.is_watched for tap in taps) or all(tap.gradient is None for tap in taps):
+    if all(tap.gradient is None for tap in taps):
         return None
     return pooled([tap.gradient or _nothing(tap.values.size.entries) for tap in taps])[0]
 
