@@ -291,9 +291,10 @@ class Collapse(Shown, tuple[LayerCollapse, ...]):  # noqa: SLOT001 - has more th
         return as_table(view(self.settings, self.chains))
 
     def given(self) -> Mapping[str, Any]:
-        """Return the settings that all share, and the activation of each."""
-        names = [each.model.act_name for each in self.settings]
-        return self.settings[0].as_dict() | {"act": names}
+        """Return the settings that all share, and activation and initialiser of each."""
+        acts = [each.model.act_name for each in self.settings]
+        inits = [each.model.init_name for each in self.settings]
+        return self.settings[0].as_dict() | {"act": acts, "init": inits}
 
     def rows(self) -> list[Mapping[str, Cell]]:
         """Return a mapping of column to value a layer."""

@@ -74,4 +74,6 @@ def command(
 
 
 def _common(settings: list[Settings]) -> dict[str, object]:
-    return settings[0].as_dict() | {"act": [each.model.act_name for each in settings]}
+    each = {"act": [one.model.act_name for one in settings]}
+    each |= {"init": [one.model.init_name for one in settings]}
+    return settings[0].as_dict() | each

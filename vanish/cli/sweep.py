@@ -206,7 +206,7 @@ def _check(
             f"--jobs {count} beside --scheduler, whose workers are as many as they are: leave out"
             " --jobs"
         )
-    if options["resume"] and destination.output is None:
+    if options["resume"] and destination.output is None and options["output"] is None:
         raise UsageError("--resume without --output: give the file whose sweep is to go on")
     if options["force"] and destination.output is None:
         raise UsageError("--force without --output: give the file to write over")

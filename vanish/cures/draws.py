@@ -12,6 +12,8 @@ from vanish.theories import infinitewidth as theory
 if TYPE_CHECKING:
     from vanish.cures.cure import Proposals
     from vanish.cures.workbench import Bench
+    from vanish.network.activations import Activation
+    from vanish.simulation.settings import Settings
 
 # Biases that are tried where theory has none. A constant above 0 keeps units of the relu family
 # alive at the start: Goodfellow, Bengio and Courville 2016, "Deep learning", section 6.3.1.
@@ -36,16 +38,29 @@ def critical(bench: Bench) -> Proposals:
 
 def critical_std(bench: Bench) -> float | None:
     """Return the weight_std, the gain included, at which χ₁ is 1; None where there is none."""
-    hidden = set(bench.settings.model.activations[:-1])
+    settings = bench.settings
+    hidden = set(settings.model.activations[:-1])
     if len(hidden) > 1:
         return None
     # The initialiser goes, and with it what it makes of biases.
-    bias_std = bench.settings.bias_std
-    if bench.settings.bias_init is not None:
-        law = initializers.get_of_biases(bench.settings.bias_init)
-        middle = bench.settings.model.sizes[bench.settings.model.depth // 2]
+    bias_std = settings.bias_std
+    if settings.bias_init is not None:
+        law = initializers.get_of_biases(settings.bias_init)
+        middle = settings.model.sizes[settings.model.depth // 2]
         bias_std = law.weight_std(middle, middle) / math.sqrt(middle)
-    return theory.critical(hidden.pop(), bias_std).weight_std
+    return _critical_beside(settings, hidden.pop(), bias_std)
+
+
+def _critical_beside(settings: Settings, activation: Activation, bias_std: float) -> float | None:
+    """Return the critical weight_std of the layers as they are; None where theory has none."""
+    formula = settings.model.formula
+    if formula is None or formula.is_plain:
+        return theory.critical(activation, bias_std).weight_std
+    from vanish.theories import blockcrossing, blocks  # noqa: PLC0415 - most networks have none
+
+    if blocks.refusal(formula, activation):
+        return None
+    return blockcrossing.critical_point(formula, activation, bias_std).weight_std
 
 
 def conventional(_: Bench) -> Proposals:
@@ -77,9 +92,12 @@ def bias(bench: Bench) -> Proposals:
 
 
 def _critical_bias(bench: Bench) -> float | None:
-    """Return the bias_std beside which the weights are critical; None where theory has none."""
+    """Return the bias_std beside which the weights are critical; None where theory has none.
+
+    Of other layers than the article's nobody has shown which way it goes.
+    """
     hidden = set(bench.settings.model.activations[:-1])
-    if len(hidden) > 1:
+    if len(hidden) > 1 or not bench.settings.model.graph.is_plain:
         return None
     (activation,) = hidden
     stds = sorted(each.log10 or 0.0 for each in bench.settings.model.variances.values())

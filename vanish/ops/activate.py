@@ -78,8 +78,11 @@ def activate(activation: Activation, a: Scaled, layer: int) -> tuple[Scaled, Flo
 
 def overflow(activation: Activation, layer: int) -> ForwardOverflowError:
     """Return the error for values that float64 cannot hold."""
+    # A formula may give a number that float64 holds, and have a part that it does not.
+    part = ", or of a part of it," if activation.is_formula else ""
     return ForwardOverflowError(
-        f"layer {layer}: the values of {activation.name} grow past 1.8e308, the largest float64",
+        f"layer {layer}: the values of {activation.name}{part} grow past 1.8e308, the largest"
+        " float64",
         "give a smaller --weight-std or --gain, or fewer layers",
     )
 

@@ -9,7 +9,7 @@ from vanish.network.graph import LAYER
 from vanish.numbers.words import percent, plural, short, which_layers
 from vanish.render import notes
 from vanish.render.layercells import Decades, dead, factor, number, times
-from vanish.render.view import Bar, Elided, Finding, Said, Spark, View, elide, said
+from vanish.render.view import Bar, Elided, Finding, Notes, Said, Spark, View, elide, said
 from vanish.simulation.columns import LAYERS
 from vanish.simulation.table import PLAIN
 from vanish.simulation.verdict import dead_units, explain, steady_change, subject, thresholds
@@ -30,6 +30,12 @@ _SLOPES = ("slope\nproduct", "slope\nbound")
 
 _THEORY, _FACTOR, _RMS = "theory\nexpects", "from the\nnext layer", "rms\nof f"
 _GRAD_W, _NORM, _DEAD = "‖∂L/∂W‖", "norm\nbound", "dead\nunits"
+
+# Of the parts of a title those behind the engine: u, the loss and the seed.
+_BEFORE_ENGINE = -3
+
+# What else tells runs apart.
+_RUN = "run"
 
 _SHARE_BETWEEN = "90 of 100 trials lie between them"
 
@@ -53,7 +59,7 @@ def view(
     tried = searches or [None] * len(profiles)
     if len(profiles) == 1:
         return _layers(profiles[0], rows, tried[0])
-    return _comparison(profiles, tried)
+    return _comparison(profiles, rows, tried)
 
 
 def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
@@ -131,7 +137,9 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
     )
 
 
-def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) -> View:
+def _comparison(
+    profiles: Sequence[Profile], most: int | None, searches: Sequence[Search | None]
+) -> View:
     axis = _axis(profiles)
     signals = {profile.signal for profile in profiles}
     alike = f"‖∂L/∂{signals.pop()}‖" if len(signals) == 1 else ""
@@ -140,8 +148,10 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
     several_inits = len({profile.settings.init for profile in profiles}) > 1
     several_acts = len({profile.settings.model.act_label for profile in profiles}) > 1
     several_blocks = len({profile.settings.block for profile in profiles}) > 1
+    apart = [_apart(profile, profiles) for profile in profiles]
     rows = tuple(
         (
+            *((other,) if any(apart) else ()),
             *((profile.settings.block,) if several_blocks else ()),
             profile.settings.model.act_label,
             *((profile.settings.model.init_name,) if several_inits else ()),
@@ -152,12 +162,15 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
             *((number(profile.layers[0].slope_bound),) if several_acts or several_blocks else ()),
             _verdict(profile),
         )
-        for profile in profiles
+        for profile, other in zip(profiles, apart, strict=True)
     )
+    kept = elide(len(profiles), most)
+    hidden = Elided(f"{plural(len(profiles) - len(kept) + 1, 'more run')}: --rows 0")
     told = len(profiles) <= MOST_TOLD
     return View(
         title=title(profiles),
         columns=(
+            *((_RUN,) if any(apart) else ()),
             *(("block",) if several_blocks else ()),
             "activation",
             *(("init",) if several_inits else ()),
@@ -168,15 +181,18 @@ def _comparison(profiles: Sequence[Profile], searches: Sequence[Search | None]) 
             *(("slope\nbound",) if several_acts or several_blocks else ()),
             "verdict",
         ),
-        rows=rows,
-        notes=(notes.bounds(*profiles),) if (several_acts or several_blocks) and told else (),
+        rows=tuple(hidden if i is None else rows[i] for i in kept),
+        notes=(
+            *((notes.bounds(*profiles),) if (several_acts or several_blocks) and told else ()),
+            *(_unfitting(profiles) if several_blocks else ()),
+        ),
         findings=tuple(
             _finding(profile, profiles, search)
             for profile, search in zip(profiles, searches, strict=True)
         )
         if told
         else (),
-        left=frozenset({"block", "activation", "init", spark, "verdict"}),
+        left=frozenset({_RUN, "block", "activation", "init", spark, "verdict"}),
         dispensable=(
             *("slope\nbound", "a layer", "‖∂L/∂W₁‖", first),
             # The title has the only one.
@@ -232,30 +248,54 @@ def _init(profile: Profile) -> str:
 
 def title(profiles: Sequence[Profile]) -> str:
     """Return what was run, in one line: what all runs have in common."""
-    first = profiles[0]
-    several_blocks = len({profile.settings.block for profile in profiles}) > 1
-    block = "" if several_blocks else _block(first)
     if len(profiles) == 1:
-        return _title(first, block, first.settings.model.act_label, _init(first))
-    several_inits = len({profile.settings.init for profile in profiles}) > 1
-    several_acts = len({profile.settings.model.act_label for profile in profiles}) > 1
-    return _title(
-        first,
-        block,
-        "" if several_acts else first.settings.model.act_label,
-        "" if several_inits else f"init {first.settings.init}",
-    )
+        init = _init(profiles[0])
+    else:
+        inits = {profile.settings.init for profile in profiles}
+        init = f"init {inits.pop()}" if len(inits) == 1 else ""
+    engines = sorted({profile.engine for profile in profiles})
+    shared = [
+        _shared([_block(profile) for profile in profiles]),
+        _shared([profile.settings.model.act_label for profile in profiles]),
+        *map(_shared, zip(*(_parts(profile, init) for profile in profiles), strict=True)),
+    ]
+    shared[_BEFORE_ENGINE:_BEFORE_ENGINE] = ["" if engines == ["dense"] else " and ".join(engines)]
+    return " · ".join(filter(None, shared))
+
+
+def _shared(parts: Sequence[str]) -> str:
+    return parts[0] if len({*parts}) == 1 else ""
+
+
+def _apart(profile: Profile, among: Sequence[Profile]) -> str:
+    """Return what tells a run from others but for its block, activation, initialiser and engine."""
+    parts = [_parts(each, "") for each in among]
+    own = zip(_parts(profile, ""), *parts, strict=True)
+    return ", ".join(mine for mine, *all_of_it in own if len({*all_of_it}) > 1 and mine)
 
 
 def _block(profile: Profile) -> str:
     """Return the layer's formula, where it is not the article's, and what does not follow it."""
-    settings, graph = profile.settings, profile.measured.graph
+    settings = profile.settings
     if settings.block == PLAIN:
         return ""
+    why = _unfit(profile)
+    return f"{settings.block} ({why})" if why else settings.block
+
+
+def _unfit(profile: Profile) -> str:
+    """Return which layers are none of the block, since it does not fit their sizes."""
+    graph, formula = profile.measured.graph, profile.settings.model.formula
     plain = [k for block, a, b in graph.runs if block == LAYER for k in range(a, b + 1)]
-    if not plain or len(plain) == graph.depth:
-        return settings.block
-    return f"{settings.block} ({PLAIN} in {which_layers(plain)}: n_in and n_out differ)"
+    if not plain or formula is None or formula.is_plain:
+        return ""
+    return f"{PLAIN} in {which_layers(plain)}: n_in and n_out differ"
+
+
+def _unfitting(profiles: Sequence[Profile]) -> tuple[Notes, ...]:
+    lines = {profile.settings.block: _unfit(profile) for profile in profiles}
+    lines = {block: why for block, why in lines.items() if why}
+    return (Notes("Blocks that do not fit:", tuple(lines.items())),) if lines else ()
 
 
 def _equation(profiles: Sequence[Profile]) -> str:
@@ -270,7 +310,11 @@ def _equation(profiles: Sequence[Profile]) -> str:
     return equation(blocks.pop())
 
 
-def _title(profile: Profile, block: str, act: str, init: str) -> str:
+def _parts(profile: Profile, init: str) -> tuple[str, ...]:
+    """Return what was run, but for block, activation and engine; a part is empty where it says so.
+
+    The same parts of any run.
+    """
     settings = profile.settings
     sizes = settings.model.sizes
     uniform = len(set(sizes)) == 1
@@ -283,9 +327,7 @@ def _title(profile: Profile, block: str, act: str, init: str) -> str:
         if stds is None
         else f"{stds:g}"
     )
-    parts = [
-        block,
-        act,
+    return (
         plural(settings.model.depth, "layer"),
         shape,
         f"hidden {settings.hidden}" if settings.hidden is not None else "",
@@ -298,12 +340,10 @@ def _title(profile: Profile, block: str, act: str, init: str) -> str:
         f"bias_init {settings.bias_init}" if settings.bias_init else "",
         f"batch {settings.rows}" if settings.rows > 1 else "",
         f"{settings.trials:,} trials" if settings.trials > 1 else "",
-        "sampled" if profile.engine == "sampled" else "",
         f"u {settings.steps.name}" if settings.steps is not None else "",
         f"loss {settings.loss}",
         f"seed {settings.seed}",
-    ]
-    return " · ".join(part for part in parts if part)
+    )
 
 
 def _gains(gain: float | tuple[float, ...]) -> str:
@@ -326,7 +366,8 @@ def _mixed(profile: Profile) -> bool:
 
 def _finding(profile: Profile, among: Sequence[Profile], search: Search | None) -> Finding:
     word, qualifier, sentence = explain(profile, search)
-    return Finding(word, subject(profile, among), sentence, qualifier)
+    named = filter(None, (subject(profile, among), _apart(profile, among)))
+    return Finding(word, ", ".join(named), sentence, qualifier)
 
 
 def _axis(profiles: Sequence[Profile]) -> Decades:

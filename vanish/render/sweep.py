@@ -8,7 +8,6 @@ from vanish.errors import UsageError
 from vanish.numbers.words import percent, plural, short_power
 from vanish.records import Record
 from vanish.render.view import Elided, Heat, Notes, View, elide, said
-from vanish.simulation.table import PLAIN
 from vanish.simulation.verdict import thresholds
 from vanish.sweeps.columns import SUMMARY
 from vanish.sweeps.grid import shown
@@ -134,10 +133,10 @@ def title(grid: Grid) -> str:
 
 def ratio(grid: Grid) -> str:
     """Return the heading of the signal's ratio: of ∂L/∂a in the article's chain, else of ∂L/∂f."""
-    letters = {"a" if block == PLAIN else "f" for block in grid.axes.get("block", (PLAIN,))}
-    if len(letters) > 1:
+    letters = grid.signals
+    if len(letters) != 1:
         return "signal, layer 1\nto layer N"
-    letter = letters.pop()
+    (letter,) = letters
     return f"‖∂L/∂{letter}₁‖\nto ‖∂L/∂{letter}_N‖"
 
 
@@ -172,7 +171,10 @@ def points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> V
             _THEORY,
             "verdict",
         ),
-        rows=tuple(hidden if i is None else _row(rows[i], names, several) for i in kept),
+        rows=tuple(
+            hidden if i is None else _row(rows[i], grid.coordinates(i), names, several=several)
+            for i in kept
+        ),
         notes=()
         if first is None
         else (Notes(f"{plural(failed, 'point')} failed", (("the first", str(first["error"])),)),),
@@ -191,8 +193,11 @@ def points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> V
     )
 
 
-def _row(row: Mapping[str, Any], names: Sequence[str], several: bool) -> tuple[str, ...]:
-    where = [_text(row[name]) for name in names]
+def _row(
+    row: Mapping[str, Any], given: Mapping[str, Any], names: Sequence[str], *, several: bool
+) -> tuple[str, ...]:
+    # A summary is silent about what another column says.
+    where = [_text(given[name] if row[name] is None else row[name]) for name in names]
     if row["error"]:
         return (*where, "", *(("", "") if several else ()), "", "", "failed")
     share = row[f"{row['verdict']}_share"]

@@ -355,7 +355,16 @@ def _chance(training: Training) -> str:
             f" {quote(settings.act_name)} --init {quote(settings.init_name)}"
             f" --layers {settings.layers + 1} --width {settings.width}."
         )
-    return f"{_right(training)}, no more than guessing. {_story(training)}{look}"
+    return f"{_right(training)}, {_guessing(training)}. {_story(training)}{look}"
+
+
+def _guessing(training: Training) -> str:
+    """Return how an accuracy that is within two standard errors of guessing compares with that."""
+    accuracy = NETWORKS.row(training)["test_accuracy"]
+    assert isinstance(accuracy, float)
+    if accuracy <= (chance := training.median.chance):
+        return "no more than guessing"
+    return f"of too few examples to tell it from guessing, {100.0 * chance:.3g} %"
 
 
 def _options(settings: TrainingSettings) -> str:
@@ -369,7 +378,7 @@ def _options(settings: TrainingSettings) -> str:
 
 def _dead(training: Training) -> str:
     return (
-        f"{_right(training)}, no more than guessing: layer 1 ends with a gradient of exactly 0"
+        f"{_right(training)}, {_guessing(training)}: layer 1 ends with a gradient of exactly 0"
         " and learns nothing more."
     )
 

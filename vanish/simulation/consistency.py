@@ -212,9 +212,10 @@ def require_fitting_block(settings: Settings) -> None:
 def _require_untied(settings: Settings) -> None:
     tied = [slot for block, _, _ in settings.model.graph.runs for slot in block.slots if slot.tied]
     if tied:
+        what, remedy = _own_gains(settings)
         raise ConflictError(
-            f"a gain for each layer beside block {settings.block!r}, whose layers share"
-            f" {tied[0].letter}: give one gain",
+            f"{what} beside block {settings.block!r}, whose layers share {tied[0].letter}:"
+            f" {remedy}",
             *("gain", "last_gain", "block"),
         )
 
@@ -224,10 +225,18 @@ def _require_matrices_apart(settings: Settings) -> None:
     stages = settings.model.graph.stages
     has_own = settings.last_gain is not None or isinstance(settings.gain, tuple)
     if has_own and len({stage.weight for stage in stages}) < len(stages):
+        what, remedy = _own_gains(settings)
         raise ConflictError(
-            "a gain for each layer beside weights, which meet a matrix twice: give one gain",
+            f"{what} beside weights, which meet a matrix twice: {remedy}",
             *("gain", "last_gain", "weights"),
         )
+
+
+def _own_gains(settings: Settings) -> tuple[str, str]:
+    """Return what gives layers gains of their own, and what to do about it."""
+    if settings.last_gain is not None:
+        return f"last_gain {settings.last_gain:g}", "leave out last_gain"
+    return "a gain for each layer", "give one gain"
 
 
 def _leaves_a_size_open(settings: Settings) -> bool:

@@ -25,7 +25,11 @@ SETTINGS: Table[[Settings]] = Table(
     ("vanish sweep", "vanish sweep --per-layer"),
     "a point",
     _setting("act", Scale.TEXT, "the activation; mixed where the layers differ"),
-    _setting("layer_acts", Scale.TEXT, "one activation a layer; empty where all have the same"),
+    _setting(
+        "layer_acts",
+        Scale.TEXT,
+        "one activation a layer, where they were listed",
+    ),
     _setting("layers", Scale.COUNT, "N"),
     _setting("width", Scale.COUNT, "the size of every layer; empty where they differ"),
     _setting("widths", Scale.TEXT, "all sizes, input first; empty where all are the same"),

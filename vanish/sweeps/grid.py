@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import fields
-from itertools import chain, product
+from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Any
 
 from vanish.errors import ConflictError, UsageError, quoted, unknown_name
@@ -37,6 +37,10 @@ LARGEST = 10**8
 
 # So many ways to choose the settings that are at odds are tried before the sweep begins.
 _TRIED = 1000
+
+
+# What a network is made of: with these its signal is another one.
+_SHAPING = ("block", "widths", "weights", "loss")
 
 
 class Grid:
@@ -159,6 +163,19 @@ class Grid:
         """
         found = self._settings(self.coordinates(index))
         return found.but(engine=costs.faster(found)) if found.engine == AUTO_ENGINE else found
+
+    @property
+    def signals(self) -> set[str]:
+        """The letters of what is compared from layer to layer, see `Graph.signal`."""
+        about = [name for name in _SHAPING if name in self.axes]
+        ways = product(*(self.axes[name] for name in about))
+        found = set()
+        for way in islice(ways, _TRIED):
+            # Points at odds have none.
+            with suppress(UsageError):
+                settings = self._settings(self.coordinates(0) | dict(zip(about, way, strict=True)))
+                found.add(settings.model.graph.signal)
+        return found
 
     @property
     def chooses_engines(self) -> bool:

@@ -180,7 +180,7 @@ def limit(block: Block, ensemble: Ensemble, start: Unit, *, critical: bool = Tru
     chi: list[float] = []
     for chunk in _walks(block, ensemble, start, _LONGEST if critical else MOST):
         p, q, chi = p + chunk.p, q + (chunk.q or []), chi + chunk.factors
-        if _is_settled(p, chi):
+        if _is_settled(p, chi) and _holds_there(block, ensemble, p):
             return Limit(_end(p), _end(q) if q else None, chi[-1], growth.settled(chi[-1]))
         if len(p) == _PATIENCE and _hangs_on_p(block, ensemble, chunk.last):
             found = _fixed_point(block, ensemble, p[-1])
@@ -202,7 +202,7 @@ def limit(block: Block, ensemble: Ensemble, start: Unit, *, critical: bool = Tru
     in_part = _is_passed_in_part(block, ensemble, p[-1])
     p_end = None if in_part else _end(p)
     q_end = None if in_part or not q else _end(q)
-    if _are_equal(chi[-_PATIENCE:]):
+    if _are_equal(chi[-_PATIENCE:]) and (in_part or _holds_there(block, ensemble, p)):
         return Limit(p_end, q_end, chi[-1], growth.settled(chi[-1]))
     words = "" if in_part else growth.tending(chi)
     if not words:
@@ -283,6 +283,25 @@ def _is_settled(p: list[Magnitude], chi: list[float]) -> bool:
     is_still = max(map(abs, beyond)) <= 4.0 * _SETTLED
     is_even = max(beyond) - min(beyond) <= _EVEN * max(map(abs, beyond))
     return _are_equal(chi[-4:]) and _are_equal(steps) and (is_still or is_even)
+
+
+def _holds_there(block: Block, ensemble: Ensemble, p: list[Magnitude]) -> bool:
+    """Tell whether a block does the same where p is on its way to as where it is.
+
+    While S is straight on all that it is given, factors are equal from layer to layer for long.
+    """
+    if abs(_ratio(p[-1], p[-2]) - 1.0) <= 4.0 * _SETTLED:
+        return True
+    # Both without a mean, whatever share of it there is here.
+    here, there = (walk(block, ensemble, given(start), 4) for start in (p[-1], _inside(_end(p))))
+    return _is_alike(here.factors[-1], there.factors[-1]) and _is_alike(
+        _ratio(here.p[-1], here.p[-2]), _ratio(there.p[-1], there.p[-2])
+    )
+
+
+def _is_alike(one: float, other: float) -> bool:
+    """Tell whether two factors are the same by what they are beyond 1."""
+    return abs(one - other) <= _EVEN * max(abs(one - 1.0), abs(other - 1.0)) + 4.0 * _SETTLED
 
 
 def _end(squares: list[Magnitude]) -> float:

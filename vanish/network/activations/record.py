@@ -249,6 +249,9 @@ def of_each(activations: Sequence[Activation], of: Callable[[Activation], float]
 # So small beside 0 is a slope that is 0 there, such as that of x|x|.
 _NO_SLOPE = 2.0**-1000
 
+# Doublings from there on: S is still its own tangent, if it has one.
+_FARTHER = 500
+
 
 # Every layer of a chain whose values are very small asks for it.
 @lru_cache(maxsize=256)
@@ -257,5 +260,8 @@ def _around_zero(activation: Activation) -> tuple[float, tuple[float, float, flo
     # rounding.
     beside = np.array([-(2.0**-1022), 0.0, 2.0**-1022])
     values, slopes = activation.pair(beside)
-    left, zero, right = np.where(np.abs(slopes) < _NO_SLOPE, 0.0, slopes).tolist()
+    # S' that is still smaller than it was farther off, as that of |x|^1.5, goes to 0.
+    farther = np.abs(activation.pair(beside * 2.0**_FARTHER)[1])
+    gone = (np.abs(slopes) < _NO_SLOPE) | (np.abs(slopes) < farther * (1.0 - 1e-12))
+    left, zero, right = np.where(gone, 0.0, slopes).tolist()
     return float(values[1]), (left, zero, right)

@@ -161,13 +161,13 @@ def jumps(pair: Pair, switches: Iterable[Switch]) -> tuple[float, ...]:
     switches
         What changes its sign there.
     """
-    found = set()
-    for place in {root for switch in switches for root in roots(switch, POINTS)}:
-        step = _STEP * max(abs(place), 1.0)
-        (left, right), slopes = pair(np.array([place - step, place + step]))
-        if abs(right - left) > _JUMP * (1.0 + np.abs(slopes).max()):
-            found.add(place)
-    return tuple(sorted(found))
+    places = np.array(sorted({root for switch in switches for root in roots(switch, POINTS)}))
+    step = _STEP * np.maximum(np.abs(places), 1.0)
+    # Where S overflows on both sides nobody sees a jump.
+    with np.errstate(all="ignore"):
+        (left, right), slopes = pair(np.stack((places - step, places + step)))
+        jumping = np.abs(right - left) > _JUMP * (1.0 + np.abs(slopes).max(axis=0))
+    return tuple(places[jumping].tolist())
 
 
 def nowhere(name: str, what: str, at: float, *, overflows: bool | None = None) -> UsageError:

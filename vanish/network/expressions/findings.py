@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vanish.network.expressions.crossing import crossings
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ _WINDOWS, _POINTS = range(-20, 11), 1025
 # Beyond the windows: so many points an octave, as far as squares are numbers.
 _FAR, _AN_OCTAVE = range(10, 500), 8
 
+# More bends than these so far out are those of what oscillates, and only some of them.
+_MOST_FAR_BENDS = 16
+
 # Of what has a limit nothing changes beyond; a logarithm is 1.6 times as large at the end.
 _EARLY = 2.0**300
 
@@ -43,6 +47,9 @@ _BETWEEN, _ROUNDS = 33, 15
 
 # S' jumps where it differs by so much of itself on the two sides of a point, so far from it.
 _JUMP, _BESIDE = 1e-6, 2.0**-30
+
+# Smaller numbers than this are not normal ones.
+_TINY = 2.0**-1022
 
 # Below this, S' is not 0, but what is left of it where it underflows.
 _UNDERFLOW = 1e-250
@@ -62,7 +69,7 @@ class Findings(Record):
     attained
         Which of them are values of S: ``"lower"``, ``"upper"``.
     kinks
-        Where S' jumps, in ascending order, as far as the windows reach.
+        Where S' jumps, in ascending order: all as far as the windows reach, and a few beyond.
     homogeneous
         Whether S(cx) = c S(x) for every c > 0.
     why_unbounded
@@ -101,7 +108,11 @@ def found(pair: Pair, switches: Sequence[Function]) -> Findings:
 
 def _found(pair: Pair, switches: Sequence[Function]) -> Findings:
     x = _grid()
-    bends = _zeros(switches, x)
+    far = _far()
+    beyond = [*_zeros(switches, -far[::-1]), *_zeros(switches, far)]
+    if len(beyond) > _MOST_FAR_BENDS:
+        beyond.clear()
+    bends = sorted({*_zeros(switches, x), *beyond})
     kinks = tuple(bend for bend in bends if _jumps(pair, bend))
     sides = [np.nextafter(bend, way) for bend in bends for way in (-math.inf, bend, math.inf)]
     x = np.unique(np.concatenate((x, sides)))
@@ -118,7 +129,6 @@ def _found(pair: Pair, switches: Sequence[Function]) -> Findings:
             undefined_at=bad,
         )
     slope = np.where(np.isnan(slope), 0.0, slope)
-    far = _far()
     ends = [pair(sign * far) for sign in (-1.0, 1.0)]
     why = _why_unbounded(pair, bends, x, slope, [slopes for _, slopes in ends])
     sup, at = (math.inf, "nowhere") if why else _supremum(pair, x, slope, kinks, ends, far)
@@ -127,14 +137,20 @@ def _found(pair: Pair, switches: Sequence[Function]) -> Findings:
     upper, has_upper = _least(
         lambda z: -pair(z)[0], pair, x, -value, [-values for values, _ in ends]
     )
+    # No -0; and what is next to 0 beside a jump is on its way there.
+    lower, upper = _short(lower) + 0.0, _short(-upper) + 0.0
+    if 0.0 < abs(lower) < _TINY:
+        lower, has_lower = 0.0, False
+    if 0.0 < abs(upper) < _TINY:
+        upper, has_upper = 0.0, False
     return Findings(
         _short(sup),
         at,
-        _short(lower),
-        _short(-upper) + 0.0,  # no -0
+        lower,
+        upper,
         (*["lower"] * has_lower, *["upper"] * has_upper),
         kinks,
-        _is_homogeneous(pair, x, value),
+        _is_homogeneous(pair, np.concatenate((-far, x, far))),
         why,
         (limits[0], limits[1]),
     )
@@ -169,18 +185,11 @@ def _zeros(switches: Sequence[Function], x: FloatArray) -> list[float]:
         inner = np.zeros_like(zero)
         inner[1:-1] = zero[1:-1] & zero[:-2] & zero[2:]
         places |= set(x[zero & ~inner].tolist())
-        for i in np.flatnonzero(sign[1:] * sign[:-1] < 0.0):
-            places.add(_crossing(switch, float(x[i]), float(x[i + 1]), sign[i]))
+        i = np.flatnonzero(sign[1:] * sign[:-1] < 0.0)
+        low, high = crossings(switch, x[i], x[i + 1])
+        nearer = np.abs(switch(low)) <= np.abs(switch(high))
+        places |= set(np.where(nearer, low, high).tolist())
     return sorted(places)
-
-
-def _crossing(switch: Function, low: float, high: float, sign: float) -> float:
-    while low < (middle := 0.5 * (low + high)) < high:
-        at = np.sign(switch(np.array([middle])))[0]
-        if at == 0.0:
-            return middle
-        low, high = (middle, high) if at == sign else (low, middle)
-    return min(low, high, key=lambda each: abs(switch(np.array([each]))[0]))
 
 
 def _jumps(pair: Pair, bend: float) -> bool:
@@ -196,10 +205,12 @@ def _why_unbounded(
 ) -> str:
     """Return why there is no sup |S'|; an empty text where there is one."""
     for place in dict.fromkeys((0.0, *bends)):
-        near = np.array([1e-100, 1e-300] if place == 0.0 else [1e-6, 1e-14])
+        near = np.array([1e-100, 1e-200, 1e-300] if place == 0.0 else [1e-6, 1e-10, 1e-14])
         for side in (-1.0, 1.0):
             size = np.abs(pair(place + side * near * max(abs(place), 1.0))[1])
-            if np.isinf(size[1]) or size[1] > 1.5 * size[0] > 1.0:
+            # From step to step, not only nearer than a hump that is narrow.
+            grows = size[2] > 1.5 * size[0] > 1.0 and size[2] > 1.2 * size[1] > 1.44 * size[0]
+            if grows or (np.isinf(size[2]) and np.isfinite(size[0])):
                 return f"|S'| grows without end as x nears {place:.6g}"
     seen = np.abs(slope).max()
     ways = []
@@ -249,7 +260,7 @@ def _supremum(
     # Where |S'| only saturates in float64, it is approached.
     for (_, slopes), sign, way in zip(ends, (-1.0, 1.0), ("-∞", "∞"), strict=True):
         tail = np.abs(slopes)[far >= _EARLY]
-        saturates = near * sign > 1.0 and steepness(np.array([near * (1.0 - 1e-3)]))[0] < sup
+        saturates = near * sign > 1.0 and steepness(np.array([near * (1.0 - 1e-2)]))[0] < sup
         if (saturates or near == math.inf) and (np.abs(tail - sup) <= 1e-12 * sup).all():
             return sup, f"x → {way}"
     return sup, near if near < math.inf else "far from 0"
@@ -390,10 +401,10 @@ def _turns(pair: Pair, place: float) -> bool:
     return False
 
 
-def _is_homogeneous(pair: Pair, x: FloatArray, value: FloatArray) -> bool:
+def _is_homogeneous(pair: Pair, x: FloatArray) -> bool:
     # Nearer to 0 products are rounded to a few digits or none.
-    x, value = x[np.abs(x) >= 2.0**-900], value[np.abs(x) >= 2.0**-900]
-    twice, thrice = pair(2.0 * x)[0], pair(3.0 * x)[0]
+    x = x[np.abs(x) >= 2.0**-900]
+    value, twice, thrice = (pair(times * x)[0] for times in (1.0, 2.0, 3.0))
     return bool(
         np.array_equal(twice, 2.0 * value)
         and (np.abs(thrice - 3.0 * value) <= 1e-15 * np.abs(thrice)).all()

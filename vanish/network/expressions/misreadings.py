@@ -53,7 +53,7 @@ def unknown(word: str) -> str:
         return "X means nothing here: write x"
     if why := catalogue.instead(word):
         return why
-    near = get_close_matches(word, functions.names(), n=3)
+    near = get_close_matches(word, [*dict.fromkeys(functions.names())], n=3)
     advice = f"did you mean {' or '.join(near)}?" if near else "vanish help formulas lists them"
     return f"{word} is no function: {advice}"
 

@@ -120,10 +120,12 @@ def activation_of(text: str) -> Activation:
     require_everywhere(text, value, pair)
     require_as_written(text, parse(text))
     deciding = (*switches(value), *switches(derivative))
-    bends = sorted({root for switch in deciding for root in roots(switch, POINTS)})
-    between = [0.5 * (one + other) for one, other in pairwise(bends)]
-    flat = is_zero_somewhere(derivative, np.concatenate((POINTS + 1.0 / 256.0, between)))
     known, jumping = found(pair, deciding), jumps(pair, deciding)
+    near = (root for switch in deciding for root in roots(switch, POINTS))
+    bends = sorted({*near, *known.kinks})
+    between = [0.5 * (one + other) for one, other in pairwise(bends)]
+    outside = [2.0 * each for each in (*bends[:1], *bends[-1:])]
+    flat = is_zero_somewhere(derivative, np.concatenate((POINTS + 1.0 / 256.0, between, outside)))
     if known.undefined_at is not None:
         raise nowhere(text, "S or S'", known.undefined_at)
     if not known.sup_slope:
@@ -215,8 +217,8 @@ def _note(jumping: tuple[float, ...], unbounded: str) -> str:
     return " ".join(notes)
 
 
-# Behind this, what levels off has done so.
-_FAR = 50.0
+# Behind this, what levels off has done so; what oscillates has not, and is seen at its steepest.
+_FAR = np.linspace(25.0, 50.0, 64)
 
 
 def _convention(pair: Pair, *, homogeneous: bool) -> str:
@@ -225,8 +227,8 @@ def _convention(pair: Pair, *, homogeneous: bool) -> str:
     So are relu, leaky_relu, elu, gelu and silu, for which that is the convention. Of two straight
     lines it takes the slope of the other one, as of leaky_relu(0.2).
     """
-    (at_zero, *_), (_, right, left) = pair(np.array([0.0, _FAR, -_FAR]))
-    low, high = sorted((abs(float(left)), abs(float(right))))
+    at_zero = float(pair(np.zeros(1))[0][0])
+    low, high = sorted(float(np.abs(pair(side * _FAR)[1]).max()) for side in (-1.0, 1.0))
     if homogeneous and high == 1.0:
         return for_leaky_slope(low)
     one_sided = low < 0.5 * high and math.isfinite(low)

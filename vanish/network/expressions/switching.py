@@ -8,6 +8,7 @@ import numpy as np
 
 from vanish.network.activations import catalogue
 from vanish.network.expressions import functions
+from vanish.network.expressions.crossing import crossings
 from vanish.network.expressions.evaluate import Program, constant
 from vanish.network.expressions.parser import parse
 from vanish.network.expressions.tidy import tidy
@@ -74,12 +75,8 @@ def roots(function: Callable[[FloatArray], FloatArray], points: FloatArray) -> l
     """
     sign = np.sign(function(points))
     found = points[sign == 0.0].tolist()
-    for place in np.flatnonzero(sign[1:] * sign[:-1] < 0.0).tolist():
-        low, high = points[place], points[place + 1]
-        while low < (middle := 0.5 * (low + high)) < high:
-            same = np.sign(function(np.array([middle])))[0] == sign[place]
-            low, high = (middle, high) if same else (low, middle)
-        found.append(float(high))
+    places = np.flatnonzero(sign[1:] * sign[:-1] < 0.0)
+    found += crossings(function, points[places], points[places + 1])[1].tolist()
     return sorted(found, key=abs)
 
 

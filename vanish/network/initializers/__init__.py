@@ -123,9 +123,12 @@ def get_of_biases(name: str) -> Initializer:
     UsageError
         If there is no such initialiser, or it is one of matrices alone.
     """
+    known = ", ".join(each.example for each in _REGISTRY if each.of_biases)
+    word = _REGISTRY.spelled(name.partition("(")[0])
+    if word == AUTO or word not in _REGISTRY.names():
+        raise UsageError(f"bias_init {name!r}: it draws no biases: give one of {known}")
     family, numbers = _read(name)
     if not family.of_biases:
-        known = ", ".join(each.example for each in _REGISTRY if each.of_biases)
         raise UsageError(f"bias_init {name}: it draws matrices: give one of {known}")
     made = _made(family, numbers)
     return made.bias or made
