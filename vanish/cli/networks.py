@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from vanish.cli import streams
@@ -134,6 +135,13 @@ def say_how_read(
                 streams.say(
                     f"{network.name}: {network.origin.told}: the longest chain of its weights is"
                     " taken; --select takes others."
+                )
+            if network.origin is not None and network.origin.orders:
+                taken, another = network.origin.orders
+                streams.say(
+                    f"{network.name}: the names in it are sorted, and its layers fit in several"
+                    f" orders: {plain(', '.join(taken))} is assumed; --select"
+                    f" {quote(plain(','.join(another)))} is another."
                 )
 
     if weights_layout is not None and spelled(weights_layout, LAYOUTS) in LAYOUTS:

@@ -8,6 +8,7 @@ a weight or a bias, the rest of it which layer's, and numbers count the layers.
 from __future__ import annotations
 
 import re
+from itertools import chain, islice, permutations
 from typing import TYPE_CHECKING, Protocol
 
 from vanish.errors import InputError
@@ -50,6 +51,10 @@ class Shaped(Protocol):
         """How many numbers it has."""
 
 
+# So many groups of names are put into other orders, of which there are 120.
+_MOST_GROUPS = 5
+
+
 class Naming(Record):
     """The names of a network's arrays.
 
@@ -66,6 +71,15 @@ class Naming(Record):
     weights: tuple[str, ...]
     biases: tuple[str | None, ...]
     usual: str
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Globs of the weights, those of the same words together, in their order."""
+        found: dict[tuple[str, ...], str] = {}
+        for weight in self.weights:
+            name = Name.of(weight)
+            found.setdefault(name.words, re.sub("[0-9]+", "*", weight.removesuffix(".weight")))
+        return tuple(found.values())
 
     @property
     def is_numbered(self) -> bool:
@@ -202,7 +216,34 @@ def layers_of(source: str, arrays: Mapping[str, Shaped]) -> Naming:
         return found
     # A decoder may count its layers down.
     other = naming(as_filed)
-    return other if other.makes_chain(arrays) else found
+    if other.makes_chain(arrays):
+        return other
+    # Some files have their names sorted: output before stem.
+    ways = other_orders(found, arrays)
+    return ways[0] if len(ways) == 1 else found
+
+
+def other_orders(naming: Naming, arrays: Mapping[str, Shaped]) -> list[Naming]:
+    """Return the other orders of layers of different words in which they make a chain.
+
+    Parameters
+    ----------
+    naming
+        The layers; those of the same words stay in their order.
+    arrays
+        All arrays of their file.
+    """
+    groups: dict[tuple[str, ...], list[tuple[str, str | None]]] = {}
+    for weight, bias in zip(naming.weights, naming.biases, strict=True):
+        groups.setdefault(Name.of(weight).words, []).append((weight, bias))
+    if len(groups) > _MOST_GROUPS:
+        return []
+    orders = islice(permutations(groups.values()), 1, None)
+    found = []
+    for order in orders:
+        weights, biases = zip(*chain.from_iterable(order), strict=True)
+        found.append(Naming(weights, biases, naming.usual))
+    return [each for each in found if each.makes_chain(arrays)]
 
 
 def _once(source: str, what: str, names: Iterable[Name]) -> dict[Layer, Name]:

@@ -108,7 +108,8 @@ def _taken(
     path: str, checkpoint: Checkpoint, layout: str, select: Sequence[str], *, beside_block: bool
 ) -> Network | BlockNetwork:
     """Return the network that is chosen of a checkpoint."""
-    from vanish.files.arraynames import layers_of  # noqa: PLC0415 - start-up
+    from vanish.files.arraynames import layers_of, other_orders  # noqa: PLC0415 - start-up
+    from vanish.files.formats import SAFETENSORS, format_of  # noqa: PLC0415 - start-up
     from vanish.files.selection import chained, selected  # noqa: PLC0415 - start-up
 
     stored = {each.name: each for each in checkpoint.arrays}
@@ -127,7 +128,11 @@ def _taken(
             is_whole = False
         if is_whole:
             sample = {name: stored[name].array() for name in _SAMPLE if name in stored}
-            return _network(path, naming, _read(path, naming, stored) | sample, layout)
+            arrays = _read(path, naming, stored) | sample
+            # Its names are sorted, and their order says nothing.
+            others = other_orders(naming, parameters) if format_of(path) == SAFETENSORS else ()
+            orders = tuple(each.groups for each in (naming, *others[:1])) if others else ()
+            return _network(path, naming, arrays, layout, orders=orders)
         found = chained(path, stored, layout)
     arrays = _read(path, found.naming, stored)
     return _network(path, found.naming, arrays, layout, found.left, tuple(select))
@@ -155,6 +160,7 @@ def _network(
     layout: str,
     left: tuple[str, ...] = (),
     asked: tuple[str, ...] = (),
+    orders: tuple[tuple[str, ...], ...] = (),
 ) -> Network:
     """Return the plain chain that some arrays are, with its input and its readout."""
     from vanish.network.fit import Labels  # noqa: PLC0415 - start-up
@@ -173,7 +179,7 @@ def _network(
         usual=OUT_IN if is_ours else naming.usual,
         is_known=is_ours,
         labels=Labels(naming.weights, tuple(name or "" for name in naming.biases)),
-        origin=Origin(naming.weights, own, left, not left and naming.is_numbered, asked),
+        origin=Origin(naming.weights, own, left, not left and naming.is_numbered, asked, orders),
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from typing import TYPE_CHECKING
 
 from vanish.errors import InputError, unknown_name
@@ -83,7 +83,8 @@ def selected(
     patterns
         Globs such as ``layers.*.fc1``, for names with or without .weight; of several the
         weights of each come behind those of the one before, in natural order; where these do
-        not fit, as of layers.*.fc1 and layers.*.fc2, all come in natural order.
+        not fit, as of layers.*.up and layers.*.down, the first of each come first, then the
+        second ones; and where these do not fit either, all in natural order.
     layout
         How weights lie, ``auto`` for what fits.
 
@@ -96,6 +97,7 @@ def selected(
     """
     ordered = [Name.of(each) for each in sorted(arrays, key=natural)]
     chosen: dict[str, Name] = {}
+    by_pattern: list[list[Name]] = []
     for pattern in patterns:
         matching = [
             each
@@ -111,6 +113,7 @@ def selected(
             raise InputError(
                 f"{source}: {first} has shape {arrays[first].shape}: --select weights of two axes"
             )
+        by_pattern.append([each for each in matrices if each.whole not in chosen])
         chosen |= {each.whole: each for each in matrices}
     weights = [*chosen.values()]
     biases = _biases(ordered, arrays)
@@ -119,9 +122,11 @@ def selected(
     ways = sorted(layouts, key=lambda each: each != usual)
     clashes = {each: _clashes(weights, arrays, each) for each in ways}
     if all(clashes.values()):
+        in_turns = [each for turn in zip_longest(*by_pattern) for each in turn if each is not None]
         together = sorted(weights, key=lambda each: natural(each.whole))
-        if not all(_clashes(together, arrays, each) for each in ways):
-            return Selection.of(_naming(together, biases, usual), arrays)
+        for order in (in_turns, together):
+            if not all(_clashes(order, arrays, each) for each in ways):
+                return Selection.of(_naming(order, biases, usual), arrays)
         read = min(clashes, key=lambda each: len(clashes[each]))
         before, behind = clashes[read][0]
         n_out, n_in = _sizes(arrays[before.whole], read)[1], _sizes(arrays[behind.whole], read)[0]

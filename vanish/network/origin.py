@@ -33,6 +33,9 @@ class Origin(Record):
         Whether the names of the weights number the layers and say nothing else.
     asked
         The globs that they were asked for by; nothing where all that fit were taken.
+    orders
+        Where nothing says how groups of layers follow each other, their globs as they were taken
+        and in another order that fits.
     """
 
     weights: tuple[str, ...]
@@ -40,6 +43,7 @@ class Origin(Record):
     left_out: tuple[str, ...] = ()
     is_numbered: bool = False
     asked: tuple[str, ...] = ()
+    orders: tuple[tuple[str, ...], ...] = ()
 
     @property
     def taken(self) -> int:

@@ -6,6 +6,7 @@ value computed with it. (ONNX 1.16, Operators.md.)
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -74,6 +75,9 @@ def _clip(node: FileNode, further: Sequence[float | None]) -> str:
         low = node.number("min", 0.0)
     if high is None and node.has("max"):
         high = node.number("max", 0.0)
+    # Infinity on its own side is no bound.
+    low = None if low == -math.inf else low
+    high = None if high == math.inf else high
     named: dict[tuple[float | None, float | None], str] = {
         (0.0, 6.0): "relu6",
         (-1.0, 1.0): "hard_tanh",

@@ -53,6 +53,11 @@ def read_onnx(path: str, content: bytes, until: str = "") -> FileNetwork:
     value = reads.get(target)
     if isinstance(value, Pending):
         raise UnreadError(graph.source, value.first, "a mean that is no part of a norm of rows")
+    if isinstance(value, Condition):
+        raise InputError(
+            f"{graph.source}: {plain(target)!r} is a comparison, which has no gradient: give"
+            " another --until"
+        )
     if not isinstance(value, Value):
         raise InputError(
             f"{graph.source}: {plain(target)!r} does not depend on the input: give another --until"
@@ -89,7 +94,7 @@ def _input(graph: FileGraph) -> tuple[str, tuple[int | None, ...] | None]:
         names = ", ".join(plain(name) for name, _ in graph.inputs[:5])
         raise InputError(
             f"{graph.source}: {len(graph.inputs)} inputs{f' ({names})' if names else ''}: a"
-            " network of one is read"
+            " network of one is read: export it with one"
         )
     return graph.inputs[0]
 
@@ -99,7 +104,11 @@ def _row(
 ) -> tuple[tuple[int, ...], int | None]:
     """Return the shape of a row, without the batch's axis, and the number that stands for that."""
     if not shape:
-        raise InputError(f"{graph.source}: input {plain(name)!r} has no shape that is known")
+        why = "has no shape that is known" if shape is None else "is one number"
+        raise InputError(
+            f"{graph.source}: input {plain(name)!r} {why}: export it with rows, and the batch's"
+            " axis alone left open"
+        )
     batch, *rest = shape
     row = []
     for axis, size in enumerate(rest, 2):

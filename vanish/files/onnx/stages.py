@@ -90,8 +90,9 @@ def _as_chain(
     identity = activations.get("identity")
     arrays: dict[Variable, FloatArray] = {}
     acts: list[Activation] = []
-    if len({use.weight for use in uses}) < len(uses):
-        return None  # a matrix that is used twice
+    biases = [use.bias for use in uses if use.bias]
+    if len({use.weight for use in uses}) < len(uses) or len({*biases}) < len(biases):
+        return None  # an array that is used twice
     for place, each in enumerate(made, 1):
         if each.inputs != (place - 1,):
             return None
