@@ -19,13 +19,14 @@ from command import VANISH, run_in_process, run_in_terminal
 import vanish
 from vanish import Settings
 from vanish.cli.parse import gains
+from vanish.cures import draws, remedy
 from vanish.cures import fix as cures
-from vanish.cures import remedy
 from vanish.cures.catalogue import CHEAP, everything
 from vanish.cures.columns import FIXES
 from vanish.cures.commands import command
 from vanish.cures.cure import Cure, Part
 from vanish.cures.stalling import stalled
+from vanish.cures.workbench import Bench
 from vanish.simulation import run as simulation
 
 if TYPE_CHECKING:
@@ -414,6 +415,23 @@ def test_the_status_goes_by_the_best_row(line: str, status: int) -> None:
         assert rows[0]["verdict"] in line
         assert not rows[0]["works"]
         assert b"None of " in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("block", "act"),
+    [("3 S(Wx+b)", "relu"), ("3 S(Wx+b)", "sigmoid"), ("S(Wx + Vx + b)", "relu")],
+)
+def test_the_critical_weights_of_a_block_are_those_of_its_theory(block: str, act: str) -> None:
+    settings = vanish.Settings(block=block, act=act, layers=12, width=16, weight_std=0.1)
+    found = draws.critical_std(Bench(vanish.simulate(settings)))
+    (point,) = vanish.theory(act, block=block)
+    assert found == point.critical_weight_std
+    assert found != vanish.theory(act)[0].critical_weight_std
+
+
+def test_where_theory_has_no_critical_weights_of_a_block_none_are_tried() -> None:
+    settings = vanish.Settings(block="residual", act="hard_tanh", layers=12, width=16)
+    assert draws.critical_std(Bench(vanish.simulate(settings))) is None
 
 
 def test_one_layer_has_nothing_to_mend() -> None:

@@ -166,6 +166,77 @@ CASES: dict[str, tuple[Any, list[Function], dict[str, object]]] = {
 }
 
 
+FORMULAS: dict[str, dict[str, object]] = {
+    # Of bends far out, such as float16's largest number.
+    "clip(x,-65504,65504)": {
+        "homogeneous": False,
+        "kinks": (-65504.0, 65504.0),
+        "lower": -65504.0,
+        "upper": 65504.0,
+        "attained": ("lower", "upper"),
+        "flat": True,
+        "init": "xavier_normal",
+    },
+    "min(relu(x),1e4)": {"homogeneous": False, "upper": 1e4, "kinks": (0.0, 1e4)},
+    "max(x,-1e6)": {"homogeneous": False, "lower": -1e6, "attained": ("lower",), "flat": True},
+    "max(x-2000,0)": {"homogeneous": False, "kinks": (2000.0,)},
+    "clip(x,-200,200)": {"flat": True},
+    "relu(x)*5": {"homogeneous": True, "kinks": (0.0,)},
+    # Steep beside a bend, and yet bounded.
+    "abs(sin(1000*x))": {"sup_slope": 1000.0},
+    "max(sin(1000*x),0)": {"sup_slope": 1000.0},
+    "relu(tanh(1e6*(x-1)))": {"sup_slope": 1e6, "sup_at": "x → 1⁺"},
+    # A slope that saturates attains nothing.
+    "log1p(exp(x))": {"sup_slope": 1.0, "sup_at": "x → ∞"},
+    "x-softplus(x)": {"sup_slope": 1.0, "sup_at": "x → -∞"},
+    # Neither -0 nor the number next to 0.
+    "max(x,-x)": {"lower": 0.0, "attained": ("lower",)},
+    "x*max(x,0)": {"lower": 0.0, "attained": ("lower",)},
+    "where(x>0,x,1)": {"lower": 0.0, "attained": ()},
+    # Slopes that do not settle tell no side from the other.
+    "x+sin(x)^2": {"init": "xavier_normal"},
+    "x-cos(x)+1": {"init": "xavier_normal"},
+    "silu(x)+0*x": {"init": "he_normal"},
+}
+
+
+@pytest.mark.parametrize("text", FORMULAS)
+def test_what_is_known_of_a_formula_is_found(text: str) -> None:
+    record = activations.get(text)
+    for field, expected in FORMULAS[text].items():
+        value = getattr(record, field)
+        if isinstance(expected, float):
+            assert value == pytest.approx(expected, rel=1e-12, abs=0.0), field
+            assert math.copysign(1.0, value) == math.copysign(1.0, expected), field
+        else:
+            assert value == expected, field
+
+
+@pytest.mark.parametrize(
+    ("text", "way"),
+    [("relu(sin(x^2))", "x → -∞ and ∞"), ("abs(x-30)+exp(x^2)", "x → -∞ and ∞")],
+)
+def test_a_slope_without_a_bound_is_none_where_it_has_none(text: str, way: str) -> None:
+    record = activations.get(text)
+    assert record.sup_slope == INF
+    assert record.note == f"|S'| grows without end as {way}, so no bound on it exists."
+
+
+@pytest.mark.parametrize(
+    ("text", "slopes"),
+    [
+        ("max(x,0)^1.5", (0.0, 0.0, 0.0)),
+        ("x*abs(x)^0.01", (0.0, 0.0, 0.0)),
+        ("x*abs(x)", (0.0, 0.0, 0.0)),
+        ("where(x>0,x^1.5,2*x)", (2.0, 2.0, 0.0)),
+        ("softplus(x)-ln(2)", (0.5, 0.5, 0.5)),
+        ("x+x*abs(x)", (1.0, 1.0, 1.0)),
+    ],
+)
+def test_a_slope_that_falls_to_0_is_0_at_0(text: str, slopes: tuple[float, ...]) -> None:
+    assert activations.get(text).around_zero()[1] == slopes
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_what_is_known_is_found(name: str) -> None:
     pair, bends, known = CASES[name]

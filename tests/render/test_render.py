@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
@@ -197,6 +197,59 @@ def test_runs_that_differ_in_their_initialiser_are_told_apart_in_words() -> None
     shown = view([simulate(act="relu", init=init) for init in inits], None)
     for finding, init in zip(shown.findings, inits, strict=True):
         assert init in finding.about
+
+
+def test_a_title_says_what_all_runs_have_in_common_and_rows_what_they_have_not() -> None:
+    one = Settings(act="tanh", layers=5, width=8)
+    two = Settings(act="tanh", layers=7, width=16, seed=3, weight_std=2.0, loss="sum")
+    shown = view(compare([one, two]), None)
+    assert shown.title == "tanh"
+    assert [row[0] for row in shown.rows if not isinstance(row, Elided)] == [
+        "5 layers, width 8, loss readout, seed 0",
+        "7 layers, width 16, weight_std 2, loss sum, seed 3",
+    ]
+    assert shown.findings[1].about.startswith("tanh, 7 layers, width 16, ")
+    alike = view(compare([one, Settings(act="relu", layers=5, width=8)]), None)
+    assert alike.title == "5 layers · width 8 · init auto · loss readout · seed 0"
+    assert "run" not in alike.columns
+
+
+def test_a_title_says_which_engines_ran() -> None:
+    drawn, stored = (
+        Settings(act="relu", layers=3, width=8, engine=e) for e in ("sampled", "dense")
+    )
+    for pair, told in (
+        ((drawn, drawn), " · sampled · "),
+        ((stored, drawn), " · dense and sampled · "),
+        ((drawn, stored), " · dense and sampled · "),
+    ):
+        assert told in view(compare(pair), None).title
+    plain = view(compare((stored, stored)), None).title
+    assert "dense" not in plain
+    assert "sampled" not in plain
+
+
+def test_a_block_that_fits_no_layer_is_said_to() -> None:
+    options: dict[str, Any] = {"act": "relu", "widths": (5, 6, 7), "block": "residual"}
+    alone, fitting = (
+        view([simulate(**options | new)], None).title for new in ({}, {"widths": (5, 5)})
+    )
+    assert "x + S(Wx+b) (S(Wx+b) in layers 1-2: n_in and n_out differ)" in alone
+    assert fitting.startswith("x + S(Wx+b) · relu")
+    assert view([simulate(**options | {"block": "S(b + Wx)"})], None).title.startswith(
+        "S(b + Wx) ·"
+    )
+    both = view(compare([Settings(**options), Settings(**options | {"block": "plain"})]), None)
+    lines = [line for each in both.notes for line in each.lines]
+    assert ("x + S(Wx+b)", "S(Wx+b) in layers 1-2: n_in and n_out differ") in lines
+
+
+def test_of_many_runs_the_middle_is_elided() -> None:
+    runs = compare(act=["relu", "tanh", "gelu", "silu", "sigmoid"], layers=2, width=4)
+    assert len(view(runs, None).rows) == 5
+    first, middle, last = view(runs, 3).rows
+    assert middle == Elided("3 more runs: --rows 0")
+    assert (first[0], last[0]) == ("relu", "sigmoid")
 
 
 def test_markdown_escapes_what_is_markup() -> None:

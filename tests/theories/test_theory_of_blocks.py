@@ -14,7 +14,7 @@ from vanish.gauss import moments
 from vanish.network import activations
 from vanish.network.blocks import formula
 from vanish.network.formulas.named import NAMED
-from vanish.numbers.scaled import ONE
+from vanish.numbers.scaled import ONE, Magnitude
 from vanish.theories import blocks, chains, growth, infinitewidth
 
 if TYPE_CHECKING:
@@ -199,6 +199,55 @@ def test_where_a_chain_leads_is_where_its_blocks_lead_one_by_one(
     assert last.q is not None
     wanted = float(last.p), float(last.q), last.chi
     assert (found.p_star, found.q_star, found.chi) == pytest.approx(wanted, rel=1e-8)
+
+
+STRAIGHT_AT_FIRST: list[tuple[str, str, Any, tuple[float, ...]]] = [
+    ("V S(Wx)", "hard_tanh", (("W", 0.1), ("V", 10.05)), ()),
+    ("V S(Wx)", "clip(x,-5,5)", (("W", 0.5), ("V", 2.02)), ()),
+    ("V S(Wx+b)", "identity", (("W", 1.0), ("V", 0.95)), (0.1, 1e8)),
+]
+
+
+@pytest.mark.parametrize(("block", "act", "weight_std", "rest"), STRAIGHT_AT_FIRST)
+def test_what_leaves_the_straight_part_of_s_late_settles_where_layers_do(
+    block: str, act: str, weight_std: Any, rest: tuple[float, ...]
+) -> None:
+    bias_std, rms = rest or (0.0, 1.0)
+    found = point(block, act, weight_std, bias_std, rms)
+    ensemble = chains.Alike(activations.get(act), dict(weight_std), bias_std)
+    start = chains.given(Magnitude.of(rms) * Magnitude.of(rms))
+    layers = chains.walk(formula(block).block(1), ensemble, start, 3000)
+    assert found.p_star == pytest.approx(float(layers.p[-1]), rel=1e-9)
+    assert found.chi == pytest.approx(layers.factors[-1], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("block", "act", "weight_std", "rest"),
+    [
+        ("residual", "hard_tanh", 0.1, ()),
+        ("residual", "hard_tanh", 0.001, ()),
+        ("bottleneck", "relu6", 0.3, ()),
+        ("residual", "tanh", 1.0, (0.0, 1e-9)),
+    ],
+)
+def test_a_factor_of_the_straight_part_alone_is_no_limit(
+    block: str, act: str, weight_std: float, rest: tuple[float, ...]
+) -> None:
+    assert "multiplies" not in point(block, act, weight_std, *rest).growth
+
+
+@pytest.mark.parametrize(
+    ("block", "act", "weight_std", "chi"),
+    [
+        ("residual", "relu", 1.4, 1.98),
+        ("residual", "leaky_relu(0.2)", 0.7, 1.2548),
+        ("V S(Wx)", "identity", (("W", 1.0), ("V", 1.1)), 1.21),
+    ],
+)
+def test_a_factor_at_every_size_is_a_limit(
+    block: str, act: str, weight_std: Any, chi: float
+) -> None:
+    assert point(block, act, weight_std).chi == pytest.approx(chi, rel=1e-12)
 
 
 @pytest.mark.slow

@@ -248,6 +248,10 @@ class WayForward:
         powers = self.exponents[k]
         return powers.astype(np.int64) if powers.any() else 0
 
+    def activation(self, k: int) -> Activation:
+        """Return S of layer k, for `ops.activate`."""
+        return self._activations[k - 1]
+
 
 def _into(activation: Activation, powers: Exponents, *, biased: bool) -> Into | None:
     """Return what writes S(a) and S'(a) of a; None where float64 does not hold a.

@@ -287,7 +287,7 @@ def _unfit(profile: Profile) -> str:
     """Return which layers are none of the block, since it does not fit their sizes."""
     graph, formula = profile.measured.graph, profile.settings.model.formula
     plain = [k for block, a, b in graph.runs if block == LAYER for k in range(a, b + 1)]
-    if not plain or formula is None or formula.is_plain:
+    if not plain or formula is None or formula.block(graph.depth) == LAYER:
         return ""
     return f"{PLAIN} in {which_layers(plain)}: n_in and n_out differ"
 

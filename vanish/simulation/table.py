@@ -250,7 +250,8 @@ _TABLE = (
     Option(
         *("select", Kind.TEXT),
         "Which weights of the file of --weights make the chain, by names such as"
-        " 'layers.*.mlp.fc1', in natural order; of several the ones behind the others, or in turns.",
+        " 'layers.*.mlp.fc1', in natural order; of several the ones behind the others, or in"
+        " turns.",
         group=Group.WEIGHTS,
         metavar="GLOB,...",
         shown="all of an .npz file; of others the matrices that fit each other",
