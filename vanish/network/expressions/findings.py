@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vanish.network.expressions.crossing import crossings
+from vanish.network.expressions.crossing import zeros
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -109,10 +109,10 @@ def found(pair: Pair, switches: Sequence[Function]) -> Findings:
 def _found(pair: Pair, switches: Sequence[Function]) -> Findings:
     x = _grid()
     far = _far()
-    beyond = [*_zeros(switches, -far[::-1]), *_zeros(switches, far)]
+    beyond = [*zeros(switches, -far[::-1]), *zeros(switches, far)]
     if len(beyond) > _MOST_FAR_BENDS:
         beyond.clear()
-    bends = sorted({*_zeros(switches, x), *beyond})
+    bends = sorted({*zeros(switches, x), *beyond})
     kinks = tuple(bend for bend in bends if _jumps(pair, bend))
     sides = [np.nextafter(bend, way) for bend in bends for way in (-math.inf, bend, math.inf)]
     x = np.unique(np.concatenate((x, sides)))
@@ -173,23 +173,6 @@ def _far() -> FloatArray:
     # Not at equal parts of an octave, which a periodic S might share.
     parts = 1.0 + (0.5 * (math.sqrt(5.0) - 1.0) * np.arange(_AN_OCTAVE)) % 1.0
     return np.concatenate([math.ldexp(1.0, octave) * np.sort(parts) for octave in _FAR])
-
-
-def _zeros(switches: Sequence[Function], x: FloatArray) -> list[float]:
-    """Return where a switch is 0 or jumps over it, in ascending order."""
-    places: set[float] = set()
-    for switch in switches:
-        sign = np.sign(switch(x))
-        # On an interval of zeros nothing switches but at its ends.
-        zero = sign == 0.0
-        inner = np.zeros_like(zero)
-        inner[1:-1] = zero[1:-1] & zero[:-2] & zero[2:]
-        places |= set(x[zero & ~inner].tolist())
-        i = np.flatnonzero(sign[1:] * sign[:-1] < 0.0)
-        low, high = crossings(switch, x[i], x[i + 1])
-        nearer = np.abs(switch(low)) <= np.abs(switch(high))
-        places |= set(np.where(nearer, low, high).tolist())
-    return sorted(places)
 
 
 def _jumps(pair: Pair, bend: float) -> bool:
