@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -511,6 +512,35 @@ def test_a_vector_of_zeros_that_is_added_and_subtracted_has_two_parts() -> None:
     parts = sorted(float(found[name].at((slice(None), 0)).listed()[0]) for name in named)
     assert len(parts) == 2
     assert parts[1] - parts[0] <= judged.norm("z") <= sum(parts)
+
+
+@pytest.mark.parametrize("further", [(), ("scale",)])
+def test_a_bias_that_is_used_twice_has_the_gradient_of_both_uses(further: tuple[str, ...]) -> None:
+    last = [Step("Mul", "q s", "r"), gemm("r V c", "y")] if further else [gemm("q V c", "y")]
+    steps = [gemm("x W b", "a"), Step("Tanh", "a", "f"), gemm("f U b", "p"), Step("Tanh", "p", "q")]
+    arrays = {"W": normal(4, 4), "U": normal(4, 4, seed=5), "V": normal(2, 4, seed=2)}
+    arrays |= {"b": normal(4, seed=3), "c": normal(2, seed=4)} | (
+        {"s": np.ones(4)} if further else {}
+    )
+    judged = Judged(made([*steps, *last], arrays, (4,)))
+    found = judged.profile.measured.grad_b
+    for k in (0, 1):
+        assert relative(float(found.at((slice(None), 0)).listed()[k]), judged.norm("b")) < CLOSE
+    assert relative(float(found.at((slice(None), 0)).listed()[2]), judged.norm("c")) < CLOSE
+
+
+def test_infinity_bounds_no_clip() -> None:
+    def act(*bounds: float) -> str:
+        steps = [
+            *(constant(name, np.float64(each)) for name, each in zip("lh", bounds, strict=True))
+        ]
+        steps += [gemm("x W", "a"), Step("Clip", "a l h", "f"), gemm("f V", "y")]
+        network = read(made(steps, {"W": normal(4, 4), "V": normal(2, 4, seed=2)}, (4,)))
+        return Settings(weights=network).model.activations[0].name
+
+    assert act(0.0, math.inf) == "relu"
+    assert act(-math.inf, math.inf) == "identity"
+    assert act(-math.inf, 2.0) == "min(x,2)"
 
 
 def test_vectors_that_are_called_w_and_b_hide_no_matrix() -> None:

@@ -274,3 +274,44 @@ def test_names_of_any_kind_are_shown_as_text(file: Path) -> None:
         assert b"\x1b" not in result.stdout + result.stderr
         assert result.status != 2 or result.stderr.count(b"\n") == 1
     assert b"\\x1b[31m\\n.{0-1}.weight,2," in run_in_process("show", str(file), "-f", "csv").stdout
+
+
+# --- sorted names ---
+
+
+def stack(*layers: tuple[str, int, int]) -> dict[str, Any]:
+    return {
+        f"{name}.weight": np.random.default_rng(k).standard_normal((n_out, n_in))
+        for k, (name, n_in, n_out) in enumerate(layers)
+    }
+
+
+def test_the_only_order_that_fits_is_taken(tmp_path: Path) -> None:
+    layers = [("stem", 3, 16), ("hidden.0", 16, 16), ("hidden.1", 16, 16), ("output", 16, 2)]
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(safetensors(dict(sorted(stack(*layers).items()))))
+    network = load(path)
+    assert names(network) == tuple(f"{name}.weight" for name, _, _ in layers)
+    assert network.origin is not None
+    assert network.origin.orders == ()
+
+
+def test_of_several_orders_that_fit_it_is_said_which_was_taken(tmp_path: Path) -> None:
+    arrays = stack(
+        ("decoder.0", 4, 8), ("decoder.2", 8, 16), ("encoder.0", 16, 8), ("encoder.2", 8, 4)
+    )
+    path = tmp_path / "net.safetensors"
+    path.write_bytes(safetensors(arrays))
+    line = f"--weights {path} --act tanh --columns layer,name"
+    result = run_in_process(*line.split())
+    assert b"1\tdecoder.0.weight" in result.stdout
+    assert (
+        b"the names in it are sorted, and its layers fit in several orders: decoder.*, encoder.*"
+        b" is assumed; --select 'encoder.*,decoder.*' is another." in result.stderr
+    )
+    other = run_in_process(*line.split(), "--select", "encoder.*,decoder.*")
+    assert b"1\tencoder.0.weight" in other.stdout
+    assert b"sorted" not in other.stderr
+    # The order of an .npz file is that in which it was written.
+    (tmp_path / "net.npz").write_bytes(npz(**arrays))
+    assert b"sorted" not in run_in_process(*line.replace("safetensors", "npz").split()).stderr

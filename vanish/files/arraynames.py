@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from vanish.errors import InputError
 from vanish.network.blockarrays import is_lettered
 from vanish.network.fit import Shapes, makes_chain
-from vanish.network.layout import IN_OUT, OUT_IN
+from vanish.network.layout import IN_OUT, LAYOUTS, OUT_IN
 from vanish.records import Record
 
 if TYPE_CHECKING:
@@ -87,14 +87,14 @@ class Naming(Record):
         names = map(Name.of, self.weights)
         return all(name.counted or name.words == _UNNAMED for name in names)
 
-    def makes_chain(self, arrays: Mapping[str, Shaped]) -> bool:
-        """Tell whether those arrays fit each other in one layout."""
+    def makes_chain(self, arrays: Mapping[str, Shaped], layouts: Iterable[str] = LAYOUTS) -> bool:
+        """Tell whether those arrays fit each other in one of some layouts."""
         shapes = {name: arrays[name].shape for name in self.weights}
         if any(len(shape) != 2 for shape in shapes.values()):
             return False
         weights = tuple((name, (shape[0], shape[1])) for name, shape in shapes.items())
         sizes = (None if name is None else (name, arrays[name].size) for name in self.biases)
-        return makes_chain(Shapes(weights, tuple(sizes)))
+        return makes_chain(Shapes(weights, tuple(sizes)), layouts)
 
 
 class Name(Record):
@@ -226,6 +226,8 @@ def layers_of(source: str, arrays: Mapping[str, Shaped]) -> Naming:
 def other_orders(naming: Naming, arrays: Mapping[str, Shaped]) -> list[Naming]:
     """Return the other orders of layers of different words in which they make a chain.
 
+    As the weights usually lie: lying the other way they fit the other way round.
+
     Parameters
     ----------
     naming
@@ -243,7 +245,7 @@ def other_orders(naming: Naming, arrays: Mapping[str, Shaped]) -> list[Naming]:
     for order in orders:
         weights, biases = zip(*chain.from_iterable(order), strict=True)
         found.append(Naming(weights, biases, naming.usual))
-    return [each for each in found if each.makes_chain(arrays)]
+    return [each for each in found if each.makes_chain(arrays, (naming.usual,))]
 
 
 def _once(source: str, what: str, names: Iterable[Name]) -> dict[Layer, Name]:

@@ -146,9 +146,9 @@ def _complaint(source: str, shapes: Shapes, layout: str) -> UsageError:
     )
 
 
-def makes_chain(shapes: Shapes) -> bool:
-    """Tell whether arrays of those shapes fit each other in one layout."""
-    return not all(conflicts(_votes(shapes, each)) for each in LAYOUTS)
+def makes_chain(shapes: Shapes, layouts: Iterable[str] = LAYOUTS) -> bool:
+    """Tell whether arrays of those shapes fit each other in one of some layouts."""
+    return not all(conflicts(_votes(shapes, each)) for each in layouts)
 
 
 def _votes(shapes: Shapes, layout: str) -> list[Vote]:
