@@ -451,3 +451,12 @@ def test_an_error_is_one_line_that_names_what_was_given(
     monkeypatch.chdir(tmp_path)
     check_error(line, says)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_initialiser_of_each_chain_is_told() -> None:
+    for acts in ("relu,identity", "identity,relu"):
+        result = run_in_process("collapse", "--act", acts, "--layers", "2", "-f", "json", "-q")
+        given = json.loads(result.stdout)["settings"]
+        conventional = {"relu": "he_normal", "identity": "xavier_normal"}
+        assert given["act"] == acts.split(",")
+        assert given["init"] == [conventional[act] for act in given["act"]]

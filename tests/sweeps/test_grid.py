@@ -12,7 +12,7 @@ import subprocess
 import sys
 from dataclasses import fields
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -20,10 +20,15 @@ from command import VANISH, check_error, environment, run_in_process
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+import vanish
 from vanish import Network, Rows, Settings
 from vanish.cli import ranges
 from vanish.errors import UsageError, VanishError
+from vanish.render.sweep import ratio
 from vanish.sweeps.grid import LARGEST, Grid, shown, written
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ORDER = [field.name for field in fields(Settings)]
 
@@ -485,3 +490,41 @@ def test_a_large_whole_number_is_not_rounded() -> None:
         check=True,
     )
     assert f",{2**53 + 1}," in done.stdout.decode()
+
+
+# --- what is shown ---
+
+
+@pytest.mark.parametrize(
+    ("axes", "signals"),
+    [
+        ({"act": ["tanh"]}, "a"),
+        ({"block": ["S(b+Wx)"], "layers": [3]}, "a"),
+        ({"block": ["residual"]}, "f"),
+        ({"block": ["residual"], "widths": [(5, 6, 7)]}, "a"),
+        ({"block": ["residual"], "widths": [(5, 6, 7), (5, 5, 5)]}, "af"),
+        ({"block": ["plain", "prenorm"]}, "af"),
+    ],
+)
+def test_a_heading_names_the_gradients_that_are_compared(
+    axes: dict[str, list[Any]], signals: str
+) -> None:
+    grid = Grid(axes)
+    assert grid.signals == set(signals)
+    measured = {vanish.simulate(grid.settings(i)).signal for i in range(len(grid))}
+    assert measured == grid.signals
+    assert ratio(grid).startswith("signal" if len(signals) > 1 else f"‖∂L/∂{signals}₁‖")
+
+
+def test_a_heading_of_a_file_names_the_gradients_of_its_blocks(tmp_path: Path) -> None:
+    path = tmp_path / "net.npz"
+    run_in_process(
+        *f"--act tanh --block residual --layers 3 --width 4 --save-weights {path}".split()
+    )
+    assert ratio(Grid({"weights": [vanish.load(str(path))]})).startswith("‖∂L/∂f₁‖")
+
+
+def test_a_row_says_on_every_axis_where_it_is() -> None:
+    found = vanish.sweep(act="tanh", widths=[(5, 5, 5), (6, 6, 6), (5, 6, 7)])
+    shown_lines = [line.split()[0] for line in str(found).splitlines() if "stable" in line]
+    assert shown_lines == ["5,5,5", "6,6,6", "5,6,7"]

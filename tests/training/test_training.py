@@ -571,3 +571,14 @@ def test_dead_units_are_those_without_a_slope_on_any_example() -> None:
 def test_dead_units_are_not_asked_for_where_no_slope_is_zero() -> None:
     row = vanish.train(act="tanh", layers=1, width=4, epochs=1).row()
     assert row["dead_fraction_start"] is row["dead_fraction_end"] is None
+
+
+def test_of_few_examples_nothing_is_better_than_guessing_and_it_is_said() -> None:
+    y = np.arange(20) % 2
+    x = np.random.default_rng(0).standard_normal((20, 2)) * 0.2 + 4.0 * y[:, None]
+    found = train(act="relu", layers=1, epochs=30, data=Data.of(x, y), batch=4, lr=0.1)
+    row: dict[str, Any] = found.row()
+    assert (row["test_accuracy"], row["outcome"]) == (1.0, "chance")
+    told = " ".join(str(found).split())
+    assert "it gets 100 % right, of too few examples to tell it from guessing, 50 %" in told
+    assert "no more than guessing" not in told
