@@ -89,7 +89,7 @@ def compare(
     watch: Watch | None = None,
     **options: Any,
 ) -> Comparison:
-    """Simulate several chains side by side; those of one seed share their random numbers.
+    """Simulate several chains side by side; of one seed and engine they share random numbers.
 
     Parameters
     ----------

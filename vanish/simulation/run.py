@@ -47,7 +47,7 @@ def compare(
     entries: bool | None = None,
     forward: bool = True,
 ) -> Iterator[Profile]:
-    """Simulate several chains; those of one seed share their random numbers.
+    """Simulate several chains; those of one seed and engine share their random numbers.
 
     Parameters
     ----------
