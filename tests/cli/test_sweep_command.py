@@ -235,7 +235,7 @@ def test_a_point_for_which_there_is_no_memory_has_the_same_bytes_everywhere(
         ("--layers 2 -f table -o x.csv", "beside --format table"),
         ("--layers 2 -f table --no-header", "--no-header"),
         ("--layers 2 --resume", "--resume without --output: give the file"),
-        ("--layers 2 --resume -o -", "--resume without --output: give the file"),
+        ("--layers 2 --resume -o -", "--resume beside --output -, which is no file: leave it out"),
         ("--layers 2 --per-layer -f table", "--per-layer beside a table"),
         ("--layers 2 --plot x.gif", "--plot x.gif: give a name that ends in"),
         ("--seed 2,3 --plot x.png", "a grid in which seed varies: a figure has one number across"),

@@ -212,7 +212,8 @@ def _check(
         raise UsageError("--force without --output: give the file to write over")
     if options["resume"] and _is_streamed(destination.output):
         raise UsageError(
-            f"--resume beside --output {destination.output}, which is no file: leave it out"
+            f"--resume beside --output {destination.output or STANDARD_STREAM}, which is no"
+            " file: leave it out"
         )
     plot = options["plot"]
     if task.per_layer and destination.is_for_people and not destination.chosen:
