@@ -14,10 +14,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vanish.network.expressions.crossing import zeros
+from vanish.network.expressions.tails import Tail, distances, finite_max, short
 from vanish.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     from vanish.numbers.scaled import FloatArray
 
@@ -27,17 +30,11 @@ if TYPE_CHECKING:
 # The windows reach from 2^-20 to 2^10, with so many points each, 0 among them.
 _WINDOWS, _POINTS = range(-20, 11), 1025
 
-# Beyond the windows: so many points an octave, as far as squares are numbers.
-_FAR, _AN_OCTAVE = range(10, 500), 8
+# What is below its negative falls without end, though it may oscillate.
+_VAST = 2.0**300
 
 # More bends than these so far out are those of what oscillates, and only some of them.
 _MOST_FAR_BENDS = 16
-
-# Of what has a limit nothing changes beyond; a logarithm is 1.6 times as large at the end.
-_EARLY = 2.0**300
-
-# So many points far out say whether values go on growing, or settle.
-_WATCHED = 8 * _AN_OCTAVE
 
 # So many extrema are closed in on; of a periodic S all are alike.
 _CLOSED_IN = 64
@@ -92,7 +89,11 @@ class Findings(Record):
     undefined_at: float | None = None
 
 
-def found(pair: Pair, switches: Sequence[Function]) -> Findings:
+def found(
+    pair: Pair,
+    switches: Sequence[Function],
+    sound: Callable[[FloatArray], NDArray[np.bool_]] | None = None,
+) -> Findings:
     """Return what can be found of S and S' by their values.
 
     Parameters
@@ -101,14 +102,17 @@ def found(pair: Pair, switches: Sequence[Function]) -> Findings:
         Maps x to S(x) and S'(x).
     switches
         Functions that are 0 where S may bend.
+    sound
+        Tells at which x far from 0 float64 gives S and S'; without it everywhere.
     """
     with np.errstate(all="ignore"):
-        return _found(pair, switches)
+        ends = [Tail.of(pair, side, sound) for side in (-1.0, 1.0)]
+        return _found(pair, switches, ends)
 
 
-def _found(pair: Pair, switches: Sequence[Function]) -> Findings:
+def _found(pair: Pair, switches: Sequence[Function], ends: Sequence[Tail]) -> Findings:
     x = _grid()
-    far = _far()
+    far = distances()
     beyond = [*zeros(switches, -far[::-1]), *zeros(switches, far)]
     if len(beyond) > _MOST_FAR_BENDS:
         beyond.clear()
@@ -129,22 +133,20 @@ def _found(pair: Pair, switches: Sequence[Function]) -> Findings:
             undefined_at=bad,
         )
     slope = np.where(np.isnan(slope), 0.0, slope)
-    ends = [pair(sign * far) for sign in (-1.0, 1.0)]
-    why = _why_unbounded(pair, bends, x, slope, [slopes for _, slopes in ends])
-    sup, at = (math.inf, "nowhere") if why else _supremum(pair, x, slope, kinks, ends, far)
-    limits = [_limit(values) for values, _ in ends]
-    lower, has_lower = _least(lambda z: pair(z)[0], pair, x, value, [values for values, _ in ends])
-    upper, has_upper = _least(
-        lambda z: -pair(z)[0], pair, x, -value, [-values for values, _ in ends]
-    )
+    why = _why_unbounded(pair, bends, x, slope, ends)
+    sup, at = (math.inf, "nowhere") if why else _supremum(pair, x, slope, kinks, ends)
+    limits = [tail.limit for tail in ends]
+    lower, has_lower = _least(lambda z: pair(z)[0], pair, x, value, ends)
+    mirrored = [tail._replace(value=-tail.value) for tail in ends]
+    upper, has_upper = _least(lambda z: -pair(z)[0], pair, x, -value, mirrored)
     # No -0; and what is next to 0 beside a jump is on its way there.
-    lower, upper = _short(lower) + 0.0, _short(-upper) + 0.0
+    lower, upper = short(lower) + 0.0, short(-upper) + 0.0
     if 0.0 < abs(lower) < _TINY:
         lower, has_lower = 0.0, False
     if 0.0 < abs(upper) < _TINY:
         upper, has_upper = 0.0, False
     return Findings(
-        _short(sup),
+        short(sup),
         at,
         lower,
         upper,
@@ -156,23 +158,10 @@ def _found(pair: Pair, switches: Sequence[Function]) -> Findings:
     )
 
 
-def _short(number: float) -> float:
-    """Return a number without what rounding left of it: 1 for 1.0000000000000002."""
-    short = float(f"{number:.15g}")
-    return short if abs(short - number) <= 2.0 * np.spacing(abs(number)) else number
-
-
 def _grid() -> FloatArray:
     """Return the points of all windows, in ascending order."""
     unit = np.linspace(-1.0, 1.0, _POINTS)
     return np.unique(np.concatenate([math.ldexp(1.0, window) * unit for window in _WINDOWS]))
-
-
-def _far() -> FloatArray:
-    """Return the distances beyond the windows, in ascending order."""
-    # Not at equal parts of an octave, which a periodic S might share.
-    parts = 1.0 + (0.5 * (math.sqrt(5.0) - 1.0) * np.arange(_AN_OCTAVE)) % 1.0
-    return np.concatenate([math.ldexp(1.0, octave) * np.sort(parts) for octave in _FAR])
 
 
 def _jumps(pair: Pair, bend: float) -> bool:
@@ -184,7 +173,7 @@ def _jumps(pair: Pair, bend: float) -> bool:
 
 
 def _why_unbounded(
-    pair: Pair, bends: Sequence[float], x: FloatArray, slope: FloatArray, far: Sequence[FloatArray]
+    pair: Pair, bends: Sequence[float], x: FloatArray, slope: FloatArray, ends: Sequence[Tail]
 ) -> str:
     """Return why there is no sup |S'|; an empty text where there is one."""
     for place in dict.fromkeys((0.0, *bends)):
@@ -197,20 +186,12 @@ def _why_unbounded(
                 return f"|S'| grows without end as x nears {place:.6g}"
     seen = np.abs(slope).max()
     ways = []
-    for slopes, sign, way in zip(far, (-1.0, 1.0), ("-∞", "∞"), strict=True):
-        size = np.abs(slopes)
+    for tail, sign, way in zip(ends, (-1.0, 1.0), ("-∞", "∞"), strict=True):
+        size = np.abs(tail.slope)
         infinite = np.isinf(size).any() or np.isinf(slope[x * sign > 0.0]).any()
-        if infinite or _finite_max(size) > 1.001 * max(_last_before(size, _EARLY), seen):
+        if infinite or finite_max(size) > 1.001 * max(tail.steepest_early, seen):
             ways.append(way)
     return f"|S'| grows without end as x → {' and '.join(ways)}" if ways else ""
-
-
-def _last_before(size: FloatArray, distance: float) -> float:
-    return _finite_max(size[_far() <= distance])
-
-
-def _finite_max(size: FloatArray) -> float:
-    return float(size[np.isfinite(size)].max(initial=0.0))
 
 
 def _supremum(
@@ -218,8 +199,7 @@ def _supremum(
     x: FloatArray,
     slope: FloatArray,
     kinks: Sequence[float],
-    ends: Sequence[tuple[FloatArray, FloatArray]],
-    far: FloatArray,
+    ends: Sequence[Tail],
 ) -> tuple[float, float | str]:
     """Return sup |S'| and where it is."""
 
@@ -227,7 +207,7 @@ def _supremum(
         return np.nan_to_num(np.abs(pair(z)[1]), nan=0.0)
 
     places, tops = _tops(steepness, x, np.abs(slope), kinks)
-    beyond = max(_finite_max(np.abs(slopes)) for _, slopes in ends)
+    beyond = max(finite_max(np.abs(tail.slope)) for tail in ends)
     sup = max(float(tops.max()), beyond)
     as_high = places[tops >= sup * (1.0 - 1e-12)]
     near = float(as_high[np.lexsort((-as_high, np.abs(as_high)))[0]]) if as_high.size else math.inf
@@ -241,10 +221,10 @@ def _supremum(
     if near < math.inf and (level := _level(steepness, sup, near, kinks)):
         return sup, level
     # Where |S'| only saturates in float64, it is approached.
-    for (_, slopes), sign, way in zip(ends, (-1.0, 1.0), ("-∞", "∞"), strict=True):
-        tail = np.abs(slopes)[far >= _EARLY]
+    for tail, sign, way in zip(ends, (-1.0, 1.0), ("-∞", "∞"), strict=True):
         saturates = near * sign > 1.0 and steepness(np.array([near * (1.0 - 1e-2)]))[0] < sup
-        if (saturates or near == math.inf) and (np.abs(tail - sup) <= 1e-12 * sup).all():
+        is_level = (np.abs(tail.last_slopes - sup) <= 1e-12 * sup).all()
+        if (saturates or near == math.inf) and is_level:
             return sup, f"x → {way}"
     return sup, near if near < math.inf else "far from 0"
 
@@ -322,32 +302,20 @@ def _tops(
     return places, tops
 
 
-def _limit(values: FloatArray) -> float | None:
-    """Return to what values tend; infinity included, None where they do not."""
-    late, early = values[-_WATCHED:], values[_far() <= _EARLY][-_WATCHED:]
-    if np.isnan(late).any():
-        return None
-    if np.isinf(late).any() or np.abs(late).max() > 1.5 * np.abs(early).max():
-        alike = (late > 0.0).all() or (late < 0.0).all()
-        return math.copysign(math.inf, late[-1]) if alike else None
-    if np.abs(late - late[-1]).max() <= 1e-12 * abs(late[-1]) or np.abs(late).max() < 1e-90:
-        return _short(float(late[-1])) if abs(late[-1]) >= 1e-90 else 0.0
-    return None
-
-
 def _least(
-    function: Function, pair: Pair, x: FloatArray, y: FloatArray, far: Sequence[FloatArray]
+    function: Function, pair: Pair, x: FloatArray, y: FloatArray, ends: Sequence[Tail]
 ) -> tuple[float, bool]:
     """Return the infimum of a function, and whether it is one of its values."""
-    limits = [_limit(values) for values in far]
+    limits = [tail.limit for tail in ends]
     if -math.inf in limits:
         return -math.inf, False
     places, tops = _tops(lambda z: -function(z), x, -y)
     least = -float(tops.max())
     beyond = min(
-        (float(np.nanmin(values)) for values in far if not np.isnan(values).all()), default=least
+        (float(np.nanmin(tail.value)) for tail in ends if not np.isnan(tail.value).all()),
+        default=least,
     )
-    if beyond < -_EARLY and beyond < least:
+    if beyond < -_VAST and beyond < least:
         return -math.inf, False
     approached = min((each for each in limits if each is not None), default=math.inf)
     infimum = min(least, approached, beyond)

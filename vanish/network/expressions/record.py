@@ -26,6 +26,7 @@ from vanish.network.expressions.evaluate import Program, constant
 from vanish.network.expressions.findings import found
 from vanish.network.expressions.latex import latex
 from vanish.network.expressions.parser import parse
+from vanish.network.expressions.soundness import soundness
 from vanish.network.expressions.switching import (
     is_zero_somewhere,
     parts_written_out,
@@ -120,7 +121,7 @@ def activation_of(text: str) -> Activation:
     require_everywhere(text, value, pair)
     require_as_written(text, parse(text))
     deciding = (*switches(value), *switches(derivative))
-    known, jumping = found(pair, deciding), jumps(pair, deciding)
+    known, jumping = found(pair, deciding, soundness(value, derivative)), jumps(pair, deciding)
     near = (root for switch in deciding for root in roots(switch, POINTS))
     bends = sorted({*near, *known.kinks})
     between = [0.5 * (one + other) for one, other in pairwise(bends)]
