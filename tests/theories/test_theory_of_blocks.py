@@ -208,6 +208,7 @@ STRAIGHT_AT_FIRST: list[tuple[str, str, Any, tuple[float, ...]]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("block", "act", "weight_std", "rest"), STRAIGHT_AT_FIRST)
 def test_what_leaves_the_straight_part_of_s_late_settles_where_layers_do(
     block: str, act: str, weight_std: Any, rest: tuple[float, ...]
