@@ -218,14 +218,7 @@ FORMULAS: dict[str, dict[str, object]] = {
 }
 
 
-# Of hundreds of bends, each of which is looked at.
-MANY_BENDS = ("abs(sin(1000*x))", "max(sin(1000*x),0)")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [pytest.param(text, marks=[pytest.mark.slow] * (text in MANY_BENDS)) for text in FORMULAS],
-)
+@pytest.mark.parametrize("text", FORMULAS)
 def test_what_is_known_of_a_formula_is_found(text: str) -> None:
     record = activations.get(text)
     for field, expected in FORMULAS[text].items():

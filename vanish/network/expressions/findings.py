@@ -117,7 +117,7 @@ def _found(pair: Pair, switches: Sequence[Function], ends: Sequence[Tail]) -> Fi
     if len(beyond) > _MOST_FAR_BENDS:
         beyond.clear()
     bends = sorted({*zeros(switches, x), *beyond})
-    kinks = tuple(bend for bend in bends if _jumps(pair, bend))
+    kinks = tuple(np.array(bends)[_jumps(pair, np.array(bends))].tolist())
     sides = [np.nextafter(bend, way) for bend in bends for way in (-math.inf, bend, math.inf)]
     x = np.unique(np.concatenate((x, sides)))
     value, slope = pair(x)
@@ -164,26 +164,31 @@ def _grid() -> FloatArray:
     return np.unique(np.concatenate([math.ldexp(1.0, window) * unit for window in _WINDOWS]))
 
 
-def _jumps(pair: Pair, bend: float) -> bool:
-    steps = np.array([_BESIDE, _BESIDE / 1024.0]) * max(abs(bend), 1.0)
-    left, right = pair(bend - steps)[1], pair(bend + steps)[1]
-    apart = np.abs(left - right)
+def _jumps(pair: Pair, bends: FloatArray) -> NDArray[np.bool_]:
+    """Tell at which bends S' jumps."""
+    steps = np.array([[_BESIDE], [_BESIDE / 1024.0]]) * np.maximum(np.abs(bends), 1.0)
+    left, right = pair(bends - steps)[1], pair(bends + steps)[1]
+    apart, most = np.abs(left - right), np.maximum(np.abs(left[1]), np.abs(right[1]))
     # Where S' only rises steeply, what is left between the sides falls with their distance.
-    return bool(apart[1] > max(0.5 * apart[0], _JUMP * max(abs(left[1]), abs(right[1]))))
+    jumps: NDArray[np.bool_] = apart[1] > np.maximum(0.5 * apart[0], _JUMP * most)
+    return jumps
 
 
 def _why_unbounded(
     pair: Pair, bends: Sequence[float], x: FloatArray, slope: FloatArray, ends: Sequence[Tail]
 ) -> str:
     """Return why there is no sup |S'|; an empty text where there is one."""
-    for place in dict.fromkeys((0.0, *bends)):
-        near = np.array([1e-100, 1e-200, 1e-300] if place == 0.0 else [1e-6, 1e-10, 1e-14])
-        for side in (-1.0, 1.0):
-            size = np.abs(pair(place + side * near * max(abs(place), 1.0))[1])
-            # From step to step, not only nearer than a hump that is narrow.
-            grows = size[2] > 1.5 * size[0] > 1.0 and size[2] > 1.2 * size[1] > 1.44 * size[0]
-            if grows or (np.isinf(size[2]) and np.isfinite(size[0])):
-                return f"|S'| grows without end as x nears {place:.6g}"
+    places = np.array([*dict.fromkeys((0.0, *bends))])
+    near = np.array([[1e-6], [1e-10], [1e-14]]) * np.maximum(np.abs(places), 1.0)
+    near[:, 0] = 1e-100, 1e-200, 1e-300  # the place 0
+    sides = np.array([-1.0, 1.0])[:, None, None]
+    first, second, third = np.moveaxis(np.abs(pair(places + sides * near)[1]), 1, 0)
+    # From step to step, not only nearer than a hump that is narrow.
+    grows = (third > 1.5 * first) & (1.5 * first > 1.0)
+    grows &= (third > 1.2 * second) & (1.2 * second > 1.44 * first)
+    grows |= np.isinf(third) & np.isfinite(first)
+    if grows.any():
+        return f"|S'| grows without end as x nears {places[grows.any(axis=0)][0]:.6g}"
     seen = np.abs(slope).max()
     ways = []
     for tail, sign, way in zip(ends, (-1.0, 1.0), ("-∞", "∞"), strict=True):
@@ -285,14 +290,12 @@ def _tops(
     between = np.linspace(0.0, 1.0, _BETWEEN)
     for _ in range(_ROUNDS):
         z = low[:, None] + (high - low)[:, None] * between
-        inside = np.array([(z > kink).any(1) & (z < kink).any(1) for kink in kinks])
         f = function(z)
         best = f.argmax(axis=1)
         rows = np.arange(len(z))
         better = f[rows, best] > tops
-        if inside.size:
-            # A bracket over a kink has its two sides already.
-            better &= ~inside.any(0)
+        # A bracket over a kink has its two sides already.
+        better &= np.searchsorted(kinks, z[:, 0], "right") >= np.searchsorted(kinks, z[:, -1])
         places, tops = (
             np.where(better, z[rows, best], places),
             np.where(better, f[rows, best], tops),
