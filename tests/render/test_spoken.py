@@ -22,6 +22,7 @@ PACKAGE = Path(vanish.__file__).parent
 # What is read of people and never printed but as they gave it.
 FOR_READING = {
     PACKAGE / "network/formulas/parser.py",
+    PACKAGE / "network/formulas/source.py",
     PACKAGE / "network/expressions/misreadings.py",
 }
 
