@@ -128,6 +128,7 @@ def test_layers_are_those_of_an_iteration_by_mpmath(block: str, act: str) -> Non
     assert found[-1].log10_predicted_f == 0.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("block", "act", "words"),
     [
@@ -222,6 +223,7 @@ def test_what_leaves_the_straight_part_of_s_late_settles_where_layers_do(
     assert found.chi == pytest.approx(layers.factors[-1], rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("block", "act", "weight_std", "rest"),
     [
@@ -298,6 +300,7 @@ def test_growth_of_factors_whose_law_is_known(factors: Callable[[int], float], w
     assert growth.tending([factors(k) for k in range(1, 513)]) == words
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("block", "act", "bias_std"),
     [
@@ -343,6 +346,7 @@ def test_critical_point_where_p_leaves_0_has_all_its_digits() -> None:
         assert point(block, "tanh").critical_weight_std == pytest.approx(right, rel=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("block", "act", "bias_std", "why"),
     [
