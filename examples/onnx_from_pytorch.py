@@ -28,7 +28,7 @@ except ModuleNotFoundError as missing:
 FEATURES, WIDTH, BLOCKS, CLASSES = 10, 16, 4, 3
 
 
-class Residual(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+class Residual(nn.Module):  # type: ignore[misc]  # PyTorch is optional: Any to mypy
     """x + W2 gelu(W1 LN(x)), as in the layers of a transformer."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ from vanish.torch import profile
 BLOCKS, CHANNELS = 12, 8
 
 
-class Block(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+class Block(nn.Module):  # type: ignore[misc]  # PyTorch is optional: Any to mypy
     """The sigmoid of a convolution, with what enters it added or not."""
 
     def __init__(self, skip: bool) -> None:

@@ -16,7 +16,20 @@ from typing import Any
 import numpy as np
 import pytest
 from command import environment
-from networks import CASES, Case, cnn, encoder, judged, lstm, mlp, nn, square, torch
+from networks import (
+    CASES,
+    Case,
+    Function,
+    Module,
+    cnn,
+    encoder,
+    judged,
+    lstm,
+    mlp,
+    nn,
+    square,
+    torch,
+)
 
 import vanish
 import vanish.render.folding
@@ -104,7 +117,7 @@ def test_layers_stand_in_the_order_of_the_forward_pass_with_their_names() -> Non
 
 
 def test_a_module_with_a_skip_beside_it_has_the_gradient_through_itself_alone() -> None:
-    class Skipped(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Skipped(Module):
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 4)
@@ -132,7 +145,7 @@ def test_a_module_with_a_skip_beside_it_has_the_gradient_through_itself_alone() 
 
 @pytest.mark.parametrize("write", [nn.ReLU(inplace=True), nn.functional.relu_, torch.Tensor.zero_])
 def test_who_writes_over_an_output_does_not_change_what_is_measured(write: Any) -> None:
-    class Written(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Written(Module):
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 1)
@@ -148,7 +161,7 @@ def test_who_writes_over_an_output_does_not_change_what_is_measured(write: Any) 
     assert close(found.layers[0].sizes["a"].rms, a.detach().square().mean().sqrt().item())
 
 
-class Twice(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+class Twice(Module):
     """A layer that is called three times, as an unrolled recurrent network does."""
 
     def __init__(self) -> None:
@@ -188,7 +201,7 @@ def test_of_a_layer_that_is_called_several_times_there_is_the_sum_and_each_call(
 
 
 def test_of_a_parameter_with_several_names_every_layer_has_the_whole_gradient() -> None:
-    class Tied(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Tied(Module):
         def __init__(self) -> None:
             super().__init__()
             self.embed, self.head = nn.Embedding(7, 4), nn.Linear(4, 7, bias=False)
@@ -285,7 +298,7 @@ def test_a_saturated_layer_is_named_by_its_slopes() -> None:
 
 
 def test_what_follows_a_layer_is_no_slope_where_it_is_more() -> None:
-    class Weaker(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Weaker(Module):
         def forward(self, x: Any) -> Any:
             return 1e-5 * x
 
@@ -334,7 +347,7 @@ ACTS = {
 
 @pytest.mark.parametrize("act", ACTS)
 def test_an_activation_is_known_whether_it_is_a_module_or_a_function(act: str) -> None:
-    class Acting(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Acting(Module):
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = nn.Linear(6, 6), nn.Linear(6, 2)
@@ -417,7 +430,7 @@ class Output:
     loss: Any = None
 
 
-class Named(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+class Named(Module):
     """A network of several inputs by name, with its loss in what it gives."""
 
     def __init__(self) -> None:
@@ -455,7 +468,7 @@ def test_what_needs_no_gradient_or_is_not_called_says_so() -> None:
     case.model.register_module("spare", nn.Identity())
     spare = nn.ModuleDict({"net": case.model, "spare": nn.Linear(2, 2)})
 
-    class Half(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Half(Module):
         def __init__(self) -> None:
             super().__init__()
             self.parts = spare
@@ -474,7 +487,7 @@ def test_what_needs_no_gradient_or_is_not_called_says_so() -> None:
 
 
 def test_what_runs_without_gradients_shows_none() -> None:
-    class Blind(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Blind(Module):
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 2)
@@ -493,7 +506,7 @@ def test_what_runs_without_gradients_shows_none() -> None:
 
 
 def test_a_call_without_gradients_adds_none_to_those_with_them() -> None:
-    class Recycled(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Recycled(Module):
         def __init__(self, *, blind: bool) -> None:
             super().__init__()
             torch.manual_seed(1)
@@ -530,7 +543,7 @@ def test_an_input_that_asks_for_its_own_gradient_changes_nothing(frozen: int) ->
 
 
 def test_what_a_layer_writes_into_its_input_others_read() -> None:
-    class Writing(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Writing(Module):
         def __init__(self) -> None:
             super().__init__()
             self.weight = nn.Parameter(torch.randn(4, 4))
@@ -538,7 +551,7 @@ def test_what_a_layer_writes_into_its_input_others_read() -> None:
         def forward(self, x: Any) -> Any:
             return x.mul_(0.5) @ self.weight
 
-    class Skipped(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Skipped(Module):
         def __init__(self) -> None:
             super().__init__()
             self.first = Writing()
@@ -552,7 +565,7 @@ def test_what_a_layer_writes_into_its_input_others_read() -> None:
 
 
 def test_ones_own_function_is_not_taken_for_the_one_of_its_name() -> None:
-    class Sigmoid(torch.autograd.Function):  # type: ignore[misc]  # as above
+    class Sigmoid(Function):
         @staticmethod
         def forward(ctx: Any, a: Any) -> Any:
             ctx.save_for_backward(a)
@@ -563,7 +576,7 @@ def test_ones_own_function_is_not_taken_for_the_one_of_its_name() -> None:
             (a,) = ctx.saved_tensors
             return 6.25 * g * (1.0 - a.sigmoid()) * a.sigmoid()
 
-    class Spiking(nn.Module):  # type: ignore[misc]  # as above
+    class Spiking(Module):
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 2)
@@ -577,7 +590,7 @@ def test_ones_own_function_is_not_taken_for_the_one_of_its_name() -> None:
 
 
 def test_of_parametrized_weights_scales_are_no_matrices_and_matrices_are() -> None:
-    class Added(nn.Module):  # type: ignore[misc]  # as above
+    class Added(Module):
         def __init__(self) -> None:
             super().__init__()
             self.down, self.up = (nn.Parameter(torch.randn(*n)) for n in ((2, 6), (9, 2)))
@@ -603,7 +616,7 @@ def test_of_parametrized_weights_scales_are_no_matrices_and_matrices_are() -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("reentrant", [False, True])
 def test_what_is_computed_again_on_the_way_back_is_counted_once(reentrant: bool) -> None:
-    class Checked(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Checked(Module):
         def __init__(self) -> None:
             super().__init__()
             self.first, self.second = nn.Linear(4, 4), nn.Linear(4, 2)
@@ -662,7 +675,7 @@ def test_convolutions_that_are_turned_round_and_packed_sequences() -> None:
     first, last = found.layers
     assert (first.n_in, first.n_out, first.units, last.n_in, last.n_out) == (4, 3, 3, 3, 8)
 
-    class Packed(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Packed(Module):
         def __init__(self) -> None:
             super().__init__()
             self.gru = nn.GRU(2, 3)
@@ -675,7 +688,7 @@ def test_convolutions_that_are_turned_round_and_packed_sequences() -> None:
 
 
 def test_a_module_of_several_matrices_has_what_enters_and_leaves_it() -> None:
-    class Stepping(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Stepping(Module):
         def __init__(self) -> None:
             super().__init__()
             self.cell, self.head = nn.GRUCell(3, 4), nn.Linear(4, 1)
@@ -739,7 +752,7 @@ def test_a_frozen_encoder_in_evaluation_mode_is_seen_into() -> None:
 # --- what stays as it was ---
 
 
-class Failing(torch.autograd.Function):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+class Failing(Function):
     """The identity, whose gradient is an error."""
 
     @staticmethod
@@ -846,7 +859,7 @@ def overflowing(output: Any) -> Any:
     return (output * 1e200).square().mean() * 1e200
 
 
-class Bare(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+class Bare(Module):
     """A module with a matrix of its own, and a module in it."""
 
     def __init__(self) -> None:
@@ -857,7 +870,7 @@ class Bare(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.
         return self.act(x @ self.W)
 
 
-class Apart(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+class Apart(Module):
     """Two layers, and one that is called last and gives something else."""
 
     def __init__(self) -> None:
@@ -887,7 +900,7 @@ def test_matrices_of_modules_with_modules_in_them_are_named() -> None:
     assert profile(model, torch.ones(2, 4), square, select="1").run.outside == ()
 
 
-class Listed(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+class Listed(Module):
     """A network whose matrices lie in a list of parameters."""
 
     def __init__(self) -> None:
@@ -953,7 +966,7 @@ MASKS = {
 
 @pytest.mark.parametrize("kind", MASKS)
 def test_masks_of_attention_are_no_input(kind: str) -> None:
-    class Masked(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Masked(Module):
         def __init__(self) -> None:
             super().__init__()
             self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
@@ -986,7 +999,7 @@ def test_an_encoder_with_a_causal_mask_is_measured(training: bool) -> None:
 
 
 def test_what_takes_a_layer_is_looked_for_on_every_path() -> None:
-    class Both(nn.Module):  # type: ignore[misc]  # mypy skips torch: see pyproject.toml
+    class Both(Module):
         def __init__(self) -> None:
             super().__init__()
             self.stem, self.conv, self.head = nn.Linear(8, 16), nn.Linear(16, 16), nn.Linear(32, 1)

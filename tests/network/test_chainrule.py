@@ -43,14 +43,14 @@ BLOCKS = {
 slope_of_s, slope_of_loss = sympy.Function("slope_of_s"), sympy.Function("slope_of_loss")
 
 
-class s(sympy.Function):  # type: ignore[misc]  # noqa: N801 - a symbol, not a class
+class s(sympy.Function):  # type: ignore[misc]  # noqa: N801 - untyped; a symbol, no class
     """S, of which nothing is known but what its derivative is called."""
 
     def fdiff(self, _: int = 1) -> Any:
         return slope_of_s(*self.args)
 
 
-class loss(sympy.Function):  # type: ignore[misc]  # noqa: N801 - a symbol, too
+class loss(sympy.Function):  # type: ignore[misc]  # noqa: N801 - as above
     """L, likewise."""
 
     def fdiff(self, _: int = 1) -> Any:
