@@ -13,9 +13,11 @@ from vanish import Magnitude, Settings, compare, simulate
 from vanish.numbers.words import short
 from vanish.render.delimited import delimited
 from vanish.render.markdown import markdown
+from vanish.render.notes import bounds
 from vanish.render.profiles import view
 from vanish.render.spoken import spoken
 from vanish.render.table import Canvas, table
+from vanish.render.titles import names
 from vanish.render.view import Bar, Elided, Spark, View, elide
 
 if TYPE_CHECKING:
@@ -209,6 +211,10 @@ def test_a_title_says_what_all_runs_have_in_common_and_rows_what_they_have_not()
         "7 layers, width 16, weight_std 2, loss sum, seed 3",
     ]
     assert shown.findings[1].about.startswith("tanh, 7 layers, width 16, ")
+    # Wherever runs are named: in notes, figures and pages, too.
+    assert names(compare([one, two])) == [finding.about for finding in shown.findings]
+    told = bounds(*compare([one, two])).heading
+    assert all(f"{finding.about} 1^" in told for finding in shown.findings)
     alike = view(compare([one, Settings(act="relu", layers=5, width=8)]), None)
     assert alike.title == "5 layers · width 8 · init auto · loss readout · seed 0"
     assert "run" not in alike.columns

@@ -292,9 +292,9 @@ class Collapse(Shown, tuple[LayerCollapse, ...]):  # noqa: SLOT001 - has more th
 
     def given(self) -> Mapping[str, Any]:
         """Return the settings that all share, and activation and initialiser of each."""
-        acts = [each.model.act_name for each in self.settings]
-        inits = [each.model.init_name for each in self.settings]
-        return self.settings[0].as_dict() | {"act": acts, "init": inits}
+        from vanish.render.collapse import given  # noqa: PLC0415 - only to hand on
+
+        return given(self.settings)
 
     def rows(self) -> list[Mapping[str, Cell]]:
         """Return a mapping of column to value a layer."""

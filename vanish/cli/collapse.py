@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from vanish.cli import choice, parse
 from vanish.cli import output as out
 from vanish.cli import shared as opt
 from vanish.errors import UsageError
-
-if TYPE_CHECKING:
-    from vanish.simulation.settings import Settings
 
 # Enough pairs of inputs for a mean, few enough to cost nothing.
 _INPUTS = 16
@@ -70,10 +65,4 @@ def command(
     found = [collapse(simulation) for simulation in simulations]
     settings = [simulation.settings for simulation in simulations]
     shown = render.view(settings, found)
-    destination.write_table(shown, render.rows(found), _common(settings))
-
-
-def _common(settings: list[Settings]) -> dict[str, object]:
-    each = {"act": [one.model.act_name for one in settings]}
-    each |= {"init": [one.model.init_name for one in settings]}
-    return settings[0].as_dict() | each
+    destination.write_table(shown, render.rows(found), render.given(settings))

@@ -254,10 +254,10 @@ def _page(
 
 
 def _say_verdicts(profiles: "Sequence[Profile]", searches: "Sequence[Search | None]") -> None:
-    from vanish.simulation.verdict import explain, subject
+    from vanish.render.titles import names
+    from vanish.simulation.verdict import explain
 
-    for profile, search in zip(profiles, searches, strict=True):
-        name = subject(profile, profiles)
+    for profile, name, search in zip(profiles, names(profiles), searches, strict=True):
         streams.say(f"{name}: {explain(profile, search).text}")
 
 

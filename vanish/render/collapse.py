@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vanish.numbers.words import plural, reach, short
 from vanish.render.columns import COLLAPSE
@@ -25,6 +25,15 @@ _SMALLEST = -12
 def rows(found: Sequence[Sequence[LayerCollapse]]) -> list[dict[str, Cell]]:
     """Return one mapping of column to value a layer of each chain."""
     return [COLLAPSE.row(layer) for each in found for layer in each]
+
+
+def given(settings: Sequence[Settings]) -> dict[str, Any]:
+    """Return the settings that all chains share, and activation and initialiser of each."""
+    own = {
+        "act": [each.model.act_name for each in settings],
+        "init": [each.model.init_name for each in settings],
+    }
+    return settings[0].as_dict() | own
 
 
 def view(settings: Sequence[Settings], found: Sequence[Sequence[LayerCollapse]]) -> View:

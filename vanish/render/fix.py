@@ -10,7 +10,7 @@ from vanish.cures.cure import Part
 from vanish.cures.story import conclude
 from vanish.numbers.words import plural, short
 from vanish.render.json import SCHEMA, dumped, plain, run
-from vanish.render.profiles import title
+from vanish.render.titles import title
 from vanish.render.view import Elided, Finding, Notes, View
 from vanish.simulation.verdict import diagnose
 

@@ -9,11 +9,9 @@ import numpy as np
 
 from vanish.lessons import spread
 from vanish.records import Record
-from vanish.render import decades, line_names, style
+from vanish.render import decades, line_names, style, titles
 from vanish.render.decades import Band, Curve, log10s
-from vanish.render.profiles import title
 from vanish.simulation.measured import HIGH, LOW, magnitude_quantiles
-from vanish.simulation.verdict import subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -72,7 +70,7 @@ def gradient_figure(profiles: Sequence[Profile]) -> Figure:
         named = {str(line.get_label()): line for line in axes.lines}
         ends = {called.ends[label]: named[label] for label in called.ends if label in named}
         line_names.name(axes, ends, height)
-    style.entitle(figure, _TITLE, title(profiles))
+    style.entitle(figure, _TITLE, titles.title(profiles))
     entries = called.entries(style.entries(figure.axes))
     if is_cut:
         entries[f"{_NORM_BOUND}, which leaves the axes"] = entries.pop(_NORM_BOUND)
@@ -162,7 +160,7 @@ def _runs(profiles: Sequence[Profile]) -> Iterator[_Run]:
     """Yield the lines of each run; a bound on the slopes that several share comes once."""
     bounds = set()
     looks = style.looks()
-    for number, profile in enumerate(profiles):
+    for number, (profile, name) in enumerate(zip(profiles, titles.names(profiles), strict=True)):
         if len(profiles) == 1:
             each = dict(zip(("signal", "weights", "slopes", "forward"), looks, strict=False))
             names = {
@@ -173,7 +171,7 @@ def _runs(profiles: Sequence[Profile]) -> Iterator[_Run]:
             }
         else:
             each = dict.fromkeys(("slopes", "signal", "weights", "forward"), next(looks))
-            names = dict.fromkeys(each, style.plain(subject(profile, profiles)))
+            names = dict.fromkeys(each, style.plain(name))
         run = _run(profile, each, names, number, len(profiles))
         there = _of_slopes(profile)
         bound = tuple(log10s(profile.layers[k].slope_bound for k in there))

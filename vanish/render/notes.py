@@ -10,11 +10,11 @@ import numpy as np
 from vanish.network import activations
 from vanish.numbers.words import bound_equation, short
 from vanish.readings.slopes import bound_factors, graph_bound, log10_active_paths
+from vanish.render.titles import names
 from vanish.render.view import Notes
 from vanish.simulation import precision_words
 from vanish.simulation.course import Verdict
 from vanish.simulation.measured import MEDIAN, magnitude_quantiles
-from vanish.simulation.verdict import subject
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ def bounds(*profiles: Profile) -> Notes:
     """Return the article's bound on the product of all slopes, beside what was measured."""
     own: dict[str, str] = {}
     unbounded: set[str] = set()
-    for profile in profiles:
+    for profile, called in zip(profiles, names(profiles), strict=True):
         mixed = profile.settings.model.act_name == "mixed"
         has_arguments = profile.measured.graph.has_arguments
         if not any(has_arguments):
@@ -40,14 +40,14 @@ def bounds(*profiles: Profile) -> Notes:
             continue
         assert first.slope_product is not None
         measured = f" (measured {short(first.slope_product)})" if len(profiles) == 1 else ""
-        name = "" if len(profiles) == 1 else f"{subject(profile, profiles)} "
+        name = "" if len(profiles) == 1 else f"{called} "
         where = f" from layer {first.layer} on" if first.layer > 1 else ""
         bound = (
             f"{short(first.slope_bound)}{where}"
             if mixed or where
             else _bound_of(profile.settings.model.activations[0], profile)
         )
-        own.setdefault(subject(profile, profiles), f"{name}{bound}{measured}")
+        own.setdefault(called, f"{name}{bound}{measured}")
     # The article's two, where they are not among them or say the same.
     shown = {act.sup_slope for profile in profiles for act in _of(profile)}
     is_whole = all(profile.layers[0].slope_product is not None for profile in profiles)

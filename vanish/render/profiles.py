@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from vanish.network.graph import LAYER
-from vanish.numbers.words import percent, plural, short, which_layers
+from vanish.numbers.words import percent, plural, short
 from vanish.render import notes
 from vanish.render.layercells import Decades, dead, factor, number, times
+from vanish.render.titles import apart, names, title, unfit
 from vanish.render.view import Bar, Elided, Finding, Notes, Said, Spark, View, elide, said
 from vanish.simulation.columns import LAYERS
 from vanish.simulation.table import PLAIN
-from vanish.simulation.verdict import dead_units, explain, steady_change, subject, thresholds
+from vanish.simulation.verdict import dead_units, explain, steady_change, thresholds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,9 +30,6 @@ _SLOPES = ("slope\nproduct", "slope\nbound")
 
 _THEORY, _FACTOR, _RMS = "theory\nexpects", "from the\nnext layer", "rms\nof f"
 _GRAD_W, _NORM, _DEAD = "‖∂L/∂W‖", "norm\nbound", "dead\nunits"
-
-# Of the parts of a title those behind the engine: u, the loss and the seed.
-_BEFORE_ENGINE = -3
 
 # What else tells runs apart.
 _RUN = "run"
@@ -118,7 +115,7 @@ def _layers(profile: Profile, rows: int | None, search: Search | None) -> View:
             *notes.no_law(profile),
             *notes.precision(profile),
         ),
-        findings=(_finding(profile, [profile], search),),
+        findings=(_finding(profile, names([profile])[0], search),),
         left=frozenset({"activation", bar}),
         dispensable=(_SLOPES, _NORM, _THEORY, _RMS, _BAND, _GRAD_W, _FACTOR, bar),
         equation=_equation([profile]),
@@ -148,10 +145,10 @@ def _comparison(
     several_inits = len({profile.settings.init for profile in profiles}) > 1
     several_acts = len({profile.settings.model.act_label for profile in profiles}) > 1
     several_blocks = len({profile.settings.block for profile in profiles}) > 1
-    apart = [_apart(profile, profiles) for profile in profiles]
+    others = apart(profiles)
     rows = tuple(
         (
-            *((other,) if any(apart) else ()),
+            *((other,) if any(others) else ()),
             *((profile.settings.block,) if several_blocks else ()),
             profile.settings.model.act_label,
             *((profile.settings.model.init_name,) if several_inits else ()),
@@ -162,7 +159,7 @@ def _comparison(
             *((number(profile.layers[0].slope_bound),) if several_acts or several_blocks else ()),
             _verdict(profile),
         )
-        for profile, other in zip(profiles, apart, strict=True)
+        for profile, other in zip(profiles, others, strict=True)
     )
     kept = elide(len(profiles), most)
     hidden = Elided(f"{plural(len(profiles) - len(kept) + 1, 'more run')}: --rows 0")
@@ -170,7 +167,7 @@ def _comparison(
     return View(
         title=title(profiles),
         columns=(
-            *((_RUN,) if any(apart) else ()),
+            *((_RUN,) if any(others) else ()),
             *(("block",) if several_blocks else ()),
             "activation",
             *(("init",) if several_inits else ()),
@@ -187,8 +184,8 @@ def _comparison(
             *(_unfitting(profiles) if several_blocks else ()),
         ),
         findings=tuple(
-            _finding(profile, profiles, search)
-            for profile, search in zip(profiles, searches, strict=True)
+            _finding(profile, name, search)
+            for profile, name, search in zip(profiles, names(profiles), searches, strict=True)
         )
         if told
         else (),
@@ -240,60 +237,8 @@ def _verdict(profile: Profile) -> str:
     return f"{profile.verdict.value}{change}{counted}"
 
 
-def _init(profile: Profile) -> str:
-    """Return the initialiser's name, or what was asked for where the layers differ."""
-    name = profile.settings.model.init_name
-    return f"init {profile.settings.init}" if name == "mixed" else name
-
-
-def title(profiles: Sequence[Profile]) -> str:
-    """Return what was run, in one line: what all runs have in common."""
-    if len(profiles) == 1:
-        init = _init(profiles[0])
-    else:
-        inits = {profile.settings.init for profile in profiles}
-        init = f"init {inits.pop()}" if len(inits) == 1 else ""
-    engines = sorted({profile.engine for profile in profiles})
-    shared = [
-        _shared([_block(profile) for profile in profiles]),
-        _shared([profile.settings.model.act_label for profile in profiles]),
-        *map(_shared, zip(*(_parts(profile, init) for profile in profiles), strict=True)),
-    ]
-    shared[_BEFORE_ENGINE:_BEFORE_ENGINE] = ["" if engines == ["dense"] else " and ".join(engines)]
-    return " · ".join(filter(None, shared))
-
-
-def _shared(parts: Sequence[str]) -> str:
-    return parts[0] if len({*parts}) == 1 else ""
-
-
-def _apart(profile: Profile, among: Sequence[Profile]) -> str:
-    """Return what tells a run from others but for its block, activation, initialiser and engine."""
-    parts = [_parts(each, "") for each in among]
-    own = zip(_parts(profile, ""), *parts, strict=True)
-    return ", ".join(mine for mine, *all_of_it in own if len({*all_of_it}) > 1 and mine)
-
-
-def _block(profile: Profile) -> str:
-    """Return the layer's formula, where it is not the article's, and what does not follow it."""
-    settings = profile.settings
-    if settings.block == PLAIN:
-        return ""
-    why = _unfit(profile)
-    return f"{settings.block} ({why})" if why else settings.block
-
-
-def _unfit(profile: Profile) -> str:
-    """Return which layers are none of the block, since it does not fit their sizes."""
-    graph, formula = profile.measured.graph, profile.settings.model.formula
-    plain = [k for block, a, b in graph.runs if block == LAYER for k in range(a, b + 1)]
-    if not plain or formula is None or formula.block(graph.depth) == LAYER:
-        return ""
-    return f"{PLAIN} in {which_layers(plain)}: n_in and n_out differ"
-
-
 def _unfitting(profiles: Sequence[Profile]) -> tuple[Notes, ...]:
-    lines = {profile.settings.block: _unfit(profile) for profile in profiles}
+    lines = {profile.settings.block: unfit(profile) for profile in profiles}
     lines = {block: why for block, why in lines.items() if why}
     return (Notes("Blocks that do not fit:", tuple(lines.items())),) if lines else ()
 
@@ -310,64 +255,13 @@ def _equation(profiles: Sequence[Profile]) -> str:
     return equation(blocks.pop())
 
 
-def _parts(profile: Profile, init: str) -> tuple[str, ...]:
-    """Return what was run, but for block, activation and engine; a part is empty where it says so.
-
-    The same parts of any run.
-    """
-    settings = profile.settings
-    sizes = settings.model.sizes
-    uniform = len(set(sizes)) == 1
-    shape = f"width {sizes[0]}" if uniform else "sizes " + _shorten(sizes)
-    stds = settings.weight_std
-    std = (
-        ",".join(f"{letter}={each:g}" for letter, each in stds)
-        if isinstance(stds, tuple)
-        else ""
-        if stds is None
-        else f"{stds:g}"
-    )
-    return (
-        plural(settings.model.depth, "layer"),
-        shape,
-        f"hidden {settings.hidden}" if settings.hidden is not None else "",
-        f"weights {settings.weights.label}" if settings.weights else "",
-        f"weight_std {std}" if std else "",
-        init if not (settings.weights or std) or settings.model.is_scaled_by_data else "",
-        f"gain {_gains(settings.gain)}" if settings.gain != 1.0 else "",
-        "" if settings.last_gain is None else f"last gain {settings.last_gain:g}",
-        f"bias_std {settings.bias_std:g}" if settings.bias_std else "",
-        f"bias_init {settings.bias_init}" if settings.bias_init else "",
-        f"batch {settings.rows}" if settings.rows > 1 else "",
-        f"{settings.trials:,} trials" if settings.trials > 1 else "",
-        f"u {settings.steps.name}" if settings.steps is not None else "",
-        f"loss {settings.loss}",
-        f"seed {settings.seed}",
-    )
-
-
-def _gains(gain: float | tuple[float, ...]) -> str:
-    """Return one gain, or one a layer with equal ones told once: 1.4×19,0.01."""
-    if isinstance(gain, float):
-        return f"{gain:g}"
-    runs = ((each, len(list(alike))) for each, alike in groupby(gain))
-    return ",".join(f"{each:g}×{count}" if count > 1 else f"{each:g}" for each, count in runs)
-
-
-def _shorten(sizes: Sequence[int]) -> str:
-    if len(sizes) <= 6:
-        return ",".join(map(str, sizes))
-    return ",".join(map(str, sizes[:3])) + ",…," + ",".join(map(str, sizes[-2:]))
-
-
 def _mixed(profile: Profile) -> bool:
     return profile.settings.model.act_name == "mixed"
 
 
-def _finding(profile: Profile, among: Sequence[Profile], search: Search | None) -> Finding:
+def _finding(profile: Profile, name: str, search: Search | None) -> Finding:
     word, qualifier, sentence = explain(profile, search)
-    named = filter(None, (subject(profile, among), _apart(profile, among)))
-    return Finding(word, ", ".join(named), sentence, qualifier)
+    return Finding(word, name, sentence, qualifier)
 
 
 def _axis(profiles: Sequence[Profile]) -> Decades:

@@ -15,9 +15,9 @@ from vanish.numbers.words import plural
 from vanish.records import Record
 from vanish.render import derivation
 from vanish.render.delimited import cell
-from vanish.render.profiles import title, view
+from vanish.render.profiles import view
+from vanish.render.titles import names, title
 from vanish.render.view import Elided
-from vanish.simulation.verdict import subject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -107,8 +107,8 @@ def page(profiles: Sequence[Profile], searches: Sequence[Search | None], asked: 
     """
     heading = _text(title(profiles))
     sections = "".join(
-        "".join(_run(profile, search, profiles, asked))
-        for profile, search in zip(profiles, searches, strict=True)
+        "".join(_run(profile, name, search, asked))
+        for profile, name, search in zip(profiles, names(profiles), searches, strict=True)
     )
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -127,11 +127,8 @@ def _text(text: str) -> str:
     return escape(plain(text))
 
 
-def _run(
-    profile: Profile, search: Search | None, among: Sequence[Profile], asked: Asked
-) -> Iterator[str]:
+def _run(profile: Profile, name: str, search: Search | None, asked: Asked) -> Iterator[str]:
     """Yield the section of one run."""
-    name = subject(profile, among)
     shown = view([profile], _GLANCED, [search])
     yield f"<section>\n<h2>{_text(name)}</h2>\n"
     if asked.told:

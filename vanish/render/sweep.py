@@ -153,6 +153,7 @@ def title_alone(grid: Grid) -> View:
 def points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> View:
     """Return the summaries a row a point, as `view` does where they are no map."""
     names = list(grid.varying) or list(grid.axes)
+    heading = ratio(grid)
     several = any(row["trials"] and row["trials"] > 1 for row in rows)
     kept = elide(len(rows), most)
     hidden = Elided(f"{plural(len(rows) - len(kept) + 1, 'more point')}: {ALL_ROWS}")
@@ -165,7 +166,7 @@ def points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> V
         title=title(grid),
         columns=(
             *names,
-            ratio(grid),
+            heading,
             *(_BAND if several else ()),
             _DECADES,
             _THEORY,
@@ -182,9 +183,9 @@ def points(grid: Grid, rows: Sequence[Mapping[str, Any]], most: int | None) -> V
         left=frozenset(
             {"block", "act", "init", "layer_acts", "last_act", "loss", "engine", "verdict"}
         ),
-        dispensable=(_THEORY, _BAND, _DECADES, ratio(grid)),
+        dispensable=(_THEORY, _BAND, _DECADES, heading),
         legend=(
-            said(ratio(grid), SUMMARY.gist("log10_ratio")),
+            said(heading, SUMMARY.gist("log10_ratio")),
             *((said(_BAND, "90 of 100 trials lie between them"),) if several else ()),
             said(_DECADES, SUMMARY.gist("decades_per_layer")),
             said(_THEORY, SUMMARY.gist("predicted_decades_per_layer")),

@@ -77,19 +77,6 @@ class Story(Record):
         return f"{self.word.upper()}{self.qualifier}. {self.sentence}"
 
 
-def subject(profile: Profile, among: Sequence[Profile]) -> str:
-    """Return what tells a run from those it is compared with: its activation, or more."""
-    settings = profile.settings
-    several_inits = len({each.settings.init for each in among}) > 1
-    several_blocks = len({each.settings.block for each in among}) > 1
-    parts = (
-        settings.block if several_blocks else "",
-        settings.model.act_label,
-        settings.model.init_name if several_inits else "",
-    )
-    return ", ".join(filter(None, parts))
-
-
 def thresholds(pairs: Iterable[tuple[float, float]]) -> str:
     """Return what the words of verdicts mean, by the ratio.
 

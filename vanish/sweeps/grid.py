@@ -167,6 +167,8 @@ class Grid:
     @property
     def signals(self) -> set[str]:
         """The letters of what is compared from layer to layer, see `Graph.signal`."""
+        if not {"block", "weights"} & self.axes.keys():
+            return {"a"}
         about = [name for name in _SHAPING if name in self.axes]
         ways = product(*(self.axes[name] for name in about))
         found = set()

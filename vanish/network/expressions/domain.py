@@ -23,7 +23,7 @@ from vanish.network.expressions.tree import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from vanish.numbers.scaled import FloatArray
 
@@ -151,17 +151,17 @@ def _touched(function: Switch, points: FloatArray) -> list[float]:
 _STEP, _JUMP = 1e-9, 1e-6
 
 
-def jumps(pair: Pair, switches: Iterable[Switch]) -> tuple[float, ...]:
+def jumps(pair: Pair, bends: Sequence[float]) -> tuple[float, ...]:
     """Return where S itself jumps, which its S' does not see, in ascending order.
 
     Parameters
     ----------
     pair
         Maps x to S(x) and S'(x).
-    switches
-        What changes its sign there.
+    bends
+        Where it may jump, in ascending order.
     """
-    places = np.array(sorted({root for switch in switches for root in roots(switch, POINTS)}))
+    places = np.array(bends)
     step = _STEP * np.maximum(np.abs(places), 1.0)
     # Where S overflows on both sides nobody sees a jump.
     with np.errstate(all="ignore"):

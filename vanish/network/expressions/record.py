@@ -121,9 +121,9 @@ def activation_of(text: str) -> Activation:
     require_everywhere(text, value, pair)
     require_as_written(text, parse(text))
     deciding = (*switches(value), *switches(derivative))
-    known, jumping = found(pair, deciding, soundness(value, derivative)), jumps(pair, deciding)
-    near = (root for switch in deciding for root in roots(switch, POINTS))
-    bends = sorted({*near, *known.kinks})
+    known = found(pair, deciding, soundness(value, derivative))
+    near = sorted({root for switch in deciding for root in roots(switch, POINTS)})
+    jumping, bends = jumps(pair, near), sorted({*near, *known.kinks})
     between = [0.5 * (one + other) for one, other in pairwise(bends)]
     outside = [2.0 * each for each in (*bends[:1], *bends[-1:])]
     flat = is_zero_somewhere(derivative, np.concatenate((POINTS + 1.0 / 256.0, between, outside)))
